@@ -1,0 +1,41 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every room: Swift 6 mode.
+let room: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("InternalImportsByDefault")]
+
+/// Pure rooms make no system call and touch no raw memory; the compiler holds them to the second.
+let pure: [SwiftSetting] = room + [.strictMemorySafety(), .treatAllWarnings(as: .error)]
+
+let package = Package(
+    name: "swiftlet",
+    products: [.executable(name: "swiftlet", targets: ["swiftlet"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
+        .target(
+            name: "LinuxSystem",
+            dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: room),
+        .target(name: "KVM", dependencies: ["LinuxSystem"], swiftSettings: room),
+        .target(name: "VFIO", dependencies: ["LinuxSystem"], swiftSettings: room),
+        .target(name: "PCI", swiftSettings: pure),
+        .target(name: "Boot", swiftSettings: pure),
+        .target(name: "VMM", dependencies: ["KVM", "PCI", "Boot"], swiftSettings: room),
+        .target(name: "Assignment", dependencies: ["VMM", "VFIO", "CPCI"], swiftSettings: room),
+        .target(name: "Lab", dependencies: ["LinuxSystem"], swiftSettings: room),
+        .executableTarget(
+            name: "swiftlet",
+            dependencies: [
+                "VMM", "Assignment", "Lab",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: room),
+        .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
+        .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: room),
+    ]
+)

@@ -1,0 +1,20 @@
+/// Little-endian bytes, appended one field after the other.
+struct ByteWriter: Sendable {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func append<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) {
+        for shift in stride(from: 0, to: Value.bitWidth, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> Value(shift)))
+        }
+    }
+
+    mutating func append(zeros count: Int) {
+        bytes.append(contentsOf: repeatElement(0, count: count))
+    }
+
+    /// Appends a string as C wants it, with its NUL.
+    mutating func append(terminated string: String) {
+        bytes.append(contentsOf: string.utf8)
+        bytes.append(0)
+    }
+}

@@ -1,0 +1,129 @@
+/// What lies where in the guest's physical address space: RAM and what a kernel must keep its hands off.
+///
+/// The numbers of ``Kind`` are those of ACPI 6.5 section 15 ("System Address Map Interfaces", known as E820), which PVH and
+/// multiboot took over unchanged.
+public struct MemoryMap: Equatable, Sendable {
+    /// What a region is, numbered as E820 does.
+    public enum Kind: UInt32, Sendable {
+        case ram = 1
+        case reserved = 2
+        case acpiReclaimable = 3
+        case acpiNonVolatile = 4
+        case unusable = 5
+    }
+
+    /// One piece of the physical address space.
+    public struct Region: Equatable, Sendable {
+        /// Guest physical address of the first byte.
+        public let start: UInt64
+        /// Length in bytes.
+        public let size: UInt64
+        public let kind: Kind
+        /// What the region is, in words an error can use: "RAM below 4 GiB", "PCI hole".
+        public let name: String
+
+        /// Describes a region; one that would wrap around ends at the last address.
+        public init(start: UInt64, size: UInt64, kind: Kind, name: String) {
+            self.start = start
+            self.size = min(size, UInt64.max - start)
+            self.kind = kind
+            self.name = name
+        }
+
+        var range: AddressRange { AddressRange(start..<start + size) }
+    }
+
+    /// Regions by rising address, none overlapping another.
+    public let regions: [Region]
+
+    /// Guest memory as asked for, in bytes, the parts under reserved regions included.
+    public let size: UInt64
+
+    /// Where RAM above the 32-bit address space starts.
+    public static let fourGiB: UInt64 = 1 << 32
+
+    /// From the extended BIOS data area to 1 MiB: where a PC has its video memory, option ROMs and BIOS.
+    public static let legacyHole = Region(
+        start: 0x9fc00, size: 0x100000 - 0x9fc00, kind: .reserved, name: "the legacy video and BIOS area")
+
+    /// Lays out a PC's memory.
+    /// - Parameters:
+    ///   - belowFourGiB: Bytes of RAM from address 0 on, the legacy hole included; at most 4 GiB count.
+    ///   - aboveFourGiB: Bytes of RAM from 4 GiB on.
+    ///   - reserved: Further regions, for instance the PCI hole or ACPI tables; RAM under them is not offered as RAM, and where
+    ///     two of them overlap the earlier one keeps the place.
+    public init(belowFourGiB: UInt64, aboveFourGiB: UInt64 = 0, reserved: [Region] = []) {
+        let low = Region(start: 0, size: min(belowFourGiB, Self.fourGiB), kind: .ram, name: "RAM below 4 GiB")
+        let high = Region(start: Self.fourGiB, size: aboveFourGiB, kind: .ram, name: "RAM above 4 GiB")
+        var placed: [Region] = []
+        for region in [Self.legacyHole] + reserved + [low, high] {
+            var pieces = [region.range]
+            for taken in placed {
+                pieces = pieces.flatMap { $0.subtracting(taken.range) }
+            }
+            placed += pieces.filter { $0.size > 0 }.map {
+                Region(start: $0.start, size: $0.size, kind: region.kind, name: region.name)
+            }
+        }
+        regions = placed.sorted { $0.start < $1.start }
+        size = low.size.addingSaturating(high.size)
+    }
+
+    /// The map as PVH's `hvm_memmap_table_entry` array: 24 bytes a region (Xen, `public/arch-x86/hvm/start_info.h`).
+    public var pvhTable: [UInt8] {
+        var writer = ByteWriter()
+        for region in regions {
+            writer.append(region.start)
+            writer.append(region.size)
+            writer.append(region.kind.rawValue)
+            writer.append(UInt32(0))
+        }
+        return writer.bytes
+    }
+
+    /// The map as E820 entries: 20 bytes a region, as in `boot_params.e820_table` (Linux, `Documentation/arch/x86/zero-page.rst`).
+    public var e820Table: [UInt8] {
+        var writer = ByteWriter()
+        for region in regions {
+            writer.append(region.start)
+            writer.append(region.size)
+            writer.append(region.kind.rawValue)
+        }
+        return writer.bytes
+    }
+
+    /// The map as multiboot's `mmap` buffer: each entry is preceded by its size, which does not count itself
+    /// (Multiboot Specification 0.6.96, section 3.3).
+    public var multibootTable: [UInt8] {
+        var writer = ByteWriter()
+        for region in regions {
+            writer.append(UInt32(20))
+            writer.append(region.start)
+            writer.append(region.size)
+            writer.append(region.kind.rawValue)
+        }
+        return writer.bytes
+    }
+
+    /// RAM from address 0 up to the first hole, in KiB: multiboot's `mem_lower`, 640 at most.
+    public var lowerKiB: UInt32 {
+        UInt32(truncatingIfNeeded: min(ramSize(from: 0) >> 10, 640))
+    }
+
+    /// RAM from 1 MiB up to the first hole, in KiB: multiboot's `mem_upper`.
+    public var upperKiB: UInt32 {
+        UInt32(truncatingIfNeeded: min(ramSize(from: 0x100000) >> 10, UInt64(UInt32.max)))
+    }
+
+    var ram: [Region] { regions.filter { $0.kind == .ram } }
+
+    /// The address below 4 GiB up to which more memory could be given: the first reserved region behind RAM, or 4 GiB.
+    var growthLimit: UInt64 {
+        let limits = regions.filter { $0.kind != .ram && $0.start >= Self.legacyHole.range.end }.map(\.start)
+        return min(limits.min() ?? Self.fourGiB, Self.fourGiB)
+    }
+
+    private func ramSize(from address: UInt64) -> UInt64 {
+        ram.first { $0.start <= address && address < $0.range.end }.map { $0.range.end - address } ?? 0
+    }
+}

@@ -1,0 +1,65 @@
+/*
+ * What Swift cannot import by itself: function-like macros, variadic calls, headers that the Glibc module leaves out,
+ * and atomic access to memory shared with the kernel. Headers only; nothing here decides anything.
+ */
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/vfio.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* ioctl(2), not variadic. Answers the result, or -errno. */
+static inline int cl_ioctl(int fd, unsigned long request, void *argument)
+{
+    int result = ioctl(fd, request, argument);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cl_ioctl_value(int fd, unsigned long request, unsigned long argument)
+{
+    int result = ioctl(fd, request, argument);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cl_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+static inline int cl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+
+/* One vCPU turn. The error path of KVM_RUN is hot (every kick ends in EINTR), so it answers -errno without a wrapper's work. */
+static inline int cl_kvm_run(int fd) { return ioctl(fd, KVM_RUN, 0) < 0 ? -errno : 0; }
+
+/* kvm_run is shared with the kernel and, for immediate_exit, with the threads that kick. */
+static inline void cl_store_u8(uint8_t *address, uint8_t value)
+{
+    __atomic_store_n(address, value, __ATOMIC_SEQ_CST);
+}
+
+/* The kick signal: its delivery makes KVM_RUN return EINTR; the handler itself has nothing to do. */
+static inline int cl_kick_signal(void) { return SIGRTMIN; }
+static inline void cl_empty_handler(int signal) { (void)signal; }
+static inline int cl_install_kick_handler(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = cl_empty_handler;
+    return sigaction(SIGRTMIN, &action, 0);
+}
+static inline int cl_kick_thread(pthread_t thread) { return pthread_kill(thread, SIGRTMIN); }
+
+static inline void cl_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -1,0 +1,67 @@
+import CLinux
+import Glibc
+public import LinuxSystem
+
+/// A number of KVM_CHECK_EXTENSION; see the capability lines of Documentation/virt/kvm/api.rst.
+public struct Capability: Sendable {
+    let number: UInt
+    /// The kernel's name for it.
+    public let name: StaticString
+
+    public static let irqfdResample = Capability(number: 82, name: "KVM_CAP_IRQFD_RESAMPLE")
+    public static let signalMSI = Capability(number: 77, name: "KVM_CAP_SIGNAL_MSI")
+    public static let immediateExit = Capability(number: 136, name: "KVM_CAP_IMMEDIATE_EXIT")
+    public static let maximumVCPUs = Capability(number: 66, name: "KVM_CAP_MAX_VCPUS")
+    public static let memorySlots = Capability(number: 10, name: "KVM_CAP_NR_MEMSLOTS")
+}
+
+/// The host's KVM, opened at `/dev/kvm`.
+public struct Hypervisor: ~Copyable, Sendable {
+    let descriptor: Descriptor
+
+    /// Opens KVM and checks that it speaks the stable interface (KVM_GET_API_VERSION answers 12).
+    /// - Throws: `KVMError.unavailable` or `.noPermission` with what to do about it.
+    public init(path: String = "/dev/kvm", door: IoctlDoor = .kernel) throws(KVMError) {
+        let opened = try Self.open(path, door)
+        let version = try KVMError.catching { () throws(SystemCallError) in try opened.ioctl(.getAPIVersion) }
+        guard version == KVM_API_VERSION else { throw .version(Int(version)) }
+        descriptor = opened
+    }
+
+    private static func open(_ path: String, _ door: IoctlDoor) throws(KVMError) -> Descriptor {
+        do {
+            return try Descriptor(opening: path, door: door)
+        } catch {
+            switch error.errno.rawValue {
+            case EACCES, EPERM: throw .noPermission(path)
+            case ENOENT, ENXIO, ENODEV: throw .unavailable(path)
+            default: throw .call(error)
+            }
+        }
+    }
+
+    /// What the host answers for a capability: zero where it lacks it.
+    public func check(_ capability: Capability) -> Int {
+        Int((try? descriptor.ioctl(.checkExtension, value: capability.number)) ?? 0)
+    }
+
+    /// Creates a virtual machine without memory, interrupt controllers or vCPUs. KVM_CREATE_VM, api.rst 4.2.
+    public func makeVirtualMachine() throws(KVMError) -> VirtualMachine {
+        try KVMError.catching { () throws(SystemCallError) in
+            // KVM_CREATE_VM may answer EINTR when a signal comes while it starts its helper threads.
+            let raw = try descriptor.ioctl(retryingOnInterrupt: .createVM)
+            let mapSize = Int(try descriptor.ioctl(.getVCPUMapSize))
+            return VirtualMachine(
+                Descriptor(owning: raw, object: "virtual machine", door: descriptor.door), vcpuMapSize: mapSize)
+        }
+    }
+
+    /// The CPUID leaves this host can give a guest. KVM_GET_SUPPORTED_CPUID, api.rst 4.46.
+    public func supportedCPUID() throws(KVMError) -> CPUID {
+        try KVMError.catching { () throws(SystemCallError) in
+            var bytes = CPUID.emptyTable
+            try descriptor.ioctl(.getSupportedCPUID, bytes: &bytes)
+            return CPUID(table: bytes)
+        }
+    }
+}

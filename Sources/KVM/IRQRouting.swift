@@ -1,0 +1,76 @@
+/// What a GSI leads to.
+public enum IRQRoute: Hashable, Sendable {
+    /// A pin of the in-kernel master PIC (0...7).
+    case picMaster(UInt32)
+    /// A pin of the in-kernel slave PIC (0...7).
+    case picSlave(UInt32)
+    /// A pin of the in-kernel IOAPIC (0...23).
+    case ioapic(UInt32)
+    /// A message.
+    case msi(MSIMessage)
+}
+
+/// The table that KVM_SET_GSI_ROUTING takes whole (api.rst 4.52): routes by GSI, with the free GSIs kept for messages.
+public struct IRQRouting: Sendable {
+    /// KVM's own table at the irqchip's creation: GSI 0...15 to PIC and IOAPIC, GSI 16...23 to the IOAPIC alone.
+    /// GSI 0, the PIT's, leads to IOAPIC pin 2, as on every PC; GSI 2 is the cascade and has no PIC pin.
+    public private(set) var routes: [(gsi: UInt32, route: IRQRoute)]
+    private var messageGSIs: Set<UInt32> = []
+
+    /// The first GSI that no pin has.
+    public static let firstMessageGSI: UInt32 = 24
+    /// GSIs for messages: KVM_MAX_IRQ_ROUTES is 4096 on x86 (arch/x86/include/asm/kvm_host.h); 1024 leaves room for the pins everywhere.
+    public static let messageGSILimit = 1000
+
+    public init() {
+        routes = []
+        for gsi: UInt32 in 0..<24 {
+            if gsi < 8 && gsi != 2 { routes.append((gsi, .picMaster(gsi))) }
+            if gsi >= 8 && gsi < 16 { routes.append((gsi, .picSlave(gsi - 8))) }
+            if gsi == 0 { routes.append((gsi, .ioapic(2))) } else if gsi != 2 { routes.append((gsi, .ioapic(gsi))) }
+        }
+    }
+
+    /// Takes a free GSI for a message; nil when all are taken.
+    public mutating func add(_ message: MSIMessage) -> UInt32? {
+        let candidates = Self.firstMessageGSI..<Self.firstMessageGSI + UInt32(Self.messageGSILimit)
+        guard let gsi = candidates.first(where: { !messageGSIs.contains($0) }) else { return nil }
+        messageGSIs.insert(gsi)
+        routes.append((gsi, .msi(message)))
+        return gsi
+    }
+
+    /// Changes the message a GSI leads to.
+    public mutating func update(_ gsi: UInt32, _ message: MSIMessage) {
+        guard let index = routes.firstIndex(where: { $0.gsi == gsi }) else { return }
+        routes[index].route = .msi(message)
+    }
+
+    /// Gives a message's GSI back.
+    public mutating func remove(_ gsi: UInt32) {
+        guard messageGSIs.remove(gsi) != nil else { return }
+        routes.removeAll { $0.gsi == gsi }
+    }
+
+    /// `struct kvm_irq_routing` with its entries of 48 bytes.
+    var table: [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 8 + routes.count * 48)
+        bytes.withUnsafeMutableBytes { bytes in
+            bytes.storeBytes(of: UInt32(routes.count), as: UInt32.self)
+            for (number, entry) in routes.enumerated() {
+                let words: [UInt32] =
+                    switch entry.route {
+                    case .picMaster(let pin): [entry.gsi, 1, 0, 0, 0, pin]
+                    case .picSlave(let pin): [entry.gsi, 1, 0, 0, 1, pin]
+                    case .ioapic(let pin): [entry.gsi, 1, 0, 0, 2, pin]
+                    case .msi(let message):
+                        [entry.gsi, 2, 0, 0, UInt32(truncatingIfNeeded: message.address), UInt32(message.address >> 32), message.data]
+                    }
+                for (index, word) in words.enumerated() {
+                    bytes.storeBytes(of: word, toByteOffset: 8 + number * 48 + index * 4, as: UInt32.self)
+                }
+            }
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,35 @@
+public import LinuxSystem
+
+/// Why KVM can't be used, or what it refused.
+public enum KVMError: Error, CustomStringConvertible {
+    /// There is no such device file, or no KVM behind it.
+    case unavailable(String)
+    /// The device file is there and this user may not open it.
+    case noPermission(String)
+    /// KVM_GET_API_VERSION answered something other than 12.
+    case version(Int)
+    /// The host lacks a capability that the machine asked for can't do without.
+    case missing(Capability)
+    /// A call failed for another reason.
+    case call(SystemCallError)
+
+    static func catching<Result: ~Copyable>(_ body: () throws(SystemCallError) -> Result) throws(KVMError) -> Result {
+        do { return try body() } catch { throw .call(error) }
+    }
+
+    public var description: String {
+        switch self {
+        case .unavailable(let path):
+            "\(path) is not there: load the module (modprobe kvm_intel or kvm_amd), enable virtualization in the firmware, "
+                + "or, inside a virtual machine, ask its host for nested virtualization"
+        case .noPermission(let path):
+            "\(path) may not be opened by this user: add the user to the group that owns it (usermod -aG kvm NAME, then log in again)"
+        case .version(let version):
+            "this host's KVM speaks interface version \(version), swiftlet speaks 12: run a kernel from 2.6.22 on"
+        case .missing(let capability):
+            "this host's KVM lacks \(capability.name), which this machine needs"
+        case .call(let error):
+            "\(error)"
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/// A message-signalled interrupt as a device writes it: PCI Local Bus 3.0, 6.8.1; its fields on x86: Intel SDM volume 3A, 11.11.
+public struct MSIMessage: Hashable, Sendable {
+    public var address: UInt64
+    public var data: UInt32
+
+    public init(address: UInt64, data: UInt32) {
+        self.address = address
+        self.data = data
+    }
+}
+
+/// What became of a message given to `VirtualMachine.signal`: the answers of KVM_SIGNAL_MSI kept apart, errors excepted, which throw.
+public enum MSIDelivery: Sendable {
+    /// The kernel answered above zero: at least one local APIC took it.
+    case delivered
+    /// The kernel answered zero: the guest blocked it, as by a disabled local APIC or a destination that doesn't exist.
+    case blocked
+}

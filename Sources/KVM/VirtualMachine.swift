@@ -1,0 +1,173 @@
+import CLinux
+import LinuxSystem
+
+/// A virtual machine of KVM: the ioctls of api.rst on a VM descriptor. Safe to use from several threads, as the kernel's own interface is.
+public final class VirtualMachine: Sendable {
+    private let descriptor: Descriptor
+    private let vcpuMapSize: Int
+
+    init(_ descriptor: consuming Descriptor, vcpuMapSize: Int) {
+        self.descriptor = descriptor
+        self.vcpuMapSize = vcpuMapSize
+    }
+
+    /// The VM descriptor's number, for the VFIO group's SET_KVM.
+    public var raw: Int32 { descriptor.raw }
+
+    /// What this VM answers for a capability; zero where it lacks it.
+    public func check(_ capability: Capability) -> Int {
+        Int((try? descriptor.ioctl(.checkExtension, value: capability.number)) ?? 0)
+    }
+
+    // MARK: Memory
+
+    /// Puts host memory into the guest's physical address space. KVM_SET_USER_MEMORY_REGION, api.rst 4.35.
+    /// - Parameters:
+    ///   - slot: the slot's number, reused by a later call with the same number.
+    ///   - guestAddress: page-aligned.
+    ///   - memory: page-aligned; must stay mapped until the slot is removed or the VM is gone.
+    ///   - readOnly: guest writes then exit as MMIO.
+    /// - Throws: EEXIST where the range overlaps another slot.
+    public func setMemory(
+        slot: UInt32, guestAddress: UInt64, memory: UnsafeMutableRawPointer, count: UInt64, readOnly: Bool = false
+    ) throws(KVMError) {
+        try setRegion(
+            kvm_userspace_memory_region(
+                slot: slot, flags: readOnly ? 2 : 0, guest_phys_addr: guestAddress, memory_size: count,
+                userspace_addr: UInt64(UInt(bitPattern: memory))))
+    }
+
+    /// Takes a slot's memory out of the guest.
+    public func removeMemory(slot: UInt32) throws(KVMError) {
+        try setRegion(kvm_userspace_memory_region(slot: slot, flags: 0, guest_phys_addr: 0, memory_size: 0, userspace_addr: 0))
+    }
+
+    private func setRegion(_ region: kvm_userspace_memory_region) throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            var region = region
+            try descriptor.ioctl(.setUserMemoryRegion, &region)
+        }
+    }
+
+    /// Where Intel hosts keep three pages for real mode: below 4 GiB, clear of RAM. KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR, api.rst 4.18, 4.40.
+    public func setIntelScratchPages(at address: UInt64) throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            var identityMap = address
+            try descriptor.ioctl(.setIdentityMapAddress, &identityMap)
+            try descriptor.ioctl(.setTSSAddress, value: UInt(address) + 0x1000)
+        }
+    }
+
+    // MARK: Interrupts
+
+    /// Creates two PICs, an IOAPIC, and a local APIC with each later vCPU, all in the kernel. api.rst 4.24.
+    public func makeIRQChip() throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in _ = try descriptor.ioctl(.createIRQChip) }
+    }
+
+    /// Creates the i8254 timer in the kernel, its speaker port (0x61) included. api.rst 4.71.
+    public func makePIT() throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            var configuration = kvm_pit_config()
+            configuration.flags = 1  // KVM_PIT_SPEAKER_DUMMY
+            try descriptor.ioctl(.createPIT2, &configuration)
+        }
+    }
+
+    /// Sets the level of a GSI. api.rst 4.25.
+    public func setLine(_ gsi: UInt32, _ level: Bool) throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            // struct kvm_irq_level, whose union does not import as plain bits.
+            var line = SIMD2<UInt32>(gsi, level ? 1 : 0)
+            try descriptor.ioctl(.irqLine, &line)
+        }
+    }
+
+    /// Installs a routing table in place of the one before. KVM_SET_GSI_ROUTING, api.rst 4.52.
+    public func setRouting(_ routing: IRQRouting) throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            var table = routing.table
+            try descriptor.ioctl(.setGSIRouting, bytes: &table)
+        }
+    }
+
+    /// Lets the kernel inject a GSI whenever an eventfd is signalled. KVM_IRQFD, api.rst 4.75.
+    /// - Parameter resample: the GSI is a level; when the guest acknowledges it, it is lowered and this eventfd signalled.
+    public func attachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
+        try irqfd(gsi, event, resample, flags: resample == nil ? 0 : 2)
+    }
+
+    /// Ends what `attachIRQFD` began. The last resampling irqfd of a GSI lowers its line as it goes (virt/kvm/eventfd.c, irqfd_resampler_shutdown).
+    public func detachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
+        try irqfd(gsi, event, resample, flags: 1)
+    }
+
+    private func irqfd(_ gsi: UInt32, _ event: Int32, _ resample: Int32?, flags: UInt32) throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            var argument = kvm_irqfd()
+            argument.fd = UInt32(bitPattern: event)
+            argument.gsi = gsi
+            argument.flags = flags
+            argument.resamplefd = UInt32(bitPattern: resample ?? 0)
+            try descriptor.ioctl(.irqfd, &argument)
+        }
+    }
+
+    /// Lets the kernel signal an eventfd when the guest writes to an address, without an exit. KVM_IOEVENTFD, api.rst 4.59.
+    /// - Parameters:
+    ///   - port: whether `address` is an I/O port.
+    ///   - length: 1, 2, 4 or 8 bytes; 0 for any.
+    public func attachIOEventFD(address: UInt64, port: Bool, length: UInt32, event: Int32, detach: Bool = false) throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            var argument = kvm_ioeventfd()
+            argument.addr = address
+            argument.len = length
+            argument.fd = event
+            argument.flags = (port ? 2 : 0) | (detach ? 4 : 0)
+            try descriptor.ioctl(.ioeventfd, &argument)
+        }
+    }
+
+    /// Delivers a message to the guest's local APICs. KVM_SIGNAL_MSI, api.rst 4.70.
+    /// - Returns: `.delivered` for an answer above zero, `.blocked` for zero.
+    /// - Throws: an answer below zero, as without an in-kernel irqchip (EINVAL).
+    public func signal(_ message: MSIMessage) throws(KVMError) -> MSIDelivery {
+        try KVMError.catching { () throws(SystemCallError) in
+            var argument = kvm_msi()
+            argument.address_lo = UInt32(truncatingIfNeeded: message.address)
+            argument.address_hi = UInt32(message.address >> 32)
+            argument.data = message.data
+            return try descriptor.ioctl(.signalMSI, &argument) > 0 ? .delivered : .blocked
+        }
+    }
+
+    // MARK: Parts
+
+    /// Creates a vCPU; its number is its APIC id. api.rst 4.7.
+    public func makeVirtualCPU(_ number: UInt32) throws(KVMError) -> VirtualCPU {
+        try KVMError.catching { () throws(SystemCallError) in
+            let raw = try descriptor.ioctl(.createVCPU, value: UInt(number))
+            let vcpu = Descriptor(owning: raw, object: "vCPU \(number)", door: descriptor.door)
+            return try VirtualCPU(vcpu, number: number, mapSize: vcpuMapSize)
+        }
+    }
+
+    /// Creates a device of the device control interface. KVM_CREATE_DEVICE, api.rst 4.79.
+    public func makeDevice(_ type: DeviceControl.Kind) throws(KVMError) -> DeviceControl {
+        try KVMError.catching { () throws(SystemCallError) in
+            var argument = kvm_create_device()
+            argument.type = type.rawValue
+            try descriptor.ioctl(.createDevice, &argument)
+            return DeviceControl(
+                Descriptor(owning: Int32(bitPattern: argument.fd), object: "KVM device \(type)", door: descriptor.door))
+        }
+    }
+
+    /// Whether a device type can be created, asked with KVM_CREATE_DEVICE_TEST: KVM_CAP_DEVICE_CTRL answers 0 on hosts where it can.
+    public func canMakeDevice(_ type: DeviceControl.Kind) -> Bool {
+        var argument = kvm_create_device()
+        argument.type = type.rawValue
+        argument.flags = 1
+        return (try? descriptor.ioctl(.createDevice, &argument)) != nil
+    }
+}

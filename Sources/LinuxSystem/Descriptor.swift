@@ -1,0 +1,96 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// Owns one file descriptor and closes it at the end of its life.
+///
+/// Every ioctl of the house is made through a descriptor, and each descriptor hands its ioctls to its `IoctlDoor`, so that a
+/// test can watch them, answer them or make them fail. Descriptors that an ioctl creates inherit the door.
+public struct Descriptor: ~Copyable, Sendable {
+    /// The number, valid while this value lives. For calls that take a descriptor inside a structure.
+    public let raw: Int32
+    /// What it is open on, for error sentences.
+    public let object: String
+    /// Where its ioctls go.
+    public let door: IoctlDoor
+
+    /// Takes over an open descriptor.
+    public init(owning raw: Int32, object: String, door: IoctlDoor = .kernel) {
+        self.raw = raw
+        self.object = object
+        self.door = door
+    }
+
+    /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set.
+    public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, door: IoctlDoor = .kernel) throws(SystemCallError) {
+        let result = cl_open(path, flags | O_CLOEXEC, mode)
+        guard result >= 0 else { throw .last("open", path) }
+        self.init(owning: result, object: path, door: door)
+    }
+
+    deinit { close(raw) }
+
+    /// An ioctl whose argument is a plain number.
+    /// - Returns: the kernel's answer, zero or more.
+    @discardableResult
+    public func ioctl(_ request: IoctlRequest, value: UInt = 0) throws(SystemCallError) -> Int32 {
+        try check(request, door.call(raw, request, value: value))
+    }
+
+    /// An ioctl whose argument is a plain number, made again for as long as a signal interrupts it.
+    public func ioctl(retryingOnInterrupt request: IoctlRequest, value: UInt = 0) throws(SystemCallError) -> Int32 {
+        var answer: Int32
+        repeat { answer = door.call(raw, request, value: value) } while answer == -EINTR
+        return try check(request, answer)
+    }
+
+    /// An ioctl whose argument is a structure that the kernel reads, and may write.
+    /// - Returns: the kernel's answer, zero or more.
+    @discardableResult
+    public func ioctl<Argument: BitwiseCopyable>(
+        _ request: IoctlRequest, _ argument: inout Argument
+    ) throws(SystemCallError) -> Int32 {
+        let answer = withUnsafeMutableBytes(of: &argument) { door.call(raw, request, $0) }
+        return try check(request, answer)
+    }
+
+    /// An ioctl whose argument is a structure with a variable tail.
+    @discardableResult
+    public func ioctl(_ request: IoctlRequest, bytes: inout [UInt8]) throws(SystemCallError) -> Int32 {
+        let answer = bytes.withUnsafeMutableBytes { door.call(raw, request, $0) }
+        return try check(request, answer)
+    }
+
+    private func check(_ request: IoctlRequest, _ answer: Int32) throws(SystemCallError) -> Int32 {
+        guard answer >= 0 else {
+            throw SystemCallError(call: "\(request.name)", object: object, errno: Errno(rawValue: -answer))
+        }
+        return answer
+    }
+
+    /// Reads exactly `buffer.count` bytes at `offset`. The corresponding C function is `pread`.
+    /// - Throws: the call's error, or `EIO` where the file ends first.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
+        try transfer("pread", buffer.count) { done in
+            pread(raw, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(bitPattern: UInt(offset) + UInt(done)))
+        }
+    }
+
+    /// Writes all of `buffer` at `offset`. The corresponding C function is `pwrite`.
+    public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
+        try transfer("pwrite", buffer.count) { done in
+            pwrite(raw, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(bitPattern: UInt(offset) + UInt(done)))
+        }
+    }
+
+    private func transfer(_ call: String, _ count: Int, _ step: (Int) -> Int) throws(SystemCallError) {
+        var done = 0
+        while done < count {
+            let now = step(done)
+            if now < 0 && Glibc.errno == EINTR { continue }
+            guard now >= 0 else { throw .last(call, object) }
+            guard now > 0 else { throw SystemCallError(call: call, object: object, errno: Errno(rawValue: EIO)) }
+            done += now
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import CLinux
+import Glibc
+
+/// An eventfd: a 64-bit counter that the kernel and threads add to, and a reader takes whole.
+///
+/// See eventfd(2). Non-blocking and close-on-exec.
+public struct EventDescriptor: ~Copyable, Sendable {
+    public let descriptor: Descriptor
+
+    public var raw: Int32 { descriptor.raw }
+
+    /// - Throws: `eventfd` failing, as when descriptors run out (EMFILE).
+    public init(_ object: String) throws(SystemCallError) {
+        let raw = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard raw >= 0 else { throw .last("eventfd", object) }
+        descriptor = Descriptor(owning: raw, object: object)
+    }
+
+    /// Adds one to the counter.
+    public func signal() {
+        var one: UInt64 = 1
+        _ = Glibc.write(raw, &one, 8)
+    }
+
+    /// Takes the counter: how often it was signalled since last taken, zero where it was not.
+    public func take() -> UInt64 {
+        var count: UInt64 = 0
+        return Glibc.read(raw, &count, 8) == 8 ? count : 0
+    }
+
+    /// Whether the counter is above zero, without taking it.
+    public var isSignalled: Bool {
+        var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, 0) == 1
+    }
+}

@@ -1,0 +1,37 @@
+import CLinux
+import Glibc
+
+/// Owns a range of mapped memory and unmaps it at the end of its life. See mmap(2).
+public struct Mapping: ~Copyable, @unchecked Sendable {
+    // @unchecked: the address is constant; what lies behind it is shared with the kernel, a guest or a device by nature.
+
+    public let base: UnsafeMutableRawPointer
+    public let count: Int
+
+    /// Maps part of a file or device.
+    /// - Parameters:
+    ///   - offset: bytes from its start, a multiple of the page size.
+    ///   - writable: whether the mapping may be written as well as read.
+    public init(
+        _ descriptor: borrowing Descriptor, offset: UInt64 = 0, count: Int, writable: Bool = true
+    ) throws(SystemCallError) {
+        let protection = PROT_READ | (writable ? PROT_WRITE : 0)
+        guard let base = mmap(nil, count, protection, MAP_SHARED, descriptor.raw, off_t(bitPattern: UInt(offset))),
+            base != MAP_FAILED
+        else { throw .last("mmap", descriptor.object) }
+        self.base = base
+        self.count = count
+    }
+
+    /// Maps fresh zeroed memory that takes host memory only as it is touched.
+    public init(anonymous count: Int, object: String) throws(SystemCallError) {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard let base = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
+            throw .last("mmap", object)
+        }
+        self.base = base
+        self.count = count
+    }
+
+    deinit { munmap(base, count) }
+}

@@ -1,0 +1,25 @@
+import CLinux
+import Glibc
+
+/// The signals that ask the process to end, delivered as readable events in place of handlers. See signalfd(2).
+public struct SignalDescriptor: ~Copyable, Sendable {
+    public let descriptor: Descriptor
+
+    /// Blocks `signals` in this thread (and in threads it starts from now on) and makes them readable here.
+    public init(_ signals: [Int32]) throws(SystemCallError) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for signal in signals { sigaddset(&set, signal) }
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+        let raw = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        guard raw >= 0 else { throw .last("signalfd") }
+        descriptor = Descriptor(owning: raw, object: "signals")
+    }
+
+    /// The next signal that came, nil where there is none.
+    public func take() -> Int32? {
+        var information = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        return Glibc.read(descriptor.raw, &information, size) == size ? Int32(information.ssi_signo) : nil
+    }
+}

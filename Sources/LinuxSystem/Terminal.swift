@@ -1,0 +1,26 @@
+import CLinux
+import Glibc
+
+/// Puts a terminal into a mode in which every key goes to the guest at once, and puts it back at the end of its life.
+///
+/// Keys that make signals (^C, ^\, ^Z) keep doing so: they end or stop swiftlet, not the guest.
+public struct Terminal: ~Copyable, Sendable {
+    private let raw: Int32
+    private let saved: termios
+
+    /// Nil where `raw` is not a terminal, or where swiftlet is not its foreground job (changing it would stop us).
+    public init?(_ raw: Int32) {
+        var attributes = termios()
+        guard isatty(raw) == 1, tcgetpgrp(raw) == getpgrp(), tcgetattr(raw, &attributes) == 0 else { return nil }
+        self.raw = raw
+        saved = attributes
+        attributes.c_lflag &= ~tcflag_t(ICANON | ECHO)
+        attributes.c_iflag &= ~tcflag_t(ICRNL | IXON)
+        tcsetattr(raw, TCSANOW, &attributes)
+    }
+
+    deinit {
+        var attributes = saved
+        tcsetattr(raw, TCSANOW, &attributes)
+    }
+}

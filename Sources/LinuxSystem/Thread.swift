@@ -1,0 +1,48 @@
+import CLinux
+import Glibc
+
+/// A POSIX thread. vCPUs and relays are threads, not tasks: each blocks in the kernel for most of its life.
+public struct Thread: ~Copyable, @unchecked Sendable {
+    // @unchecked: pthread_t is a number on Linux.
+    private let thread: pthread_t
+
+    private final class Body: Sendable {
+        let name: String
+        let run: @Sendable () -> Void
+        init(_ name: String, _ run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.run = run
+        }
+    }
+
+    /// Starts a thread.
+    /// - Parameter name: at most 15 bytes, shown by ps and gdb.
+    public init(_ name: String, _ run: @escaping @Sendable () -> Void) throws(SystemCallError) {
+        var thread = pthread_t()
+        // The new thread takes over this reference.
+        let body = Unmanaged.passRetained(Body(name, run))
+        let result = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                cl_name_thread(body.name)
+                body.run()
+                return nil
+            }, body.toOpaque())
+        guard result == 0 else {
+            body.release()
+            throw SystemCallError(call: "pthread_create", object: name, errno: .init(rawValue: result))
+        }
+        self.thread = thread
+    }
+
+    /// Makes the blocking call this thread is in return with EINTR.
+    public func kick() { _ = cl_kick_thread(thread) }
+
+    /// Waits for its end.
+    public consuming func join() { pthread_join(thread, nil) }
+
+    /// Prepares the process for `kick`: a handler that does nothing, so that the signal interrupts and no more.
+    public static func prepareKicks() { _ = cl_install_kick_handler() }
+}
