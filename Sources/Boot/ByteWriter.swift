@@ -8,6 +8,10 @@ struct ByteWriter: Sendable {
         }
     }
 
+    mutating func append(contentsOf bytes: [UInt8]) {
+        self.bytes.append(contentsOf: bytes)
+    }
+
     mutating func append(zeros count: Int) {
         bytes.append(contentsOf: repeatElement(0, count: count))
     }

@@ -39,6 +39,9 @@ public struct MemoryMap: Equatable, Sendable {
     /// Guest memory as asked for, in bytes, the parts under reserved regions included.
     public let size: UInt64
 
+    /// RAM below 4 GiB ends here at the latest, however much memory is asked for.
+    public let lowLimit: UInt64
+
     /// Where RAM above the 32-bit address space starts.
     public static let fourGiB: UInt64 = 1 << 32
 
@@ -50,9 +53,10 @@ public struct MemoryMap: Equatable, Sendable {
     /// - Parameters:
     ///   - belowFourGiB: Bytes of RAM from address 0 on, the legacy hole included; at most 4 GiB count.
     ///   - aboveFourGiB: Bytes of RAM from 4 GiB on.
+    ///   - lowLimit: Where RAM below 4 GiB ends at the latest, by the machine's layout; errors use it to say whether more memory would help.
     ///   - reserved: Further regions, for instance the PCI hole or ACPI tables; RAM under them is not offered as RAM, and where
     ///     two of them overlap the earlier one keeps the place.
-    public init(belowFourGiB: UInt64, aboveFourGiB: UInt64 = 0, reserved: [Region] = []) {
+    public init(belowFourGiB: UInt64, aboveFourGiB: UInt64 = 0, lowLimit: UInt64 = fourGiB, reserved: [Region] = []) {
         let low = Region(start: 0, size: min(belowFourGiB, Self.fourGiB), kind: .ram, name: "RAM below 4 GiB")
         let high = Region(start: Self.fourGiB, size: aboveFourGiB, kind: .ram, name: "RAM above 4 GiB")
         var placed: [Region] = []
@@ -67,6 +71,7 @@ public struct MemoryMap: Equatable, Sendable {
         }
         regions = placed.sorted { $0.start < $1.start }
         size = low.size.addingSaturating(high.size)
+        self.lowLimit = min(lowLimit, Self.fourGiB)
     }
 
     /// The map as PVH's `hvm_memmap_table_entry` array: 24 bytes a region (Xen, `public/arch-x86/hvm/start_info.h`).
@@ -117,10 +122,10 @@ public struct MemoryMap: Equatable, Sendable {
 
     var ram: [Region] { regions.filter { $0.kind == .ram } }
 
-    /// The address below 4 GiB up to which more memory could be given: the first reserved region behind RAM, or 4 GiB.
+    /// The address below 4 GiB up to which more memory could be given: the first reserved region above 1 MiB, or the limit.
     var growthLimit: UInt64 {
         let limits = regions.filter { $0.kind != .ram && $0.start >= Self.legacyHole.range.end }.map(\.start)
-        return min(limits.min() ?? Self.fourGiB, Self.fourGiB)
+        return min(limits.min() ?? lowLimit, lowLimit)
     }
 
     private func ramSize(from address: UInt64) -> UInt64 {

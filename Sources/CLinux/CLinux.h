@@ -3,9 +3,6 @@
  * and atomic access to memory shared with the kernel. Headers only; nothing here decides anything.
  */
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -19,7 +16,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <termios.h>
@@ -62,4 +58,6 @@ static inline int cl_install_kick_handler(void)
 }
 static inline int cl_kick_thread(pthread_t thread) { return pthread_kill(thread, SIGRTMIN); }
 
+/* Declared only under _GNU_SOURCE, which the Glibc module is not built with; two modules must not differ in it. */
+int pthread_setname_np(pthread_t thread, const char *name);
 static inline void cl_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -1,0 +1,101 @@
+/// Why a kernel can't be booted. Each case reads as one sentence that a person can act on.
+public enum BootError: Error, CustomStringConvertible {
+    /// The source failed; `cause` is its own error.
+    case unreadable(structure: String, offset: UInt64, count: Int, cause: any Error)
+    case emptyImage
+    /// The file, or the structure in it, ends before what it should hold.
+    case truncated(structure: String, end: UInt64, size: UInt64)
+    case fieldOutOfRange(field: String, value: UInt64, limit: UInt64, of: String)
+    case badField(field: String, value: UInt64, expected: String)
+
+    case unknownFormat
+    case unsupportedFormat(UnsupportedFormat)
+    case elfWithoutEntry
+    case notELF
+    case noPVHNote
+    case noMultibootHeader
+    case multibootWithoutLoadAddresses
+
+    case nothingToLoad
+    case entryOutsideKernel(field: String, entry: UInt64)
+    case addressOverflow(segment: String, address: UInt64, size: UInt64)
+    case overlap(segment: String, range: String, other: String, otherRange: String)
+    case reservedMemory(segment: String, range: String, region: String, regionRange: String)
+    case memoryTooSmall(kernel: UInt64, end: UInt64, memory: UInt64)
+    case outsideMemory(segment: String, range: String, memory: UInt64)
+    case flatImageTooLarge(size: UInt64, limit: UInt64)
+
+    case noRoom(what: String, size: UInt64, memory: UInt64)
+    case textTooLong(what: String, size: Int, limit: Int)
+    case textHoldsNUL(what: String)
+    case tooManyModules(count: Int, limit: Int)
+    case nothingTakesIt(what: String, format: KernelFormat)
+
+    public var description: String {
+        switch self {
+        case .unreadable(let structure, let offset, let count, let cause):
+            "can't read \(count) bytes at \(offset.hexadecimal) of the kernel file (\(structure)): \(cause)"
+        case .emptyImage:
+            "the kernel file is empty"
+        case .truncated(let structure, let end, let size):
+            "the kernel file is truncated: its \(structure) should reach to byte \(end), there are \(size)"
+        case .fieldOutOfRange(let field, let value, let limit, let meaning):
+            "\(field) is \(value.hexadecimal), more than \(limit.hexadecimal), \(meaning): the kernel file is damaged or truncated"
+        case .badField(let field, let value, let expected):
+            "\(field) is \(value.hexadecimal) where \(expected) is expected"
+        case .unknownFormat:
+            "the kernel file is of no known format: it is neither ELF nor multiboot; a flat binary is booted when its name ends in "
+                + ".bin or .flat, or with --format flat"
+        case .unsupportedFormat(let format):
+            "the kernel file is \(format), which is known but not supported yet: \(format.remedy)"
+        case .elfWithoutEntry:
+            "the ELF file is no kernel that can be booted: it has neither a PVH note (owner Xen, type 18) nor a multiboot header in its "
+                + "first 8192 bytes; a Linux vmlinux needs CONFIG_PVH"
+        case .notELF:
+            "the kernel file can't be booted as PVH: it is no ELF file"
+        case .noPVHNote:
+            "the kernel file can't be booted as PVH: it has no PVH note (owner Xen, type 18)"
+        case .noMultibootHeader:
+            "the kernel file can't be booted as multiboot: it has no multiboot header (magic 0x1badb002) in its first 8192 bytes"
+        case .multibootWithoutLoadAddresses:
+            "the multiboot header has no address fields (flag 16) and the kernel file is no ELF file, so nothing says where to load it"
+        case .nothingToLoad:
+            "the ELF file has no segment to load"
+        case .entryOutsideKernel(let field, let entry):
+            "\(field) is \(entry.hexadecimal), which lies in none of the kernel's loaded segments below 4 GiB"
+        case .addressOverflow(let segment, let address, let size):
+            "\(segment) wraps around the address space: it starts at \(address.hexadecimal) and is \(size.hexadecimal) bytes long"
+        case .overlap(let segment, let range, let other, let otherRange):
+            "\(segment) (\(range)) overlaps \(other) (\(otherRange))"
+        case .reservedMemory(let segment, let range, let region, let regionRange):
+            "\(segment) (\(range)) lies in memory that is reserved for \(region) (\(regionRange))"
+        case .memoryTooSmall(let kernel, let end, let memory):
+            "the kernel is larger than the guest's memory: it needs \(Self.size(kernel)) up to address \(end.hexadecimal), "
+                + "the guest has \(Self.size(memory)); --memory \(Self.megabytes(upTo: end)) or more would hold it"
+        case .outsideMemory(let segment, let range, let memory):
+            "\(segment) (\(range)) lies outside the guest's memory (\(Self.size(memory))), and no --memory would put RAM there"
+        case .flatImageTooLarge(let size, let limit):
+            "the flat binary is \(size) bytes long, more than the \(limit) that fit between 0x10000 and the legacy area at 0x9fc00"
+        case .noRoom(let what, let size, let memory):
+            "there is no room for \(what) (\(Self.size(size))) beside the kernel in the guest's memory (\(Self.size(memory))): "
+                + "give more with --memory"
+        case .textTooLong(let what, let size, let limit):
+            "\(what) is \(size) bytes long, more than the \(limit) that are allowed"
+        case .textHoldsNUL(let what):
+            "\(what) holds a NUL character, at which the guest would take it to end"
+        case .tooManyModules(let count, let limit):
+            "\(count) modules are more than the \(limit) that are allowed"
+        case .nothingTakesIt(let what, let format):
+            "a kernel booted as \(format) has no way to receive \(what)"
+        }
+    }
+
+    private static func size(_ bytes: UInt64) -> String {
+        let unit: UInt64 = 1 << 20
+        return bytes >= unit && bytes % unit == 0 ? "\(bytes / unit) MiB" : "\(bytes) bytes"
+    }
+
+    private static func megabytes(upTo address: UInt64) -> String {
+        "\((address.aligned(upTo: 1 << 20) ?? address) >> 20)M"
+    }
+}

@@ -1,0 +1,116 @@
+/// The registers the bootstrap processor starts a kernel with, as pure values.
+///
+/// General registers not named here are 0, RFLAGS is 2, the IDT is empty and LDTR unusable.
+public struct EntryState: Equatable, Sendable {
+    /// The processor mode at the first instruction.
+    public enum Mode: Equatable, Sendable {
+        /// 16-bit real mode, as after reset but elsewhere.
+        case real16
+        /// 32-bit protected mode, flat segments, paging off.
+        case protected32
+    }
+
+    /// A segment register with its hidden part.
+    public struct Segment: Equatable, Sendable {
+        public let selector: UInt16
+        /// Linear address of the segment's first byte.
+        public let base: UInt32
+        /// Offset of the segment's last byte, in bytes whatever the granularity.
+        public let limit: UInt32
+        /// Type, 4 bits: Intel SDM volume 3, sections 3.4.5.1 and 3.5.
+        public let type: UInt8
+        /// S: true for code and data, false for system segments such as a TSS.
+        public let isCodeOrData: Bool
+        /// D/B: true for 32-bit code or stack.
+        public let is32Bit: Bool
+        /// G: true where the descriptor counts its limit in 4 KiB pages.
+        public let isPageGranular: Bool
+
+        /// The segment's descriptor as it stands in a GDT (Intel SDM volume 3, figure 3-8): present, DPL 0.
+        public var descriptor: UInt64 {
+            let limit = UInt64(isPageGranular ? self.limit >> 12 : self.limit)
+            let base = UInt64(self.base)
+            var value = limit & 0xffff | (limit & 0xf0000) << 32
+            value |= (base & 0xffffff) << 16 | (base & 0xff00_0000) << 32
+            value |= UInt64(type & 0xf) << 40 | (isCodeOrData ? 1 << 44 : 0) | 1 << 47
+            value |= (is32Bit ? 1 << 54 : 0) | (isPageGranular ? 1 << 55 : 0)
+            return value
+        }
+    }
+
+    public let mode: Mode
+    /// EIP, or IP in real mode.
+    public let instructionPointer: UInt32
+    /// ESP, or SP in real mode; 0 where the boot protocol promises no stack.
+    public let stackPointer: UInt32
+    public let eax: UInt32
+    public let ebx: UInt32
+    public let cs: Segment
+    /// DS, ES, FS and GS.
+    public let data: Segment
+    public let ss: Segment
+    /// TR: VMX and SVM want a busy TSS there even where the boot protocol asks for none.
+    public let tr: Segment
+    /// CR0; CR3, CR4 and EFER are 0.
+    public let cr0: UInt32
+    /// Guest physical address of the GDT, 0 in real mode.
+    public let gdtBase: UInt32
+    /// Offset of the GDT's last byte, 0 in real mode.
+    public let gdtLimit: UInt16
+
+    /// The state that PVH and multiboot 1 both ask for: flat 4 GiB segments, interrupts off, paging off.
+    /// - Parameters:
+    ///   - instructionPointer: Physical address of the first instruction.
+    ///   - eax: What the boot protocol passes in EAX.
+    ///   - ebx: What the boot protocol passes in EBX.
+    ///   - gdtBase: Where the plan put ``flatGDT``.
+    /// - Returns: The whole state.
+    public static func protected32(instructionPointer: UInt32, eax: UInt32, ebx: UInt32, gdtBase: UInt32) -> EntryState {
+        EntryState(
+            mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: eax, ebx: ebx,
+            cs: flatCode, data: flatData, ss: flatData, tr: flatTask, cr0: extensionType | protectionEnable,
+            gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: flatGDT.count - 1))
+    }
+
+    /// A real-mode state: every data segment equal to CS, the stack in segment 0.
+    /// - Parameters:
+    ///   - codeSegment: CS, DS, ES, FS and GS.
+    ///   - instructionPointer: IP.
+    ///   - stackPointer: SP, with SS 0.
+    /// - Returns: The whole state.
+    public static func real16(codeSegment: UInt16, instructionPointer: UInt16, stackPointer: UInt16) -> EntryState {
+        EntryState(
+            mode: .real16, instructionPointer: UInt32(instructionPointer), stackPointer: UInt32(stackPointer), eax: 0, ebx: 0,
+            cs: realMode(codeSegment, type: 0xb), data: realMode(codeSegment, type: 0x3), ss: realMode(0, type: 0x3),
+            tr: Segment(
+                selector: 0, base: 0, limit: 0xffff, type: 0xb, isCodeOrData: false, is32Bit: false, isPageGranular: false),
+            cr0: extensionType, gdtBase: 0, gdtLimit: 0)
+    }
+
+    /// A GDT that holds the segments of ``protected32(instructionPointer:eax:ebx:gdtBase:)`` under their selectors.
+    ///
+    /// Neither protocol promises one, but a guest that reloads a segment register before it has its own then still runs.
+    public static let flatGDT: [UInt8] = {
+        var writer = ByteWriter()
+        for descriptor in [0, 0, flatCode.descriptor, flatData.descriptor, flatTask.descriptor] {
+            writer.append(descriptor)
+        }
+        return writer.bytes
+    }()
+
+    private static let protectionEnable: UInt32 = 1 << 0
+    private static let extensionType: UInt32 = 1 << 4
+
+    private static let flatCode = Segment(
+        selector: 0x10, base: 0, limit: .max, type: 0xb, isCodeOrData: true, is32Bit: true, isPageGranular: true)
+    private static let flatData = Segment(
+        selector: 0x18, base: 0, limit: .max, type: 0x3, isCodeOrData: true, is32Bit: true, isPageGranular: true)
+    private static let flatTask = Segment(
+        selector: 0x20, base: 0, limit: 0x67, type: 0xb, isCodeOrData: false, is32Bit: false, isPageGranular: false)
+
+    private static func realMode(_ selector: UInt16, type: UInt8) -> Segment {
+        Segment(
+            selector: selector, base: UInt32(selector) << 4, limit: 0xffff, type: type, isCodeOrData: true, is32Bit: false,
+            isPageGranular: false)
+    }
+}

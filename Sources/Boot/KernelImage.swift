@@ -1,0 +1,100 @@
+/// How a kernel wants to be loaded and entered.
+public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertible {
+    /// ELF with a Xen note that names a 32-bit entry point.
+    case pvh
+    /// Multiboot 1: a header in the first 8 KiB, of an ELF file or of one that gives its own load addresses.
+    case multiboot
+    /// Bare code that starts in real mode.
+    case flat
+
+    public var description: String {
+        switch self {
+        case .pvh: "ELF with a PVH note"
+        case .multiboot: "multiboot 1"
+        case .flat: "flat binary"
+        }
+    }
+}
+
+/// A kind of file that is recognised but can't be booted, so that the error can name it and the way out.
+public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConvertible {
+    case bzImage, multiboot2, gzip, xz, zstd, lz4, bzip2, lzma
+
+    public var description: String {
+        switch self {
+        case .bzImage: "a Linux bzImage"
+        case .multiboot2: "a multiboot 2 kernel"
+        case .gzip, .bzip2, .zstd: "a \(rawValue)-compressed file"
+        case .xz, .lz4, .lzma: "an \(rawValue)-compressed file"
+        }
+    }
+
+    /// What a person can do about it.
+    public var remedy: String {
+        switch self {
+        case .bzImage: "give the uncompressed vmlinux (Linux's scripts/extract-vmlinux makes one)"
+        case .multiboot2: "give a kernel with a multiboot 1 header or a PVH note"
+        case .gzip, .bzip2, .zstd, .xz, .lz4, .lzma: "decompress it first"
+        }
+    }
+}
+
+/// What a kernel file turned out to be.
+enum KernelImage {
+    case pvh(ELFImage, PVHNote)
+    case multibootELF(ELFImage, MultibootHeader)
+    case multibootRaw(MultibootHeader)
+    case flat
+
+    /// Names that say a file is bare code: it has no magic number of its own.
+    static let flatSuffixes = [".bin", ".flat"]
+
+    /// Finds out what an image is.
+    /// - Parameters:
+    ///   - image: The kernel file.
+    ///   - name: Its name; a suffix in ``flatSuffixes`` makes a file without any known magic number a flat binary.
+    ///   - format: The only format to consider, or nil for the first that fits: PVH, multiboot, flat.
+    /// - Returns: The format, with what was read to recognise it.
+    /// - Throws: ``BootError`` for a damaged file, or one that can't be booted (in the format asked for).
+    static func recognize(_ image: some ImageSource, name: String, format: KernelFormat?) throws(BootError) -> KernelImage {
+        guard image.size > 0 else { throw .emptyImage }
+        if format == .flat { return .flat }
+        let elf = try ELFImage(image)
+        if let elf, format != .multiboot, let note = try PVHNote(of: elf, in: image) {
+            return .pvh(elf, note)
+        }
+        if format == .pvh {
+            throw elf == nil ? .notELF : .noPVHNote
+        }
+        switch (try MultibootHeader(searching: image), elf) {
+        case (let header?, _) where header.givesLoadAddresses: return .multibootRaw(header)
+        case (let header?, let elf?): return .multibootELF(elf, header)
+        case (.some, nil): throw .multibootWithoutLoadAddresses
+        case (nil, _) where format == .multiboot: throw .noMultibootHeader
+        case (nil, .some): throw .elfWithoutEntry
+        case (nil, nil): break
+        }
+        if let known = try unsupportedFormat(of: image) {
+            throw .unsupportedFormat(known)
+        }
+        guard flatSuffixes.contains(where: { name.lowercased().hasSuffix($0) }) else {
+            throw .unknownFormat
+        }
+        return .flat
+    }
+
+    private static func unsupportedFormat(of image: some ImageSource) throws(BootError) -> UnsupportedFormat? {
+        let head = try image.structure("head of the file", at: 0, count: Int(min(image.size, MultibootHeader.searchLength)))
+        // Linux, Documentation/arch/x86/boot.rst: the setup header's magic number stands at 0x202.
+        if head.holds(Array("HdrS".utf8), at: 0x202) { return .bzImage }
+        let magics: [(UnsupportedFormat, [UInt8])] = [
+            (.gzip, [0x1f, 0x8b]), (.xz, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]), (.zstd, [0x28, 0xb5, 0x2f, 0xfd]),
+            (.lz4, [0x04, 0x22, 0x4d, 0x18]), (.lz4, [0x02, 0x21, 0x4c, 0x18]), (.bzip2, Array("BZh".utf8)),
+            (.lzma, [0x5d, 0x00, 0x00]),
+        ]
+        if let (format, _) = magics.first(where: { head.holds($0.1, at: 0) }) { return format }
+        let multiboot2: [UInt8] = [0xd6, 0x50, 0x52, 0xe8]
+        let hasMultiboot2 = stride(from: 0, to: head.count, by: 8).contains { head.holds(multiboot2, at: $0) }
+        return hasMultiboot2 ? .multiboot2 : nil
+    }
+}

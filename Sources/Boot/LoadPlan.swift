@@ -1,0 +1,113 @@
+/// What goes where in the guest's memory, and how the first processor starts. Nothing is loaded yet.
+///
+/// Every segment and blob lies in RAM, and none overlaps another.
+public struct LoadPlan: Equatable, Sendable {
+    /// Which file a segment's bytes come from.
+    public enum Source: Equatable, Sendable {
+        case kernel
+        /// The module of this index, as given to the planner.
+        case module(Int)
+    }
+
+    /// A part of a file and the guest memory it fills.
+    public struct Segment: Equatable, Sendable {
+        /// What the segment is, in words an error can use.
+        public let name: String
+        public let source: Source
+        /// Guest physical address of the first byte.
+        public let guestAddress: UInt64
+        /// Where the bytes start in the file.
+        public let fileOffset: UInt64
+        /// Bytes that come from the file; the file holds them all.
+        public let fileSize: UInt64
+        /// Bytes in memory, at least `fileSize`; those behind it are zero.
+        public let memorySize: UInt64
+    }
+
+    /// Bytes of our own making.
+    public struct Blob: Equatable, Sendable {
+        /// What the bytes are, in words an error can use.
+        public let name: String
+        /// Guest physical address of the first byte.
+        public let guestAddress: UInt64
+        public let bytes: [UInt8]
+    }
+
+    /// A file that is handed to the kernel as it is: an initrd, a multiboot module.
+    public struct Module: Equatable, Sendable {
+        /// The file's name, which multiboot passes on.
+        public let name: String
+        /// The file's size in bytes.
+        public let size: UInt64
+        /// Arguments, empty for none.
+        public let commandLine: String
+
+        public init(name: String, size: UInt64, commandLine: String = "") {
+            self.name = name
+            self.size = size
+            self.commandLine = commandLine
+        }
+    }
+
+    /// The longest command line in bytes of UTF-8, without its NUL. Linux on x86 takes 2047.
+    public static let maximumCommandLine = 16383
+
+    /// The most modules a kernel is given.
+    public static let maximumModules = 32
+
+    /// How the kernel is booted.
+    public let format: KernelFormat
+    public let segments: [Segment]
+    public let blobs: [Blob]
+    public let entry: EntryState
+
+    /// Turns a kernel image into a plan.
+    ///
+    /// Everything the image says is checked against the file's size and the guest's memory before it is used.
+    /// - Parameters:
+    ///   - image: The kernel file.
+    ///   - name: Its name: multiboot kernels get it as the first word of their command line, and a suffix `.bin` or `.flat` makes a
+    ///     file without a known magic number a flat binary.
+    ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes.
+    ///   - modules: Files to place in memory, at most ``maximumModules``; the first is a Linux kernel's initrd.
+    ///   - memory: What RAM there is.
+    ///   - rsdpAddress: Guest physical address of the ACPI RSDP, 0 for none.
+    ///   - format: The only format to consider; nil to find out.
+    /// - Returns: A plan all of whose parts lie in RAM and in their files.
+    /// - Throws: ``BootError``, which names the field, its value and its limit.
+    public static func plan(
+        image: some ImageSource, name: String, commandLine: String = "", modules: [Module] = [], memory: MemoryMap,
+        rsdpAddress: UInt64 = 0, format: KernelFormat? = nil
+    ) throws(BootError) -> LoadPlan {
+        try check(commandLine, what: "the command line")
+        guard modules.count <= maximumModules else {
+            throw .tooManyModules(count: modules.count, limit: maximumModules)
+        }
+        for module in modules {
+            try check(module.commandLine, what: "the command line of module \(module.name)")
+        }
+        var builder = LoadPlanBuilder(
+            name: name, commandLine: commandLine, modules: modules, rsdpAddress: rsdpAddress, memory: memory)
+        switch try KernelImage.recognize(image, name: name, format: format) {
+        case .pvh(let elf, let note):
+            try builder.load(try elf.segments(imageSize: image.size))
+            return try builder.pvh(note)
+        case .multibootELF(let elf, _):
+            try builder.load(try elf.segments(imageSize: image.size))
+            return try builder.multiboot(entry: elf.physicalEntry, field: "ELF header: e_entry")
+        case .multibootRaw(let header):
+            try builder.load([try header.segment(imageSize: image.size)])
+            return try builder.multiboot(entry: UInt64(header.entryAddress), field: "multiboot header: entry_addr")
+        case .flat:
+            try builder.load([try FlatImage.segment(imageSize: image.size)])
+            return try builder.flat()
+        }
+    }
+
+    private static func check(_ text: String, what: String) throws(BootError) {
+        guard text.utf8.count <= maximumCommandLine else {
+            throw .textTooLong(what: what, size: text.utf8.count, limit: maximumCommandLine)
+        }
+        guard !text.utf8.contains(0) else { throw .textHoldsNUL(what: what) }
+    }
+}

@@ -1,0 +1,143 @@
+/// Places a recognised kernel, its modules and the boot structures, in this order.
+struct LoadPlanBuilder {
+    private let name: String
+    private let commandLine: String
+    private let modules: [LoadPlan.Module]
+    private let rsdpAddress: UInt64
+    private let memory: MemoryMap
+
+    private var layout: GuestLayout
+    private var segments: [LoadPlan.Segment] = []
+    private var blobs: [LoadPlan.Blob] = []
+    private var kernel: [AddressRange] = []
+
+    private static let pageSize: UInt64 = 4096
+
+    /// Below the legacy hole and above all that test kernels load low: kvm-unit-tests use 0 to 0x1fff and 0x8000 to 0xda30.
+    private static let lowWindow: Range<UInt64> = 0x90000..<0x9fc00
+    private static let widerLowWindow: Range<UInt64> = 0x10000..<0x9fc00
+    /// Without the last page, so that the end of what lies in it is a 32-bit number too.
+    private static let highWindow: Range<UInt64> = 0x100000..<MemoryMap.fourGiB - pageSize
+
+    /// Up to where Linux takes an initrd (`initrd_addr_max` of its boot protocol).
+    private static let initrdWindow: Range<UInt64> = 0x100000..<0x3800_0000
+
+    init(name: String, commandLine: String, modules: [LoadPlan.Module], rsdpAddress: UInt64, memory: MemoryMap) {
+        self.name = name
+        self.commandLine = commandLine
+        self.modules = modules
+        self.rsdpAddress = rsdpAddress
+        self.memory = memory
+        layout = GuestLayout(memory: memory)
+    }
+
+    /// Claims the kernel's own segments.
+    mutating func load(_ kernel: [LoadPlan.Segment]) throws(BootError) {
+        try layout.claim(kernel)
+        segments += kernel
+        self.kernel += kernel.compactMap { AddressRange(start: $0.guestAddress, size: $0.memorySize) }
+    }
+
+    /// Completes the plan of a PVH kernel: modules at the top of low memory, as Linux expects its initrd.
+    mutating func pvh(_ note: PVHNote) throws(BootError) -> LoadPlan {
+        let entry = try checkEntry(UInt64(note.entry), field: "PVH note: entry")
+        var list = ByteWriter()
+        for (index, module) in modules.enumerated() {
+            let address = try place(module, index: index, in: [(Self.initrdWindow, .top), (Self.highWindow, .bottom)])
+            let arguments = module.commandLine.isEmpty ? 0 : try addText(module.commandLine, name: "arguments of \(module.name)")
+            list.append(
+                contentsOf: PVHStartInfo.ModuleEntry(address: address, size: module.size, commandLineAddress: UInt64(arguments)).bytes)
+        }
+        var info = PVHStartInfo()
+        info.rsdpAddress = rsdpAddress
+        info.commandLineAddress = UInt64(try addText(commandLine, name: "the command line"))
+        info.memoryMapAddress = UInt64(try addBlob(memory.pvhTable, name: "the memory map"))
+        info.memoryMapEntries = UInt32(truncatingIfNeeded: memory.regions.count)
+        if !modules.isEmpty {
+            info.moduleCount = UInt32(truncatingIfNeeded: modules.count)
+            info.moduleListAddress = UInt64(try addBlob(list.bytes, name: "the module list"))
+        }
+        let infoAddress = try addBlob(info.bytes, name: "the PVH start info")
+        return try plan(.pvh, entry: entry, eax: 0, ebx: infoAddress)
+    }
+
+    /// Completes the plan of a multiboot kernel: modules on the pages behind it, as other boot loaders do.
+    mutating func multiboot(entry: UInt64, field: String) throws(BootError) -> LoadPlan {
+        let entry = try checkEntry(entry, field: field)
+        let kernelEnd = min(max(layout.end, Self.highWindow.lowerBound), Self.highWindow.upperBound)
+        var list = ByteWriter()
+        for (index, module) in modules.enumerated() {
+            let address = try place(
+                module, index: index, in: [(kernelEnd..<Self.highWindow.upperBound, .bottom), (Self.highWindow, .bottom)])
+            let string = try addText(joined(module.name, module.commandLine), name: "the string of \(module.name)")
+            let start = UInt32(truncatingIfNeeded: address)
+            let end = UInt32(truncatingIfNeeded: address + module.size)
+            list.append(contentsOf: MultibootInfo.ModuleEntry(start: start, end: end, stringAddress: string).bytes)
+        }
+        var info = MultibootInfo()
+        info.lowerKiB = memory.lowerKiB
+        info.upperKiB = memory.upperKiB
+        info.commandLineAddress = try addText(joined(name, commandLine), name: "the command line")
+        info.loaderNameAddress = try addText("swiftlet", name: "the boot loader's name")
+        let map = memory.multibootTable
+        info.memoryMapAddress = try addBlob(map, name: "the memory map")
+        info.memoryMapSize = UInt32(truncatingIfNeeded: map.count)
+        if !modules.isEmpty {
+            info.moduleCount = UInt32(truncatingIfNeeded: modules.count)
+            info.moduleListAddress = try addBlob(list.bytes, name: "the module list")
+        }
+        let infoAddress = try addBlob(info.bytes, name: "the multiboot information")
+        return try plan(.multiboot, entry: entry, eax: MultibootInfo.bootMagic, ebx: infoAddress)
+    }
+
+    /// Completes the plan of a flat binary, which receives nothing.
+    func flat() throws(BootError) -> LoadPlan {
+        guard commandLine.isEmpty else { throw .nothingTakesIt(what: "a command line", format: .flat) }
+        guard modules.isEmpty else { throw .nothingTakesIt(what: "an initrd or module", format: .flat) }
+        return LoadPlan(format: .flat, segments: segments, blobs: [], entry: FlatImage.entry)
+    }
+
+    private mutating func plan(_ format: KernelFormat, entry: UInt32, eax: UInt32, ebx: UInt32) throws(BootError) -> LoadPlan {
+        let gdt = try addBlob(EntryState.flatGDT, name: "the GDT")
+        return LoadPlan(
+            format: format, segments: segments, blobs: blobs,
+            entry: .protected32(instructionPointer: entry, eax: eax, ebx: ebx, gdtBase: gdt))
+    }
+
+    private func checkEntry(_ entry: UInt64, field: String) throws(BootError) -> UInt32 {
+        guard let address = UInt32(exactly: entry), kernel.contains(where: { $0.contains(entry) }) else {
+            throw .entryOutsideKernel(field: field, entry: entry)
+        }
+        return address
+    }
+
+    private mutating func place(
+        _ module: LoadPlan.Module, index: Int, in windows: [(Range<UInt64>, GuestLayout.Edge)]
+    ) throws(BootError) -> UInt64 {
+        let address = try layout.place(
+            size: module.size, alignment: Self.pageSize, in: windows, for: "module \(module.name)")
+        segments.append(
+            LoadPlan.Segment(
+                name: "module \(module.name)", source: .module(index), guestAddress: address, fileOffset: 0, fileSize: module.size,
+                memorySize: module.size))
+        return address
+    }
+
+    private mutating func addText(_ text: String, name: String) throws(BootError) -> UInt32 {
+        var writer = ByteWriter()
+        writer.append(terminated: text)
+        return try addBlob(writer.bytes, name: name)
+    }
+
+    private mutating func addBlob(_ bytes: [UInt8], name: String) throws(BootError) -> UInt32 {
+        let address = try layout.place(
+            size: UInt64(bytes.count), alignment: 16,
+            in: [(Self.lowWindow, .bottom), (Self.widerLowWindow, .top), (Self.highWindow, .bottom)], for: name)
+        blobs.append(LoadPlan.Blob(name: name, guestAddress: address, bytes: bytes))
+        return UInt32(truncatingIfNeeded: address)
+    }
+
+    private func joined(_ name: String, _ arguments: String) -> String {
+        arguments.isEmpty ? name : "\(name) \(arguments)"
+    }
+}

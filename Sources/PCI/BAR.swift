@@ -1,0 +1,69 @@
+/// A base address register: which decoder it is and how large. PCI Local Bus 3.0, section 6.2.5.
+public struct BAR: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        case io
+        case memory32
+        /// Takes this register and the next one.
+        case memory64
+    }
+
+    /// 0...5.
+    public let index: Int
+    public let kind: Kind
+    /// Bytes; a power of two, at least 4 for I/O and 16 for memory.
+    public let size: UInt64
+    public let prefetchable: Bool
+
+    /// - Returns: nil where the size is no power of two, too small, or the register does not exist.
+    public init?(index: Int, kind: Kind, size: UInt64, prefetchable: Bool = false) {
+        guard (0...5).contains(index), kind != .memory64 || index < 5 else { return nil }
+        guard size.nonzeroBitCount == 1, size >= (kind == .io ? 4 : 16) else { return nil }
+        guard size <= (kind == .io ? 1 << 16 : kind == .memory32 ? 1 << 31 : 1 << 51) else { return nil }
+        self.index = index
+        self.kind = kind
+        self.size = size
+        self.prefetchable = prefetchable
+    }
+
+    /// The register's offset in configuration space.
+    public var offset: Int { ConfigRegister.bars + 4 * index }
+
+    public var isIO: Bool { kind == .io }
+
+    private var typeBits: UInt32 {
+        switch kind {
+        case .io: 1
+        case .memory32: prefetchable ? 8 : 0
+        case .memory64: 4 | (prefetchable ? 8 : 0)
+        }
+    }
+
+    /// Lays the register into a configuration space, at address zero. Sizing (write ones, read back) follows from its fixed low bits.
+    public func lay(into space: inout ConfigSpace) {
+        let mask = ~(size - 1)
+        space.set(offset, typeBits, width: 4)
+        space.own(offset, width: 4, writable: UInt32(truncatingIfNeeded: mask), live: 0, forwarded: 0)
+        if kind == .memory64 {
+            space.set(offset + 4, 0, width: 4)
+            space.own(offset + 4, width: 4, writable: UInt32(mask >> 32), live: 0, forwarded: 0)
+        }
+    }
+
+    /// The address the guest gave it.
+    public func address(in space: ConfigSpace) -> UInt64 {
+        let low = UInt64(space.read(offset, width: 4)) & ~UInt64(isIO ? 3 : 15)
+        guard kind == .memory64 else { return low }
+        return UInt64(space.read(offset + 4, width: 4)) << 32 | low
+    }
+
+    /// Gives it an address, as firmware does before the guest starts. Aligned to the size.
+    public func assign(_ address: UInt64, in space: inout ConfigSpace) {
+        space.write(offset, UInt32(truncatingIfNeeded: address), width: 4)
+        if kind == .memory64 { space.write(offset + 4, UInt32(address >> 32), width: 4) }
+    }
+
+    /// Whether its decoder answers: I/O BARs by COMMAND bit 0, memory BARs by bit 1.
+    public func isDecoded(in space: ConfigSpace) -> Bool {
+        space.command.contains(isIO ? .ioSpace : .memorySpace)
+    }
+}

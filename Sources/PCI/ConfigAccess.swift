@@ -1,0 +1,26 @@
+/// Which register of which function an access names: bus, device, function and byte offset.
+public struct ConfigAccess: Sendable, Hashable {
+    public let bus: Int
+    public let device: Int
+    public let function: Int
+    /// 0..<4096.
+    public let offset: Int
+
+    /// Configuration mechanism 1: the address latched at port 0xCF8 and the data port used, 0xCFC + `lane`. PCI Local Bus 3.0, section 3.2.2.3.2.
+    /// - Returns: nil while the address's enable bit is clear: the access is then an ordinary I/O access.
+    public init?(latch: UInt32, lane: Int) {
+        guard latch & 0x8000_0000 != 0 else { return nil }
+        bus = Int(latch >> 16 & 0xFF)
+        device = Int(latch >> 11 & 0x1F)
+        function = Int(latch >> 8 & 7)
+        offset = Int(latch & 0xFC) + (lane & 3)
+    }
+
+    /// The enhanced mechanism: 4 KiB a function from the start of the ECAM window. PCI Express 3.0, section 7.2.2.
+    public init(ecamOffset: UInt64) {
+        bus = Int(ecamOffset >> 20 & 0xFF)
+        device = Int(ecamOffset >> 15 & 0x1F)
+        function = Int(ecamOffset >> 12 & 7)
+        offset = Int(ecamOffset & 0xFFF)
+    }
+}

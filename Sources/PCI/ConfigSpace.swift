@@ -1,0 +1,92 @@
+/// A function's configuration space as a guest sees it, with an owner for each bit.
+///
+/// A bit is one of: *fixed* (the view's value, writes are lost), *virtual* (the view's value, the guest may change it), *live*
+/// (read from the hardware). Beside that, the writes of a *forwarded* bit go to the hardware, with the value the guest wrote.
+/// What lies outside reads all ones, as an absent function does.
+public struct ConfigSpace: Sendable {
+    /// 256, or 4096 with PCI Express extended space.
+    public let size: Int
+    private var view: [UInt8]
+    private var writable: [UInt8]
+    private var live: [UInt8]
+    private var forwarded: [UInt8]
+
+    /// All zero, all fixed.
+    /// - Parameter size: 256 or 4096.
+    public init(size: Int = 256) {
+        self.size = size == 4096 ? 4096 : 256
+        view = [UInt8](repeating: 0, count: self.size)
+        writable = view
+        live = view
+        forwarded = view
+    }
+
+    // MARK: Laying out
+
+    /// Sets the view's value. Little-endian, `width` bytes; what falls outside is dropped.
+    public mutating func set(_ offset: Int, _ value: UInt32, width: Int) {
+        Self.store(value, width, &view, offset, size)
+    }
+
+    /// Gives bits their owner. A mask of nil leaves that property as it is.
+    /// - Parameters:
+    ///   - writable: bits the guest changes in its view.
+    ///   - live: bits read from the hardware.
+    ///   - forwarded: bits whose writes go to the hardware.
+    public mutating func own(
+        _ offset: Int, width: Int, writable: UInt32? = nil, live: UInt32? = nil, forwarded: UInt32? = nil
+    ) {
+        if let writable { Self.store(writable, width, &self.writable, offset, size) }
+        if let live { Self.store(live, width, &self.live, offset, size) }
+        if let forwarded { Self.store(forwarded, width, &self.forwarded, offset, size) }
+    }
+
+    private static func store(_ value: UInt32, _ width: Int, _ bytes: inout [UInt8], _ offset: Int, _ size: Int) {
+        for index in 0..<width where offset + index >= 0 && offset + index < size {
+            bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt32(8 * index))
+        }
+    }
+
+    private func load(_ bytes: [UInt8], _ offset: Int, _ width: Int, beyond: UInt8 = 0) -> UInt32 {
+        var value: UInt32 = 0
+        for index in 0..<width {
+            let place = offset + index
+            let byte = place >= 0 && place < size ? bytes[place] : beyond
+            value |= UInt32(byte) << UInt32(8 * index)
+        }
+        return value
+    }
+
+    // MARK: Reading and writing
+
+    /// The view's value, live bits as last laid out.
+    /// - Parameter width: 1...4 bytes.
+    public func read(_ offset: Int, width: Int) -> UInt32 {
+        load(view, offset, width, beyond: 0xFF)
+    }
+
+    /// The bits of a read that come from the hardware.
+    public func liveMask(_ offset: Int, width: Int) -> UInt32 { load(live, offset, width) }
+
+    /// The bits of a write that go to the hardware.
+    public func forwardedMask(_ offset: Int, width: Int) -> UInt32 { load(forwarded, offset, width) }
+
+    /// A guest's write: changes the view's writable bits and no others.
+    public mutating func write(_ offset: Int, _ value: UInt32, width: Int) {
+        let mask = load(writable, offset, width)
+        let old = load(view, offset, width)
+        Self.store(old & ~mask | value & mask, width, &view, offset, size)
+    }
+
+    // MARK: Registers
+
+    public var command: Command {
+        get { Command(rawValue: UInt16(truncatingIfNeeded: read(ConfigRegister.command, width: 2))) }
+        set { set(ConfigRegister.command, UInt32(newValue.rawValue), width: 2) }
+    }
+
+    /// Whether a write of `width` bytes at `offset` touches one of `range`'s bytes.
+    public static func touches(_ offset: Int, _ width: Int, _ range: Range<Int>) -> Bool {
+        offset < range.upperBound && offset + width > range.lowerBound
+    }
+}

@@ -1,0 +1,58 @@
+/// The MSI capability's layout; PCI Local Bus 3.0, section 6.8.1.
+public struct MSICapability: Sendable, Hashable {
+    public let offset: Int
+    public let is64Bit: Bool
+    public let hasMasks: Bool
+    /// 1, 2, 4, ... 32.
+    public let maximumVectors: Int
+
+    /// Reads the layout at `offset`; nil where the capability runs out of the 256 bytes.
+    public init?(_ bytes: [UInt8], at offset: Int) {
+        let control = Capability.word16(bytes, offset + 2)
+        self.offset = offset
+        is64Bit = control & 0x80 != 0
+        hasMasks = control & 0x100 != 0
+        maximumVectors = 1 << min(Int(control >> 1 & 7), 5)
+        guard offset + length <= min(bytes.count, 256) else { return nil }
+    }
+
+    /// Bytes from the capability's id to its last register.
+    public var length: Int { (is64Bit ? 14 : 10) + (hasMasks ? 10 : 0) }
+    private var dataOffset: Int { offset + (is64Bit ? 12 : 8) }
+    private var maskOffset: Int { offset + (is64Bit ? 16 : 12) }
+    /// The pending bits' offset, nil without per-vector masks.
+    public var pendingOffset: Int? { hasMasks ? maskOffset + 4 : nil }
+
+    /// Lays the capability into the guest's view: the guest owns enable, vector count, address, data and masks; none goes to the device.
+    public func lay(into space: inout ConfigSpace) {
+        let control = UInt32(hasMasks ? 0x100 : 0) | UInt32(is64Bit ? 0x80 : 0) | UInt32(maximumVectors.trailingZeroBitCount) << 1
+        space.set(offset + 2, control, width: 2)
+        space.own(offset + 2, width: 2, writable: 0x71, live: 0, forwarded: 0)
+        space.own(offset + 4, width: 4, writable: 0xFFFF_FFFC, live: 0, forwarded: 0)
+        if is64Bit { space.own(offset + 8, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0) }
+        space.own(dataOffset, width: 2, writable: 0xFFFF, live: 0, forwarded: 0)
+        if hasMasks {
+            space.own(maskOffset, width: 4, writable: UInt32(truncatingIfNeeded: UInt64(1) << UInt64(maximumVectors) - 1), live: 0, forwarded: 0)
+            space.own(maskOffset + 4, width: 4, writable: 0, live: 0, forwarded: 0)
+        }
+    }
+
+    public func isEnabled(in space: ConfigSpace) -> Bool { space.read(offset + 2, width: 2) & 1 != 0 }
+
+    /// How many vectors the guest enabled: 1, 2, ... never above `maximumVectors`.
+    public func vectorCount(in space: ConfigSpace) -> Int {
+        min(1 << Int(space.read(offset + 2, width: 2) >> 4 & 7), maximumVectors)
+    }
+
+    /// The message of a vector: the low bits of data count the vector.
+    public func message(_ vector: Int, in space: ConfigSpace) -> (address: UInt64, data: UInt32) {
+        let high = is64Bit ? UInt64(space.read(offset + 8, width: 4)) << 32 : 0
+        let data = space.read(dataOffset, width: 2)
+        let count = UInt32(vectorCount(in: space))
+        return (high | UInt64(space.read(offset + 4, width: 4)), data & ~(count - 1) | UInt32(vector) & (count - 1))
+    }
+
+    public func isMasked(_ vector: Int, in space: ConfigSpace) -> Bool {
+        hasMasks && space.read(maskOffset, width: 4) >> UInt32(vector & 31) & 1 != 0
+    }
+}

@@ -1,0 +1,162 @@
+/// Decides the owner of every configuration bit of a passed-through function.
+///
+/// What is not named here is hidden: it reads zero and keeps no write. The device's own registers are read once, at assignment.
+public struct PassthroughLayout: Sendable {
+    /// The guest's configuration space, with its owners.
+    public private(set) var space: ConfigSpace
+    public private(set) var msi: MSICapability?
+    public private(set) var msix: MSIXCapability?
+    /// 1...4 for INTA...INTD, 0 for none.
+    public let interruptPin: Int
+
+    /// - Parameters:
+    ///   - hardware: 256 or 4096 bytes as read from the device; missing bytes count as zero.
+    ///   - bars: its base address registers.
+    ///   - hasINTx: whether the host can deliver its INTx line; else the pin reads 0.
+    public init(hardware: [UInt8], bars: [BAR], hasINTx: Bool) {
+        var bytes = hardware
+        if bytes.count < 256 { bytes += [UInt8](repeating: 0, count: 256 - bytes.count) }
+        space = ConfigSpace(size: bytes.count >= 4096 ? 4096 : 256)
+        let pin = Int(bytes[ConfigRegister.interruptPin])
+        interruptPin = hasINTx && (1...4).contains(pin) ? pin : 0
+        layHeader(bytes, bars)
+        layCapabilities(bytes)
+        layExtendedCapabilities(bytes)
+    }
+
+    private mutating func layHeader(_ bytes: [UInt8], _ bars: [BAR]) {
+        copy(bytes, ConfigRegister.vendorID, 4)
+        copy(bytes, ConfigRegister.revisionAndClass, 4)
+        copy(bytes, ConfigRegister.subsystemVendorID, 4)
+        copy(bytes, ConfigRegister.minimumGrant, 2)
+        // Alone in its slot whatever it was on the host: the multi-function bit goes.
+        space.set(ConfigRegister.headerType, UInt32(bytes[ConfigRegister.headerType] & 0x7F), width: 1)
+        space.set(ConfigRegister.interruptPin, UInt32(interruptPin), width: 1)
+        space.own(ConfigRegister.interruptLine, width: 1, writable: 0xFF)
+        for register in [ConfigRegister.cacheLineSize, ConfigRegister.latencyTimer] {
+            copy(bytes, register, 1)
+            space.own(register, width: 1, writable: 0xFF, forwarded: 0xFF)
+        }
+        // COMMAND is read from the guest's view alone: the host's kernel uses the physical INTx-disable for its own ends.
+        var command: Command = [.busMaster, .memoryWriteInvalidate, .parityErrorResponse, .systemError, .intxDisable]
+        if bars.contains(where: { $0.isIO }) { command.insert(.ioSpace) }
+        if bars.contains(where: { !$0.isIO }) { command.insert(.memorySpace) }
+        space.own(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(command.rawValue))
+        // STATUS is the device's, but that the list of capabilities is ours.
+        space.own(
+            ConfigRegister.status, width: 2, live: UInt32(~Status.capabilitiesList), forwarded: UInt32(Status.clearedByOne))
+        for bar in bars { bar.lay(into: &space) }
+    }
+
+    private mutating func layCapabilities(_ bytes: [UInt8]) {
+        var previous = ConfigRegister.capabilitiesPointer
+        for capability in Capability.list(bytes) where lay(capability, bytes) {
+            space.set(capability.offset, UInt32(capability.id), width: 1)
+            space.set(previous, UInt32(capability.offset), width: 1)
+            previous = capability.offset + 1
+            space.set(ConfigRegister.status, UInt32(Status.capabilitiesList), width: 2)
+        }
+    }
+
+    /// Lays one capability; false where it stays hidden.
+    private mutating func lay(_ capability: Capability, _ bytes: [UInt8]) -> Bool {
+        let offset = capability.offset
+        switch capability.id {
+        case Capability.powerManagement:
+            guard offset + 8 <= 256 else { return false }
+            // No PME: nobody would hear it. The power state is the guest's to set, read back from the device.
+            space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
+            space.own(offset + 4, width: 2, live: 0x000B, forwarded: 0x0003)
+        case Capability.vitalProductData:
+            guard offset + 8 <= 256 else { return false }
+            space.own(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)
+            space.own(offset + 4, width: 4, live: 0xFFFF_FFFF, forwarded: 0xFFFF_FFFF)
+        case Capability.msi:
+            guard msi == nil, let found = MSICapability(bytes, at: offset) else { return false }
+            found.lay(into: &space)
+            msi = found
+        case Capability.msix:
+            guard msix == nil, let found = MSIXCapability(bytes, at: offset) else { return false }
+            found.lay(into: &space)
+            msix = found
+        case Capability.vendorSpecific:
+            let length = Int(bytes[offset + 2])
+            guard length >= 3, offset + length <= 256 else { return false }
+            space.set(offset + 2, UInt32(length), width: 1)
+            for place in offset + 3..<offset + length { space.own(place, width: 1, live: 0xFF, forwarded: 0xFF) }
+        case Capability.pciExpress: return layExpress(offset, bytes)
+        case Capability.advancedFeatures:
+            guard offset + 6 <= 256 else { return false }
+            copy(bytes, offset + 2, 2)
+            space.own(offset + 4, width: 1, forwarded: 0x01)
+            space.own(offset + 5, width: 1, live: 0x01)
+        default: return false
+        }
+        return true
+    }
+
+    /// PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one, which has no link: its link registers go.
+    private mutating func layExpress(_ offset: Int, _ bytes: [UInt8]) -> Bool {
+        let flags = Capability.word16(bytes, offset + 2)
+        let isEndpoint = [0, 1, 9].contains(flags >> 4 & 0xF)
+        let length = flags & 0xF >= 2 ? 0x3C : 0x14
+        // Some devices cut the version 2 structure short; what fits is kept.
+        let end = min(offset + length, 256)
+        guard isEndpoint, offset + 0x0C <= end else { return false }
+        space.set(offset + 2, UInt32(flags & 0x000F | 9 << 4), width: 2)
+        copy(bytes, offset + 4, 4)
+        // Device control is the guest's; its function-level reset bit is heard by the device and never reads one.
+        space.set(offset + 8, UInt32(Capability.word16(bytes, offset + 8) & 0x7FFF), width: 2)
+        space.own(offset + 8, width: 2, writable: 0x7FFF, forwarded: 0xFFFF)
+        space.own(offset + 0x0A, width: 2, live: 0xFFFF, forwarded: 0x000F)
+        if offset + 0x2A <= end, length == 0x3C {
+            copy(bytes, offset + 0x24, 4)
+            copy(bytes, offset + 0x28, 2)
+            space.own(offset + 0x28, width: 2, writable: 0x001F, forwarded: 0x001F)
+        }
+        return true
+    }
+
+    private mutating func layExtendedCapabilities(_ bytes: [UInt8]) {
+        guard space.size == 4096 else { return }
+        var previous: Int?
+        for capability in Capability.extendedList(bytes) {
+            let header = Capability.word32(bytes, capability.offset)
+            guard let length = extendedLength(capability, bytes), capability.offset + length <= 4096 else { continue }
+            if capability.id == Capability.extendedSerialNumber {
+                for place in stride(from: 4, to: length, by: 4) { copy(bytes, capability.offset + place, 4) }
+            } else {
+                for place in capability.offset + 4..<capability.offset + length {
+                    space.own(place, width: 1, live: 0xFF, forwarded: 0xFF)
+                }
+            }
+            // The list must begin at 0x100; where that one stays hidden a null capability stands there (id 0).
+            if previous == nil, capability.offset != ConfigRegister.firstExtendedCapability {
+                previous = ConfigRegister.firstExtendedCapability
+                space.set(ConfigRegister.firstExtendedCapability, 1 << 16, width: 4)
+            }
+            space.set(capability.offset, header & 0x000F_FFFF, width: 4)
+            if let previous {
+                let before = space.read(previous, width: 4) & 0x000F_FFFF
+                space.set(previous, before | UInt32(capability.offset) << 20, width: 4)
+            }
+            previous = capability.offset
+        }
+    }
+
+    /// The length of an extended capability that guests may have, nil for one that is hidden.
+    private func extendedLength(_ capability: Capability, _ bytes: [UInt8]) -> Int? {
+        switch capability.id {
+        case Capability.extendedErrorReporting: 0x2C
+        case Capability.extendedSerialNumber: 0x0C
+        case Capability.extendedVendorSpecific: max(8, Int(Capability.word32(bytes, capability.offset + 4) >> 20))
+        default: nil
+        }
+    }
+
+    private mutating func copy(_ bytes: [UInt8], _ offset: Int, _ width: Int) {
+        var value: UInt32 = 0
+        for index in 0..<width where offset + index < bytes.count { value |= UInt32(bytes[offset + index]) << UInt32(8 * index) }
+        space.set(offset, value, width: width)
+    }
+}

@@ -1,0 +1,40 @@
+import PCI
+
+/// Which decoded BAR answers where, at one moment. Immutable, so that every vCPU reads its own copy without a lock.
+final class BARMap: Sendable {
+    struct Entry: Sendable {
+        let start: UInt64
+        let end: UInt64
+        let function: PCIFunction
+        let bar: Int
+        let isIO: Bool
+    }
+
+    let entries: [Entry]
+
+    init(_ entries: [Entry]) { self.entries = entries }
+
+    func find(_ address: UInt64, isIO: Bool) -> Entry? {
+        for entry in entries where entry.isIO == isIO && address >= entry.start && address < entry.end { return entry }
+        return nil
+    }
+
+    /// The map of what functions decode. The first in slot and BAR order wins where two overlap; a BAR outside `windows` does not answer.
+    static func make(_ functions: [PCIFunction], windows: [Range<UInt64>], ports: Range<UInt64>) -> BARMap {
+        var entries: [Entry] = []
+        for function in functions {
+            for decoded in function.decodedBARs() {
+                let (end, overflow) = decoded.address.addingReportingOverflow(decoded.bar.size)
+                guard !overflow else { continue }
+                let isIO = decoded.bar.isIO
+                let allowed = isIO ? [ports] : windows
+                guard allowed.contains(where: { $0.lowerBound <= decoded.address && end <= $0.upperBound }),
+                    !entries.contains(where: { $0.isIO == isIO && $0.start < end && decoded.address < $0.end })
+                else { continue }
+                entries.append(
+                    Entry(start: decoded.address, end: end, function: function, bar: decoded.bar.index, isIO: isIO))
+            }
+        }
+        return BARMap(entries)
+    }
+}

@@ -1,0 +1,51 @@
+import Synchronization
+
+/// How a run ended, as the guest or the host brought it about.
+public enum Outcome: Sendable, Equatable {
+    /// The guest wrote this value to the exit port.
+    case exitPort(UInt32)
+    /// The guest said through the panic port that it panicked.
+    case panic
+    /// The guest powered itself off.
+    case powerOff
+    /// The guest reset itself; how, in words.
+    case reset(String)
+    /// A triple fault.
+    case tripleFault(vcpu: UInt32)
+    /// KVM could not go on with a vCPU: why, and the vCPU's registers, a line each.
+    case internalError(vcpu: UInt32, reason: String, registers: [String])
+    /// The time allowed ran out.
+    case timeout(seconds: Double)
+    /// A signal asked swiftlet to end.
+    case signal(Int32)
+    /// The host failed in a way that says nothing about the guest.
+    case hostFailure(String)
+}
+
+/// The run's end: the first outcome wins, whoever brings it.
+public final class Ending: Sendable {
+    private let decided = Mutex<Outcome?>(nil)
+    private let flag = Atomic<Bool>(false)
+    private let wake: @Sendable () -> Void
+
+    /// - Parameter wake: called once, from the thread that ends the run; must make every vCPU and the console look.
+    init(wake: @escaping @Sendable () -> Void) {
+        self.wake = wake
+    }
+
+    /// Ends the run, unless it has ended.
+    public func finish(_ outcome: Outcome) {
+        let first = decided.withLock { decided in
+            guard decided == nil else { return false }
+            decided = outcome
+            return true
+        }
+        guard first else { return }
+        flag.store(true, ordering: .releasing)
+        wake()
+    }
+
+    public var isFinished: Bool { flag.load(ordering: .acquiring) }
+
+    public var outcome: Outcome? { decided.withLock { $0 } }
+}

@@ -1,0 +1,73 @@
+import Glibc
+public import LinuxSystem
+
+/// The guest's RAM: one anonymous mapping, laid into the guest from address 0 and, what does not fit below the device hole, from 4 GiB.
+///
+/// Every access from the VMM goes through here and is checked. Host memory is taken only for pages that are touched.
+public final class GuestMemory: Sendable {
+    /// A contiguous piece of RAM.
+    public struct Region: Sendable {
+        public let guestAddress: UInt64
+        public let count: UInt64
+        /// Where it lies in the mapping.
+        let offset: Int
+
+        /// Half-open.
+        public var range: Range<UInt64> { guestAddress..<guestAddress + count }
+    }
+
+    public let regions: [Region]
+    /// Bytes in all.
+    public let count: UInt64
+    private let mapping: Mapping
+
+    /// A guest address outside RAM.
+    public struct OutOfBounds: Error, CustomStringConvertible {
+        public let guestAddress: UInt64
+        public let count: Int
+
+        public var description: String {
+            "guest-physical 0x\(String(guestAddress, radix: 16)), \(count) bytes: not wholly in RAM"
+        }
+    }
+
+    /// - Parameter count: bytes, a multiple of the page size.
+    public init(count: UInt64) throws(SystemCallError) {
+        mapping = try Mapping(anonymous: Int(count), object: "\(count >> 20) MiB of guest memory")
+        let low = min(count, PhysicalLayout.lowRAMLimit)
+        var regions = [Region(guestAddress: 0, count: low, offset: 0)]
+        if count > low {
+            regions.append(Region(guestAddress: PhysicalLayout.highRAMStart, count: count - low, offset: Int(low)))
+        }
+        self.regions = regions
+        self.count = count
+    }
+
+    /// The host address of a region's first byte, for the kernel's memory slots and DMA maps.
+    public func hostAddress(of region: Region) -> UnsafeMutableRawPointer {
+        mapping.base + region.offset
+    }
+
+    /// The bytes of a guest range, for the length of `body`.
+    /// - Throws: `OutOfBounds` where the range is not wholly inside one region.
+    public func withBytes<Result>(
+        at guestAddress: UInt64, count: Int, _ body: (UnsafeMutableRawBufferPointer) -> Result
+    ) throws(OutOfBounds) -> Result {
+        guard count >= 0,
+            let region = regions.first(where: { $0.guestAddress <= guestAddress && guestAddress - $0.guestAddress <= $0.count }),
+            UInt64(count) <= region.count - (guestAddress - region.guestAddress)
+        else { throw OutOfBounds(guestAddress: guestAddress, count: count) }
+        let start = mapping.base + region.offset + Int(guestAddress - region.guestAddress)
+        return body(UnsafeMutableRawBufferPointer(start: start, count: count))
+    }
+
+    /// Copies bytes into the guest.
+    public func write(_ bytes: [UInt8], at guestAddress: UInt64) throws(OutOfBounds) {
+        try withBytes(at: guestAddress, count: bytes.count) { $0.copyBytes(from: bytes) }
+    }
+
+    /// Copies bytes out of the guest.
+    public func read(at guestAddress: UInt64, count: Int) throws(OutOfBounds) -> [UInt8] {
+        try withBytes(at: guestAddress, count: count) { Array($0) }
+    }
+}

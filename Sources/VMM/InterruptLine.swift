@@ -1,0 +1,81 @@
+public import KVM
+import LinuxSystem
+import Synchronization
+
+/// One level-triggered interrupt line of the PCI bus: a GSI on which several functions may share.
+///
+/// Each function brings a trigger eventfd (its device asserts) and a resample eventfd (the guest acknowledged; look whether the device still
+/// asserts). The kernel raises and lowers the line by itself through resampling irqfds; no user-space thread is on the path.
+///
+/// The line is lowered when its last resampling irqfd goes (virt/kvm/eventfd.c, irqfd_resampler_shutdown), and only then. So a function
+/// that must stop asserting is taken off together with all others, and the others are put back and made to look again.
+public final class InterruptLine: Sendable {
+    /// One function's part of the line. The eventfds are the function's and outlive its stay.
+    public struct Source: Sendable {
+        let trigger: Int32
+        let resample: Int32
+        /// Makes the device look again whether it asserts.
+        let reassert: @Sendable () -> Void
+
+        public init(trigger: Int32, resample: Int32, reassert: @escaping @Sendable () -> Void) {
+            self.trigger = trigger
+            self.resample = resample
+            self.reassert = reassert
+        }
+    }
+
+    public let gsi: UInt32
+    private let vm: VirtualMachine
+    private let sources = Mutex<[Source]>([])
+    /// Never triggers; its resample side counts the guest's acknowledgements of the line.
+    private let silence: EventDescriptor
+    private let acknowledgements: EventDescriptor
+    private let acknowledged = Atomic<UInt64>(0)
+
+    init(gsi: UInt32, vm: VirtualMachine) throws(SystemCallError) {
+        self.gsi = gsi
+        self.vm = vm
+        silence = try EventDescriptor("interrupt line \(gsi)")
+        acknowledgements = try EventDescriptor("interrupt line \(gsi)")
+    }
+
+    /// How often the guest took and acknowledged an interrupt of this line.
+    public var acknowledgedCount: UInt64 {
+        acknowledged.wrappingAdd(acknowledgements.take(), ordering: .relaxed).newValue
+    }
+
+    /// Lets a function assert the line.
+    public func attach(_ source: Source) throws(KVMError) {
+        try sources.withLock { sources throws(KVMError) in
+            guard !sources.contains(where: { $0.trigger == source.trigger }) else { return }
+            try connect(source)
+            if sources.isEmpty {
+                try vm.attachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw)
+            }
+            sources.append(source)
+        }
+    }
+
+    /// Takes a function off the line, lowering it unless another one asserts.
+    public func detach(trigger: Int32) throws(KVMError) {
+        try sources.withLock { sources throws(KVMError) in
+            guard let index = sources.firstIndex(where: { $0.trigger == trigger }) else { return }
+            let others = sources.enumerated().filter { $0.offset != index }.map(\.element)
+            for source in sources { try disconnect(source) }
+            try vm.detachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw)
+            sources = []
+            for source in others { try connect(source) }
+            if !others.isEmpty { try vm.attachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw) }
+            sources = others
+            for source in others { source.reassert() }
+        }
+    }
+
+    private func connect(_ source: Source) throws(KVMError) {
+        try vm.attachIRQFD(gsi, event: source.trigger, resample: source.resample)
+    }
+
+    private func disconnect(_ source: Source) throws(KVMError) {
+        try vm.detachIRQFD(gsi, event: source.trigger, resample: source.resample)
+    }
+}

@@ -1,0 +1,155 @@
+import Boot
+import Glibc
+import CLinux
+import KVM
+import LinuxSystem
+
+/// A kernel image read with pread, a piece at a time: it is never whole in our memory.
+private struct ImageFile: ImageSource {
+    let file: FileSource
+    var size: UInt64 { file.size }
+
+    func read(at offset: UInt64, count: Int) throws -> [UInt8] { try file.read(at: offset, count: count) }
+}
+
+private final class FileSource {
+    let descriptor: Descriptor
+    let size: UInt64
+
+    init(_ path: String) throws(SystemCallError) {
+        let descriptor = try Descriptor(opening: path, flags: O_RDONLY)
+        var status = stat()
+        guard fstat(descriptor.raw, &status) == 0 else { throw .last("fstat", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw SystemCallError(call: "open", object: path, errno: status.st_mode & S_IFMT == S_IFDIR ? .isDirectory : .invalidArgument)
+        }
+        size = UInt64(max(status.st_size, 0))
+        self.descriptor = descriptor
+    }
+
+    func read(at offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
+        var failure: SystemCallError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(SystemCallError) {
+                try descriptor.read(into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count), at: offset)
+                initialized = count
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+}
+
+/// Puts a kernel into guest memory and the first vCPU at its door.
+struct KernelLoader {
+    let memory: GuestMemory
+
+    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts.
+    func load(_ boot: BootConfiguration) throws(MachineError) -> EntryState {
+        let kernel = try open(boot.kernel)
+        var modules: [LoadPlan.Module] = []
+        var files = [kernel]
+        if let path = boot.initrd {
+            let file = try open(path)
+            files.append(file)
+            modules.append(LoadPlan.Module(name: path, size: file.size))
+        }
+        let low = memory.regions.first?.count ?? 0
+        let high = memory.count - low
+        let map = MemoryMap(
+            belowFourGiB: low, aboveFourGiB: high,
+            reserved: [
+                .init(start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved, name: "the PCI configuration window")
+            ])
+        let plan: LoadPlan
+        do {
+            plan = try LoadPlan.plan(
+                image: ImageFile(file: kernel), name: boot.kernel, commandLine: boot.commandLine, modules: modules, memory: map,
+                format: boot.format)
+        } catch {
+            throw .badKernel(path: boot.kernel, cause: error)
+        }
+        for segment in plan.segments { try fill(segment, files) }
+        for blob in plan.blobs {
+            do throws(GuestMemory.OutOfBounds) {
+                try memory.write(blob.bytes, at: blob.guestAddress)
+            } catch {
+                throw .badMemorySize(bytes: memory.count, reason: "\(blob.name) does not fit (\(error))")
+            }
+        }
+        return plan.entry
+    }
+
+    private func open(_ path: String) throws(MachineError) -> FileSource {
+        do { return try FileSource(path) } catch { throw .noKernel(path: path, cause: error) }
+    }
+
+    private func fill(_ segment: LoadPlan.Segment, _ files: [FileSource]) throws(MachineError) {
+        let index =
+            switch segment.source {
+            case .kernel: 0
+            case .module(let number): number + 1
+            }
+        guard files.indices.contains(index) else { return }
+        var failure: SystemCallError?
+        do throws(GuestMemory.OutOfBounds) {
+            // Guest memory starts zeroed: only the file's bytes are copied, straight from the file.
+            try memory.withBytes(at: segment.guestAddress, count: Int(segment.fileSize)) { bytes in
+                do throws(SystemCallError) {
+                    try files[index].descriptor.read(into: bytes, at: segment.fileOffset)
+                } catch {
+                    failure = error
+                }
+            }
+        } catch {
+            throw .badMemorySize(bytes: memory.count, reason: "\(segment.name) does not fit (\(error))")
+        }
+        if let failure { throw .system(failure) }
+    }
+}
+
+extension VirtualCPU {
+    /// Puts the vCPU into the state a boot protocol asks for.
+    func enter(at entry: EntryState) throws(KVMError) {
+        var special = try specialRegisters()
+        func segment(_ source: EntryState.Segment) -> kvm_segment {
+            var segment = kvm_segment()
+            segment.base = UInt64(source.base)
+            segment.limit = source.limit
+            segment.selector = source.selector
+            segment.type = source.type
+            segment.present = 1
+            segment.s = source.isCodeOrData ? 1 : 0
+            segment.db = source.is32Bit ? 1 : 0
+            segment.g = source.isPageGranular ? 1 : 0
+            return segment
+        }
+        special.cs = segment(entry.cs)
+        special.ds = segment(entry.data)
+        special.es = special.ds
+        special.fs = special.ds
+        special.gs = special.ds
+        special.ss = segment(entry.ss)
+        special.tr = segment(entry.tr)
+        special.ldt.unusable = 1
+        special.ldt.present = 0
+        special.gdt.base = UInt64(entry.gdtBase)
+        special.gdt.limit = entry.gdtLimit
+        special.idt.base = 0
+        special.idt.limit = entry.mode == .real16 ? 0x3FF : 0
+        special.cr0 = UInt64(entry.cr0)
+        special.cr3 = 0
+        special.cr4 = 0
+        special.efer = 0
+        try setSpecialRegisters(special)
+        var registers = kvm_regs()
+        registers.rip = UInt64(entry.instructionPointer)
+        registers.rsp = UInt64(entry.stackPointer)
+        registers.rax = UInt64(entry.eax)
+        registers.rbx = UInt64(entry.ebx)
+        registers.rflags = 2
+        try setRegisters(registers)
+    }
+}

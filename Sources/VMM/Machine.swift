@@ -1,0 +1,206 @@
+import Boot
+import Glibc
+public import KVM
+public import LinuxSystem
+
+/// A virtual machine with its board: memory, chipset, PCI bus and vCPUs. Built, given functions, loaded, run once.
+public final class Machine {
+    /// What a run came to.
+    public struct Result: Sendable {
+        public let outcome: Outcome
+        /// Seconds from the first vCPU's start.
+        public let duration: Double
+        public let exits: ExitCounts
+        /// The last lines of the guest's console.
+        public let consoleTail: String
+    }
+
+    public let configuration: MachineConfiguration
+    public let vm: VirtualMachine
+    public let memory: GuestMemory
+    public let bridge: PCIHostBridge
+    private let lines: [InterruptLine]
+    private let ending: Ending
+    private let wake: Wake
+    private let console: ConsoleOutput
+    private let serial: SerialPort
+    private let ports: Bus
+    private let mmio: Bus
+    private let vcpus: [VirtualCPU]
+
+    private final class Wake: Sendable {
+        let event: EventDescriptor
+        init() throws(SystemCallError) { event = try EventDescriptor("end of run") }
+    }
+
+    /// Builds the board and its vCPUs. Nothing runs yet.
+    public init(_ configuration: MachineConfiguration, on hypervisor: borrowing Hypervisor) throws(MachineError) {
+        self.configuration = configuration
+        try Self.check(configuration, hypervisor)
+        do {
+            vm = try hypervisor.makeVirtualMachine()
+            memory = try GuestMemory(count: configuration.memory)
+            // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's grace period.
+            for (slot, region) in memory.regions.enumerated() {
+                try vm.setMemory(
+                    slot: UInt32(slot), guestAddress: region.guestAddress, memory: memory.hostAddress(of: region), count: region.count)
+            }
+            try vm.setIntelScratchPages(at: PhysicalLayout.intelScratchPages)
+            try vm.makeIRQChip()
+            try vm.makePIT()
+            let wake = try Wake()
+            self.wake = wake
+            let ending = Ending { wake.event.signal() }
+            self.ending = ending
+            console = try ConsoleOutput(destination: configuration.consoleOutput)
+            let cpuid = try hypervisor.supportedCPUID()
+            bridge = PCIHostBridge(
+                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: cpuid.physicalAddressBits
+            ) { ending.finish(.hostFailure($0)) }
+            var lines: [InterruptLine] = []
+            for gsi in PhysicalLayout.intxGSIs { lines.append(try InterruptLine(gsi: gsi, vm: vm)) }
+            self.lines = lines
+            serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
+            var vcpus: [VirtualCPU] = []
+            for number in 0..<UInt32(configuration.cpus) {
+                let vcpu = try vm.makeVirtualCPU(number)
+                try vcpu.setCPUID(cpuid.forVCPU(apicID: number, count: configuration.cpus))
+                try vcpu.wireLocalInterrupts()
+                vcpus.append(vcpu)
+            }
+            self.vcpus = vcpus
+        } catch let error as KVMError {
+            throw .kvm(error)
+        } catch let error as SystemCallError {
+            throw .system(error)
+        } catch {
+            throw .system(SystemCallError(call: "\(error)", errno: .init(rawValue: EINVAL)))
+        }
+        var ports = Bus()
+        ports.claim(UInt64(PhysicalLayout.comPort)..<UInt64(PhysicalLayout.comPort) + 8, serial)
+        ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, ending))
+        ports.claim(UInt64(PhysicalLayout.exitPort)..<UInt64(PhysicalLayout.exitPort) + 1, ExitPort(ending))
+        ports.claim(UInt64(PhysicalLayout.panicPort)..<UInt64(PhysicalLayout.panicPort) + 1, PanicPort(ending))
+        ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(ending))
+        ports.claim(0x64..<0x65, KeyboardController(ending))
+        ports.claim(0x92..<0x93, SystemControlA(ending))
+        self.ports = ports
+        var mmio = Bus()
+        mmio.claim(PhysicalLayout.ecam, ECAM(bridge))
+        self.mmio = mmio
+    }
+
+    private static func check(_ configuration: MachineConfiguration, _ hypervisor: borrowing Hypervisor) throws(MachineError) {
+        let limit = max(hypervisor.check(.maximumVCPUs), 1)
+        guard (1...min(limit, 254)).contains(configuration.cpus) else {
+            throw .tooManyCPUs(asked: configuration.cpus, limit: min(limit, 254))
+        }
+        guard configuration.memory % 4096 == 0 else {
+            throw .badMemorySize(bytes: configuration.memory, reason: "it must be a multiple of 4 KiB")
+        }
+        guard (1 << 20...1 << 40).contains(configuration.memory) else {
+            throw .badMemorySize(bytes: configuration.memory, reason: "it must lie between 1 MiB and 1 TiB")
+        }
+    }
+
+    /// The line that a slot's pin is wired to.
+    /// - Parameter pin: 1...4 for INTA...INTD.
+    public func line(slot: Int, pin: Int) -> InterruptLine {
+        lines[Int(PhysicalLayout.intxGSI(slot: slot, pin: pin) - PhysicalLayout.intxGSIs.lowerBound) % lines.count]
+    }
+
+    /// Ends the run from outside, as when a passed-through device fails.
+    public var end: @Sendable (Outcome) -> Void {
+        let ending = ending
+        return { ending.finish($0) }
+    }
+
+    /// Loads a kernel and puts the first vCPU at its entry.
+    public func load(_ boot: BootConfiguration) throws(MachineError) {
+        let entry = try KernelLoader(memory: memory).load(boot)
+        do { try vcpus[0].enter(at: entry) } catch { throw .kvm(error) }
+    }
+
+    /// Runs until the guest, a signal, the time limit or a failure ends it. Once.
+    /// - Parameter signals: requests to end swiftlet, made before any other thread was started.
+    public func run(signals: borrowing SignalDescriptor) throws(MachineError) -> Result {
+        Thread.prepareKicks()
+        let terminal = configuration.consoleInput.flatMap { Terminal($0) }
+        let workers = vcpus.map { VCPUThread($0, ports: ports, mmio: mmio, bridge: bridge, ending: ending) }
+        let start = MonotonicClock.now
+        do {
+            var threads = Crew()
+            do throws(SystemCallError) {
+                for worker in workers { try threads.start("vcpu \(worker.vcpu.number)") { worker.run() } }
+                try attend(signals, start: start)
+            } catch {
+                ending.finish(.hostFailure("\(error)"))
+            }
+            for vcpu in vcpus { vcpu.requestExit() }
+            threads.dismiss()
+        }
+        let duration = Double(MonotonicClock.now - start) / 1e9
+        console.drain()
+        _ = consume terminal
+        var exits = ExitCounts()
+        for worker in workers { exits.add(worker.counts) }
+        return Result(
+            outcome: ending.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
+            consoleTail: console.lastLines)
+    }
+
+    /// The main thread's part: console, signals and time, until the run has ended.
+    private func attend(_ signals: borrowing SignalDescriptor, start: UInt64) throws(SystemCallError) {
+        let loop = try EventLoop("run")
+        try loop.watch(wake.event.raw, token: 0)
+        try loop.watch(console.ready.raw, token: 1)
+        try loop.watch(signals.descriptor.raw, token: 2)
+        var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
+        let deadline = configuration.timeout.map { start + UInt64($0 * 1e9) }
+        while !ending.isFinished {
+            var patience: Int32 = input.needsPolling ? 10 : -1
+            if let deadline {
+                let now = MonotonicClock.now
+                guard now < deadline else {
+                    ending.finish(.timeout(seconds: configuration.timeout ?? 0))
+                    break
+                }
+                let rest = Int32(clamping: (deadline - now) / 1_000_000 + 1)
+                patience = patience < 0 ? rest : min(patience, rest)
+            }
+            var hasInput = false
+            loop.wait(milliseconds: patience) { token in
+                switch token {
+                case 1: console.drain()
+                case 2: if let signal = signals.take() { ending.finish(.signal(signal)) }
+                case 3: hasInput = true
+                default: break
+                }
+            }
+            input.attend(hasInput, loop)
+        }
+    }
+}
+
+/// The threads of a run. A noncopyable thread can't stand in an array, hence the boxes.
+private struct Crew: ~Copyable {
+    private final class Member {
+        var thread: Thread?
+        init(_ thread: consuming Thread) { self.thread = .some(thread) }
+    }
+
+    private var members: [Member] = []
+
+    mutating func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
+        members.append(Member(try Thread(name, body)))
+    }
+
+    /// Kicks every thread out of the kernel and waits for its end. The vCPUs' exit requests are set already, so one kick is enough.
+    mutating func dismiss() {
+        for member in members { member.thread?.kick() }
+        for member in members {
+            if let thread = member.thread.take() { thread.join() }
+        }
+        members = []
+    }
+}

@@ -1,0 +1,43 @@
+public import Boot
+
+/// A machine to be, as a value.
+public struct MachineConfiguration: Sendable {
+    /// RAM in bytes: a multiple of 4 KiB, at least 1 MiB.
+    public var memory: UInt64
+    /// 1 or more; the host says how many it takes.
+    public var cpus: Int
+    /// Where the guest's console goes: a descriptor that outlives the run, nil for nowhere.
+    public var consoleOutput: Int32?
+    /// Where the guest's console input comes from, nil for none.
+    public var consoleInput: Int32?
+    /// How long the guest may run, in seconds; nil: for ever.
+    public var timeout: Double?
+
+    public init(
+        memory: UInt64 = 256 << 20, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil
+    ) {
+        self.memory = memory
+        self.cpus = cpus
+        self.consoleOutput = consoleOutput
+        self.consoleInput = consoleInput
+        self.timeout = timeout
+    }
+}
+
+/// A kernel to start, as files and words.
+public struct BootConfiguration: Sendable {
+    /// The image's path.
+    public var kernel: String
+    public var commandLine: String
+    /// A file handed to the kernel as it is: an initrd, a multiboot module.
+    public var initrd: String?
+    /// nil: by the file's own signs.
+    public var format: KernelFormat?
+
+    public init(kernel: String, commandLine: String = "", initrd: String? = nil, format: KernelFormat? = nil) {
+        self.kernel = kernel
+        self.commandLine = commandLine
+        self.initrd = initrd
+        self.format = format
+    }
+}

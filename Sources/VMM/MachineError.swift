@@ -1,0 +1,27 @@
+public import Boot
+public import KVM
+public import LinuxSystem
+
+/// Why a machine could not be built or its kernel loaded.
+public enum MachineError: Error, CustomStringConvertible {
+    case kvm(KVMError)
+    case system(SystemCallError)
+    /// The kernel file can't be opened.
+    case noKernel(path: String, cause: SystemCallError)
+    /// The kernel's bytes don't make a kernel this machine can start.
+    case badKernel(path: String, cause: BootError)
+    case tooManyCPUs(asked: Int, limit: Int)
+    case badMemorySize(bytes: UInt64, reason: String)
+
+    public var description: String {
+        switch self {
+        case .kvm(let error): "\(error)"
+        case .system(let error): "\(error)"
+        case .noKernel(let path, let cause):
+            cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
+        case .badKernel(let path, let cause): "\(path): \(cause)"
+        case .tooManyCPUs(let asked, let limit): "\(asked) vCPUs are more than this host's KVM takes: ask for \(limit) or fewer"
+        case .badMemorySize(let bytes, let reason): "\(bytes) bytes of memory won't do: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,66 @@
+public import PCI
+
+/// A function on the guest's PCI bus. The bridge calls it from any vCPU's thread.
+open class PCIFunction: @unchecked Sendable {
+    // @unchecked: the base class has no state.
+    public init() {}
+
+    /// Memory of a BAR that the guest may reach without an exit.
+    public struct DirectArea: @unchecked Sendable {
+        // @unchecked: an address of memory that the function keeps mapped for its whole life.
+
+        /// From the BAR's start, page-aligned.
+        public let offset: UInt64
+        /// Page-aligned bytes.
+        public let count: UInt64
+        public let memory: UnsafeMutableRawPointer
+
+        public init(offset: UInt64, count: UInt64, memory: UnsafeMutableRawPointer) {
+            self.offset = offset
+            self.count = count
+            self.memory = memory
+        }
+    }
+
+    /// A BAR whose decoder answers, and where.
+    public struct Decoded: Sendable, Hashable {
+        public let bar: BAR
+        public let address: UInt64
+
+        public init(bar: BAR, address: UInt64) {
+            self.bar = bar
+            self.address = address
+        }
+    }
+
+    /// The base address registers it has.
+    open var bars: [BAR] { [] }
+
+    /// 1...4 for INTA...INTD, 0 for none.
+    open var interruptPin: Int { 0 }
+
+    /// Gives a BAR its first address, as firmware would.
+    open func assign(_ bar: BAR, address: UInt64) {}
+
+    /// Sets the Interrupt Line register, as firmware would: the GSI its pin is wired to.
+    open func assignInterruptLine(_ gsi: UInt8) {}
+
+    /// The BARs that answer just now.
+    open func decodedBARs() -> [Decoded] { [] }
+
+    /// The directly reachable parts of a BAR.
+    open func directAreas(_ bar: Int) -> [DirectArea] { [] }
+
+    /// A configuration read of 1, 2 or 4 bytes at 0..<4096.
+    open func readConfig(_ offset: Int, width: Int) -> UInt32 { .max }
+
+    /// A configuration write of 1, 2 or 4 bytes at 0..<4096.
+    /// - Parameter remap: to be called whenever the answer of `decodedBARs` changed: at once where a decoder stopped answering, before the
+    ///   device itself hears of it; and after the device heard of it where one began to.
+    open func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {}
+
+    /// An access to a BAR outside its direct areas.
+    open func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 { .max }
+
+    open func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {}
+}

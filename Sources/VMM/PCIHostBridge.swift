@@ -1,0 +1,226 @@
+import KVM
+public import PCI
+import Synchronization
+
+/// The guest's PCI bus: decodes both configuration mechanisms, gives BARs their first addresses, and keeps the map of what answers where.
+public final class PCIHostBridge: @unchecked Sendable {
+    // @unchecked: `slots` and `windows` are complete before the first vCPU runs; the rest is guarded.
+
+    /// Why a function can't be put on the bus.
+    public enum PlugError: Error, CustomStringConvertible {
+        case slotTaken(Int)
+        case noSlot
+        case noSpace(BAR)
+
+        public var description: String {
+            switch self {
+            case .slotTaken(let slot): "PCI slot \(slot) is taken: give another with slot=N, 1...31"
+            case .noSlot: "all 31 PCI slots are taken"
+            case .noSpace(let bar):
+                "BAR \(bar.index) of \(bar.size >> 10) KiB finds no room in the guest's \(bar.isIO ? "I/O ports" : "device memory")"
+            }
+        }
+    }
+
+    private struct DirectSlot: Hashable {
+        let guestAddress: UInt64
+        let count: UInt64
+        let memory: UInt
+    }
+
+    private struct Mapped {
+        var slots: [DirectSlot: UInt32] = [:]
+        var free: [UInt32] = []
+        var next: UInt32
+    }
+
+    private let vm: VirtualMachine
+    private let memory: GuestMemory
+    private var slots: [PCIFunction?]
+    private var windows: (ports: BARWindow, low: BARWindow, high: BARWindow)
+    private let latch = Atomic<UInt32>(0)
+    private let mapped: Mutex<Mapped>
+    private let current: Mutex<BARMap>
+    private let generation = Atomic<UInt64>(0)
+    private let allowedWindows: [Range<UInt64>]
+    private let onMapFailure: @Sendable (String) -> Void
+
+    /// - Parameters:
+    ///   - firstMemorySlot: KVM memory slots from here on are the bridge's.
+    ///   - onMapFailure: told when the host refuses to map a BAR.
+    init(
+        vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int,
+        onMapFailure: @escaping @Sendable (String) -> Void
+    ) {
+        self.vm = vm
+        self.memory = memory
+        let high = PhysicalLayout.highMemoryWindow(physicalAddressBits: physicalAddressBits)
+        slots = Array(repeating: nil, count: 32)
+        slots[0] = HostBridgeFunction()
+        windows = (BARWindow(PhysicalLayout.portWindow), BARWindow(PhysicalLayout.memoryWindow), BARWindow(high))
+        let ramEnd = memory.regions.map { $0.range.upperBound }.max() ?? 0
+        let highAllowed = max(ramEnd, PhysicalLayout.highRAMStart)..<max(high.upperBound, ramEnd, PhysicalLayout.highRAMStart)
+        allowedWindows = [PhysicalLayout.memoryWindow, PhysicalLayout.upperMemoryWindow, highAllowed]
+        mapped = Mutex(Mapped(next: firstMemorySlot))
+        current = Mutex(BARMap([]))
+        self.onMapFailure = onMapFailure
+    }
+
+    // MARK: Before the guest starts
+
+    /// Puts a function on the bus, gives its BARs addresses and its pin a line.
+    /// - Parameter slot: 1...31; nil for the first free one.
+    /// - Returns: the slot.
+    @discardableResult
+    public func plug(_ function: PCIFunction, slot wanted: Int? = nil) throws(PlugError) -> Int {
+        let slot: Int
+        if let wanted {
+            guard (1..<32).contains(wanted), slots[wanted] == nil else { throw .slotTaken(wanted) }
+            slot = wanted
+        } else {
+            guard let free = slots.firstIndex(where: { $0 == nil }) else { throw .noSlot }
+            slot = free
+        }
+        for bar in function.bars.sorted(by: { $0.size > $1.size }) {
+            var address: UInt64?
+            if bar.isIO {
+                address = windows.ports.take(bar.size)
+            } else {
+                // Below 4 GiB as long as there is room: guests without paging reach it there.
+                address = windows.low.take(bar.size)
+                if address == nil, bar.kind == .memory64 { address = windows.high.take(bar.size) }
+            }
+            guard let address else { throw .noSpace(bar) }
+            function.assign(bar, address: address)
+        }
+        if function.interruptPin > 0 {
+            function.assignInterruptLine(UInt8(PhysicalLayout.intxGSI(slot: slot, pin: function.interruptPin)))
+        }
+        slots[slot] = function
+        return slot
+    }
+
+    /// The first free slot, for a function that must know its line before it is plugged.
+    public var freeSlot: Int? { slots.firstIndex { $0 == nil } }
+
+    // MARK: The map
+
+    /// Brings the map, and the memory the guest reaches without an exit, up to what functions decode now.
+    func remap() {
+        mapped.withLock { mapped in
+            let map = BARMap.make(slots.compactMap { $0 }, windows: allowedWindows, ports: PhysicalLayout.guestPortWindow)
+            var wanted: Set<DirectSlot> = []
+            for entry in map.entries where !entry.isIO {
+                for area in entry.function.directAreas(entry.bar) {
+                    wanted.insert(
+                        DirectSlot(guestAddress: entry.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory)))
+                }
+            }
+            for (slot, number) in mapped.slots where !wanted.contains(slot) {
+                do {
+                    try vm.removeMemory(slot: number)
+                    mapped.slots[slot] = nil
+                    mapped.free.append(number)
+                } catch {
+                    onMapFailure("taking a BAR at 0x\(String(slot.guestAddress, radix: 16)) out of the guest: \(error)")
+                }
+            }
+            for slot in wanted where mapped.slots[slot] == nil {
+                guard let pointer = UnsafeMutableRawPointer(bitPattern: slot.memory) else { continue }
+                let number = mapped.free.popLast() ?? mapped.next
+                if number == mapped.next { mapped.next += 1 }
+                do {
+                    try vm.setMemory(slot: number, guestAddress: slot.guestAddress, memory: pointer, count: slot.count)
+                    mapped.slots[slot] = number
+                } catch {
+                    // Without the slot every access exits and is forwarded: slower, and right.
+                    mapped.free.append(number)
+                    onMapFailure("mapping a BAR at 0x\(String(slot.guestAddress, radix: 16)) into the guest: \(error)")
+                }
+            }
+            current.withLock { $0 = map }
+            generation.wrappingAdd(1, ordering: .releasing)
+        }
+    }
+
+    /// A vCPU's own copy of the map.
+    struct View {
+        fileprivate(set) var map = BARMap([])
+        fileprivate var generation: UInt64 = .max
+    }
+
+    /// Brings a vCPU's copy up to date; a load and a compare when nothing changed.
+    @inline(__always)
+    func refresh(_ view: inout View) {
+        let now = generation.load(ordering: .acquiring)
+        guard view.generation != now else { return }
+        view.map = current.withLock { $0 }
+        view.generation = now
+    }
+
+    // MARK: Configuration
+
+    func read(_ access: ConfigAccess, width: Int) -> UInt32 {
+        guard let function = function(access) else { return .max }
+        return function.readConfig(access.offset, width: width)
+    }
+
+    func write(_ access: ConfigAccess, _ value: UInt32, width: Int) {
+        guard let function = function(access) else { return }
+        function.writeConfig(access.offset, value, width: width, remap: remap)
+    }
+
+    private func function(_ access: ConfigAccess) -> PCIFunction? {
+        access.bus == 0 && access.function == 0 ? slots[access.device] : nil
+    }
+
+    fileprivate var addressLatch: UInt32 {
+        get { latch.load(ordering: .relaxed) }
+        set { latch.store(newValue, ordering: .relaxed) }
+    }
+}
+
+/// Ports 0xCF8...0xCFF: configuration mechanism 1, and the reset control register at 0xCF9 (Intel ICH9 datasheet, 13.7.5).
+final class ConfigPorts: BusDevice, @unchecked Sendable {
+    private let bridge: PCIHostBridge
+    private let ending: Ending
+
+    init(_ bridge: PCIHostBridge, _ ending: Ending) {
+        self.bridge = bridge
+        self.ending = ending
+    }
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 {
+        guard offset >= 4 else { return offset == 0 && width == 4 ? UInt64(bridge.addressLatch) : offset == 1 && width == 1 ? 0 : .max }
+        guard let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) else { return .max }
+        return UInt64(bridge.read(access, width: min(width, 8 - Int(offset))))
+    }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        if offset == 0, width == 4 {
+            bridge.addressLatch = UInt32(truncatingIfNeeded: value)
+        } else if offset == 1, width == 1 {
+            if value & 4 != 0 { ending.finish(.reset("reset control port 0xCF9")) }
+        } else if offset >= 4, let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) {
+            bridge.write(access, UInt32(truncatingIfNeeded: value), width: min(width, 8 - Int(offset)))
+        }
+    }
+}
+
+/// The ECAM window. Accesses of up to 4 bytes inside one function are configuration accesses; longer ones are two.
+final class ECAM: BusDevice, @unchecked Sendable {
+    private let bridge: PCIHostBridge
+
+    init(_ bridge: PCIHostBridge) { self.bridge = bridge }
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 {
+        let low = UInt64(bridge.read(ConfigAccess(ecamOffset: offset), width: min(width, 4)))
+        guard width > 4 else { return low }
+        return low | UInt64(bridge.read(ConfigAccess(ecamOffset: offset + 4), width: width - 4)) << 32
+    }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        bridge.write(ConfigAccess(ecamOffset: offset), UInt32(truncatingIfNeeded: value), width: min(width, 4))
+        if width > 4 { bridge.write(ConfigAccess(ecamOffset: offset + 4), UInt32(value >> 32), width: width - 4) }
+    }
+}

@@ -1,0 +1,118 @@
+import CLinux
+public import KVM
+import LinuxSystem
+
+/// How often a vCPU left the guest, by kind of exit.
+public struct ExitCounts: Sendable {
+    private var counts = InlineArray<32, UInt64>(repeating: 0)
+
+    public subscript(kind: VCPUExit.Kind) -> UInt64 { counts[kind.rawValue] }
+
+    mutating func count(_ kind: VCPUExit.Kind) { counts[kind.rawValue] &+= 1 }
+
+    mutating func add(_ other: ExitCounts) {
+        for index in counts.indices { counts[index] &+= other.counts[index] }
+    }
+}
+
+/// The exit loop of one vCPU: enter the guest, serve what it asked for, and again, until the run has ended.
+///
+/// Allocates nothing and takes no lock that another vCPU's unrelated exit takes: buses are constant, the BAR map is this vCPU's own copy,
+/// and a device guards itself.
+final class VCPUThread: @unchecked Sendable {
+    // @unchecked: `counts` and `view` belong to the thread, and to the joiner after it.
+
+    let vcpu: VirtualCPU
+    private(set) var counts = ExitCounts()
+    private var view = PCIHostBridge.View()
+    private let ports: Bus
+    private let mmio: Bus
+    private let bridge: PCIHostBridge
+    private let ending: Ending
+
+    init(_ vcpu: VirtualCPU, ports: Bus, mmio: Bus, bridge: PCIHostBridge, ending: Ending) {
+        self.vcpu = vcpu
+        self.ports = ports
+        self.mmio = mmio
+        self.bridge = bridge
+        self.ending = ending
+    }
+
+    func run() {
+        while !ending.isFinished {
+            let exit = vcpu.enter()
+            counts.count(exit.kind)
+            switch exit {
+            case .portOut(let port, let size, let count):
+                for index in 0..<count { writePort(UInt64(port), vcpu.portValue(index, size: size), width: Int(size)) }
+            case .portIn(let port, let size, let count):
+                for index in 0..<count { vcpu.setPortValue(index, size: size, readPort(UInt64(port), width: Int(size))) }
+            case .mmioWrite(let address, let length, let value): writeMMIO(address, value, width: Int(length))
+            case .mmioRead(let address, let length): vcpu.setMMIOValue(readMMIO(address, width: Int(length)))
+            case .interrupted, .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: break
+            default: finish(exit)
+            }
+        }
+    }
+
+    // MARK: Dispatch
+
+    private func readPort(_ port: UInt64, width: Int) -> UInt32 {
+        if let claim = ports.find(port) { return UInt32(truncatingIfNeeded: claim.device.read(port - claim.start, width: width)) }
+        bridge.refresh(&view)
+        guard let entry = view.map.find(port, isIO: true) else { return .max }
+        return UInt32(truncatingIfNeeded: entry.function.readBAR(entry.bar, offset: port - entry.start, width: width))
+    }
+
+    private func writePort(_ port: UInt64, _ value: UInt32, width: Int) {
+        if let claim = ports.find(port) { return claim.device.write(port - claim.start, UInt64(value), width: width) }
+        bridge.refresh(&view)
+        guard let entry = view.map.find(port, isIO: true) else { return }
+        entry.function.writeBAR(entry.bar, offset: port - entry.start, UInt64(value), width: width)
+    }
+
+    private func readMMIO(_ address: UInt64, width: Int) -> UInt64 {
+        if let claim = mmio.find(address) { return claim.device.read(address - claim.start, width: width) }
+        bridge.refresh(&view)
+        guard let entry = view.map.find(address, isIO: false) else { return .max }
+        return entry.function.readBAR(entry.bar, offset: address - entry.start, width: width)
+    }
+
+    private func writeMMIO(_ address: UInt64, _ value: UInt64, width: Int) {
+        if let claim = mmio.find(address) { return claim.device.write(address - claim.start, value, width: width) }
+        bridge.refresh(&view)
+        guard let entry = view.map.find(address, isIO: false) else { return }
+        entry.function.writeBAR(entry.bar, offset: address - entry.start, value, width: width)
+    }
+
+    // MARK: Ends
+
+    private func finish(_ exit: VCPUExit) {
+        switch exit {
+        case .shutdown: ending.finish(.tripleFault(vcpu: vcpu.number))
+        case .systemEvent(type: 1): ending.finish(.powerOff)
+        case .systemEvent(type: 2): ending.finish(.reset("KVM system event"))
+        case .systemEvent(type: 3): ending.finish(.panic)
+        case .internalError(let suberror, let count):
+            var reason =
+                switch suberror {
+                case 1: "KVM can't emulate the instruction at RIP"
+                case 2: "an event came while another was being delivered (simultaneous exceptions)"
+                case 3: "an exit came while an event was being delivered"
+                case 4: "the processor left the guest for an unexpected reason"
+                default: "KVM internal error"
+                }
+            let words = (0..<min(Int(count), 4)).map { "0x" + String(vcpu.internalErrorData($0), radix: 16) }
+            reason += " (suberror \(suberror)\(words.isEmpty ? "" : ", data \(words.joined(separator: " "))"))"
+            stop(reason)
+        case .failEntry(let hardware): stop("the processor refused the guest's state (hardware reason 0x\(String(hardware, radix: 16)))")
+        case .unknown(let hardware): stop("an exit KVM itself does not know (hardware reason 0x\(String(hardware, radix: 16)))")
+        case .failed(let errno): stop("KVM_RUN: \(SystemCallError(call: "", errno: .init(rawValue: errno)).errno)")
+        default: stop("an exit this machine never asked for: \(exit)")
+        }
+    }
+
+    private func stop(_ reason: String) {
+        ending.finish(.internalError(vcpu: vcpu.number, reason: reason, registers: vcpu.registerLines()))
+    }
+}

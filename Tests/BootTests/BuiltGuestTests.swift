@@ -1,0 +1,21 @@
+import Boot
+import FoundationEssentials
+import Testing
+
+/// The test kernels that `make build` leaves in guests/build, where they are.
+@Suite("Built guests")
+struct BuiltGuestTests {
+    static let guests: [URL] = {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let names = try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: "guests/build").path)
+        return (names ?? []).filter { $0.hasSuffix(".elf") || $0.hasSuffix(".bin") }.sorted().map {
+            root.appending(path: "guests/build/\($0)")
+        }
+    }()
+
+    @Test("can be planned into 128 MiB", arguments: guests)
+    func plans(guest: URL) throws {
+        let plan = try plan(Array(Data(contentsOf: guest)), name: guest.lastPathComponent)
+        #expect((plan.format == .flat) == (guest.pathExtension == "bin"))
+    }
+}

@@ -1,0 +1,56 @@
+// Ends in the way it is told to, so that each outcome a VMM reports can be seen for real.
+#include "arguments.h"
+#include "boot.h"
+#include "bytes.h"
+#include "console.h"
+#include "ending.h"
+
+const char guest_name_text[] = "ends";
+
+static void exit_now(void) { exit_with((uint8_t)argument_number("value", 0)); }
+
+static void hang(void)
+{
+    for (;;)
+        __asm__ volatile("cli\n\thlt");
+}
+
+static void spin(void)
+{
+    for (;;)
+        __asm__ volatile("pause");
+}
+
+static const struct {
+    const char *name;
+    void (*act)(void);
+} endings[] = {
+    {"exit", exit_now},
+    {"poweroff", end_by_power_off},
+    {"reset", end_by_reset},
+    {"reset-kbd", end_by_keyboard_reset},
+    {"triplefault", end_by_triple_fault},
+    {"panic", end_by_panic},
+    {"hang", hang},             // the two that are meant never to come back
+    {"spin", spin},
+};
+
+uint8_t guest_main(void)
+{
+    char end[16];
+    if (!argument_text("end", end, sizeof end))
+        memcpy(end, "exit", sizeof "exit");
+    for (unsigned i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        if (!text_equal(end, endings[i].name))
+            continue;
+        say("%s", end);
+        endings[i].act();
+        // A reset or a power-off may be served by another thread of the VMM a moment later.
+        for (unsigned pause = 0; pause < 100000; pause++)
+            __asm__ volatile("pause");
+        say("still here after %s", end);
+        return EXIT_NOT_ENDED;
+    }
+    say("end=%s is unknown", end);
+    return EXIT_BAD_ARGUMENT;
+}

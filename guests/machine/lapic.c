@@ -1,0 +1,74 @@
+#include "lapic.h"
+
+#include "interrupts.h"
+#include "mmio.h"
+
+// Intel SDM vol. 3, table 11-1.
+enum {
+    ID = 0x20, TASK_PRIORITY = 0x80, END_OF_INTERRUPT = 0xb0, SPURIOUS = 0xf0, REQUESTS = 0x200,
+    COMMAND_LOW = 0x300, COMMAND_HIGH = 0x310, LVT_TIMER = 0x320, LVT_LINT0 = 0x350, LVT_LINT1 = 0x360, LVT_ERROR = 0x370,
+    TIMER_INITIAL = 0x380, TIMER_CURRENT = 0x390, TIMER_DIVIDE = 0x3e0,
+};
+enum { SOFTWARE_ENABLE = 0x100, LVT_MASKED = 0x10000, TIMER_PERIODIC = 0x20000, DIVIDE_BY_16 = 0x3 };
+enum { DELIVERY_INIT = 0x500, DELIVERY_STARTUP = 0x600, LEVEL_ASSERT = 0x4000, DELIVERY_PENDING = 0x1000 };
+
+// The bit is never seen set on a hypervisor; the limit is for one that never clears it.
+enum { COMMAND_POLL_LIMIT = 100000 };
+
+static uint32_t read(uint32_t offset) { return mmio_read32(LAPIC_BASE + offset); }
+static void write(uint32_t offset, uint32_t value) { mmio_write32(LAPIC_BASE + offset, value); }
+
+void lapic_start(void)
+{
+    write(LVT_TIMER, LVT_MASKED);
+    write(LVT_LINT0, LVT_MASKED);
+    write(LVT_LINT1, LVT_MASKED);
+    write(LVT_ERROR, LVT_MASKED);
+    write(TASK_PRIORITY, 0);
+    write(SPURIOUS, SOFTWARE_ENABLE | VECTOR_SPURIOUS);
+}
+
+uint8_t lapic_id(void)
+{
+    return (uint8_t)(read(ID) >> 24);
+}
+
+void lapic_end_of_interrupt(void)
+{
+    write(END_OF_INTERRUPT, 0);
+}
+
+int lapic_is_requested(uint8_t vector)
+{
+    return (read(REQUESTS + (vector / 32u) * 16u) >> (vector % 32)) & 1;
+}
+
+void lapic_timer_start(uint32_t count)
+{
+    write(TIMER_DIVIDE, DIVIDE_BY_16);
+    write(LVT_TIMER, count ? TIMER_PERIODIC | VECTOR_TICK : LVT_MASKED);
+    write(TIMER_INITIAL, count);
+}
+
+uint32_t lapic_timer_count(void)
+{
+    return read(TIMER_CURRENT);
+}
+
+static void send(uint8_t target, uint32_t command)
+{
+    write(COMMAND_HIGH, (uint32_t)target << 24);
+    write(COMMAND_LOW, command);
+    for (unsigned i = 0; i < COMMAND_POLL_LIMIT && (read(COMMAND_LOW) & DELIVERY_PENDING); i++)
+        ;
+}
+
+void lapic_send_init(uint8_t target)
+{
+    send(target, DELIVERY_INIT | LEVEL_ASSERT);
+}
+
+void lapic_send_startup(uint8_t target, uint8_t page)
+{
+    send(target, DELIVERY_STARTUP | LEVEL_ASSERT | page);
+}

@@ -1,0 +1,29 @@
+#pragma once
+#include <stdint.h>
+
+/// Where the local APIC's registers are (xAPIC mode).
+#define LAPIC_BASE 0xfee00000
+
+/// Enables this processor's local APIC, masks its LVT entries, and accepts every priority.
+void lapic_start(void);
+
+/// This processor's APIC id.
+uint8_t lapic_id(void);
+
+/// Ends the interrupt in service.
+void lapic_end_of_interrupt(void);
+
+/// Whether a vector waits in the interrupt request register.
+int lapic_is_requested(uint8_t vector);
+
+/// Starts the timer, periodic on `VECTOR_TICK`, with its raw initial count (divider 16); 0 stops it.
+void lapic_timer_start(uint32_t count);
+
+/// The timer's present count.
+uint32_t lapic_timer_count(void);
+
+/// Sends an INIT to one processor.
+void lapic_send_init(uint8_t target);
+
+/// Sends a start-up interrupt to one processor, which then runs from `page` * 4096 in real mode.
+void lapic_send_startup(uint8_t target, uint8_t page);
