@@ -10,6 +10,8 @@ public enum KVMError: Error, CustomStringConvertible {
     case version(Int)
     /// The host lacks a capability that the machine asked for can't do without.
     case missing(Capability)
+    /// All GSIs for messages are taken.
+    case noRoute
     /// A call failed for another reason.
     case call(SystemCallError)
 
@@ -28,6 +30,8 @@ public enum KVMError: Error, CustomStringConvertible {
             "this host's KVM speaks interface version \(version), swiftlet speaks 12: run a kernel from 2.6.22 on"
         case .missing(let capability):
             "this host's KVM lacks \(capability.name), which this machine needs"
+        case .noRoute:
+            "all \(IRQRouting.messageGSILimit) message routes are taken: pass fewer vectors, or deliver with msi=signal"
         case .call(let error):
             "\(error)"
         }

@@ -69,18 +69,9 @@ public final class PCIHostBridge: @unchecked Sendable {
     // MARK: Before the guest starts
 
     /// Puts a function on the bus, gives its BARs addresses and its pin a line.
-    /// - Parameter slot: 1...31; nil for the first free one.
-    /// - Returns: the slot.
-    @discardableResult
-    public func plug(_ function: PCIFunction, slot wanted: Int? = nil) throws(PlugError) -> Int {
-        let slot: Int
-        if let wanted {
-            guard (1..<32).contains(wanted), slots[wanted] == nil else { throw .slotTaken(wanted) }
-            slot = wanted
-        } else {
-            guard let free = slots.firstIndex(where: { $0 == nil }) else { throw .noSlot }
-            slot = free
-        }
+    /// - Parameter slot: 1...31.
+    public func plug(_ function: PCIFunction, slot: Int) throws(PlugError) {
+        guard (1..<32).contains(slot), slots[slot] == nil else { throw .slotTaken(slot) }
         for bar in function.bars.sorted(by: { $0.size > $1.size }) {
             var address: UInt64?
             if bar.isIO {
@@ -97,11 +88,12 @@ public final class PCIHostBridge: @unchecked Sendable {
             function.assignInterruptLine(UInt8(PhysicalLayout.intxGSI(slot: slot, pin: function.interruptPin)))
         }
         slots[slot] = function
-        return slot
     }
 
-    /// The first free slot, for a function that must know its line before it is plugged.
-    public var freeSlot: Int? { slots.firstIndex { $0 == nil } }
+    /// The first free slot that is not in `reserved`, for a function that must know its line before it is plugged.
+    public func freeSlot(without reserved: Set<Int>) -> Int? {
+        slots.indices.first { slots[$0] == nil && !reserved.contains($0) }
+    }
 
     // MARK: The map
 

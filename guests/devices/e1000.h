@@ -8,7 +8,7 @@
 /// Registers and bits (Intel 82574L datasheet, 10.2; the 82540EM has those without a remark, 8254x manual, 13.4).
 enum {
     E1000_CTRL = 0x0000, E1000_STATUS = 0x0008, E1000_CTRL_EXT = 0x0018,
-    E1000_ICR = 0x00c0, E1000_ICS = 0x00c8, E1000_IMS = 0x00d0, E1000_IMC = 0x00d8,
+    E1000_ICR = 0x00c0, E1000_ITR = 0x00c4, E1000_ICS = 0x00c8, E1000_IMS = 0x00d0, E1000_IMC = 0x00d8,
     E1000_EIAC = 0x00dc, E1000_IAM = 0x00e0, E1000_IVAR = 0x00e4,                           // 82574L only
     E1000_RCTL = 0x0100, E1000_TCTL = 0x0400, E1000_TIPG = 0x0410,
     E1000_RDBAL = 0x2800, E1000_RDBAH = 0x2804, E1000_RDLEN = 0x2808, E1000_RDH = 0x2810, E1000_RDT = 0x2818, E1000_RDTR = 0x2820,

@@ -9,6 +9,8 @@ const char guest_name_text[] = "ends";
 
 static void exit_now(void) { exit_with((uint8_t)argument_number("value", 0)); }
 
+static void undefined_instruction(void) { __asm__ volatile("ud2"); }
+
 static void hang(void)
 {
     for (;;)
@@ -31,6 +33,7 @@ static const struct {
     {"reset-kbd", end_by_keyboard_reset},
     {"triplefault", end_by_triple_fault},
     {"panic", end_by_panic},
+    {"exception", undefined_instruction},
     {"hang", hang},             // the two that are meant never to come back
     {"spin", spin},
 };

@@ -125,11 +125,16 @@ void console_print(const char *format, ...)
     va_end(arguments);
 }
 
-void say(const char *format, ...)
+void console_line_begin(void)
 {
     if (!line_open)
         console_print("%s: ", guest_name);
     line_open = false;
+}
+
+void say(const char *format, ...)
+{
+    console_line_begin();
     va_list arguments;
     va_start(arguments, format);
     console_vprint(format, arguments);

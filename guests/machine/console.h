@@ -18,5 +18,8 @@ void console_print(const char *format, ...) __attribute__((format(printf, 1, 2))
 /// `console_print` with its arguments in a list.
 void console_vprint(const char *format, va_list arguments);
 
+/// Prints the guest's name and a colon, unless the first line still stands open behind them.
+void console_line_begin(void);
+
 /// Prints one whole line that starts with the guest's name and a colon.
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

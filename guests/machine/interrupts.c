@@ -42,7 +42,7 @@ static _Noreturn void exception(const struct interrupt_frame *frame)
 
 void interrupt_dispatch(const struct interrupt_frame *frame)
 {
-    if (frame->vector < EXCEPTION_COUNT)
+    if (frame->vector < EXCEPTION_COUNT && !handlers[frame->vector].handler)
         exception(frame);
     interrupt_counts[frame->vector]++;
     if (handlers[frame->vector].handler)

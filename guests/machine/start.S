@@ -60,6 +60,7 @@ start:
     .section .data
     .balign 8
     .globl gdt_register
+    .globl gdt
 gdt:
     .quad 0
     .quad 0x00af9b000000ffff                // 0x08: 64-bit code

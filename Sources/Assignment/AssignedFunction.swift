@@ -1,0 +1,263 @@
+import KVM
+public import PCI
+import Synchronization
+public import VMM
+
+/// A passed-through function as the guest sees it: decides what each configuration write means, keeps the MSI-X table, and tells the backend
+/// what to do, in the order that the kernel's interfaces ask for.
+public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @unchecked Sendable {
+    // @unchecked: everything that changes is behind a lock.
+
+    private enum InterruptMode: Equatable {
+        case none, intx, messages(MessageKind)
+    }
+
+    private struct State {
+        var space: ConfigSpace
+        var table: MSIXTable?
+        var mode = InterruptMode.none
+    }
+
+    public let backend: Backend
+    private let layout: PassthroughLayout
+    private let state: Mutex<State>
+    private let decoded = Mutex<[Decoded]>([])
+    private let areas: [[DirectArea]]
+    private let line: InterruptLine?
+    private let onFailure: @Sendable (String) -> Void
+
+    /// Takes over a function that a backend has opened, its decoders off.
+    /// - Parameters:
+    ///   - line: finds the line for a pin, 1...4.
+    ///   - onFailure: told, as a sentence, when the host fails on behalf of the device; the run can't go on then.
+    public init(
+        _ backend: Backend, line: (_ pin: Int) -> InterruptLine, onFailure: @escaping @Sendable (String) -> Void
+    ) throws(AssignmentError) {
+        self.backend = backend
+        self.onFailure = onFailure
+        let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: backend.bars, hasINTx: backend.hasINTx)
+        self.layout = layout
+        self.line = layout.interruptPin > 0 ? line(layout.interruptPin) : nil
+        var areas = [[DirectArea]](repeating: [], count: 6)
+        for bar in backend.bars where !bar.isIO {
+            areas[bar.index] = try backend.map(bar, trapped: Self.trappedRanges(layout, bar.index))
+        }
+        self.areas = areas
+        state = Mutex(State(space: layout.space, table: layout.msix.map { MSIXTable(count: $0.vectorCount) }))
+        super.init()
+        try backend.writeConfig(ConfigRegister.command, 0, width: 2)
+        try state.withLock { state throws(AssignmentError) in try followInterruptMode(&state) }
+    }
+
+    /// The pages of a BAR that hold the MSI-X table and pending bits: the guest's accesses there must come to us.
+    private static func trappedRanges(_ layout: PassthroughLayout, _ bar: Int) -> [Range<UInt64>] {
+        guard let msix = layout.msix else { return [] }
+        var ranges: [Range<UInt64>] = []
+        if msix.tableBAR == bar { ranges.append(msix.tableRange) }
+        if msix.pendingBAR == bar { ranges.append(msix.pendingRange) }
+        return ranges.map { $0.lowerBound & ~0xFFF..<($0.upperBound + 0xFFF) & ~0xFFF }
+    }
+
+    public override var bars: [BAR] { backend.bars }
+    public override var interruptPin: Int { layout.interruptPin }
+
+    public override func assign(_ bar: BAR, address: UInt64) {
+        state.withLock { bar.assign(address, in: &$0.space) }
+    }
+
+    public override func assignInterruptLine(_ gsi: UInt8) {
+        state.withLock { $0.space.write(ConfigRegister.interruptLine, UInt32(gsi), width: 1) }
+    }
+
+    public override func decodedBARs() -> [Decoded] { decoded.withLock { $0 } }
+
+    public override func directAreas(_ bar: Int) -> [DirectArea] { areas.indices.contains(bar) ? areas[bar] : [] }
+
+    // MARK: Configuration
+
+    public override func readConfig(_ offset: Int, width: Int) -> UInt32 {
+        state.withLock { state in
+            var value = state.space.read(offset, width: width)
+            let live = state.space.liveMask(offset, width: width)
+            if live != 0 {
+                // A device that no longer answers reads all ones, as on a real bus.
+                let physical = (try? backend.readConfig(offset, width: width)) ?? .max
+                value = value & ~live | physical & live
+            }
+            if let pending = layout.msi?.pendingOffset, ConfigSpace.touches(offset, width, pending..<pending + 4) {
+                value |= pendingBits(pending, offset, width, &state)
+            }
+            return value
+        }
+    }
+
+    /// The MSI pending bits, moved to where a read of `width` bytes at `offset` sees them.
+    private func pendingBits(_ register: Int, _ offset: Int, _ width: Int, _ state: inout State) -> UInt32 {
+        guard state.mode == .messages(.msi), let msi = layout.msi else { return 0 }
+        var bits: UInt64 = 0
+        for vector in 0..<msi.vectorCount(in: state.space) where backend.isPending(vector) { bits |= 1 << UInt64(vector) }
+        let shifted = offset >= register ? bits >> UInt64(8 * (offset - register)) : bits << UInt64(8 * (register - offset))
+        return UInt32(truncatingIfNeeded: shifted & (1 << UInt64(8 * width) - 1))
+    }
+
+    public override func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {
+        state.withLock { state in
+            let before = state.space.command
+            state.space.write(offset, value, width: width)
+            let after = state.space.command
+            do throws(AssignmentError) {
+                // The order is KVM_ASSIGN_SET_INTX_MASK's rule (api.rst 4.61): first the intent, last the physical register.
+                if before.contains(.intxDisable) != after.contains(.intxDisable) {
+                    try backend.setINTxMask(after.contains(.intxDisable))
+                }
+                if touchesInterrupts(offset, width) { try followInterruptMode(&state) }
+                let change = redecode(state)
+                if change.stopped { remap() }
+                let forwarded = state.space.forwardedMask(offset, width: width)
+                if forwarded != 0 { try backend.writeConfig(offset, value & forwarded, width: width) }
+                if change.started {
+                    publish(state)
+                    remap()
+                }
+            } catch {
+                onFailure("\(error)")
+            }
+        }
+    }
+
+    private func touchesInterrupts(_ offset: Int, _ width: Int) -> Bool {
+        if let msi = layout.msi, ConfigSpace.touches(offset, width, msi.offset..<msi.offset + msi.length) { return true }
+        if let msix = layout.msix, ConfigSpace.touches(offset, width, msix.offset..<msix.offset + MSIXCapability.length) { return true }
+        return false
+    }
+
+    // MARK: Decoding
+
+    private func decode(_ state: State) -> [Decoded] {
+        bars.filter { $0.isDecoded(in: state.space) }.map { Decoded(bar: $0, address: $0.address(in: state.space)) }
+    }
+
+    /// Publishes what no longer answers; what newly answers waits until the device has heard of it.
+    private func redecode(_ state: State) -> (stopped: Bool, started: Bool) {
+        let now = decode(state)
+        return decoded.withLock { published in
+            let kept = published.filter(now.contains)
+            let stopped = kept.count < published.count
+            published = kept
+            return (stopped, now.count > kept.count)
+        }
+    }
+
+    private func publish(_ state: State) {
+        let now = decode(state)
+        decoded.withLock { $0 = now }
+    }
+
+    // MARK: BARs
+
+    public override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
+        if let msix = layout.msix {
+            if bar == msix.tableBAR, msix.tableRange.contains(offset) {
+                return state.withLock { $0.table?.read(offset - msix.tableOffset, width: width) ?? 0 }
+            }
+            if bar == msix.pendingBAR, msix.pendingRange.contains(offset) {
+                return pendingArray(msix, offset - msix.pendingOffset, width)
+            }
+        }
+        return (try? backend.readBAR(bar, offset: offset, width: width)) ?? .max
+    }
+
+    private func pendingArray(_ msix: MSIXCapability, _ offset: UInt64, _ width: Int) -> UInt64 {
+        state.withLock { state in
+            guard state.mode == .messages(.msix) else { return 0 }
+            var bits: UInt64 = 0
+            let first = Int(offset) * 8
+            for bit in 0..<width * 8 where first + bit < msix.vectorCount && backend.isPending(first + bit) {
+                bits |= 1 << UInt64(bit)
+            }
+            return bits
+        }
+    }
+
+    public override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
+        if let msix = layout.msix {
+            if bar == msix.tableBAR, msix.tableRange.contains(offset) { return writeTable(msix, offset, value, width) }
+            if bar == msix.pendingBAR, msix.pendingRange.contains(offset) { return }
+        }
+        // A device whose decoder is off drops writes.
+        try? backend.writeBAR(bar, offset: offset, value, width: width)
+    }
+
+    private func writeTable(_ msix: MSIXCapability, _ offset: UInt64, _ value: UInt64, _ width: Int) {
+        state.withLock { state in
+            guard let vector = state.table?.write(offset - msix.tableOffset, value, width: width) else { return }
+            guard state.mode == .messages(.msix) else { return }
+            do throws(AssignmentError) {
+                try setVector(msix, vector, state)
+                // An 8-byte write at an entry's last word reaches into the next one.
+                let last = Int((offset - msix.tableOffset + UInt64(width) - 1) / 16)
+                if last != vector, last < msix.vectorCount { try setVector(msix, last, state) }
+            } catch {
+                onFailure("\(error)")
+            }
+        }
+    }
+
+    // MARK: Interrupts
+
+    private func setVector(_ msix: MSIXCapability, _ vector: Int, _ state: State) throws(AssignmentError) {
+        guard let table = state.table else { return }
+        let message = table.message(vector)
+        try backend.setVector(
+            vector, MSIMessage(address: message.address, data: message.data),
+            masked: table.isMasked(vector) || msix.isFunctionMasked(in: state.space))
+    }
+
+    /// Brings the backend to the interrupt mode that the guest's registers now ask for: MSI-X before MSI before INTx.
+    private func followInterruptMode(_ state: inout State) throws(AssignmentError) {
+        let wanted: InterruptMode
+        if let msix = layout.msix, msix.isEnabled(in: state.space) {
+            wanted = .messages(.msix)
+        } else if let msi = layout.msi, msi.isEnabled(in: state.space) {
+            wanted = .messages(.msi)
+        } else {
+            wanted = line == nil ? .none : .intx
+        }
+        if wanted != state.mode {
+            switch state.mode {
+            case .none: break
+            case .intx: try backend.stopINTx()
+            case .messages: try backend.stopMessages()
+            }
+            state.mode = .none
+            switch wanted {
+            case .none: break
+            case .intx: if let line { try backend.startINTx(line, masked: state.space.command.contains(.intxDisable)) }
+            case .messages(let kind): try backend.startMessages(kind, initial: initialVectors(kind, state))
+            }
+            state.mode = wanted
+        }
+        switch wanted {
+        case .messages(.msix):
+            if let msix = layout.msix { for vector in 0..<msix.vectorCount { try setVector(msix, vector, state) } }
+        case .messages(.msi):
+            guard let msi = layout.msi else { break }
+            for vector in 0..<msi.vectorCount(in: state.space) {
+                let message = msi.message(vector, in: state.space)
+                try backend.setVector(
+                    vector, MSIMessage(address: message.address, data: message.data), masked: msi.isMasked(vector, in: state.space))
+            }
+        default: break
+        }
+    }
+
+    /// Vectors wanted as a mode starts: for MSI what the guest enabled; for MSI-X up to the last unmasked one.
+    private func initialVectors(_ kind: MessageKind, _ state: State) -> Int {
+        switch kind {
+        case .msi: return layout.msi?.vectorCount(in: state.space) ?? 1
+        case .msix:
+            guard let table = state.table, let msix = layout.msix, !msix.isFunctionMasked(in: state.space) else { return 0 }
+            return (0..<table.count).last { !table.isMasked($0) }.map { $0 + 1 } ?? 0
+        }
+    }
+}

@@ -1,0 +1,55 @@
+public import KVM
+public import PCI
+public import VMM
+
+/// The host's side of a passed-through function: whatever kernel interface hands it out.
+///
+/// `AssignedFunction` decides what the guest sees and calls these in the order that the interfaces ask for; a backend only carries out. Calls
+/// that change state come one at a time.
+public protocol AssignmentBackend: AnyObject, Sendable {
+    /// The host's address of the function, as sysfs writes it.
+    var address: String { get }
+    /// `vfio-group`, `kvm`.
+    var kind: String { get }
+    /// The function's BARs.
+    var bars: [BAR] { get }
+    /// Whether it has an INTx line that the host can deliver.
+    var hasINTx: Bool { get }
+
+    /// Its configuration space as the host shows it, 256 or 4096 bytes.
+    func configSnapshot() throws(AssignmentError) -> [UInt8]
+    func readConfig(_ offset: Int, width: Int) throws(AssignmentError) -> UInt32
+    func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError)
+
+    func readBAR(_ bar: Int, offset: UInt64, width: Int) throws(AssignmentError) -> UInt64
+    func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) throws(AssignmentError)
+    /// Maps what can be mapped of a memory BAR, but for `trapped`.
+    func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.DirectArea]
+
+    /// Lets the device's INTx assert a line of the guest.
+    /// - Parameter masked: the guest's INTx-disable bit as it stands.
+    func startINTx(_ line: InterruptLine, masked: Bool) throws(AssignmentError)
+    func stopINTx() throws(AssignmentError)
+    /// The guest changed INTx-disable. Called before the physical COMMAND register is written.
+    func setINTxMask(_ masked: Bool) throws(AssignmentError)
+
+    /// Gets ready for messages.
+    /// - Parameter initial: how many vectors are wanted at once; more may follow through `setVector`.
+    func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError)
+    func stopMessages() throws(AssignmentError)
+    /// The guest's message for a vector and whether it is masked. Takes a host interrupt at the first unmask, not before.
+    func setVector(_ vector: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError)
+    /// Whether a masked vector holds an interrupt back.
+    func isPending(_ vector: Int) -> Bool
+
+    /// What became of the device's interrupts so far.
+    var interrupts: InterruptReport { get }
+
+    /// Stops everything, resets the device and lets it go. The guest no longer runs.
+    func release()
+}
+
+/// The two kinds of message-signalled interrupts.
+public enum MessageKind: String, Sendable {
+    case msi, msix
+}

@@ -1,0 +1,151 @@
+import KVM
+import LinuxSystem
+import Synchronization
+
+/// How messages get from the device's eventfd to the guest.
+public enum MessageDelivery: String, Sendable {
+    /// A thread reads the eventfd and calls KVM_SIGNAL_MSI with the address and data the guest programmed.
+    case signal
+    /// The kernel does it by itself through a GSI route and an irqfd; nobody counts.
+    case irqfd
+}
+
+/// The GSI routes of a machine's message vectors; the kernel takes the table whole, so it is kept in one place.
+final class MessageRoutes: Sendable {
+    private let vm: VirtualMachine
+    private let table = Mutex(IRQRouting())
+
+    init(vm: VirtualMachine) { self.vm = vm }
+
+    /// Takes a GSI that leads to `message`; nil where none is left.
+    func add(_ message: MSIMessage) throws(KVMError) -> UInt32? {
+        try table.withLock { table throws(KVMError) in
+            guard let gsi = table.add(message) else { return nil }
+            try vm.setRouting(table)
+            return gsi
+        }
+    }
+
+    func update(_ gsi: UInt32, _ message: MSIMessage) throws(KVMError) {
+        try table.withLock { table throws(KVMError) in
+            table.update(gsi, message)
+            try vm.setRouting(table)
+        }
+    }
+
+    func remove(_ gsi: UInt32) throws(KVMError) {
+        try table.withLock { table throws(KVMError) in
+            table.remove(gsi)
+            try vm.setRouting(table)
+        }
+    }
+}
+
+/// One MSI or MSI-X vector of a passed-through function: the eventfd its device signals, the guest's message for it, its mask.
+///
+/// A masked vector's eventfd is read by nobody, so its count is the pending bit. Unmasking takes the count and delivers once.
+final class MessageVector: Sendable {
+    private struct State {
+        var message = MSIMessage(address: 0, data: 0)
+        var masked = true
+        var counts = InterruptCounts()
+        /// With irqfd delivery: the GSI, and whether the irqfd is attached.
+        var gsi: UInt32?
+        var attached = false
+    }
+
+    let event: EventDescriptor
+    private let vm: VirtualMachine
+    private let delivery: MessageDelivery
+    private let routes: MessageRoutes
+    private let state = Mutex(State())
+
+    init(_ name: String, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes) throws(SystemCallError) {
+        event = try EventDescriptor(name)
+        self.vm = vm
+        self.delivery = delivery
+        self.routes = routes
+    }
+
+    /// What became of its interrupts; nil where the kernel delivered unseen.
+    var counts: InterruptCounts? {
+        delivery == .signal ? state.withLock { $0.counts } : nil
+    }
+
+    /// Whether an interrupt is held back by the mask.
+    var isPending: Bool {
+        state.withLock { $0.masked && event.isSignalled }
+    }
+
+    /// The relay's call when the eventfd was signalled. Masked, the count stays where it is.
+    func relay() {
+        state.withLock { state in
+            guard !state.masked, event.take() > 0 else { return }
+            deliver(&state)
+        }
+    }
+
+    private func deliver(_ state: inout State) {
+        do throws(KVMError) {
+            switch try vm.signal(state.message) {
+            case .delivered: state.counts.delivered += 1
+            case .blocked: state.counts.blocked += 1
+            }
+        } catch {
+            state.counts.failed += 1
+        }
+    }
+
+    /// The guest's message and mask changed.
+    /// - Returns: whether the relay shall watch the eventfd.
+    func set(_ message: MSIMessage, masked: Bool) throws(KVMError) -> Bool {
+        try state.withLock { state throws(KVMError) in
+            let changed = state.message != message
+            state.message = message
+            if delivery == .irqfd { try follow(&state, masked: masked, changed: changed) }
+            if state.masked, !masked {
+                let held = delivery == .signal || !state.attached ? event.take() : 0
+                if held > 0 {
+                    state.counts.held += held
+                    deliver(&state)
+                }
+            }
+            state.masked = masked
+            if delivery == .irqfd, !masked, !state.attached, let gsi = state.gsi {
+                try vm.attachIRQFD(gsi, event: event.raw)
+                state.attached = true
+            }
+            return delivery == .signal && !masked
+        }
+    }
+
+    /// Brings route and irqfd in line before an unmask or after a mask.
+    private func follow(_ state: inout State, masked: Bool, changed: Bool) throws(KVMError) {
+        if masked, state.attached, let gsi = state.gsi {
+            try vm.detachIRQFD(gsi, event: event.raw)
+            state.attached = false
+        }
+        guard !masked else { return }
+        if let gsi = state.gsi {
+            if changed { try routes.update(gsi, state.message) }
+        } else if let gsi = try routes.add(state.message) {
+            state.gsi = gsi
+        } else {
+            throw .noRoute
+        }
+    }
+
+    /// Masks the vector, forgets what it held and gives its route back.
+    func stop() {
+        state.withLock { state in
+            if let gsi = state.gsi {
+                if state.attached { try? vm.detachIRQFD(gsi, event: event.raw) }
+                try? routes.remove(gsi)
+            }
+            state.gsi = nil
+            state.attached = false
+            state.masked = true
+            _ = event.take()
+        }
+    }
+}

@@ -1,0 +1,354 @@
+public import KVM
+import LinuxSystem
+public import PCI
+import Synchronization
+import VFIO
+public import VMM
+
+/// A function handed out by VFIO.
+///
+/// VFIO owns the physical INTx-disable bit: it virtualizes COMMAND behind the device's descriptor, so the guest's write is forwarded as it is
+/// and the kernel masks (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_config.c). What is left to do before that write is the
+/// guest's side: the irqfd goes, which lowers the line, and comes back at the unmask.
+public final class VFIOBackend: AssignmentBackend {
+    private struct Slot {
+        let vector: MessageVector
+        /// The device signals its eventfd.
+        var wired = false
+        /// The relay waits for it.
+        var watched = false
+    }
+
+    private struct State {
+        var line: InterruptLine?
+        var everOnLine: InterruptLine?
+        var kind: MessageKind?
+        /// How many vectors VFIO has enabled.
+        var enabled = 0
+        var slots: [MessageKind: [Int: Slot]] = [.msi: [:], .msix: [:]]
+        var mappings: [MappingBox] = []
+        var released = false
+    }
+
+    private final class MappingBox: Sendable {
+        let mapping: Mapping
+        init(_ mapping: consuming Mapping) { self.mapping = mapping }
+    }
+
+    private enum Token {
+        static let error = UInt64.max - 1
+        static let request = UInt64.max - 2
+    }
+
+    public let address: String
+    public let kind = "vfio-group"
+    public let bars: [BAR]
+    public let hasINTx: Bool
+    private let device: VFIODevice
+    private let vm: VirtualMachine
+    private let delivery: MessageDelivery
+    private let routes: MessageRoutes
+    private let trigger: EventDescriptor
+    private let resample: EventDescriptor
+    private let errorEvent: EventDescriptor
+    private let requestEvent: EventDescriptor
+    private let vectorLimits: [MessageKind: VFIODevice.InterruptInfo]
+    private let state: Mutex<State>
+    private let relay: Mutex<InterruptRelay?>
+
+    /// Takes over an opened device: resets it, turns its decoders and interrupts off.
+    /// - Parameter onFailure: told when the device reports an error or the host wants it back.
+    init(
+        _ device: VFIODevice, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes,
+        onFailure: @escaping @Sendable (String) -> Void
+    ) throws(AssignmentError) {
+        let address = device.address
+        self.device = device
+        self.address = address
+        self.vm = vm
+        self.delivery = delivery
+        self.routes = routes
+        do {
+            if device.canReset { try device.reset() }
+            let intx = device.interruptInfo(.intx)
+            hasINTx = intx.count > 0 && intx.isAutomasked
+            vectorLimits = [.msi: device.interruptInfo(.msi), .msix: device.interruptInfo(.msix)]
+            bars = try Self.readBARs(device)
+            trigger = try EventDescriptor("\(address) INTx")
+            resample = try EventDescriptor("\(address) INTx unmask")
+            errorEvent = try EventDescriptor("\(address) error")
+            requestEvent = try EventDescriptor("\(address) request")
+            state = Mutex(State())
+            relay = Mutex(nil)
+            let relay = try InterruptRelay("irq \(address.suffix(7))") { [weak self] token in
+                guard let self else { return }
+                switch token {
+                case Token.error:
+                    _ = errorEvent.take()
+                    onFailure("\(address): the device reported an uncorrectable error and can't be trusted further")
+                case Token.request:
+                    _ = requestEvent.take()
+                    onFailure("\(address): the host wants the device back (it is being unbound or removed)")
+                default: self.vector(token)?.relay()
+                }
+            }
+            self.relay.withLock { $0 = relay }
+            if device.interruptInfo(.error).count > 0 {
+                try device.setTriggers(.error, [errorEvent.raw])
+                try relay.watch(errorEvent.raw, token: Token.error)
+            }
+            if device.interruptInfo(.request).count > 0 {
+                try device.setTriggers(.request, [requestEvent.raw])
+                try relay.watch(requestEvent.raw, token: Token.request)
+            }
+        } catch let error as VFIOError {
+            throw .vfio(address, error)
+        } catch let error as SystemCallError {
+            throw .system(address, error)
+        } catch {
+            throw .unfit(address, reason: "\(error)")
+        }
+    }
+
+    /// The BARs, their kinds from the registers, their sizes from the regions.
+    private static func readBARs(_ device: VFIODevice) throws(SystemCallError) -> [BAR] {
+        var bars: [BAR] = []
+        var index = 0
+        while index < 6 {
+            defer { index += 1 }
+            let region = device.regions[index]
+            guard region.size > 0 else { continue }
+            let register = try device.read(VFIORegion.configIndex, UInt64(ConfigRegister.bars + 4 * index), width: 4)
+            let kind: BAR.Kind = register & 1 != 0 ? .io : register & 6 == 4 ? .memory64 : .memory32
+            if let bar = BAR(index: index, kind: kind, size: region.size, prefetchable: kind != .io && register & 8 != 0) { bars.append(bar) }
+            if kind == .memory64 { index += 1 }
+        }
+        return bars
+    }
+
+    private func vector(_ token: UInt64) -> MessageVector? {
+        state.withLock { state in state.kind.flatMap { state.slots[$0]?[Int(truncatingIfNeeded: token)]?.vector } }
+    }
+
+    private func onDevice<Result: ~Copyable>(_ body: () throws(VFIOError) -> Result) throws(AssignmentError) -> Result {
+        do { return try body() } catch { throw .vfio(address, error) }
+    }
+
+    private func onMachine<Result>(_ body: () throws(KVMError) -> Result) throws(AssignmentError) -> Result {
+        do { return try body() } catch { throw .kvm(address, error) }
+    }
+
+    private func onSystem<Result>(_ body: () throws(SystemCallError) -> Result) throws(AssignmentError) -> Result {
+        do { return try body() } catch { throw .system(address, error) }
+    }
+
+    // MARK: Registers
+
+    public func configSnapshot() throws(AssignmentError) -> [UInt8] {
+        let size = min(Int(device.regions[VFIORegion.configIndex].size), 4096)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(size)
+        for offset in stride(from: 0, to: size, by: 4) {
+            let word = try onSystem { () throws(SystemCallError) in try device.read(VFIORegion.configIndex, UInt64(offset), width: 4) }
+            for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * shift))) }
+        }
+        return bytes
+    }
+
+    public func readConfig(_ offset: Int, width: Int) throws(AssignmentError) -> UInt32 {
+        try onSystem { () throws(SystemCallError) in
+            UInt32(truncatingIfNeeded: try device.read(VFIORegion.configIndex, UInt64(offset), width: width))
+        }
+    }
+
+    public func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError) {
+        try onSystem { () throws(SystemCallError) in
+            try device.write(VFIORegion.configIndex, UInt64(offset), UInt64(value), width: width)
+        }
+    }
+
+    public func readBAR(_ bar: Int, offset: UInt64, width: Int) throws(AssignmentError) -> UInt64 {
+        try onSystem { () throws(SystemCallError) in try device.read(bar, offset, width: width) }
+    }
+
+    public func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) throws(AssignmentError) {
+        try onSystem { () throws(SystemCallError) in try device.write(bar, offset, value, width: width) }
+    }
+
+    public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.DirectArea] {
+        var areas: [PCIFunction.DirectArea] = []
+        for range in DirectRanges.of(device.regions[bar.index].mappable, without: trapped, barSize: bar.size) {
+            let box = MappingBox(try onDevice { () throws(VFIOError) in try device.map(bar.index, range) })
+            state.withLock { $0.mappings.append(box) }
+            areas.append(
+                PCIFunction.DirectArea(
+                    offset: range.lowerBound, count: range.upperBound - range.lowerBound, memory: box.mapping.base))
+        }
+        return areas
+    }
+
+    // MARK: INTx
+
+    public func startINTx(_ line: InterruptLine, masked: Bool) throws(AssignmentError) {
+        _ = trigger.take()
+        try onDevice { () throws(VFIOError) in
+            try device.setTriggers(.intx, [trigger.raw])
+            try device.setUnmaskEvent(.intx, resample.raw)
+        }
+        state.withLock {
+            $0.line = line
+            $0.everOnLine = line
+        }
+        if !masked { try attach(line) }
+    }
+
+    public func stopINTx() throws(AssignmentError) {
+        guard let line = state.withLock({ $0.line.take() }) else { return }
+        try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) }
+        try onDevice { () throws(VFIOError) in try device.disable(.intx) }
+    }
+
+    public func setINTxMask(_ masked: Bool) throws(AssignmentError) {
+        guard let line = state.withLock({ $0.line }) else { return }
+        if masked {
+            try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) }
+        } else {
+            // What came in as the mask went up is stale: the kernel looks at the device again when the bit is cleared.
+            _ = trigger.take()
+            try attach(line)
+        }
+    }
+
+    private func attach(_ line: InterruptLine) throws(AssignmentError) {
+        let source = InterruptLine.Source(trigger: trigger.raw, resample: resample.raw) { [device] in
+            // Refused only while the index is disabled, and then nothing asserts.
+            try? device.unmask(.intx)
+        }
+        try onMachine { () throws(KVMError) in try line.attach(source) }
+    }
+
+    // MARK: Messages
+
+    private static func index(_ kind: MessageKind) -> VFIODevice.InterruptIndex { kind == .msi ? .msi : .msix }
+
+    public func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) {
+        let limit = vectorLimits[kind]?.count ?? 0
+        guard limit > 0 else { throw .unfit(address, reason: "the guest turned \(kind) on, and the host offers none for it") }
+        // At least one vector, without an eventfd if need be, so that the device's own enable bit follows the guest's.
+        let count = min(max(initial, 1), limit)
+        try onDevice { () throws(VFIOError) in
+            try device.setTriggers(Self.index(kind), [Int32](repeating: -1, count: count))
+        }
+        state.withLock {
+            $0.kind = kind
+            $0.enabled = count
+        }
+    }
+
+    public func stopMessages() throws(AssignmentError) {
+        let stopped = state.withLock { state -> (MessageKind, [Slot])? in
+            guard let kind = state.kind else { return nil }
+            let slots = state.slots[kind] ?? [:]
+            for number in slots.keys {
+                state.slots[kind]?[number]?.wired = false
+                state.slots[kind]?[number]?.watched = false
+            }
+            state.kind = nil
+            state.enabled = 0
+            return (kind, Array(slots.values))
+        }
+        guard let (kind, slots) = stopped else { return }
+        for slot in slots where slot.watched { relay.withLock { $0 }?.forget(slot.vector.event.raw) }
+        try onDevice { () throws(VFIOError) in try device.disable(Self.index(kind)) }
+        for slot in slots { slot.vector.stop() }
+    }
+
+    public func setVector(_ number: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError) {
+        guard let kind = state.withLock({ $0.kind }), number < vectorLimits[kind]?.count ?? 0 else { return }
+        var slot: Slot
+        if let known = state.withLock({ $0.slots[kind]?[number] }) {
+            slot = known
+        } else {
+            guard !masked else { return }
+            let name = "\(address) \(kind) vector \(number)"
+            slot = Slot(
+                vector: try onSystem { () throws(SystemCallError) in
+                    try MessageVector(name, vm: vm, delivery: delivery, routes: routes)
+                })
+        }
+        if !masked, !slot.wired {
+            try wire(kind, number, slot.vector)
+            slot.wired = true
+        }
+        guard slot.wired else { return }
+        let watch = try onMachine { () throws(KVMError) in try slot.vector.set(message, masked: masked) }
+        let relay = relay.withLock { $0 }
+        if watch, !slot.watched {
+            try onSystem { () throws(SystemCallError) in try relay?.watch(slot.vector.event.raw, token: UInt64(number)) }
+        } else if !watch, slot.watched {
+            relay?.forget(slot.vector.event.raw)
+        }
+        slot.watched = watch
+        let update = slot
+        state.withLock { $0.slots[kind]?[number] = update }
+    }
+
+    /// Has the device's vector signal its eventfd, taking a host interrupt for it.
+    private func wire(_ kind: MessageKind, _ number: Int, _ vector: MessageVector) throws(AssignmentError) {
+        let index = Self.index(kind)
+        let (enabled, slots) = state.withLock { ($0.enabled, $0.slots[kind] ?? [:]) }
+        if number >= enabled, vectorLimits[kind]?.isFixedSize ?? true {
+            // This kernel can't add vectors to an enabled index: all go and come back with the new one among them.
+            let events = (0...number).map { place -> Int32 in
+                if place == number { return vector.event.raw }
+                guard let slot = slots[place], slot.wired else { return -1 }
+                return slot.vector.event.raw
+            }
+            try onDevice { () throws(VFIOError) in
+                try device.disable(index)
+                try device.setTriggers(index, events)
+            }
+        } else {
+            try onDevice { () throws(VFIOError) in try device.setTriggers(index, start: number, [vector.event.raw]) }
+        }
+        state.withLock { $0.enabled = max($0.enabled, number + 1) }
+    }
+
+    public func isPending(_ number: Int) -> Bool {
+        state.withLock { state in state.kind.flatMap { state.slots[$0]?[number]?.vector } }?.isPending ?? false
+    }
+
+    // MARK: Report and end
+
+    public var interrupts: InterruptReport {
+        state.withLock { state in
+            var intx: InterruptCounts?
+            if let line = state.everOnLine {
+                intx = InterruptCounts()
+                intx?.delivered = line.acknowledgedCount
+            }
+            var messages: [(vector: Int, kind: MessageKind, counts: InterruptCounts?)] = []
+            for kind in [MessageKind.msi, .msix] {
+                for (number, slot) in (state.slots[kind] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                    messages.append((number, kind, slot.vector.counts))
+                }
+            }
+            return InterruptReport(intx: intx, messages: messages)
+        }
+    }
+
+    public func release() {
+        guard state.withLock({ state in
+            defer { state.released = true }
+            return !state.released
+        }) else { return }
+        // Each step is tried whatever became of the one before: the kernel undoes the rest when the descriptor closes.
+        try? stopMessages()
+        try? stopINTx()
+        try? device.write(VFIORegion.configIndex, UInt64(ConfigRegister.command), 0, width: 2)
+        relay.withLock { $0.take() }?.stop()
+        if device.canReset { try? device.reset() }
+    }
+
+    deinit { release() }
+}

@@ -1,0 +1,72 @@
+import KVM
+import LinuxSystem
+import VFIO
+public import VMM
+
+/// A machine's share of the host's VFIO: one container with guest memory mapped for DMA, and the groups its devices come from.
+public final class VFIOHost {
+    private let machine: Machine
+    private let routes: MessageRoutes
+    private var container: VFIOContainer?
+    private var groups: [Int: VFIOGroup] = [:]
+    private var registered: Set<Int> = []
+    /// KVM's VFIO device, told of every group. A VM has one at the most.
+    private let registry: Registry
+
+    private final class Registry {
+        var device: DeviceControl?
+    }
+
+    public init(_ machine: Machine) {
+        self.machine = machine
+        routes = MessageRoutes(vm: machine.vm)
+        registry = Registry()
+    }
+
+    /// Opens a function in the order that VFIO asks for: container, group, IOMMU, memory, KVM, device.
+    /// - Parameters:
+    ///   - address: as sysfs writes it.
+    ///   - group: its IOMMU group.
+    public func open(_ address: String, group: Int, delivery: MessageDelivery) throws(AssignmentError) -> VFIOBackend {
+        let device: VFIODevice
+        do throws(VFIOError) {
+            if groups[group] == nil {
+                let joined = try join(group)
+                groups[group] = joined
+            }
+        } catch {
+            throw .vfio(address, error)
+        }
+        guard let joined = groups[group] else { throw .unfit(address, reason: "its IOMMU group \(group) can't be found again") }
+        if registered.insert(group).inserted { try register(joined, address) }
+        do throws(VFIOError) { device = try joined.openDevice(address) } catch { throw .vfio(address, error) }
+        let end = machine.end
+        return try VFIOBackend(device, vm: machine.vm, delivery: delivery, routes: routes) { end(.hostFailure($0)) }
+    }
+
+    /// Puts a group into the container; the first one brings the IOMMU, and with it the guest's memory: every RAM slot and nothing else.
+    private func join(_ number: Int) throws(VFIOError) -> VFIOGroup {
+        if let container { return try VFIOGroup(number, in: container) }
+        let fresh = try VFIOContainer()
+        let group = try VFIOGroup(number, in: fresh)
+        try fresh.enableIOMMU()
+        for region in machine.memory.regions {
+            try fresh.mapDMA(busAddress: region.guestAddress, memory: machine.memory.hostAddress(of: region), count: region.count)
+        }
+        container = fresh
+        return group
+    }
+
+    /// Tells KVM's VFIO device of a group; Documentation/virt/kvm/devices/vfio.rst, KVM_DEV_VFIO_GROUP_ADD. Optional on x86: hosts without the
+    /// device type work all the same.
+    private func register(_ group: VFIOGroup, _ address: String) throws(AssignmentError) {
+        do throws(KVMError) {
+            if registry.device == nil, machine.vm.canMakeDevice(.vfio) {
+                registry.device = try machine.vm.makeDevice(.vfio)
+            }
+            try registry.device?.set(group: 1, attribute: 1, group.raw)
+        } catch {
+            throw .kvm(address, error)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+import LinuxSystem
+
+/// What QEMU is told to boot: an ELF kernel by its PVH entry, which spares the lab's host its own decompressor (2.5 CPU seconds in
+/// software emulation), or the bzImage as it is.
+struct BootImage: ~Copyable {
+    /// The file; relative to nothing.
+    let path: String
+    /// Holds the kernel where there was no place for a file, then `path` is empty.
+    let memory: MemoryFile?
+    /// What would make the next start quicker, if anything.
+    let advice: String?
+
+    /// The image of `kernel`; the ELF kernel of a bzImage is kept in `cache`.
+    init(of kernel: String, cache: String?, programs: HostPrograms) throws(LabError) {
+        do throws(SystemCallError) {
+            let file = try Descriptor(opening: kernel, flags: O_RDONLY)
+            guard let status = HostFile.status(kernel), !status.isDirectory else {
+                throw SystemCallError(call: "open", object: kernel, errno: .isDirectory)
+            }
+            if let image = try BzImage(file, size: status.size) {
+                try self.init(image, file, kernel, status, cache, programs)
+                return
+            }
+            let elf = try HostFile.bytes(of: file, at: 0, count: status.size)
+            guard elf.starts(with: ELFProbe.magic), ELFProbe.hasPVHEntry(elf) else {
+                throw SystemCallError(call: "", object: kernel, errno: .notExecutable)
+            }
+            self.init(path: kernel)
+        } catch {
+            guard error.errno != .notExecutable else {
+                throw .kernel("\(kernel) is neither a bzImage nor an ELF kernel with a PVH note (CONFIG_PVH): the lab can't boot it")
+            }
+            throw .system(error)
+        }
+    }
+
+    private init(path: String, memory: consuming MemoryFile? = nil, advice: String? = nil) {
+        self.path = path
+        self.memory = memory
+        self.advice = advice
+    }
+
+    private init(
+        _ image: BzImage, _ file: borrowing Descriptor, _ kernel: String, _ status: HostFile.Status, _ cache: String?,
+        _ programs: HostPrograms
+    ) throws(SystemCallError) {
+        guard let payload = image.payload else {
+            self.init(path: kernel)
+            return
+        }
+        let name = kernel.split(separator: "/").last.map(String.init) ?? "kernel"
+        let prefix = "vmlinux-\(name)-"
+        let cached = cache.map { "\($0)/\(prefix)\(status.modified)-\(status.size)" }
+        if let cached, HostFile.status(cached)?.size == payload.size {
+            self.init(path: cached)
+            return
+        }
+        let (program, _, package) = payload.compression.program
+        guard let unpacker = programs.find(program) else {
+            self.init(path: kernel, advice: "with \(program) the lab starts 2 s sooner: apt-get install \(package)")
+            return
+        }
+
+        let packed = try HostFile.bytes(of: file, at: payload.range.lowerBound, count: payload.range.count)
+        let memory = try MemoryFile("vmlinux", size: 0)
+        let isWhole = try Decompressor(programs: programs)
+            .unpack(packed, payload.compression, program: unpacker, into: memory.descriptor)
+        let size = Int(lseek(memory.descriptor.raw, 0, SEEK_END))
+        guard isWhole, size == payload.size else {
+            self.init(path: kernel)
+            return
+        }
+        let elf = try HostFile.bytes(of: memory.descriptor, at: 0, count: size)
+        guard elf.starts(with: ELFProbe.magic), ELFProbe.hasPVHEntry(elf) else {
+            self.init(path: kernel)
+            return
+        }
+        if let cache, let cached, Self.store(elf, as: cached, in: cache, replacing: prefix) {
+            self.init(path: cached)
+        } else {
+            self.init(path: "", memory: memory)
+        }
+    }
+
+    /// Writes the file under another name first, so that no other lab ever sees half of it.
+    private static func store(_ contents: [UInt8], as path: String, in directory: String, replacing prefix: String) -> Bool {
+        var parent = ""
+        for part in directory.split(separator: "/") {
+            parent += "/\(part)"
+            mkdir(parent, 0o755)
+        }
+        let temporary = "\(path).\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        do {
+            let file = try Descriptor(opening: temporary, flags: O_WRONLY | O_CREAT | O_TRUNC)
+            try contents.withUnsafeBytes { bytes throws(SystemCallError) in try file.write(bytes, at: 0) }
+        } catch {
+            unlink(temporary)
+            return false
+        }
+        guard rename(temporary, path) == 0 else {
+            unlink(temporary)
+            return false
+        }
+        for name in HostFile.names(in: directory) where name.hasPrefix(prefix) && "\(directory)/\(name)" != path {
+            unlink("\(directory)/\(name)")
+        }
+        return true
+    }
+}

@@ -1,0 +1,71 @@
+import Glibc
+import LinuxSystem
+
+/// The parts of a bzImage that matter here: which Linux it is, and where the compressed ELF kernel lies in it.
+///
+/// Source: the kernel's Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
+struct BzImage: Sendable {
+    /// How the kernel proper is compressed.
+    enum Compression: Equatable, Sendable {
+        case xz, zstd, gzip, bzip2
+
+        /// The program that unpacks it from standard input to standard output, and the Debian package it comes in.
+        var program: (name: String, arguments: [String], package: String) {
+            switch self {
+            case .xz: ("xz", ["-dc"], "xz-utils")
+            case .zstd: ("zstd", ["-dc"], "zstd")
+            case .gzip: ("gzip", ["-dc"], "gzip")
+            case .bzip2: ("bzip2", ["-dc"], "bzip2")
+            }
+        }
+    }
+
+    /// Where in the file the compressed kernel lies.
+    struct Payload: Equatable, Sendable {
+        let range: Range<Int>
+        let compression: Compression
+        /// Bytes of the ELF kernel.
+        let size: Int
+    }
+
+    /// The release, such as `6.1.0-56-amd64`.
+    let version: String?
+    let payload: Payload?
+
+    /// Reads the header of an open file; nil where it is no bzImage.
+    init?(_ file: borrowing Descriptor, size: Int) throws(SystemCallError) {
+        guard size >= 0x1000 else { return nil }
+        let header = try HostFile.bytes(of: file, at: 0, count: 0x1000)
+        guard header[0x202..<0x206].elementsEqual("HdrS".utf8) else { return nil }
+
+        let text = Int(header.littleEndian(at: 0x20e, count: 2)) + 0x200
+        let place = text > 0x200 && text < size - 64 ? try HostFile.bytes(of: file, at: text, count: 64) : []
+        let version = place.prefix { $0 > 0x20 && $0 < 0x7f }
+        self.version = version.isEmpty ? nil : String(decoding: version, as: UTF8.self)
+
+        // payload_offset and payload_length came with protocol 2.08.
+        let sectors = header[0x1f1] == 0 ? 4 : Int(header[0x1f1])
+        let start = (sectors + 1) * 512 + Int(header.littleEndian(at: 0x248, count: 4))
+        let length = Int(header.littleEndian(at: 0x24c, count: 4))
+        guard header.littleEndian(at: 0x206, count: 2) >= 0x208, length > 16, start <= size, length <= size - start else {
+            payload = nil
+            return
+        }
+        // The last four bytes are the unpacked size; all but gzip have it appended, gzip ends with it.
+        let unpacked = Int(try HostFile.bytes(of: file, at: start + length - 4, count: 4).littleEndian(at: 0, count: 4))
+        guard let compression = Self.compression(try HostFile.bytes(of: file, at: start, count: 6)) else {
+            payload = nil
+            return
+        }
+        payload = Payload(
+            range: start..<start + length - (compression == .gzip ? 0 : 4), compression: compression, size: unpacked)
+    }
+
+    /// The compression whose magic number the bytes begin with.
+    static func compression(_ bytes: [UInt8]) -> Compression? {
+        let magics: [([UInt8], Compression)] = [
+            ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], .xz), ([0x28, 0xb5, 0x2f, 0xfd], .zstd), ([0x1f, 0x8b], .gzip), ([0x42, 0x5a, 0x68], .bzip2),
+        ]
+        return magics.first { bytes.starts(with: $0.0) }?.1
+    }
+}

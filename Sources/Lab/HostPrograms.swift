@@ -1,0 +1,37 @@
+import Glibc
+import LinuxSystem
+
+/// Finds the programs of the host that the lab is made of.
+struct HostPrograms: Sendable {
+    /// Directories, in order.
+    let path: [String]
+
+    /// - Parameter path: the value of PATH; nil where it isn't set.
+    init(path: String?) {
+        self.path = (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":").map(String.init)
+    }
+
+    /// The full path of a program, nil where it isn't installed.
+    func find(_ name: String) -> String? {
+        path.lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 && HostFile.status($0)?.isDirectory == false }
+    }
+
+    /// The full path of a program.
+    /// - Throws: `LabError.missing` with the Debian package that brings it.
+    func require(_ name: String, package: String) throws(LabError) -> String {
+        guard let found = find(name) else { throw .missing(what: name, package: package) }
+        return found
+    }
+
+    /// The contents of a busybox that runs without shared libraries.
+    func staticBusybox() throws(LabError) -> [UInt8] {
+        let package = "busybox-static"
+        let file = try require("busybox", package: package)
+        let contents: [UInt8]
+        do { contents = try HostFile.contents(file) } catch { throw .system(error) }
+        guard !ELFProbe.needsInterpreter(contents) else {
+            throw .missing(what: "a static busybox (\(file) needs shared libraries)", package: package)
+        }
+        return contents
+    }
+}

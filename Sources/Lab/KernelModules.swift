@@ -1,0 +1,73 @@
+import LinuxSystem
+
+/// The loadable modules of one kernel, by the lists that depmod(8) makes.
+struct KernelModules: Sendable {
+    /// Where the paths below start.
+    let directory: String
+    /// The path of each module, by its name with `_` for `-`.
+    private let paths: [String: String]
+    /// The modules that each path needs, as modules.dep(5) lists them.
+    private let dependencies: [String: [String]]
+    /// Names of modules that are part of the kernel itself.
+    private let builtIn: Set<String>
+
+    /// No modules at all: a kernel with everything built in.
+    init() {
+        self.init(directory: "", dependencyList: "", builtInList: "")
+    }
+
+    /// Reads modules.dep and, where there is one, modules.builtin.
+    init(directory: String) throws(SystemCallError) {
+        let dependencyList = try HostFile.contents("\(directory)/modules.dep")
+        let builtInList = (try? HostFile.contents("\(directory)/modules.builtin")) ?? []
+        self.init(
+            directory: directory, dependencyList: String(decoding: dependencyList, as: UTF8.self),
+            builtInList: String(decoding: builtInList, as: UTF8.self))
+    }
+
+    init(directory: String, dependencyList: String, builtInList: String) {
+        self.directory = directory
+        var paths: [String: String] = [:]
+        var dependencies: [String: [String]] = [:]
+        for line in dependencyList.utf8.split(separator: UInt8(ascii: "\n")) {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), let path = String(line[..<colon]) else { continue }
+            paths[Self.name(ofPath: path)] = path
+            let needed = line[line.index(after: colon)...].split(separator: UInt8(ascii: " "))
+            if !needed.isEmpty { dependencies[path] = needed.compactMap { String($0) } }
+        }
+        self.paths = paths
+        self.dependencies = dependencies
+        builtIn = Set(builtInList.split(separator: "\n").map { Self.name(ofPath: String($0)) })
+    }
+
+    /// Whether the kernel has this module, loadable or built in.
+    func has(_ name: String) -> Bool {
+        let name = Self.normalized(name)
+        return paths[name] != nil || builtIn.contains(name)
+    }
+
+    /// The files to load for `names`, each after all that it needs; names that are built in or unknown have none.
+    func loadOrder(_ names: [String]) -> [String] {
+        var order: [String] = []
+        var seen: Set<String> = []
+        func visit(_ path: String) {
+            guard seen.insert(path).inserted else { return }
+            // modules.dep lists what a module needs so that the last is to be loaded first.
+            for needed in (dependencies[path] ?? []).reversed() { visit(needed) }
+            order.append(path)
+        }
+        for name in names { if let path = paths[Self.normalized(name)] { visit(path) } }
+        return order
+    }
+
+    private static func normalized(_ name: String) -> String {
+        name.contains("-") ? String(name.map { $0 == "-" ? "_" : $0 }) : name
+    }
+
+    /// `kernel/drivers/vfio/pci/vfio-pci.ko.xz` is called `vfio_pci`.
+    static func name(ofPath path: String) -> String {
+        let file = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
+        let stem = file.utf8.firstIndex(of: UInt8(ascii: ".")).map { file[..<$0] } ?? file
+        return normalized(String(stem))
+    }
+}

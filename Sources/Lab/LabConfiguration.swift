@@ -1,0 +1,55 @@
+/// Everything about one run in the lab, as a value.
+public struct LabConfiguration: Sendable {
+    /// A driver that holds a device for user space.
+    public enum Driver: String, CaseIterable, Sendable {
+        case vfioPCI = "vfio-pci"
+        case pciStub = "pci-stub"
+    }
+
+    /// The devices, which sit at 0000:00:04.0, 05.0, ... in this order, each in an IOMMU group of its own.
+    public var devices: [LabDevice] = []
+    /// The driver that takes every device, nil to leave them to drivers that match.
+    public var binding: Driver?
+    /// The lab host's kernel, a bzImage or an ELF kernel with a PVH note; nil for the newest one installed that can serve.
+    public var kernel: String?
+    /// Directory of the kernel's modules; nil for /lib/modules/ and the kernel's version.
+    public var modulesDirectory: String?
+    /// Modules loaded beyond what the lab needs, after the devices are bound: a NIC's host driver, say.
+    public var modules: [String] = []
+    /// RAM of the lab's host, in MiB, 512 or more.
+    public var memoryMiB = 3072
+    /// Its CPUs, 1...16.
+    public var cpus = 2
+    /// Seconds after which the run is ended, nil for none.
+    public var timeout: Double?
+    /// The command's whole environment, `NAME=VALUE` each.
+    public var environment: [String] = []
+    /// Where the command starts. It and all below are the host's own, writable; an absolute path.
+    public var currentDirectory: String
+    /// The command and its arguments; looked up by PATH in the lab.
+    public var command: [String]
+    /// Where the lab host's kernel log is written as it comes, nil for nowhere.
+    public var consoleLog: String?
+
+    public init(command: [String], currentDirectory: String) {
+        self.command = command
+        self.currentDirectory = currentDirectory
+    }
+
+    /// Checks what QEMU or the lab's host would otherwise refuse less clearly.
+    /// - Throws: `LabError.usage`.
+    public func validate() throws(LabError) {
+        guard let program = command.first, !program.isEmpty else { throw .usage("no command was given: it comes after --") }
+        guard devices.count <= LabDevice.slots.count else {
+            throw .usage("\(devices.count) devices are more than the \(LabDevice.slots.count) slots of the lab's bus")
+        }
+        guard memoryMiB >= 512 else { throw .usage("\(memoryMiB) MiB is too little memory for the lab's host: give it 512M or more") }
+        guard (1...16).contains(cpus) else { throw .usage("the lab's host can have 1 to 16 CPUs, not \(cpus)") }
+        guard currentDirectory != "/" else {
+            throw .usage("the current directory is /, and all below it would be writable in the lab: change to a directory of your own")
+        }
+        guard binding == nil || !devices.isEmpty else {
+            throw .usage("--bind has no device to bind: ask for one with --nic or --pci")
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/// What the script in the lab's host says of itself on the second serial port.
+struct LabProgress: Sendable {
+    private(set) var stage = "starting its kernel"
+    /// Whether the command was started.
+    private(set) var isStarted = false
+    /// The command's exit status, once it has one.
+    private(set) var exitStatus: Int32?
+    /// Why the host could not set itself up.
+    private(set) var failure: String?
+    private var partial: [UInt8] = []
+
+    /// Reads what came.
+    mutating func append(_ bytes: ArraySlice<UInt8>) {
+        for byte in bytes {
+            if byte == UInt8(ascii: "\n") {
+                read(String(decoding: partial, as: UTF8.self))
+                partial = []
+            } else if byte != UInt8(ascii: "\r") && partial.count < 1024 {
+                partial.append(byte)
+            }
+        }
+    }
+
+    private mutating func read(_ line: String) {
+        let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+        let rest = words.count > 1 ? words[1] : ""
+        switch words.first {
+        case "stage": stage = rest
+        case "started":
+            stage = "running the command"
+            isStarted = true
+        case "exit": exitStatus = Int32(rest)
+        case "failed": failure = rest
+        default: break
+        }
+    }
+}

@@ -1,0 +1,228 @@
+import Glibc
+import LinuxSystem
+
+/// One start of QEMU: its connections, and what comes over them until the command's end.
+struct LabSession: ~Copyable {
+    private let configuration: LabConfiguration
+    private let qemu: ChildProcess
+    private let connections: Connections
+    private let consoleFile: Descriptor?
+
+    private var log = ConsoleLog()
+    private var progress = LabProgress()
+    private var complaints: [UInt8] = []
+    private var isEmulatorGone = false
+    /// When the kernel was seen to panic, on the monotonic clock.
+    private var panicTime: UInt64?
+    private let start = MonotonicClock.now
+
+    /// Seconds the host may take to get to the command, on a badly loaded machine too.
+    private static let startLimit = 180
+    /// Seconds a panicking kernel may take for its report.
+    private static let panicLimit = 5
+
+    /// The near ends belong to the lab, the far ends to QEMU.
+    private struct Connections: ~Copyable {
+        var console: SocketPair
+        var control: SocketPair
+        var input: SocketPair
+        var output: SocketPair
+        var error: SocketPair
+        var complaints: SocketPair
+
+        init() throws(SystemCallError) {
+            let console = try SocketPair("the lab's console")
+            let control = try SocketPair("the lab's control port")
+            let input = try SocketPair("the lab's input port")
+            let output = try SocketPair("the lab's output port")
+            let error = try SocketPair("the lab's error port")
+            let complaints = try SocketPair("QEMU's standard error")
+            self.console = console
+            self.control = control
+            self.input = input
+            self.output = output
+            self.error = error
+            self.complaints = complaints
+        }
+
+        mutating func closeFar() {
+            console.closeFar()
+            control.closeFar()
+            input.closeFar()
+            output.closeFar()
+            error.closeFar()
+            complaints.closeFar()
+        }
+    }
+
+    /// Starts QEMU.
+    init(
+        _ configuration: LabConfiguration, qemu path: String, guardian: String, image: borrowing BootImage, archive: [UInt8]
+    ) throws(LabError) {
+        do throws(SystemCallError) {
+            var connections = try Connections()
+            let initramfs = try MemoryFile("initramfs", contents: archive)
+            let commandLine = QEMUCommandLine(configuration: configuration, kernel: image.path)
+            let drives = try MemoryFile("drives", size: commandLine.drivesSize)
+            let null = try Descriptor(opening: "/dev/null")
+            let consoleFile: Descriptor? =
+                if let path = configuration.consoleLog {
+                    try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
+                } else {
+                    nil
+                }
+            var descriptors: [Int32] = []
+            for purpose in QEMUCommandLine.Descriptor.allCases {
+                let descriptor: Int32? =
+                    switch purpose {
+                    case .nothing, .nowhere: nil
+                    case .complaints: connections.complaints.far?.raw
+                    case .console: connections.console.far?.raw
+                    case .control: connections.control.far?.raw
+                    case .input: connections.input.far?.raw
+                    case .output: connections.output.far?.raw
+                    case .error: connections.error.far?.raw
+                    case .initramfs: initramfs.descriptor.raw
+                    case .kernel: image.memory?.descriptor.raw
+                    case .drives: drives.descriptor.raw
+                    }
+                descriptors.append(descriptor ?? null.raw)
+            }
+            let qemu = try ChildProcess(
+                guardian, arguments: ["--pdeathsig", "KILL", "--", path] + commandLine.arguments, environment: ["PATH=/usr/bin:/bin"],
+                descriptors: descriptors)
+            connections.closeFar()
+            self.configuration = configuration
+            self.qemu = qemu
+            self.connections = connections
+            self.consoleFile = consoleFile
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// Carries the streams until the command has ended, and ends QEMU whatever happens.
+    /// - Returns: the command's exit status.
+    mutating func run(
+        _ streams: Lab.Streams, _ input: inout CommandInput, mark: EndMark, deadline: UInt64?
+    ) throws(LabError) -> Int32 {
+        var output = OutputRelay(from: connections.output.near.raw, to: streams.output, mark)
+        var error = OutputRelay(from: connections.error.near.raw, to: streams.error, mark)
+        let failure: LabError
+        do throws(LabError) {
+            while true {
+                if let status = progress.exitStatus, output.isDone, error.isDone {
+                    _ = end()
+                    return status
+                }
+                if isEmulatorGone && output.isDone && error.isDone { break }
+                if let failure = progress.failure { throw .setup(failure) }
+                try checkTime(deadline)
+                try turn(streams, &input, &output, &error)
+            }
+            failure = causeOfDeath(end())
+        } catch {
+            _ = end()
+            failure = error
+        }
+        throw failure
+    }
+
+    /// The log's last lines.
+    func consoleTail(_ count: Int) -> [String] { log.tail(count) }
+
+    /// Waits for something to happen and sees to it.
+    private mutating func turn(
+        _ streams: Lab.Streams, _ input: inout CommandInput, _ output: inout OutputRelay, _ error: inout OutputRelay
+    ) throws(LabError) {
+        let connected = !isEmulatorGone
+        let takesInput = connected && progress.isStarted
+        var waits = [
+            Wait(streams.interruption, POLLIN),
+            Wait(connections.console.near.raw, POLLIN, if: connected),
+            Wait(connections.control.near.raw, POLLIN, if: connected),
+            Wait(connections.complaints.near.raw, POLLIN, if: connected),
+            Wait(input.source, POLLIN, if: takesInput && input.wantsMore),
+            Wait(connections.input.near.raw, POLLOUT, if: takesInput && input.isPending),
+            Wait(output.source, POLLIN, if: output.wantsMore),
+            Wait(output.target, POLLOUT, if: output.isPending),
+            Wait(error.source, POLLIN, if: error.wantsMore),
+            Wait(error.target, POLLOUT, if: error.isPending),
+        ]
+        // Twice a second is often enough for the bounds on time.
+        guard Wait.poll(&waits, milliseconds: 500) > 0 else { return }
+        if waits[0].isReady { throw .interrupted }
+        if waits[1].isReady {
+            let bytes = Self.receive(connections.console.near.raw)
+            log.append(bytes[...])
+            if let consoleFile { bytes.withUnsafeBytes { _ = write(consoleFile.raw, $0.baseAddress, $0.count) } }
+            if panicTime == nil && log.hasPanic { panicTime = MonotonicClock.now }
+        }
+        if waits[2].isReady { progress.append(Self.receive(connections.control.near.raw)[...]) }
+        if waits[3].isReady {
+            let bytes = Self.receive(connections.complaints.near.raw)
+            complaints += bytes
+            isEmulatorGone = bytes.isEmpty
+        }
+        if waits[4].isReady { input.read() }
+        if waits[5].isReady { input.give(to: connections.input.near.raw) }
+        if takesInput && input.isExhausted { shutdown(connections.input.near.raw, Int32(SHUT_WR)) }
+        if waits[6].isReady { output.read() }
+        if waits[7].isReady { try output.write() }
+        if waits[8].isReady { error.read() }
+        if waits[9].isReady { try error.write() }
+    }
+
+    private func checkTime(_ deadline: UInt64?) throws(LabError) {
+        let now = MonotonicClock.now
+        if let deadline, let timeout = configuration.timeout, now >= deadline {
+            throw .timeout(seconds: timeout, stage: progress.stage)
+        }
+        if !progress.isStarted && now - start >= UInt64(Self.startLimit) * 1_000_000_000 {
+            throw .silent(seconds: Self.startLimit, stage: progress.stage)
+        }
+        if let panicTime, now - panicTime >= UInt64(Self.panicLimit) * 1_000_000_000 { throw crash }
+    }
+
+    /// Kills QEMU, which has nothing to lose: the host's files are written when the command's writes return.
+    private func end() -> ChildProcess.Termination? {
+        if !isEmulatorGone { qemu.signal(SIGKILL) }
+        return try? qemu.wait()
+    }
+
+    /// Why QEMU ended before the command did.
+    private func causeOfDeath(_ termination: ChildProcess.Termination?) -> LabError {
+        if log.hasPanic { return crash }
+        if log.hasPowerOff { return .powerOff }
+        let words = complaintText
+        switch termination {
+        case .exited(0): return crash
+        case .exited(let status):
+            let isRefusal = log.bytes.isEmpty
+            return isRefusal
+                ? .refused(words.isEmpty ? "QEMU ended with status \(status) before it started" : words)
+                : .emulator("QEMU ended with status \(status)\(words.isEmpty ? "" : ": \(words)")")
+        case .signaled(let signal): return .emulator("QEMU was ended by signal \(signal)\(words.isEmpty ? "" : ": \(words)")")
+        case nil: return .emulator("QEMU ended\(words.isEmpty ? "" : ": \(words)")")
+        }
+    }
+
+    private var crash: LabError {
+        .crashed(log.panic ?? "it reset without a word while it was \(progress.stage)")
+    }
+
+    /// QEMU's complaints without its warnings that the emulation lacks some of the CPU model's features.
+    private var complaintText: String {
+        String(decoding: complaints, as: UTF8.self).split(separator: "\n")
+            .filter { !$0.contains("TCG doesn't support requested feature") }
+            .map { $0.hasPrefix("qemu-system-x86_64: ") ? $0.dropFirst("qemu-system-x86_64: ".count) : $0 }
+            .joined(separator: "; ")
+    }
+
+    /// What waits at a socket; nothing at its end.
+    private static func receive(_ socket: Int32) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 1 << 14) { buffer, filled in
+            filled = max(0, recv(socket, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT.rawValue)))
+        }
+    }
+}

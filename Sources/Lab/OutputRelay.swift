@@ -1,0 +1,54 @@
+import Glibc
+import LinuxSystem
+
+/// Carries one of the command's output streams from the lab to where it belongs, byte for byte, as it comes.
+struct OutputRelay: Sendable {
+    /// The socket from the lab.
+    let source: Int32
+    let target: Int32
+    private var filter: EndMark.Filter
+    private var pending: [UInt8] = []
+    private var written = 0
+    /// Whether the stream ended, by its mark or because QEMU did.
+    private(set) var isAtEnd = false
+
+    init(from source: Int32, to target: Int32, _ mark: EndMark) {
+        self.source = source
+        self.target = target
+        filter = EndMark.Filter(mark)
+    }
+
+    var isPending: Bool { written < pending.count }
+    var wantsMore: Bool { !isPending && !isAtEnd }
+    /// Whether everything was carried over.
+    var isDone: Bool { !isPending && isAtEnd }
+
+    /// Takes what the lab has sent.
+    mutating func read() {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        let count = recv(source, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        if count < 0 && (Glibc.errno == EINTR || Glibc.errno == EAGAIN) { return }
+        written = 0
+        if count <= 0 {
+            pending = filter.flush()
+            isAtEnd = true
+        } else {
+            pending = filter.pass(buffer[..<count])
+            isAtEnd = filter.isAtEnd
+        }
+    }
+
+    /// Writes what the target takes at once: a pipe that is ready takes PIPE_BUF bytes without blocking, so that signals and timeouts
+    /// are seen to even where the reader is slow.
+    mutating func write() throws(LabError) {
+        let end = min(pending.count, written + Int(PIPE_BUF))
+        let count = pending[written..<end].withUnsafeBytes { Glibc.write(target, $0.baseAddress, $0.count) }
+        if count >= 0 {
+            written += count
+        } else if Glibc.errno == EPIPE {
+            throw .outputClosed
+        } else if Glibc.errno != EINTR && Glibc.errno != EAGAIN {
+            throw .system(.last("write", "the command's output"))
+        }
+    }
+}

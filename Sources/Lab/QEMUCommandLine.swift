@@ -1,0 +1,108 @@
+/// The arguments by which QEMU becomes the lab's host. Pure: a configuration in, words out.
+struct QEMUCommandLine: Sendable {
+    /// The descriptors that QEMU inherits, by what they are for.
+    enum Descriptor: Int32, CaseIterable, Sendable {
+        /// Standard input and output, of which QEMU makes no use, and standard error, on which it complains.
+        case nothing, nowhere, complaints
+        /// The host's first and second serial port.
+        case console, control
+        /// The command's streams, ports 1, 2 and 3 of a virtio console.
+        case input, output, error
+        case initramfs, kernel
+        /// All drives, one after another.
+        case drives
+    }
+
+    let configuration: LabConfiguration
+    /// The kernel's file; empty where it is descriptor `kernel`.
+    let kernel: String
+
+    /// Bytes of the throw-away drive behind each NVMe controller.
+    static let driveSize = 64 << 20
+
+    /// Everything after the program's name.
+    var arguments: [String] {
+        platform + streams + fileSystems + configuration.devices.enumerated().flatMap { device($1, index: $0) } + [
+            "-kernel", kernel.isEmpty ? Self.path(.kernel) : kernel,
+            "-initrd", Self.path(.initramfs),
+            "-append", kernelCommandLine,
+        ]
+    }
+
+    /// QEMU 7.2 doesn't intercept XSETBV under SVM: with xsave the programs of a Linux guest in the lab would die of SIGSEGV. The split
+    /// irqchip is what the emulated IOMMU remaps interrupts with.
+    private var platform: [String] {
+        [
+            "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt,-xsave",
+            "-smp", "\(configuration.cpus)", "-m", "\(configuration.memoryMiB)M",
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-device", "intel-iommu,intremap=on,caching-mode=on",
+        ]
+    }
+
+    private var streams: [String] {
+        let sockets: [(String, Descriptor)] = [
+            ("console", .console), ("control", .control), ("input", .input), ("output", .output), ("error", .error),
+        ]
+        var words = sockets.flatMap { ["-chardev", "socket,id=\($0.0),fd=\($0.1.rawValue)"] }
+        words += ["-serial", "chardev:console", "-serial", "chardev:control", "-device", "virtio-serial-pci,bus=pcie.0,addr=3"]
+        for (number, name) in [(1, "input"), (2, "output"), (3, "error")] {
+            words += ["-device", "virtserialport,chardev=\(name),nr=\(number),name=swiftlet.\(name)"]
+        }
+        return words
+    }
+
+    private var fileSystems: [String] {
+        let directory = Self.escaped(configuration.currentDirectory)
+        return [
+            "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=root,mount_tag=root,bus=pcie.0,addr=1",
+            "-fsdev", "local,id=work,path=\(directory),security_model=none,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=work,mount_tag=work,bus=pcie.0,addr=2",
+        ]
+    }
+
+    private func device(_ device: LabDevice, index: Int) -> [String] {
+        var words: [String] = []
+        var properties = ["bus=pcie.0", "addr=0x\(String(LabDevice.slots.lowerBound + index, radix: 16))"]
+        if device.kind == .nic {
+            words += ["-netdev", "user,id=net\(index),restrict=on"]
+            // No option ROM: the lab boots from no network, and QEMU's ROMs are a package of their own.
+            properties += ["netdev=net\(index)", "romfile="]
+        }
+        if device.model.hasPrefix("virtio-") {
+            // Without these a virtio device bypasses the IOMMU.
+            properties += ["iommu_platform=on", "disable-legacy=on"]
+        }
+        if device.model == "nvme" {
+            let offset = Self.driveSize * configuration.devices[..<index].count { $0.model == "nvme" }
+            words += [
+                "-blockdev",
+                "driver=raw,node-name=drive\(index),offset=\(offset),size=\(Self.driveSize),file.driver=file,file.locking=off,"
+                    + "file.filename=\(Self.path(.drives))",
+            ]
+            properties += ["drive=drive\(index)", "serial=lab\(index)"]
+        }
+        return words + ["-device", ([device.model] + properties + device.properties).joined(separator: ",")]
+    }
+
+    /// Bytes of file `drives`.
+    var drivesSize: Int { Self.driveSize * configuration.devices.count { $0.model == "nvme" } }
+
+    /// What is left out saves a second of emulation: self-tests, zeroing, page protection, watchdogs. An oops is a panic, and a panic ends
+    /// QEMU, so that a crash of the lab's own kernel is known as one.
+    private var kernelCommandLine: String {
+        """
+        console=ttyS0 quiet panic=-1 oops=panic intel_iommu=on mitigations=off cryptomgr.notests init_on_alloc=0 rodata=off nowatchdog \
+        tsc=reliable
+        """
+    }
+
+    private static func path(_ descriptor: Descriptor) -> String {
+        "/proc/self/fd/\(descriptor.rawValue)"
+    }
+
+    /// A comma in a value is doubled.
+    private static func escaped(_ value: String) -> String {
+        value.split(separator: ",", omittingEmptySubsequences: false).joined(separator: ",,")
+    }
+}

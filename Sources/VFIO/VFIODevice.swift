@@ -1,0 +1,198 @@
+import CLinux
+import Glibc
+public import LinuxSystem
+
+/// A PCI function opened through VFIO. <linux/vfio.h>; Documentation/driver-api/vfio.rst.
+public final class VFIODevice: Sendable {
+    /// The fixed interrupt indices of PCI devices.
+    public enum InterruptIndex: UInt32, Sendable, CaseIterable {
+        case intx = 0
+        case msi = 1
+        case msix = 2
+        /// The device reported an uncorrectable error.
+        case error = 3
+        /// The host wants the device back.
+        case request = 4
+    }
+
+    /// What an interrupt index can do.
+    public struct InterruptInfo: Sendable {
+        /// Vectors; zero where the device lacks this kind.
+        public let count: Int
+        /// It masks itself when it fires (level-triggered).
+        public let isAutomasked: Bool
+        /// More vectors can only be had by disabling all and enabling again.
+        public let isFixedSize: Bool
+    }
+
+    /// As sysfs writes it.
+    public let address: String
+    /// Whether VFIO_DEVICE_RESET does anything.
+    public let canReset: Bool
+    /// By index 0...7.
+    public let regions: [VFIORegion]
+    private let descriptor: Descriptor
+
+    init(_ descriptor: consuming Descriptor, address: String) throws(VFIOError) {
+        self.address = address
+        var info = vfio_device_info()
+        info.argsz = UInt32(MemoryLayout<vfio_device_info>.size)
+        var regions: [VFIORegion] = []
+        do throws(SystemCallError) {
+            try descriptor.ioctl(.getDeviceInfo, &info)
+            for index in 0...VFIORegion.configIndex { regions.append(try Self.region(descriptor, index)) }
+        } catch {
+            throw .call(error)
+        }
+        guard info.flags & 2 != 0 else { throw .unsupported("\(address) as a PCI device") }
+        canReset = info.flags & 1 != 0
+        self.regions = regions
+        self.descriptor = descriptor
+    }
+
+    // MARK: Regions
+
+    private static func region(_ descriptor: borrowing Descriptor, _ index: Int) throws(SystemCallError) -> VFIORegion {
+        let headerSize = MemoryLayout<vfio_region_info>.size
+        var info = vfio_region_info()
+        info.argsz = UInt32(headerSize)
+        info.index = UInt32(index)
+        do throws(SystemCallError) {
+            try descriptor.ioctl(.getRegionInfo, &info)
+        } catch {
+            // A region the device lacks may answer EINVAL.
+            guard error.errno.rawValue == EINVAL else { throw error }
+            return VFIORegion(index: index, size: 0, offset: 0, isReadable: false, isWritable: false, mappable: [])
+        }
+        var mappable = info.flags & 4 != 0 && info.size > 0 ? [0..<info.size] : []
+        if info.flags & 8 != 0, Int(info.argsz) > headerSize, info.argsz <= 1 << 16 {
+            // There are capabilities: ask again with room for them.
+            var bytes = [UInt8](repeating: 0, count: Int(info.argsz))
+            let argumentSize = info.argsz
+            bytes.withUnsafeMutableBytes {
+                $0.storeBytes(of: argumentSize, as: UInt32.self)
+                $0.storeBytes(of: UInt32(index), toByteOffset: 8, as: UInt32.self)
+            }
+            try descriptor.ioctl(.getRegionInfo, bytes: &bytes)
+            if let areas = sparseAreas(bytes) { mappable = areas }
+        }
+        return VFIORegion(
+            index: index, size: info.size, offset: info.offset, isReadable: info.flags & 1 != 0, isWritable: info.flags & 2 != 0,
+            mappable: mappable)
+    }
+
+    /// The mappable areas that a VFIO_REGION_INFO_CAP_SPARSE_MMAP (1) lists; nil where there is no such capability.
+    private static func sparseAreas(_ bytes: [UInt8]) -> [Range<UInt64>]? {
+        bytes.withUnsafeBytes { bytes in
+            func load<Value: BitwiseCopyable>(_ offset: Int, _ type: Value.Type) -> Value? {
+                offset >= 0 && offset + MemoryLayout<Value>.size <= bytes.count ? bytes.loadUnaligned(fromByteOffset: offset, as: type) : nil
+            }
+            var offset = Int(load(12, UInt32.self) ?? 0)
+            var steps = 0
+            while offset >= 32, steps < 16, let id = load(offset, UInt16.self), let next = load(offset + 4, UInt32.self) {
+                if id == 1, let count = load(offset + 8, UInt32.self) {
+                    return (0..<min(Int(count), 64)).compactMap { index in
+                        guard let start = load(offset + 16 + index * 16, UInt64.self), let size = load(offset + 24 + index * 16, UInt64.self),
+                            size > 0, !start.addingReportingOverflow(size).overflow
+                        else { return nil }
+                        return start..<start + size
+                    }
+                }
+                offset = Int(next)
+                steps += 1
+            }
+            return nil
+        }
+    }
+
+    /// Reads 1...8 bytes, little-endian. A device that doesn't answer (as with its memory decoder off) gives EIO.
+    public func read(_ region: Int, _ offset: UInt64, width: Int) throws(SystemCallError) -> UInt64 {
+        var value: UInt64 = 0
+        let region = regions[region]
+        guard offset < region.size, UInt64(width) <= region.size - offset, (1...8).contains(width) else {
+            throw SystemCallError(call: "pread", object: "\(address) region \(region.index)", errno: .invalidArgument)
+        }
+        let count = pread(descriptor.raw, &value, width, off_t(bitPattern: UInt(region.offset + offset)))
+        guard count == width else {
+            throw count < 0 ? .last("pread", address) : SystemCallError(call: "pread", object: address, errno: .ioError)
+        }
+        return value
+    }
+
+    /// Writes 1...8 bytes, little-endian.
+    public func write(_ region: Int, _ offset: UInt64, _ value: UInt64, width: Int) throws(SystemCallError) {
+        var value = value
+        let region = regions[region]
+        guard offset < region.size, UInt64(width) <= region.size - offset, (1...8).contains(width) else {
+            throw SystemCallError(call: "pwrite", object: "\(address) region \(region.index)", errno: .invalidArgument)
+        }
+        let count = pwrite(descriptor.raw, &value, width, off_t(bitPattern: UInt(region.offset + offset)))
+        guard count == width else {
+            throw count < 0 ? .last("pwrite", address) : SystemCallError(call: "pwrite", object: address, errno: .ioError)
+        }
+    }
+
+    /// Maps part of a region, which must lie in one of its mappable areas.
+    public func map(_ region: Int, _ range: Range<UInt64>) throws(VFIOError) -> Mapping {
+        try VFIOError.catching { () throws(SystemCallError) in
+            try Mapping(descriptor, offset: regions[region].offset + range.lowerBound, count: Int(range.upperBound - range.lowerBound))
+        }
+    }
+
+    // MARK: Interrupts
+
+    /// What the device has at an index. VFIO_DEVICE_GET_IRQ_INFO.
+    public func interruptInfo(_ index: InterruptIndex) -> InterruptInfo {
+        var info = vfio_irq_info()
+        info.argsz = UInt32(MemoryLayout<vfio_irq_info>.size)
+        info.index = index.rawValue
+        guard (try? descriptor.ioctl(.getInterruptInfo, &info)) != nil, info.flags & 1 != 0 else {
+            return InterruptInfo(count: 0, isAutomasked: false, isFixedSize: false)
+        }
+        return InterruptInfo(count: Int(info.count), isAutomasked: info.flags & 4 != 0, isFixedSize: info.flags & 8 != 0)
+    }
+
+    /// Signals eventfds when vectors fire; -1 for a vector that shall not. Enables the index where it was disabled.
+    public func setTriggers(_ index: InterruptIndex, start: Int = 0, _ events: [Int32]) throws(VFIOError) {
+        try setInterrupts(index, flags: 1 << 5 | 1 << 2, start: start, count: events.count, events)
+    }
+
+    /// Disables an index, its host interrupts freed.
+    public func disable(_ index: InterruptIndex) throws(VFIOError) {
+        try setInterrupts(index, flags: 1 << 5 | 1, start: 0, count: 0, [])
+    }
+
+    /// Lets an eventfd's signal unmask the (automasked) vector 0 of an index.
+    public func setUnmaskEvent(_ index: InterruptIndex, _ event: Int32) throws(VFIOError) {
+        try setInterrupts(index, flags: 1 << 4 | 1 << 2, start: 0, count: 1, [event])
+    }
+
+    /// Unmasks vector 0 of an index; a level that still stands fires again.
+    public func unmask(_ index: InterruptIndex) throws(VFIOError) {
+        try setInterrupts(index, flags: 1 << 4 | 1, start: 0, count: 1, [])
+    }
+
+    /// VFIO_DEVICE_SET_IRQS. Flags: data none 0, data eventfd 2; action mask 3, unmask 4, trigger 5.
+    private func setInterrupts(
+        _ index: InterruptIndex, flags: UInt32, start: Int, count: Int, _ events: [Int32]
+    ) throws(VFIOError) {
+        let size = 20 + 4 * events.count
+        var bytes = [UInt8](repeating: 0, count: size)
+        bytes.withUnsafeMutableBytes { bytes in
+            for (number, word) in [UInt32(size), flags, index.rawValue, UInt32(start), UInt32(count)].enumerated() {
+                bytes.storeBytes(of: word, toByteOffset: number * 4, as: UInt32.self)
+            }
+            for (number, event) in events.enumerated() {
+                bytes.storeBytes(of: event, toByteOffset: 20 + number * 4, as: Int32.self)
+            }
+        }
+        try VFIOError.catching { () throws(SystemCallError) in _ = try descriptor.ioctl(.setInterrupts, bytes: &bytes) }
+    }
+
+    // MARK: Reset
+
+    /// Resets the function. VFIO_DEVICE_RESET.
+    public func reset() throws(VFIOError) {
+        try VFIOError.catching { () throws(SystemCallError) in _ = try descriptor.ioctl(.resetDevice) }
+    }
+}

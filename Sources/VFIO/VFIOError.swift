@@ -1,0 +1,40 @@
+public import LinuxSystem
+
+/// Why VFIO can't hand out a device, or what it refused.
+public enum VFIOError: Error, CustomStringConvertible {
+    /// `/dev/vfio/vfio` is missing: no VFIO in this kernel, or its modules are not loaded.
+    case unavailable(String)
+    /// A VFIO file is there and this user may not open it.
+    case noPermission(String)
+    /// VFIO_GET_API_VERSION answered something other than 0, or type 1 IOMMUs are not served.
+    case unsupported(String)
+    /// The group is open elsewhere: another VMM has a device of it.
+    case groupBusy(group: Int)
+    /// Not every member of the group is bound to a VFIO driver or to none.
+    case notViable(group: Int)
+    /// Guest memory could not be pinned: the limit on locked memory is too small.
+    case memoryLock(bytes: UInt64)
+    case call(SystemCallError)
+
+    static func catching<Result: ~Copyable>(_ body: () throws(SystemCallError) -> Result) throws(VFIOError) -> Result {
+        do { return try body() } catch { throw .call(error) }
+    }
+
+    public var description: String {
+        switch self {
+        case .unavailable(let path):
+            "\(path) is not there: load VFIO (modprobe vfio-pci) and start the kernel with an IOMMU (intel_iommu=on; AMD's is on by itself)"
+        case .noPermission(let path):
+            "\(path) may not be opened by this user: give it to the user (chown NAME \(path)) or run as root"
+        case .unsupported(let what): "this host's VFIO lacks \(what)"
+        case .groupBusy(let group):
+            "IOMMU group \(group) is in use by another program: end the one that holds /dev/vfio/\(group) (fuser -v /dev/vfio/\(group))"
+        case .notViable(let group):
+            "IOMMU group \(group) is not viable: a member of it is bound to a host driver (swiftlet devices doctor names it)"
+        case .memoryLock(let bytes):
+            "\(bytes >> 20) MiB of guest memory can't be pinned for the device: raise the limit on locked memory "
+                + "(ulimit -l \((bytes >> 10) + 65536), or LimitMEMLOCK= of the service) or give the guest less with --memory"
+        case .call(let error): "\(error)"
+        }
+    }
+}

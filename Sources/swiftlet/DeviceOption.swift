@@ -1,0 +1,57 @@
+import ArgumentParser
+import Assignment
+import PCI
+
+/// `--device BDF[,backend=auto|group][,msi=auto|signal|irqfd][,slot=N]`.
+struct DeviceOption: ExpressibleByArgument {
+    let address: PCIAddress
+    /// How its messages reach the guest.
+    private(set) var delivery = MessageDelivery.signal
+    /// The guest's slot; nil for the first free one.
+    private(set) var slot: Int?
+
+    init?(argument: String) {
+        var parts = argument.split(separator: ",", omittingEmptySubsequences: false)[...]
+        guard let address = PCIAddress(String(parts.removeFirst())) else { return nil }
+        self.address = address
+        for part in parts {
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard pair.count == 2 else { return nil }
+            switch (pair[0], pair[1]) {
+            case ("backend", "auto"), ("backend", "group"): break
+            case ("msi", "auto"), ("msi", "signal"): delivery = .signal
+            case ("msi", "irqfd"): delivery = .irqfd
+            case ("slot", let number):
+                guard let value = Int(number), (1...31).contains(value) else { return nil }
+                slot = value
+            default: return nil
+            }
+        }
+    }
+}
+
+/// `--console stdio|none|file:PATH`.
+enum ConsoleOption: ExpressibleByArgument {
+    case stdio, none
+    case file(String)
+
+    init?(argument: String) {
+        switch argument {
+        case "stdio": self = .stdio
+        case "none": self = .none
+        default:
+            guard argument.hasPrefix("file:"), argument.count > 5 else { return nil }
+            self = .file(String(argument.dropFirst(5)))
+        }
+    }
+}
+
+/// `--report json:PATH`.
+struct ReportOption: ExpressibleByArgument {
+    let path: String
+
+    init?(argument: String) {
+        guard argument.hasPrefix("json:"), argument.count > 5 else { return nil }
+        path = String(argument.dropFirst(5))
+    }
+}

@@ -1,0 +1,123 @@
+import Assignment
+import Boot
+import KVM
+import LinuxSystem
+import VFIO
+import VMM
+
+/// swiftlet's exit statuses, a contract with scripts; docs/exit-status.md.
+enum ExitStatus {
+    static let passed: Int32 = 0
+    static let failed: Int32 = 1
+    static let panic: Int32 = 101
+    static let tripleFault: Int32 = 102
+    static let reset: Int32 = 103
+    static let internalError: Int32 = 104
+    static let timeout: Int32 = 124
+    /// Nothing was learnt about the guest; `git bisect run` skips.
+    static let hostFailure: Int32 = 125
+
+    // sysexits(3)
+    static let usage: Int32 = 64
+    static let badInput: Int32 = 65
+    static let noInput: Int32 = 66
+    static let unavailable: Int32 = 69
+    static let cannotCreate: Int32 = 73
+    static let noPermission: Int32 = 77
+
+    /// The values a guest may hand through the exit port as they are. Others mean the same as 1: they would read as something else.
+    static let guestValues: ClosedRange<UInt32> = 0...63
+}
+
+/// How a run ended, in the words and numbers that people and scripts get.
+struct Verdict {
+    /// One word for the report.
+    let outcome: String
+    let status: Int32
+    /// One sentence for the last line.
+    let sentence: String
+
+    init(_ outcome: Outcome) {
+        switch outcome {
+        case .exitPort(0): self.init("passed", ExitStatus.passed, "passed: the guest wrote 0 to the exit port")
+        case .exitPort(1): self.init("failed", ExitStatus.failed, "failed: the guest wrote 1 to the exit port")
+        case .exitPort(let value):
+            let status = ExitStatus.guestValues.contains(value) ? Int32(value) : ExitStatus.failed
+            self.init("failed", status, "failed: the guest wrote \(value) to the exit port")
+        case .powerOff: self.init("passed", ExitStatus.passed, "passed: the guest powered itself off")
+        case .panic: self.init("panic", ExitStatus.panic, "the guest said through port 0x505 that it panicked")
+        case .reset(let how): self.init("reset", ExitStatus.reset, "the guest reset itself (\(how))")
+        case .tripleFault(let vcpu):
+            self.init("triple-fault", ExitStatus.tripleFault, "triple fault on vCPU \(vcpu): an exception came while none could be handled")
+        case .internalError(let vcpu, let reason, _):
+            self.init("internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
+        case .timeout(let seconds): self.init("timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
+        case .signal(let signal):
+            self.init("interrupted", 128 + signal, "ended by \(Self.name(signal))")
+        case .hostFailure(let reason): self.init("host-failure", ExitStatus.hostFailure, "the host failed, which says nothing about the guest: \(reason)")
+        }
+    }
+
+    private init(_ outcome: String, _ status: Int32, _ sentence: String) {
+        self.outcome = outcome
+        self.status = status
+        self.sentence = sentence
+    }
+
+    private static func name(_ signal: Int32) -> String {
+        switch signal {
+        case 1: "SIGHUP"
+        case 2: "SIGINT (^C)"
+        case 15: "SIGTERM"
+        default: "signal \(signal)"
+        }
+    }
+}
+
+extension ExitStatus {
+    /// The status of an error that kept a run from starting.
+    static func of(_ error: any Error) -> Int32 {
+        switch error {
+        case let error as MachineError:
+            switch error {
+            case .kvm(let error): of(error)
+            case .system: hostFailure
+            case .noKernel(_, let cause):
+                cause.errno == .permissionDenied || cause.errno == .notPermitted ? noPermission : noInput
+            case .badKernel: badInput
+            case .tooManyCPUs, .badMemorySize: usage
+            }
+        case let error as KVMError:
+            if case .noPermission = error { noPermission } else { hostFailure }
+        case let error as AssignmentError:
+            switch error {
+            case .vfio(_, let error): of(error)
+            case .kvm(_, let error): of(error)
+            case .system: hostFailure
+            case .plug: usage
+            case .unfit: unavailable
+            }
+        case let error as VFIOError:
+            switch error {
+            case .noPermission, .memoryLock: noPermission
+            case .unavailable, .notViable, .groupBusy, .unsupported: unavailable
+            case .call: hostFailure
+            }
+        case is UsageError: usage
+        case is ReportError: cannotCreate
+        default: hostFailure
+        }
+    }
+}
+
+/// Arguments that are well-formed but can't be meant.
+struct UsageError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// A duration in words: `90 s`, `1.5 s`.
+enum Duration {
+    static func words(_ seconds: Double) -> String {
+        seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
+    }
+}

@@ -1,0 +1,91 @@
+import Assignment
+import FoundationEssentials
+import Glibc
+import KVM
+import LinuxSystem
+import VMM
+
+/// The machine-readable account of a run; docs/report.md describes every key.
+struct RunReport: Encodable {
+    struct Counts: Encodable {
+        let delivered, blocked, failed, held: UInt64
+
+        init(_ counts: InterruptCounts) {
+            (delivered, blocked, failed, held) = (counts.delivered, counts.blocked, counts.failed, counts.held)
+        }
+    }
+
+    struct Message: Encodable {
+        let kind: String
+        let vector: Int
+        /// Null where the kernel delivered by irqfd and nobody counted.
+        let counts: Counts?
+    }
+
+    struct Device: Encodable {
+        let address: String
+        let backend: String
+        let delivery: String
+        let slot: Int
+        /// Null where the function has no INTx line.
+        let intx: Counts?
+        let messages: [Message]
+    }
+
+    let format = 1
+    let kernel: String
+    let outcome: String
+    let exitStatus: Int32
+    let message: String
+    let durationSeconds: Double
+    /// Exits by kind; kinds that never came are left out.
+    let exits: [String: UInt64]
+    let registers: [String]
+    let consoleTail: String
+    let devices: [Device]
+
+    init(kernel: String, verdict: Verdict, result: Machine.Result, devices: [Device]) {
+        self.kernel = kernel
+        outcome = verdict.outcome
+        exitStatus = verdict.status
+        message = verdict.sentence
+        durationSeconds = result.duration
+        exits = Dictionary(
+            uniqueKeysWithValues: VCPUExit.Kind.allCases.filter { result.exits[$0] > 0 }.map { ("\($0)", result.exits[$0]) })
+        if case .internalError(_, _, let lines) = result.outcome { registers = lines } else { registers = [] }
+        consoleTail = result.consoleTail
+        self.devices = devices
+    }
+}
+
+/// The report's file can't be made or written.
+struct ReportError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// A report file: opened before the run, so that a path that can't be written costs no boot.
+struct ReportFile: ~Copyable {
+    private let descriptor: Descriptor
+    private let path: String
+
+    init(_ path: String) throws(ReportError) {
+        do throws(SystemCallError) {
+            descriptor = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC)
+        } catch {
+            throw ReportError(description: "the report can't be written to \(path): \(error.errno)")
+        }
+        self.path = path
+    }
+
+    consuming func write(_ report: RunReport) throws(ReportError) {
+        do {
+            let encoder = JSONEncoder()
+            encoder.keyEncodingStrategy = .convertToSnakeCase
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            let bytes = Array(try encoder.encode(report)) + [10]
+            try bytes.withUnsafeBytes { try descriptor.write($0, at: 0) }
+        } catch {
+            throw ReportError(description: "the report can't be written to \(path): \(error)")
+        }
+    }
+}
