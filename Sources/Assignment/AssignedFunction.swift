@@ -95,7 +95,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     private func pendingBits(_ register: Int, _ offset: Int, _ width: Int, _ state: inout State) -> UInt32 {
         guard state.mode == .messages(.msi), let msi = layout.msi else { return 0 }
         var bits: UInt64 = 0
-        for vector in 0..<msi.vectorCount(in: state.space) where backend.isPending(vector) { bits |= 1 << UInt64(vector) }
+        for vector in 0..<msi.vectorCount(in: state.space) where backend.isPending(vector) == true { bits |= 1 << UInt64(vector) }
         let shifted = offset >= register ? bits >> UInt64(8 * (offset - register)) : bits << UInt64(8 * (register - offset))
         return UInt32(truncatingIfNeeded: shifted & (1 << UInt64(8 * width) - 1))
     }
@@ -167,13 +167,16 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         return (try? backend.readBAR(bar, offset: offset, width: width)) ?? .max
     }
 
+    /// The pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the device too, and pends there.
     private func pendingArray(_ msix: MSIXCapability, _ offset: UInt64, _ width: Int) -> UInt64 {
         state.withLock { state in
             guard state.mode == .messages(.msix) else { return 0 }
+            let device = (try? backend.readBAR(msix.pendingBAR, offset: msix.pendingOffset + offset, width: width)) ?? 0
             var bits: UInt64 = 0
             let first = Int(offset) * 8
-            for bit in 0..<width * 8 where first + bit < msix.vectorCount && backend.isPending(first + bit) {
-                bits |= 1 << UInt64(bit)
+            for bit in 0..<width * 8 where first + bit < msix.vectorCount {
+                let isPending = backend.isPending(first + bit) ?? (device >> UInt64(bit) & 1 != 0)
+                if isPending { bits |= 1 << UInt64(bit) }
             }
             return bits
         }

@@ -39,8 +39,8 @@ public protocol AssignmentBackend: AnyObject, Sendable {
     func stopMessages() throws(AssignmentError)
     /// The guest's message for a vector and whether it is masked. Takes a host interrupt at the first unmask, not before.
     func setVector(_ vector: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError)
-    /// Whether a masked vector holds an interrupt back.
-    func isPending(_ vector: Int) -> Bool
+    /// Whether a masked vector holds an interrupt back; nil for a vector that was never unmasked, whose pending bit is the device's own.
+    func isPending(_ vector: Int) -> Bool?
 
     /// What became of the device's interrupts so far.
     var interrupts: InterruptReport { get }

@@ -49,8 +49,9 @@ final class MessageVector: Sendable {
         var message = MSIMessage(address: 0, data: 0)
         var masked = true
         var counts = InterruptCounts()
-        /// With irqfd delivery: the GSI, and whether the irqfd is attached.
+        /// With irqfd delivery: the GSI, the message it leads to, and whether the irqfd is attached.
         var gsi: UInt32?
+        var routed = MSIMessage(address: 0, data: 0)
         var attached = false
     }
 
@@ -100,9 +101,8 @@ final class MessageVector: Sendable {
     /// - Returns: whether the relay shall watch the eventfd.
     func set(_ message: MSIMessage, masked: Bool) throws(KVMError) -> Bool {
         try state.withLock { state throws(KVMError) in
-            let changed = state.message != message
             state.message = message
-            if delivery == .irqfd { try follow(&state, masked: masked, changed: changed) }
+            if delivery == .irqfd { try follow(&state, masked: masked) }
             if state.masked, !masked {
                 let held = delivery == .signal || !state.attached ? event.take() : 0
                 if held > 0 {
@@ -120,19 +120,20 @@ final class MessageVector: Sendable {
     }
 
     /// Brings route and irqfd in line before an unmask or after a mask.
-    private func follow(_ state: inout State, masked: Bool, changed: Bool) throws(KVMError) {
+    private func follow(_ state: inout State, masked: Bool) throws(KVMError) {
         if masked, state.attached, let gsi = state.gsi {
             try vm.detachIRQFD(gsi, event: event.raw)
             state.attached = false
         }
         guard !masked else { return }
         if let gsi = state.gsi {
-            if changed { try routes.update(gsi, state.message) }
+            if state.routed != state.message { try routes.update(gsi, state.message) }
         } else if let gsi = try routes.add(state.message) {
             state.gsi = gsi
         } else {
             throw .noRoute
         }
+        state.routed = state.message
     }
 
     /// Masks the vector, forgets what it held and gives its route back.

@@ -314,8 +314,11 @@ public final class VFIOBackend: AssignmentBackend {
         state.withLock { $0.enabled = max($0.enabled, number + 1) }
     }
 
-    public func isPending(_ number: Int) -> Bool {
-        state.withLock { state in state.kind.flatMap { state.slots[$0]?[number]?.vector } }?.isPending ?? false
+    public func isPending(_ number: Int) -> Bool? {
+        state.withLock { state in
+            guard let slot = state.kind.flatMap({ state.slots[$0]?[number] }), slot.wired else { return nil }
+            return slot.vector.isPending
+        }
     }
 
     // MARK: Report and end

@@ -4,38 +4,42 @@ import LinuxSystem
 /// What QEMU is told to boot: an ELF kernel by its PVH entry, which spares the lab's host its own decompressor (2.5 CPU seconds in
 /// software emulation), or the bzImage as it is.
 struct BootImage: ~Copyable {
-    /// The file; relative to nothing.
+    /// The file; empty where it is `descriptor`.
     let path: String
-    /// Holds the kernel where there was no place for a file, then `path` is empty.
-    let memory: MemoryFile?
+    private let memory: TemporaryFile?
+    /// The file's descriptor where there was no place for one with a name, -1 where there was.
+    var descriptor: Int32 {
+        switch memory {
+        case .some(let file): file.descriptor.raw
+        case .none: -1
+        }
+    }
     /// What would make the next start quicker, if anything.
     let advice: String?
 
     /// The image of `kernel`; the ELF kernel of a bzImage is kept in `cache`.
     init(of kernel: String, cache: String?, programs: HostPrograms) throws(LabError) {
+        var isELF = false
         do throws(SystemCallError) {
             let file = try Descriptor(opening: kernel, flags: O_RDONLY)
-            guard let status = HostFile.status(kernel), !status.isDirectory else {
-                throw SystemCallError(call: "open", object: kernel, errno: .isDirectory)
-            }
-            if let image = try BzImage(file, size: status.size) {
+            let status = HostFile.status(kernel)
+            let size = status?.isDirectory == false ? status?.size ?? 0 : 0
+            if let status, let image = try BzImage(file, size: size) {
                 try self.init(image, file, kernel, status, cache, programs)
                 return
             }
-            let elf = try HostFile.bytes(of: file, at: 0, count: status.size)
-            guard elf.starts(with: ELFProbe.magic), ELFProbe.hasPVHEntry(elf) else {
-                throw SystemCallError(call: "", object: kernel, errno: .notExecutable)
-            }
-            self.init(path: kernel)
+            let elf = try HostFile.bytes(of: file, at: 0, count: size)
+            isELF = elf.starts(with: ELFProbe.magic) && ELFProbe.hasPVHEntry(elf)
         } catch {
-            guard error.errno != .notExecutable else {
-                throw .kernel("\(kernel) is neither a bzImage nor an ELF kernel with a PVH note (CONFIG_PVH): the lab can't boot it")
-            }
             throw .system(error)
         }
+        guard isELF else {
+            throw .kernel("\(kernel) is neither a bzImage nor an ELF kernel with a PVH note (CONFIG_PVH): the lab can't boot it")
+        }
+        self.init(path: kernel)
     }
 
-    private init(path: String, memory: consuming MemoryFile? = nil, advice: String? = nil) {
+    private init(path: String, memory: consuming TemporaryFile? = nil, advice: String? = nil) {
         self.path = path
         self.memory = memory
         self.advice = advice
@@ -63,10 +67,10 @@ struct BootImage: ~Copyable {
         }
 
         let packed = try HostFile.bytes(of: file, at: payload.range.lowerBound, count: payload.range.count)
-        let memory = try MemoryFile("vmlinux", size: 0)
+        let memory = try TemporaryFile("vmlinux")
         let isWhole = try Decompressor(programs: programs)
             .unpack(packed, payload.compression, program: unpacker, into: memory.descriptor)
-        let size = Int(lseek(memory.descriptor.raw, 0, SEEK_END))
+        let size = memory.size
         guard isWhole, size == payload.size else {
             self.init(path: kernel)
             return
@@ -93,7 +97,7 @@ struct BootImage: ~Copyable {
         let temporary = "\(path).\(getpid())-\(UInt32.random(in: 0 ... .max))"
         do {
             let file = try Descriptor(opening: temporary, flags: O_WRONLY | O_CREAT | O_TRUNC)
-            try contents.withUnsafeBytes { bytes throws(SystemCallError) in try file.write(bytes, at: 0) }
+            try file.write(contents: contents)
         } catch {
             unlink(temporary)
             return false

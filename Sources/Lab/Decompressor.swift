@@ -10,7 +10,7 @@ struct Decompressor: Sendable {
     func unpack(
         _ packed: [UInt8], _ compression: BzImage.Compression, program: String, into target: borrowing Descriptor
     ) throws(SystemCallError) -> Bool {
-        let source = try MemoryFile("compressed", contents: packed)
+        let source = try TemporaryFile("compressed", contents: packed)
         let null = try Descriptor(opening: "/dev/null")
         let child = try ChildProcess(
             program, arguments: compression.program.arguments, environment: [],
@@ -24,11 +24,11 @@ struct Decompressor: Sendable {
         let (name, _, package) = compression.program
         let program = try programs.require(name, package: package)
         do throws(SystemCallError) {
-            let target = try MemoryFile("unpacked", size: 0)
+            let target = try TemporaryFile("unpacked")
             guard try unpack(packed, compression, program: program, into: target.descriptor) else {
                 throw SystemCallError(call: name, object: object, errno: .init(rawValue: EILSEQ))
             }
-            return try HostFile.bytes(of: target.descriptor, at: 0, count: Int(lseek(target.descriptor.raw, 0, SEEK_END)))
+            return try HostFile.bytes(of: target.descriptor, at: 0, count: target.size)
         } catch {
             throw .system(error)
         }

@@ -1,5 +1,5 @@
 import Glibc
-public import LinuxSystem
+import LinuxSystem
 
 /// Runs a command in a nested Linux host: QEMU's software emulation of a machine with virtualization, an IOMMU and the devices asked for,
 /// whose root file system is this host's own under a throw-away layer.

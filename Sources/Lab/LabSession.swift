@@ -61,9 +61,9 @@ struct LabSession: ~Copyable {
     ) throws(LabError) {
         do throws(SystemCallError) {
             var connections = try Connections()
-            let initramfs = try MemoryFile("initramfs", contents: archive)
+            let initramfs = try TemporaryFile("initramfs", contents: archive)
             let commandLine = QEMUCommandLine(configuration: configuration, kernel: image.path)
-            let drives = try MemoryFile("drives", size: commandLine.drivesSize)
+            let drives = try TemporaryFile("drives", size: commandLine.drivesSize)
             let null = try Descriptor(opening: "/dev/null")
             let consoleFile: Descriptor? =
                 if let path = configuration.consoleLog {
@@ -73,20 +73,20 @@ struct LabSession: ~Copyable {
                 }
             var descriptors: [Int32] = []
             for purpose in QEMUCommandLine.Descriptor.allCases {
-                let descriptor: Int32? =
+                let descriptor =
                     switch purpose {
-                    case .nothing, .nowhere: nil
-                    case .complaints: connections.complaints.far?.raw
-                    case .console: connections.console.far?.raw
-                    case .control: connections.control.far?.raw
-                    case .input: connections.input.far?.raw
-                    case .output: connections.output.far?.raw
-                    case .error: connections.error.far?.raw
+                    case .nothing, .nowhere: null.raw
+                    case .complaints: connections.complaints.far
+                    case .console: connections.console.far
+                    case .control: connections.control.far
+                    case .input: connections.input.far
+                    case .output: connections.output.far
+                    case .error: connections.error.far
                     case .initramfs: initramfs.descriptor.raw
-                    case .kernel: image.memory?.descriptor.raw
+                    case .kernel: image.descriptor
                     case .drives: drives.descriptor.raw
                     }
-                descriptors.append(descriptor ?? null.raw)
+                descriptors.append(descriptor < 0 ? null.raw : descriptor)
             }
             let qemu = try ChildProcess(
                 guardian, arguments: ["--pdeathsig", "KILL", "--", path] + commandLine.arguments, environment: ["PATH=/usr/bin:/bin"],
@@ -108,24 +108,21 @@ struct LabSession: ~Copyable {
     ) throws(LabError) -> Int32 {
         var output = OutputRelay(from: connections.output.near.raw, to: streams.output, mark)
         var error = OutputRelay(from: connections.error.near.raw, to: streams.error, mark)
-        let failure: LabError
         do throws(LabError) {
-            while true {
+            while !(isEmulatorGone && output.isDone && error.isDone) {
                 if let status = progress.exitStatus, output.isDone, error.isDone {
-                    _ = end()
+                    end()
                     return status
                 }
-                if isEmulatorGone && output.isDone && error.isDone { break }
                 if let failure = progress.failure { throw .setup(failure) }
                 try checkTime(deadline)
                 try turn(streams, &input, &output, &error)
             }
-            failure = causeOfDeath(end())
         } catch {
-            _ = end()
-            failure = error
+            end()
+            throw error
         }
-        throw failure
+        throw causeOfDeath(end())
     }
 
     /// The log's last lines.
@@ -155,7 +152,10 @@ struct LabSession: ~Copyable {
         if waits[1].isReady {
             let bytes = Self.receive(connections.console.near.raw)
             log.append(bytes[...])
-            if let consoleFile { bytes.withUnsafeBytes { _ = write(consoleFile.raw, $0.baseAddress, $0.count) } }
+            switch consoleFile {
+            case .some(let file): bytes.withUnsafeBytes { _ = write(file.raw, $0.baseAddress, $0.count) }
+            case .none: break
+            }
             if panicTime == nil && log.hasPanic { panicTime = MonotonicClock.now }
         }
         if waits[2].isReady { progress.append(Self.receive(connections.control.near.raw)[...]) }
@@ -185,6 +185,7 @@ struct LabSession: ~Copyable {
     }
 
     /// Kills QEMU, which has nothing to lose: the host's files are written when the command's writes return.
+    @discardableResult
     private func end() -> ChildProcess.Termination? {
         if !isEmulatorGone { qemu.signal(SIGKILL) }
         return try? qemu.wait()
@@ -222,7 +223,7 @@ struct LabSession: ~Copyable {
     /// What waits at a socket; nothing at its end.
     private static func receive(_ socket: Int32) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 1 << 14) { buffer, filled in
-            filled = max(0, recv(socket, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT.rawValue)))
+            filled = max(0, recv(socket, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT)))
         }
     }
 }

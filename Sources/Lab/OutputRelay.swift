@@ -26,7 +26,7 @@ struct OutputRelay: Sendable {
     /// Takes what the lab has sent.
     mutating func read() {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        let count = recv(source, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(source, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         if count < 0 && (Glibc.errno == EINTR || Glibc.errno == EAGAIN) { return }
         written = 0
         if count <= 0 {

@@ -1,4 +1,4 @@
-import Glibc
+public import Glibc
 
 /// A program started as a child, and how it ended. See posix_spawn(3).
 public struct ChildProcess: Sendable {
@@ -16,7 +16,7 @@ public struct ChildProcess: Sendable {
     public let program: String
 
     /// Starts `program` with its signals unblocked and at their defaults, in a process group of its own (so that a ^C at the
-    /// terminal reaches only its parent), and with no descriptors but those named.
+    /// terminal reaches only its parent), and with the descriptors named; all others of ours are `O_CLOEXEC`.
     /// - Parameters:
     ///   - program: path of the executable; PATH isn't searched.
     ///   - arguments: those after the name of the program itself.
@@ -39,7 +39,6 @@ public struct ChildProcess: Sendable {
             moved.append(high)
             posix_spawn_file_actions_adddup2(&actions, high, Int32(number))
         }
-        posix_spawn_file_actions_addclosefrom_np(&actions, Int32(descriptors.count))
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -4,8 +4,14 @@ import Glibc
 public struct SocketPair: ~Copyable, Sendable {
     /// The end to keep; non-blocking.
     public let near: Descriptor
-    /// The end for the child, nil once it was handed over.
-    public private(set) var far: Descriptor?
+    private var farEnd: Descriptor?
+    /// The descriptor for the child, -1 once it was handed over.
+    public var far: Int32 {
+        switch farEnd {
+        case .some(let descriptor): descriptor.raw
+        case .none: -1
+        }
+    }
 
     /// - Parameter object: what the connection is for, for error sentences.
     public init(_ object: String) throws(SystemCallError) {
@@ -13,14 +19,14 @@ public struct SocketPair: ~Copyable, Sendable {
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw .last("socketpair", object)
         }
-        near = Descriptor(owning: ends[0], object: object)
-        far = Descriptor(owning: ends[1], object: object)
         // Only the near end: the two ends are separate open files, and a child may expect to block.
-        guard fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 else { throw .last("fcntl", object) }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        near = Descriptor(owning: ends[0], object: object)
+        farEnd = Descriptor(owning: ends[1], object: object)
     }
 
     /// Closes this process's copy of the far end, so that the near end sees when the child's is closed.
     public mutating func closeFar() {
-        far = nil
+        farEnd = nil
     }
 }

@@ -64,20 +64,96 @@ struct LabCommand: ParsableCommand {
     var command: [String] = []
 
     func run() throws {
-        var caught: Int32?
+        // Before QEMU is started, and so that ^C reaches it only by way of us.
+        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
+        signal(SIGPIPE, SIG_IGN)
+        let status: Int32
         do throws(LabError) {
-            throw ExitCode(try runLab(&caught))
-        } catch let code as ExitCode {
-            throw code
+            var streams = Lab.Streams(notice: Self.say)
+            streams.interruption = signals.descriptor.raw
+            if fcntl(streams.input, F_GETFD) < 0 { streams.input = -1 }
+            let lab = Lab(try labConfiguration(), path: Self.variable("PATH"), cache: Self.cacheDirectory)
+            status = try lab.run(streams).exitStatus
         } catch {
             Self.say("\(error)")
-            if let caught { Self.end(by: caught) }
-            throw ExitCode((error as? LabError)?.exitStatus ?? ExitStatus.hostFailure)
+            switch error {
+            case .interrupted: status = 128 + (signals.take() ?? SIGTERM)
+            case .outputClosed: status = 128 + SIGPIPE
+            default: status = error.exitStatus
+            }
         }
+        throw ExitCode(status)
+    }
+
+    /// The devices of both options, in the order in which they stand on the command line.
+    var devices: [LabDevice] {
+        (nic + pci).sorted { $0.position < $1.position }.map(\.device)
+    }
+
+    private func labConfiguration() throws(LabError) -> LabConfiguration {
+        guard let directory = getcwd(nil, 0) else { throw .system(.last("getcwd")) }
+        defer { free(directory) }
+        var configuration = LabConfiguration(command: command, currentDirectory: String(cString: directory))
+        configuration.devices = devices
+        configuration.binding = bind
+        configuration.kernel = kernel
+        configuration.modulesDirectory = modules
+        configuration.modules = module
+        configuration.memoryMiB = Int(clamping: memory.bytes >> 20)
+        configuration.cpus = cpus
+        configuration.timeout = timeout?.seconds
+        configuration.environment = try environment()
+        configuration.consoleLog = consoleLog
+        return configuration
+    }
+
+    /// What the command gets of our environment: what a shell needs, what is meant for swiftlet, and what was asked for.
+    private func environment() throws(LabError) -> [String] {
+        var variables: [String: String] = [:]
+        for name in ["PATH", "HOME", "TERM", "LANG"] { variables[name] = Self.variable(name) }
+        var entry = environ
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2, parts[0].hasPrefix("SWIFTLET_") { variables[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        for text in env {
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let name = parts.first, !name.isEmpty else { throw .usage("--env '\(text)' names no variable") }
+            guard let value = parts.count == 2 ? parts[1] : Self.variable(name) else {
+                throw .usage("--env \(name): there is no such variable; to set one, write --env \(name)=VALUE")
+            }
+            variables[name] = value
+        }
+        variables["SWIFTLET_LAB"] = "1"
+        return variables.map { "\($0.key)=\($0.value)" }.sorted()
+    }
+
+    private static var cacheDirectory: String? {
+        if let cache = variable("XDG_CACHE_HOME"), cache.hasPrefix("/") { return "\(cache)/swiftlet" }
+        return variable("HOME").flatMap { $0.hasPrefix("/") ? "\($0)/.cache/swiftlet" : nil }
+    }
+
+    private static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
     }
 
     private static func say(_ text: String) {
         let line = Array("swiftlet lab: \(text)\n".utf8)
         _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+    }
+}
+
+/// A device and its place on the command line, which the order within each option alone doesn't tell.
+struct PlacedDevice: Sendable {
+    let device: LabDevice
+    let position: Int
+
+    /// Options are parsed from left to right, so a count of them is their order, however often a command line is parsed.
+    private static let count = Atomic(0)
+
+    init(_ kind: LabDevice.Kind, _ text: String) throws(LabError) {
+        device = try LabDevice(kind, parsing: text)
+        position = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
     }
 }

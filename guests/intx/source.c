@@ -10,7 +10,7 @@
 #include "lapic.h"
 #include "msi.h"
 
-enum { DEFAULT_QUIET = 50 };
+enum { DEFAULT_QUIET = 50, STORM = 500 };
 
 struct source edu_source = {.name = "edu"}, nic_source = {.name = "e1000e"};
 struct source *line;
@@ -73,6 +73,9 @@ void source_disable_intx(const struct source *source, bool disable)
 static void handle_line(void *context)
 {
     const struct source *first = context;
+    // A line that no test expects to be up this long: the pin is masked so that the test can go on and say so.
+    if (interrupts_on_vector(first->vector) > STORM)
+        ioapic_mask(first->pin);
     if (line_hold != 0) {
         if (line_hold > 0)
             line_hold--;

@@ -11,8 +11,8 @@
 
 // Intel 8254 datasheet. Channel 0 counts down once from the top; nobody listens to its output.
 enum { PIT_CHANNEL_0 = 0x40, PIT_CONTROL = 0x43, MODE_0_BOTH_BYTES = 0x30, LATCH_CHANNEL_0 = 0x00, PIT_RATE = 1193182 };
-enum { MEASURED_COUNTS = PIT_RATE / 100, READ_LIMIT = 2000000 };
-enum { TICK_MICROSECONDS = 10000, TICK_MEASURED_MICROSECONDS = 2000, TICK_TOP = 0xffffffff };
+enum { MEASURED_COUNTS = PIT_RATE / 100, READ_LIMIT = 200000 };
+enum { TICK_MICROSECONDS = 10000, TICK_MEASURED_MICROSECONDS = 2000, TICK_TOP = 0xffffffff, FIRST_TICK_LIMIT = 2000000 };
 
 static uint64_t rate;       // kHz
 static uint64_t origin;
@@ -77,6 +77,13 @@ void clock_start(void)
     interrupt_handle(VECTOR_TICK, ignore_tick, NULL);
     start_tick();
     interrupts_on();
+    uint64_t end = clock_now() + FIRST_TICK_LIMIT;
+    while (interrupt_counts[VECTOR_TICK] == 0 && clock_now() < end)
+        __asm__ volatile("pause");
+    if (interrupt_counts[VECTOR_TICK] == 0) {
+        say("the local APIC timer counts, but its interrupt did not come in 2 s");
+        exit_with(EXIT_NO_CLOCK);
+    }
 }
 
 uint64_t clock_now(void) { return (counter() - origin) * 1000 / rate; }

@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 /// Measures the time-stamp counter against the PIT, prepares the interrupt controllers, starts a tick of 10 ms on the local APIC
-/// timer, and turns interrupts on. The tick ends every `hlt`, so that no wait outlives its limit. Without a PIT that counts the
-/// guest says so and ends with `EXIT_NO_CLOCK`.
+/// timer, and turns interrupts on. The tick ends every `hlt`, so that no wait outlives its limit. Where one of these does not
+/// work the guest says which and ends with `EXIT_NO_CLOCK`.
 void clock_start(void);
 
 /// Microseconds since `clock_start`.

@@ -8,6 +8,9 @@
 
 enum { EXCEPTION_COUNT = 32, PAGE_FAULT = 14 };
 
+// A line that nobody lowers would keep the guest in its handler for good.
+enum { STORM = 100000 };
+
 volatile uint64_t interrupt_counts[256];
 volatile uint8_t interrupt_unexpected;
 
@@ -44,7 +47,11 @@ void interrupt_dispatch(const struct interrupt_frame *frame)
 {
     if (frame->vector < EXCEPTION_COUNT && !handlers[frame->vector].handler)
         exception(frame);
-    interrupt_counts[frame->vector]++;
+    if (++interrupt_counts[frame->vector] > STORM && frame->vector >= VECTOR_DEVICES) {
+        console_print("\n");
+        say("interrupt storm: vector 0x%lx was taken %u times", frame->vector, STORM);
+        exit_with(EXIT_FAIL);
+    }
     if (handlers[frame->vector].handler)
         handlers[frame->vector].handler(handlers[frame->vector].context);
     else if (frame->vector != VECTOR_SPURIOUS)

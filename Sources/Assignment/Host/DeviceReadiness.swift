@@ -1,0 +1,184 @@
+import Glibc
+import LinuxSystem
+public import PCI
+
+/// Finds out whether a function of the host can be passed to a guest by VFIO groups, and what stands in the way.
+public struct DeviceReadiness: Sendable {
+    private let tree: HostTree
+    private let lockedMemory: LockedMemoryLimit?
+
+    /// One thing that has to be so.
+    public struct Check: Sendable, Equatable {
+        /// What is looked at: `driver`, `IOMMU group` ...
+        public let title: String
+        public let outcome: Outcome
+    }
+
+    /// What a check found.
+    public enum Outcome: Sendable, Equatable {
+        /// It is as it has to be.
+        case passed(String)
+        /// It is not.
+        case failed(DeviceNotReady)
+        /// It could not be looked at because of an earlier failure.
+        case notReached
+    }
+
+    /// Looks at a host.
+    /// - Parameters:
+    ///   - tree: this host, or a made-up one
+    ///   - lockedMemory: the limit to judge by; nil: this process's
+    public init(tree: HostTree = HostTree(), lockedMemory: LockedMemoryLimit? = nil) {
+        self.tree = tree
+        self.lockedMemory = lockedMemory
+    }
+
+    /// Makes sure that a function can be passed to a guest now.
+    /// - Parameters:
+    ///   - address: the function
+    ///   - guestMemory: bytes of guest memory that will be pinned
+    ///   - tree: this host, or a made-up one
+    ///   - lockedMemory: the limit to judge by; nil: this process's
+    /// - Returns: the number of its IOMMU group.
+    /// - Throws: the first thing that stands in the way.
+    @discardableResult
+    public static func check(
+        _ address: PCIAddress, guestMemory: UInt64 = 0, tree: HostTree = HostTree(), lockedMemory: LockedMemoryLimit? = nil
+    ) throws(DeviceNotReady) -> Int {
+        let readiness = DeviceReadiness(tree: tree, lockedMemory: lockedMemory)
+        for check in readiness.checks(address, guestMemory: guestMemory) {
+            if case .failed(let reason) = check.outcome { throw reason }
+        }
+        // It was there for the checks; the function may have been unplugged since.
+        guard let group = tree.iommuGroup(of: address) else { throw .hasNoIOMMUGroup(address, cause: readiness.missingIOMMU()) }
+        return group
+    }
+
+    /// Every check with its outcome, in the order in which they should be mended.
+    /// - Parameters:
+    ///   - address: the function
+    ///   - guestMemory: bytes of guest memory that will be pinned
+    public func checks(_ address: PCIAddress, guestMemory: UInt64 = 0) -> [Check] {
+        let presence = checkPresence(address)
+        let kind = presence.isPassed ? checkKind(address) : .notReached
+        let group = kind.isPassed ? IOMMUGroup(of: address, tree: tree) : nil
+        let driver = kind.isPassed ? checkDriver(address) : .notReached
+        var (companions, access) = (Outcome.notReached, Outcome.notReached)
+        if let group {
+            companions = checkCompanions(address, group)
+            // The group's node appears once vfio-pci has one of its members.
+            if driver.isPassed { access = checkNode("/dev/vfio/\(group.number)") }
+        }
+        return [
+            Check(title: "presence", outcome: presence),
+            Check(title: "kind", outcome: kind),
+            Check(title: "IOMMU", outcome: kind.isPassed ? checkIsolation(address, group) : .notReached),
+            Check(title: "driver", outcome: driver),
+            Check(title: "companions", outcome: companions),
+            Check(title: "VFIO", outcome: checkNode("/dev/vfio/vfio")),
+            Check(title: "access", outcome: access),
+            Check(title: "locked memory", outcome: checkMemory(guestMemory)),
+        ]
+    }
+
+    private func checkPresence(_ address: PCIAddress) -> Outcome {
+        tree.exists(HostTree.folder(address)) ? .passed("\(address) exists") : .failed(.notFound(address, candidates: candidates(address)))
+    }
+
+    /// The functions that share most with the address: those of the same device, then those of the same slot on other buses, then NICs.
+    private func candidates(_ address: PCIAddress) -> [DeviceNotReady.Candidate] {
+        guard let host = try? HostPCI(tree: tree), let functions = try? host.functions() else { return [] }
+        let usable = functions.filter { !$0.isBridge }
+        let sameDevice = usable.filter { $0.address.bus == address.bus && $0.address.device == address.device }
+        let sameSlot = usable.filter { $0.address.device == address.device && $0.address.function == address.function }
+        let nics = usable.filter(\.isNetworkController)
+        var chosen: [PCIAddress] = []
+        for function in sameDevice + sameSlot + nics where !chosen.contains(function.address) { chosen.append(function.address) }
+        // Names only for the few that are shown: they cost reading pci.ids.
+        return chosen.prefix(4).compactMap { address in
+            guard let function = try? host.function(at: address, named: true) else { return nil }
+            return .init(address: address, name: function.name)
+        }
+    }
+
+    private func checkKind(_ address: PCIAddress) -> Outcome {
+        tree.isBridge(address) ? .failed(.isBridge(address)) : .passed("a device, not a bridge")
+    }
+
+    private func checkIsolation(_ address: PCIAddress, _ group: IOMMUGroup?) -> Outcome {
+        guard let group else { return .failed(.hasNoIOMMUGroup(address, cause: missingIOMMU())) }
+        return .passed("group \(group.number)")
+    }
+
+    private func missingIOMMU() -> DeviceNotReady.MissingIOMMU {
+        if !tree.names(in: "sys/class/iommu").isEmpty { return .notCovered }
+        // The firmware's tables tell which IOMMU there would be.
+        if tree.exists("sys/firmware/acpi/tables/DMAR") { return .kernelParameter("intel_iommu=on") }
+        if tree.exists("sys/firmware/acpi/tables/IVRS") { return .kernelParameter("amd_iommu=on") }
+        let processor = (try? tree.text("proc/cpuinfo")) ?? ""
+        let words = processor.split { $0 == " " || $0 == "\n" || $0 == "\t" }
+        if words.contains("hypervisor") { return .virtualMachine }
+        return .firmware(setting: words.contains("AuthenticAMD") ? "AMD-Vi (IOMMU)" : "Intel VT-d")
+    }
+
+    private func checkDriver(_ address: PCIAddress) -> Outcome {
+        let driver = tree.driver(of: address)
+        guard let driver, driver.contains("vfio") || tree.exists("\(HostTree.folder(address))/vfio-dev") else {
+            return .failed(.isNotBound(address, driver: driver))
+        }
+        return .passed("bound to \(driver)")
+    }
+
+    private func checkCompanions(_ address: PCIAddress, _ group: IOMMUGroup) -> Outcome {
+        // The function's own driver is the check before.
+        let companions = group.members.filter { $0.address != address }
+        let culprits = companions.filter { !$0.isViable }
+        guard culprits.isEmpty else { return .failed(.groupIsNotViable(address, group: group.number, culprits: culprits)) }
+        return .passed(companions.isEmpty ? "alone in its group" : "none of the \(companions.count) others has a host driver")
+    }
+
+    private func checkNode(_ path: String) -> Outcome {
+        let real = tree.path(String(path.dropFirst()))
+        do throws(SystemCallError) {
+            _ = try Descriptor(opening: real)
+            return .passed("\(path) opens")
+        } catch {
+            switch error.errno {
+            case .noSuchFileOrDirectory:
+                return .failed(.nodeIsMissing(path: path, hasDeviceNodes: tree.exists("dev/vfio/devices")))
+            case .permissionDenied, .notPermitted:
+                var status = stat()
+                guard stat(real, &status) == 0 else { return .failed(.nodeIsUnusable(error)) }
+                let owner = "\(name(of: status.st_uid, in: "etc/passwd")):\(name(of: status.st_gid, in: "etc/group"))"
+                return .failed(.nodeIsForbidden(path: path, owner: owner, mode: status.st_mode))
+            case .resourceBusy:
+                return .failed(.groupIsOpen(path: path, by: DeviceUse.openers(tree, of: [path])))
+            default:
+                return .failed(.nodeIsUnusable(error))
+            }
+        }
+    }
+
+    /// The name of a user or group; the number where the local file does not know it.
+    private func name(of number: UInt32, in file: String) -> String {
+        for line in ((try? tree.text(file)) ?? "").split(separator: "\n") {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            if fields.count > 2, UInt32(fields[2]) == number { return String(fields[0]) }
+        }
+        return String(number)
+    }
+
+    private func checkMemory(_ needed: UInt64) -> Outcome {
+        guard let limit = lockedMemory ?? (try? .current(tree: tree)) else { return .passed("the limit is not known") }
+        guard let bytes = limit.bytes else { return .passed("no limit") }
+        guard limit.allows(needed) else { return .failed(.lockedMemoryIsLimited(needed: needed, limit: bytes)) }
+        return .passed("limit \(bytes >> 10) KiB")
+    }
+}
+
+extension DeviceReadiness.Outcome {
+    /// Whether the check passed.
+    public var isPassed: Bool {
+        if case .passed = self { true } else { false }
+    }
+}

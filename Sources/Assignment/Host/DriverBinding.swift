@@ -1,0 +1,188 @@
+import LinuxSystem
+public import PCI
+
+/// Gives functions of the host to a driver that holds them for a guest, and gives them back.
+///
+/// It works by `driver_override` and `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci), which name one function and, unlike
+/// `new_id`, leave no trace in the driver. Each step is verified by looking at where the function's driver link points.
+///
+/// What a function was before is kept in /run/swiftlet/bindings, one file a function, until it is given back: /run, like the
+/// bindings, does not outlive a reboot.
+public struct DriverBinding: Sendable {
+    private let tree: HostTree
+
+    /// The drivers that hold a function for a guest.
+    public enum Holder: String, Sendable, CaseIterable {
+        /// For VFIO.
+        case vfioPCI = "vfio-pci"
+        /// For the legacy KVM device assignment of Linux up to 4.11; it also keeps a companion of a group out of the host's hands.
+        case pciStub = "pci-stub"
+    }
+
+    /// Works on a host.
+    /// - Parameter tree: this host, or a made-up one
+    public init(tree: HostTree = HostTree()) { self.tree = tree }
+
+    /// Gives functions to a holder: all of them, or after an error none.
+    /// - Parameters:
+    ///   - addresses: the functions
+    ///   - holder: who gets them
+    ///   - force: also take what the host is using
+    /// - Returns: those that changed hands; the others were with the holder already.
+    @discardableResult
+    public func bind(_ addresses: [PCIAddress], to holder: Holder, force: Bool = false) throws(DriverBindingError) -> [PCIAddress] {
+        // Everything that can be known beforehand is looked at before the first change.
+        guard tree.exists("sys/bus/pci/drivers/\(holder.rawValue)") else { throw .driverIsNotLoaded(holder.rawValue) }
+        var moving: [PCIAddress] = []
+        for address in addresses {
+            try checkMovable(address)
+            guard tree.driver(of: address) != holder.rawValue, !moving.contains(address) else { continue }
+            try checkIdle(address, force)
+            moving.append(address)
+        }
+        var moved: [PCIAddress] = []
+        for address in moving {
+            do throws(DriverBindingError) {
+                try remember(address)
+                moved.append(address)
+                try move(address, to: holder.rawValue)
+            } catch {
+                if let second = undo(moved) { throw .couldNotBePutBack(second, after: error) }
+                throw error
+            }
+        }
+        return moving
+    }
+
+    /// Gives functions back to the drivers they had before `bind`; where that is not known, to the driver the kernel chooses.
+    /// Every function is tried; the first error is thrown at the end.
+    /// - Parameters:
+    ///   - addresses: the functions
+    ///   - force: also where a guest is using one; the kernel then waits until the guest lets go
+    public func release(_ addresses: [PCIAddress], force: Bool = false) throws(DriverBindingError) {
+        var first: DriverBindingError?
+        for address in addresses {
+            do throws(DriverBindingError) {
+                try checkMovable(address)
+                if isToBeUnbound(address) { try checkIdle(address, force) }
+                try putBack(address)
+            } catch { first = first ?? error }
+        }
+        if let first { throw first }
+    }
+
+    /// The functions that were given away and not given back.
+    public var bound: [PCIAddress] { tree.names(in: Self.memory).compactMap { PCIAddress($0) }.sorted() }
+
+    // MARK: What a function was before
+
+    private static let memory = "run/swiftlet/bindings"
+
+    /// The driver and the override a function had; nil stands for none.
+    private struct Former {
+        let driver: String?
+        let override: String?
+    }
+
+    private func remember(_ address: PCIAddress) throws(DriverBindingError) {
+        // A second bind must not take the first one's holder for the host's driver.
+        guard !tree.exists("\(Self.memory)/\(address)") else { return }
+        let driver = tree.driver(of: address) ?? ""
+        let override = current(address)
+        try reporting(address) { () throws(SystemCallError) in
+            try tree.create("\(Self.memory)/\(address)", "driver=\(driver)\noverride=\(override ?? "")\n")
+        }
+    }
+
+    private func former(_ address: PCIAddress) -> Former? {
+        guard let text = try? tree.text("\(Self.memory)/\(address)") else { return nil }
+        func value(_ key: String) -> String? {
+            let line = text.split(separator: "\n").first { $0.hasPrefix("\(key)=") }
+            return line.map { String($0.dropFirst(key.count + 1)) }.flatMap { $0.isEmpty ? nil : $0 }
+        }
+        return Former(driver: value("driver"), override: value("override"))
+    }
+
+    /// The kernel shows an unset override as `(null)`.
+    private func current(_ address: PCIAddress) -> String? {
+        guard let override = try? tree.text("\(HostTree.folder(address))/driver_override"), !override.isEmpty, override != "(null)" else {
+            return nil
+        }
+        return override
+    }
+
+    // MARK: Steps
+
+    private func checkMovable(_ address: PCIAddress) throws(DriverBindingError) {
+        guard tree.exists(HostTree.folder(address)) else { throw .notFound(address) }
+        guard !tree.isBridge(address) else { throw .isBridge(address) }
+    }
+
+    private func checkIdle(_ address: PCIAddress, _ force: Bool) throws(DriverBindingError) {
+        if !force, let use = DeviceUse.all(of: address, tree: tree).first { throw .isInUse(address, use) }
+    }
+
+    private func move(_ address: PCIAddress, to driver: String) throws(DriverBindingError) {
+        try reporting(address) { () throws(SystemCallError) in
+            try tree.write(driver, to: "\(HostTree.folder(address))/driver_override")
+            try unbind(address)
+            try tree.write("\(address)", to: "sys/bus/pci/drivers_probe")
+        }
+        try verify(address, driver)
+    }
+
+    /// Puts all of them back, last first, and answers with the first error.
+    private func undo(_ addresses: [PCIAddress]) -> DriverBindingError? {
+        var first: DriverBindingError?
+        for address in addresses.reversed() {
+            do throws(DriverBindingError) { try putBack(address) } catch { first = first ?? error }
+        }
+        return first
+    }
+
+    /// Whether putting it back takes it from a driver. Where the former one is not known, only a holder gives it up.
+    private func isToBeUnbound(_ address: PCIAddress) -> Bool {
+        guard let driver = tree.driver(of: address) else { return false }
+        return former(address).map { $0.driver != driver } ?? (Holder(rawValue: driver) != nil)
+    }
+
+    private func putBack(_ address: PCIAddress) throws(DriverBindingError) {
+        let former = former(address)
+        if let driver = former?.driver, !tree.exists("sys/bus/pci/drivers/\(driver)") { throw .driverIsNotLoaded(driver) }
+        try reporting(address) { () throws(SystemCallError) in
+            if current(address) != former?.override {
+                // A line feed alone clears it.
+                try tree.write(former?.override ?? "\n", to: "\(HostTree.folder(address))/driver_override")
+            }
+            if isToBeUnbound(address) { try unbind(address) }
+            guard tree.driver(of: address) == nil else { return }
+            if let former {
+                if let driver = former.driver { try tree.write("\(address)", to: "sys/bus/pci/drivers/\(driver)/bind") }
+            } else {
+                try tree.write("\(address)", to: "sys/bus/pci/drivers_probe")
+            }
+        }
+        if let former { try verify(address, former.driver) }
+        try reporting(address) { () throws(SystemCallError) in try tree.remove("\(Self.memory)/\(address)") }
+    }
+
+    private func unbind(_ address: PCIAddress) throws(SystemCallError) {
+        guard tree.driver(of: address) != nil else { return }
+        try tree.write("\(address)", to: "\(HostTree.folder(address))/driver/unbind")
+    }
+
+    private func verify(_ address: PCIAddress, _ driver: String?) throws(DriverBindingError) {
+        let has = tree.driver(of: address)
+        guard has != driver else { return }
+        throw .wasNotTaken(address, by: driver ?? "no driver", has: has, hasIOMMUGroup: tree.iommuGroup(of: address) != nil)
+    }
+
+    private func reporting(_ address: PCIAddress, _ step: () throws(SystemCallError) -> Void) throws(DriverBindingError) {
+        do throws(SystemCallError) { try step() } catch {
+            switch error.errno {
+            case .permissionDenied, .notPermitted, .readOnlyFileSystem: throw .isNotPermitted(error)
+            default: throw .failed(address, error)
+            }
+        }
+    }
+}

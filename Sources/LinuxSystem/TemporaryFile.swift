@@ -1,0 +1,52 @@
+import Glibc
+
+/// A file without a name: gone with its last descriptor, whatever ends us. See mkstemp(3) and unlink(2).
+///
+/// Other programs open it as `/proc/self/fd/N` once they have inherited it.
+public struct TemporaryFile: ~Copyable, Sendable {
+    public let descriptor: Descriptor
+
+    /// Makes an empty file in TMPDIR, or in /tmp.
+    /// - Parameter object: what it holds, for error sentences.
+    public init(_ object: String) throws(SystemCallError) {
+        descriptor = try Self.create(object)
+    }
+
+    /// Makes a file with these contents.
+    public init(_ object: String, contents: [UInt8]) throws(SystemCallError) {
+        let file = try Self.create(object)
+        try file.write(contents: contents)
+        descriptor = file
+    }
+
+    /// Makes a file of `size` zero bytes that takes room only where it is written.
+    public init(_ object: String, size: Int) throws(SystemCallError) {
+        let file = try Self.create(object)
+        guard ftruncate(file.raw, off_t(size)) == 0 else { throw .last("ftruncate", object) }
+        descriptor = file
+    }
+
+    private static func create(_ object: String) throws(SystemCallError) -> Descriptor {
+        let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var name = Array("\(directory)/swiftlet-XXXXXX".utf8CString)
+        let raw = mkstemp(&name)
+        guard raw >= 0 else { throw .last("mkstemp", "\(directory) for \(object)") }
+        unlink(name)
+        _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
+        return Descriptor(owning: raw, object: object)
+    }
+
+    /// Bytes in it.
+    public var size: Int { Int(lseek(descriptor.raw, 0, SEEK_END)) }
+}
+
+extension Descriptor {
+    /// Writes `contents` from the file's start on.
+    public func write(contents: [UInt8]) throws(SystemCallError) {
+        var failure: SystemCallError?
+        contents.withUnsafeBytes { bytes in
+            do throws(SystemCallError) { try write(bytes, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,69 @@
+import Assignment
+import PCI
+
+/// What `swiftlet devices show` says of a function: lines of a label and a text.
+struct DeviceDescription {
+    let rows: [(label: String, text: String)]
+
+    init(_ function: HostPCIFunction) {
+        var rows: [(label: String, text: String)] = []
+        rows.append(("class", "\(function.className) (\(hex(function.classCode, 4)), revision \(hex(function.revision, 2)))"))
+        rows.append(("numbers", function.numericID))
+        if function.subsystemVendorID != 0 {
+            let name = function.names?.subsystem.map { " \($0)" } ?? ""
+            rows.append(("board", "\(hex(function.subsystemVendorID, 4)):\(hex(function.subsystemID, 4))\(name)"))
+        }
+        rows.append(("driver", function.driver ?? "none"))
+        rows.append(("IOMMU group", Self.group(function)))
+        if let node = function.numaNode { rows.append(("NUMA node", "\(node)")) }
+        rows.append(("interrupts", Self.interrupts(function)))
+        rows.append(("reset", Self.reset(function)))
+        for bar in function.bars {
+            let kind = bar.kind.rawValue + (bar.isPrefetchable ? ", prefetchable" : "")
+            rows.append(("BAR \(bar.index)", "0x\(hex(bar.address, bar.kind == .ports ? 4 : 8)), \(bytes(bar.size)), \(kind)"))
+        }
+        if function.romSize > 0 { rows.append(("ROM", bytes(function.romSize))) }
+        for (index, capability) in function.capabilities.enumerated() {
+            rows.append((index == 0 ? "capabilities" : "", "\(hex(capability.offset, capability.isExtended ? 3 : 2))  \(capability.name)"))
+        }
+        if !function.isConfigReadable { rows.append(("", "more is shown to root")) }
+        self.rows = rows
+    }
+
+    private static func group(_ function: HostPCIFunction) -> String {
+        guard let number = function.iommuGroup else { return "none" }
+        let others = IOMMUGroup(number: number).members.filter { $0.address != function.address }
+        guard !others.isEmpty else { return "\(number), alone in it" }
+        return "\(number), with " + others.map { "\($0.name) (\($0.driver ?? "no driver"))" }.joined(separator: ", ")
+    }
+
+    private static func interrupts(_ function: HostPCIFunction) -> String {
+        var kinds: [String] = []
+        if let pin = function.interruptPin, pin <= 4 {
+            let letter = ["A", "B", "C", "D"][Int(pin) - 1]
+            kinds.append("INT\(letter)" + (function.irq.map { " (host interrupt \($0))" } ?? ""))
+        }
+        if function.msiVectors > 0 { kinds.append("MSI with \(function.msiVectors) vector\(function.msiVectors == 1 ? "" : "s")") }
+        if function.msixVectors > 0 { kinds.append("MSI-X with \(function.msixVectors) vector\(function.msixVectors == 1 ? "" : "s")") }
+        return kinds.isEmpty ? "none" : kinds.joined(separator: ", ")
+    }
+
+    private static func reset(_ function: HostPCIFunction) -> String {
+        let own = function.hasFunctionLevelReset ? "has function level reset" : "has no function level reset"
+        return function.resetMethods.isEmpty ? own : "\(function.resetMethods.joined(separator: ", ")) (\(own))"
+    }
+}
+
+private func hex(_ number: some BinaryInteger, _ digits: Int) -> String {
+    let text = String(number, radix: 16)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+}
+
+private func bytes(_ count: UInt64) -> String {
+    switch count {
+    case (1 << 30)... where count % (1 << 30) == 0: "\(count >> 30) GiB"
+    case (1 << 20)... where count % (1 << 20) == 0: "\(count >> 20) MiB"
+    case (1 << 10)... where count % (1 << 10) == 0: "\(count >> 10) KiB"
+    default: "\(count) bytes"
+    }
+}

@@ -1,0 +1,181 @@
+public import ArgumentParser
+public import Assignment
+import Glibc
+import PCI
+
+/// `swiftlet devices`: which PCI functions the host has, whether one can be passed to a guest, and moving them there and back.
+struct DevicesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "devices", abstract: "Shows the host's PCI functions and makes them ready to be passed to a guest.",
+        subcommands: [List.self, Show.self, Doctor.self, Bind.self, Release.self], defaultSubcommand: List.self)
+
+    /// `swiftlet devices list`
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists every function with its IOMMU group and driver.")
+
+        func run() throws {
+            let functions = try reporting { try HostPCI().functions(named: true) }
+            var rows = [["ADDRESS", "GROUP", "DRIVER", "NUMBERS", "CLASS", "NAME"]]
+            for function in functions {
+                rows.append([
+                    "\(function.address)", function.iommuGroup.map { "\($0)" } ?? "-", function.driver ?? "-", function.numericID,
+                    function.className, function.name,
+                ])
+            }
+            print(aligned(rows))
+            if functions.allSatisfy({ $0.iommuGroup == nil }), let first = functions.first(where: { !$0.isBridge }) {
+                print(
+                    "\nNone can be passed to a guest: the IOMMU is off (swiftlet devices doctor \(first.address) says how to switch it on)."
+                )
+            }
+        }
+    }
+
+    /// `swiftlet devices show BDF`
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows one function with its ranges, interrupts and capabilities.")
+
+        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+        var address: PCIAddress
+
+        func run() throws {
+            guard let function = try reporting({ try HostPCI().function(at: address, named: true) }) else { throw absent(address) }
+            print("\(function.address) \(function.name)")
+            print(aligned(DeviceDescription(function).rows.map { ["", $0.label, $0.text] }))
+        }
+    }
+
+    /// `swiftlet devices doctor BDF`
+    struct Doctor: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Checks whether a function can be passed to a guest now, and says what to do about each thing in the way.",
+            discussion: "The exit status is 0 when it is ready.")
+
+        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+        var address: PCIAddress
+
+        @Option(help: "The guest's memory, all of which will be pinned.")
+        var memory = MemorySize(bytes: 256 << 20)
+
+        func run() throws {
+            var isReady = true
+            for check in DeviceReadiness().checks(address, guestMemory: memory.bytes) {
+                switch check.outcome {
+                case .passed(let finding): print("ok    \(check.title): \(finding)")
+                case .notReached: print("-     \(check.title): can't be told before the above is mended")
+                case .failed(let reason):
+                    isReady = false
+                    print("FAIL  \(check.title): \(reason.problem)")
+                    print("      do: \(reason.fix)")
+                    for (index, command) in reason.rawCommands.enumerated() { print("      \(index == 0 ? "or:" : "   ") \(command)") }
+                }
+            }
+            for use in DeviceUse.ofHost(address) { print("note  use: \(use)") }
+            print(isReady ? "\(address) is ready." : "\(address) is not ready.")
+            if !isReady { throw ExitCode(ExitStatus.unavailable) }
+        }
+    }
+
+    /// `swiftlet devices bind BDF...`
+    struct Bind: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes functions from their drivers and gives them to the one that holds them for a guest: all of them or none.")
+
+        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+        var addresses: [PCIAddress]
+
+        @Option(help: "Who gets them: vfio-pci, or pci-stub for hosts with legacy KVM assignment.")
+        var driver = DriverBinding.Holder.vfioPCI
+
+        @Flag(help: "Take them even if the host is using them.")
+        var force = false
+
+        func run() throws {
+            let moved = try reporting { try DriverBinding().bind(addresses, to: driver, force: force) }
+            for address in addresses {
+                print("\(address): \(moved.contains(address) ? "bound to" : "already with") \(driver.rawValue)")
+            }
+        }
+    }
+
+    /// `swiftlet devices release BDF...`
+    struct Release: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Gives functions back to the drivers they had before.")
+
+        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+        var addresses: [PCIAddress]
+
+        @Flag(help: "Also if a guest is using them: waits until it lets go.")
+        var force = false
+
+        func run() throws {
+            try reporting { try DriverBinding().release(addresses, force: force) }
+            for address in addresses {
+                print("\(address): \(HostTree().driver(of: address).map { "with \($0) again" } ?? "with no driver")")
+            }
+        }
+    }
+}
+
+extension DriverBinding.Holder: ExpressibleByArgument {}
+
+/// A PCI address on the command line.
+func pciAddress(_ argument: String) throws -> PCIAddress {
+    guard let address = PCIAddress(argument) else {
+        throw ValidationError("'\(argument)' is not a PCI address: it is written 0000:00:04.0 or 00:04.0.")
+    }
+    return address
+}
+
+extension ExitStatus {
+    /// The status of a function that can't be passed to a guest.
+    static func of(_ error: DeviceNotReady) -> Int32 {
+        switch error {
+        case .notFound: noInput
+        case .nodeIsForbidden, .lockedMemoryIsLimited: noPermission
+        default: unavailable
+        }
+    }
+
+    /// The status of a function that did not change hands.
+    static func of(_ error: DriverBindingError) -> Int32 {
+        switch error {
+        case .notFound: noInput
+        case .isNotPermitted: noPermission
+        default: unavailable
+        }
+    }
+}
+
+/// Turns an error into its sentence on standard error and its exit status.
+private func reporting<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch {
+        throw failure("\(error)", (error as? DriverBindingError).map { ExitStatus.of($0) } ?? ExitStatus.unavailable)
+    }
+}
+
+private func absent(_ address: PCIAddress) -> ExitCode {
+    let presence = DeviceReadiness().checks(address).first
+    guard case .failed(let reason)? = presence?.outcome else {
+        return failure("\(address) went away meanwhile", ExitStatus.unavailable)
+    }
+    return failure("\(reason)", ExitStatus.of(reason))
+}
+
+private func failure(_ sentence: String, _ status: Int32) -> ExitCode {
+    let line = Array("swiftlet: \(sentence)\n".utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+    return ExitCode(status)
+}
+
+/// Columns as wide as their widest cell; the last one is not padded.
+private func aligned(_ rows: [[String]]) -> String {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in rows.compactMap { column < $0.count ? $0[column].count : nil }.max() ?? 0 }
+    return rows.map { row in
+        let cells = row.enumerated().map { column, cell in
+            column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+        }
+        return cells.joined(separator: "  ")
+    }.joined(separator: "\n")
+}
