@@ -1,4 +1,5 @@
 import KVM
+public import LinuxSystem
 public import PCI
 import Synchronization
 public import VMM
@@ -31,13 +32,17 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     ///   - line: finds the line for a pin, 1...4.
     ///   - onFailure: told, as a sentence, when the host fails on behalf of the device; the run can't go on then.
     public init(
-        _ backend: Backend, line: (_ pin: Int) -> InterruptLine, onFailure: @escaping @Sendable (String) -> Void
+        _ backend: Backend, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine, onFailure: @escaping @Sendable (String) -> Void
     ) throws(AssignmentError) {
         self.backend = backend
         self.onFailure = onFailure
         let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: backend.bars, hasINTx: backend.hasINTx)
         self.layout = layout
-        self.line = layout.interruptPin > 0 ? line(layout.interruptPin) : nil
+        do throws(SystemCallError) {
+            self.line = layout.interruptPin > 0 ? try line(layout.interruptPin) : nil
+        } catch {
+            throw .system(backend.address, error)
+        }
         var areas = [[DirectArea]](repeating: [], count: 6)
         for bar in backend.bars where !bar.isIO {
             areas[bar.index] = try backend.map(bar, trapped: Self.trappedRanges(layout, bar.index))

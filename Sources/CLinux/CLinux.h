@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <linux/vfio.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -61,3 +62,6 @@ static inline int cl_kick_thread(pthread_t thread) { return pthread_kill(thread,
 /* Declared only under _GNU_SOURCE, which the Glibc module is not built with; two modules must not differ in it. */
 int pthread_setname_np(pthread_t thread, const char *name);
 static inline void cl_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+/* One heap for all threads: each further one reserves 64 MiB of address space at its thread's first allocation, and a few pages. */
+static inline void cl_use_one_heap(void) { mallopt(M_ARENA_MAX, 1); }

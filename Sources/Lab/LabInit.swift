@@ -69,14 +69,15 @@ struct LabInit: Sendable {
         load \(ModuleList.requested)
 
         tries=0
-        until [ -c /dev/vport0p1 ] && [ -c /dev/vport0p2 ] && [ -c /dev/vport0p3 ]; do
+        # vportNpM: N counts virtio devices of every kind.
+        until set -- /dev/vport*p[123] && [ -c "$3" ]; do
             tries=$((tries + 1))
             [ $tries -lt 500 ] || fail "its kernel has no virtio_console"
             sleep 0.02
         done
-        exec 5> /dev/vport0p2 6> /dev/vport0p3
+        exec 5> "$2" 6> "$3"
         mkfifo /in /out /err
-        cat < /dev/vport0p1 > /in 4>&- 5>&- 6>&- &
+        cat < "$1" > /in 4>&- 5>&- 6>&- &
         input=$!
         cat < /out >&5 4>&- 6>&- &
         output=$!

@@ -43,6 +43,10 @@ public struct Thread: ~Copyable, @unchecked Sendable {
     /// Waits for its end.
     public consuming func join() { pthread_join(thread, nil) }
 
-    /// Prepares the process for `kick`: a handler that does nothing, so that the signal interrupts and no more.
-    public static func prepareKicks() { _ = cl_install_kick_handler() }
+    /// Prepares the process for threads that run guests: a handler for `kick` that does nothing, so that the signal interrupts and no
+    /// more, and one heap for all, since these threads hardly allocate.
+    public static func prepare() {
+        _ = cl_install_kick_handler()
+        cl_use_one_heap()
+    }
 }

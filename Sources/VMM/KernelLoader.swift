@@ -59,7 +59,7 @@ struct KernelLoader {
         let low = memory.regions.first?.count ?? 0
         let high = memory.count - low
         let map = MemoryMap(
-            belowFourGiB: low, aboveFourGiB: high,
+            belowFourGiB: low, aboveFourGiB: high, lowLimit: PhysicalLayout.lowRAMLimit,
             reserved: [
                 .init(start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved, name: "the PCI configuration window")
             ])

@@ -19,7 +19,8 @@ public final class Machine {
     public let vm: VirtualMachine
     public let memory: GuestMemory
     public let bridge: PCIHostBridge
-    private let lines: [InterruptLine]
+    /// By GSI, made when the first function asks.
+    private var lines: [UInt32: InterruptLine] = [:]
     private let ending: Ending
     private let wake: Wake
     private let console: ConsoleOutput
@@ -57,9 +58,6 @@ public final class Machine {
             bridge = PCIHostBridge(
                 vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: cpuid.physicalAddressBits
             ) { ending.finish(.hostFailure($0)) }
-            var lines: [InterruptLine] = []
-            for gsi in PhysicalLayout.intxGSIs { lines.append(try InterruptLine(gsi: gsi, vm: vm)) }
-            self.lines = lines
             serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
             var vcpus: [VirtualCPU] = []
             for number in 0..<UInt32(configuration.cpus) {
@@ -103,10 +101,14 @@ public final class Machine {
         }
     }
 
-    /// The line that a slot's pin is wired to.
+    /// The line that a slot's pin is wired to. Before the run.
     /// - Parameter pin: 1...4 for INTA...INTD.
-    public func line(slot: Int, pin: Int) -> InterruptLine {
-        lines[Int(PhysicalLayout.intxGSI(slot: slot, pin: pin) - PhysicalLayout.intxGSIs.lowerBound) % lines.count]
+    public func line(slot: Int, pin: Int) throws(SystemCallError) -> InterruptLine {
+        let gsi = PhysicalLayout.intxGSI(slot: slot, pin: pin)
+        if let line = lines[gsi] { return line }
+        let line = try InterruptLine(gsi: gsi, vm: vm)
+        lines[gsi] = line
+        return line
     }
 
     /// Ends the run from outside, as when a passed-through device fails.
@@ -124,7 +126,7 @@ public final class Machine {
     /// Runs until the guest, a signal, the time limit or a failure ends it. Once.
     /// - Parameter signals: requests to end swiftlet, made before any other thread was started.
     public func run(signals: borrowing SignalDescriptor) throws(MachineError) -> Result {
-        Thread.prepareKicks()
+        Thread.prepare()
         let terminal = configuration.consoleInput.flatMap { Terminal($0) }
         let workers = vcpus.map { VCPUThread($0, ports: ports, mmio: mmio, bridge: bridge, ending: ending) }
         let start = MonotonicClock.now

@@ -1,5 +1,6 @@
 import Assignment
 import KVM
+import LinuxSystem
 import PCI
 import VMM
 
@@ -35,7 +36,8 @@ final class AssignedDevices {
         guard let slot = option.slot ?? machine.bridge.freeSlot(without: claimed) else { throw AssignmentError.plug(address, .noSlot) }
         let backend = try host.open(address, group: group, delivery: option.delivery)
         let end = machine.end
-        let function = try AssignedFunction(backend, line: { machine.line(slot: slot, pin: $0) }, onFailure: { end(.hostFailure($0)) })
+        let function = try AssignedFunction(
+            backend, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, onFailure: { end(.hostFailure($0)) })
         do throws(PCIHostBridge.PlugError) {
             try machine.bridge.plug(function, slot: slot)
         } catch {

@@ -16,7 +16,8 @@ const char guest_name_text[] = "nic";
 
 static struct e1000 nic;
 static struct host host;
-static struct packet incoming, outgoing;
+static uint8_t incoming[PACKET_LIMIT], outgoing[PACKET_LIMIT];
+static size_t incoming_length;
 static uint64_t deadline;
 
 #define IP "%u.%u.%u.%u"
@@ -47,9 +48,10 @@ static bool receive(bool (*wanted)(void *context), void *context, uint64_t micro
         if (!left_over && (now >= end || !clock_wait(has_frames, NULL, end - now)))
             return false;
         delivery_take();
-        while ((incoming.length = e1000_receive(&nic, incoming.bytes)) != 0) {
-            if (arp_answer(&incoming, &host, &outgoing))
-                e1000_send(&nic, outgoing.bytes, outgoing.length);
+        while ((incoming_length = e1000_receive(&nic, incoming)) != 0) {
+            size_t answer = arp_write_answer(outgoing, &host, incoming, incoming_length);
+            if (answer)
+                e1000_send(&nic, outgoing, answer);
             if (wanted(context)) {
                 left_over = e1000_has_frame(&nic);
                 return true;
@@ -60,7 +62,7 @@ static bool receive(bool (*wanted)(void *context), void *context, uint64_t micro
 }
 
 struct dhcp_wait {
-    enum dhcp_message kind;
+    uint8_t kind;
     struct host lease;
     bool refused;
 };
@@ -69,7 +71,7 @@ static bool is_dhcp(void *context)
 {
     struct dhcp_wait *wait = context;
     struct host lease;
-    uint8_t kind = dhcp_read(&incoming, &host, TRANSACTION, &lease);
+    uint8_t kind = dhcp_read(incoming, incoming_length, &host, TRANSACTION, &lease);
     wait->refused = kind == DHCP_NAK;
     if (kind != wait->kind && !wait->refused)
         return false;
@@ -77,12 +79,11 @@ static bool is_dhcp(void *context)
     return true;
 }
 
-static bool ask_dhcp(enum dhcp_message question, struct dhcp_wait *answer)
+static bool ask_dhcp(uint8_t question, struct dhcp_wait *answer)
 {
     struct host offer = answer->lease;
     while (clock_now() < deadline) {
-        dhcp_message(&outgoing, &host, question, TRANSACTION, question == DHCP_REQUEST ? &offer : NULL);
-        e1000_send(&nic, outgoing.bytes, outgoing.length);
+        e1000_send(&nic, outgoing, dhcp_write(outgoing, &host, question, TRANSACTION, question == DHCP_REQUEST ? &offer : NULL));
         if (receive(is_dhcp, answer, RESEND))
             return true;
     }
@@ -92,12 +93,20 @@ static bool ask_dhcp(enum dhcp_message question, struct dhcp_wait *answer)
 static bool is_arp_reply(void *context)
 {
     (void)context;
-    return arp_read_reply(&incoming, host.gateway, host.gateway_mac);
+    host.gateway_mac = arp_read_reply(incoming, incoming_length, host.gateway);
+    return host.gateway_mac;
 }
+
+struct echo {
+    uint16_t sequence;
+    uint8_t time_to_live;
+};
 
 static bool is_echo_reply(void *context)
 {
-    return icmp_is_reply(&incoming, &host, IDENTIFIER, *(uint16_t *)context);
+    struct echo *echo = context;
+    echo->time_to_live = icmp_read_reply(incoming, incoming_length, &host, IDENTIFIER, echo->sequence);
+    return echo->time_to_live;
 }
 
 static const char *get_lease(void)
@@ -118,8 +127,7 @@ static const char *get_lease(void)
 static const char *find_gateway(void)
 {
     while (clock_now() < deadline) {
-        arp_request(&outgoing, &host, host.gateway);
-        e1000_send(&nic, outgoing.bytes, outgoing.length);
+        e1000_send(&nic, outgoing, arp_write_request(outgoing, &host, host.gateway));
         if (receive(is_arp_reply, NULL, RESEND))
             return NULL;
     }
@@ -129,15 +137,14 @@ static const char *find_gateway(void)
 static unsigned ping(unsigned echoes)
 {
     unsigned answered = 0;
-    for (uint16_t sequence = 1; sequence <= echoes; sequence++) {
+    for (struct echo echo = {1, 0}; echo.sequence <= echoes; echo.sequence++) {
         uint64_t begin = clock_now();
-        icmp_echo_request(&outgoing, &host, IDENTIFIER, sequence);
-        e1000_send(&nic, outgoing.bytes, outgoing.length);
-        if (receive(is_echo_reply, &sequence, RESEND)) {
+        e1000_send(&nic, outgoing, icmp_write_request(outgoing, &host, IDENTIFIER, echo.sequence));
+        if (receive(is_echo_reply, &echo, RESEND)) {
             answered++;
-            say("echo seq=%u ttl=%u %lu us", sequence, ipv4_time_to_live(&incoming), clock_now() - begin);
+            say("echo seq=%u ttl=%u %lu us", echo.sequence, echo.time_to_live, clock_now() - begin);
         } else {
-            say("echo seq=%u lost", sequence);
+            say("echo seq=%u lost", echo.sequence);
         }
     }
     return answered;
@@ -150,9 +157,10 @@ static const char *run(enum delivery_kind kind, uint64_t slot, unsigned echoes, 
     const char *problem = e1000_open(&nic);
     if (problem)
         return problem;
-    memcpy(host.mac, nic.mac, MAC_SIZE);
+    for (unsigned i = 0; i < sizeof nic.mac; i++)
+        host.mac = host.mac << 8 | nic.mac[i];
     say("%s at 00:%02x.%u mac %02x:%02x:%02x:%02x:%02x:%02x", nic.model == E1000_82574L ? "82574L" : "82540EM", nic.function.slot,
-        nic.function.function, host.mac[0], host.mac[1], host.mac[2], host.mac[3], host.mac[4], host.mac[5]);
+        nic.function.function, nic.mac[0], nic.mac[1], nic.mac[2], nic.mac[3], nic.mac[4], nic.mac[5]);
     problem = delivery_prepare(&nic, kind);
     if (problem)
         return problem;

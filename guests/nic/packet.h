@@ -3,65 +3,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Frames as bytes: every function here reads and writes memory it is given and nothing else.
+// The protocols, in Embedded Swift: pure functions from bytes to bytes. A frame is `PACKET_LIMIT` bytes of memory, of which the first
+// `length` are the frame, without its checksum. Every function that writes one returns that length.
 
-enum { PACKET_LIMIT = 1514, MAC_SIZE = 6 };
+#ifdef __clang__
+#define SWIFT_NAME(name) __attribute__((swift_name(name)))
+#else
+#define SWIFT_NAME(name)
+#define _Nonnull
+#define _Nullable
+#endif
 
-/// A frame without its checksum.
-struct packet {
-    size_t length;
-    uint8_t bytes[PACKET_LIMIT];
-};
+enum { PACKET_LIMIT = 1514 };
 
-/// Who we are and what a lease told us; addresses as numbers in host order, 0 while unknown.
-struct host {
-    uint8_t mac[MAC_SIZE];
+/// Who we are and what a lease told us. All are numbers, the first byte on the wire the highest; 0 while unknown.
+struct SWIFT_NAME("Host") host {
+    uint64_t mac, gateway_mac;
     uint32_t address, mask, gateway, server;
-    uint8_t gateway_mac[MAC_SIZE];
 };
 
-/// Big-endian fields at any alignment.
-uint16_t packet_read16(const uint8_t *at);
-uint32_t packet_read32(const uint8_t *at);
-void packet_write16(uint8_t *at, uint16_t value);
-void packet_write32(uint8_t *at, uint32_t value);
+/// Asks for the hardware address of `target` (RFC 826).
+size_t arp_write_request(uint8_t *_Nonnull frame, const struct host *_Nonnull host, uint32_t target);
 
-/// The Internet checksum (RFC 1071).
-uint16_t packet_checksum(const uint8_t *bytes, size_t count);
+/// Answers a request for our own address; 0 if `question` is none.
+size_t arp_write_answer(uint8_t *_Nonnull frame, const struct host *_Nonnull host, const uint8_t *_Nonnull question, size_t length);
 
-/// Writes an Ethernet header with our address as the sender.
-void ethernet_begin(struct packet *packet, const struct host *host, const uint8_t *to, uint16_t type);
-
-/// Writes an Ethernet and an IPv4 header (RFC 791) for `payload` bytes, which follow at the returned place.
-uint8_t *ipv4_begin(struct packet *packet, const struct host *host, const uint8_t *mac, uint32_t to, uint8_t protocol, size_t payload);
-
-/// An IPv4 datagram of one protocol addressed to us or to all: its payload and how long that is, or NULL.
-const uint8_t *ipv4_payload(const struct packet *packet, const struct host *host, uint8_t protocol, size_t *length);
-
-/// The sender and the time to live of an IPv4 packet that `ipv4_payload` took.
-uint32_t ipv4_sender(const struct packet *packet);
-uint8_t ipv4_time_to_live(const struct packet *packet);
-
-/// A request for the hardware address of `target` (RFC 826).
-void arp_request(struct packet *packet, const struct host *host, uint32_t target);
-
-/// Answers a request for our own address: true with `answer` filled in.
-bool arp_answer(const struct packet *packet, const struct host *host, struct packet *answer);
-
-/// Takes the hardware address of `target` out of a reply.
-bool arp_read_reply(const struct packet *packet, uint32_t target, uint8_t mac[MAC_SIZE]);
+/// The hardware address that `target` replied with, 0 if this is no reply of its.
+uint64_t arp_read_reply(const uint8_t *_Nonnull frame, size_t length, uint32_t target);
 
 /// An echo request (RFC 792) to the gateway.
-void icmp_echo_request(struct packet *packet, const struct host *host, uint16_t identifier, uint16_t sequence);
+size_t icmp_write_request(uint8_t *_Nonnull frame, const struct host *_Nonnull host, uint16_t identifier, uint16_t sequence);
 
-/// Whether this is the gateway's reply to that request, its payload unharmed.
-bool icmp_is_reply(const struct packet *packet, const struct host *host, uint16_t identifier, uint16_t sequence);
+/// The time to live of the gateway's reply to that request, 0 if this is none or its payload was harmed.
+uint8_t icmp_read_reply(const uint8_t *_Nonnull frame, size_t length, const struct host *_Nonnull host, uint16_t identifier,
+                        uint16_t sequence);
 
-/// DHCP messages (RFC 2131).
-enum dhcp_message { DHCP_DISCOVER = 1, DHCP_OFFER = 2, DHCP_REQUEST = 3, DHCP_ACK = 5, DHCP_NAK = 6 };
+/// Kinds of DHCP messages (RFC 2131).
+enum { DHCP_DISCOVER = 1, DHCP_OFFER = 2, DHCP_REQUEST = 3, DHCP_ACK = 5, DHCP_NAK = 6 };
 
 /// A DISCOVER, or a REQUEST for the offer in `lease`.
-void dhcp_message(struct packet *packet, const struct host *host, enum dhcp_message kind, uint32_t transaction, const struct host *lease);
+size_t dhcp_write(uint8_t *_Nonnull frame, const struct host *_Nonnull host, uint8_t kind, uint32_t transaction,
+                  const struct host *_Nullable lease);
 
-/// The kind of a server's message in our transaction and what it grants, 0 if the packet is none.
-uint8_t dhcp_read(const struct packet *packet, const struct host *host, uint32_t transaction, struct host *lease);
+/// The kind of a server's message in our transaction, 0 if this is none, and what it grants.
+uint8_t dhcp_read(const uint8_t *_Nonnull frame, size_t length, const struct host *_Nonnull host, uint32_t transaction,
+                  struct host *_Nonnull lease);
