@@ -84,8 +84,9 @@ struct LabInit: Sendable {
         cat < /err >&6 4>&- 5>&- &
         error=$!
         say started
-        # Not in the background, where it would start with SIGINT and SIGQUIT ignored.
-        setsid \(command) < /in > /out 2> /err 4>&- 5>&- 6>&-
+        # Not in the background, where it would start with SIGINT and SIGQUIT ignored; and in parentheses, lest the shell's own word on how
+        # it ended goes to its standard error.
+        ( exec setsid \(command) ) < /in > /out 2> /err 4>&- 5>&- 6>&-
         status=$?
 
         # The streams end when nothing holds them any more. What the command left running gets a second, then is killed.

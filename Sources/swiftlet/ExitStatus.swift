@@ -103,16 +103,17 @@ extension ExitStatus {
             case .unavailable, .notViable, .groupBusy, .unsupported: unavailable
             case .call: hostFailure
             }
-        case is UsageError: usage
+        case let error as DeviceNotReady:
+            switch error {
+            case .notFound: noInput
+            case .isBridge: usage
+            case .nodeIsForbidden, .lockedMemoryIsLimited: noPermission
+            default: unavailable
+            }
         case is ReportError: cannotCreate
         default: hostFailure
         }
     }
-}
-
-/// Arguments that are well-formed but can't be meant.
-struct UsageError: Error, CustomStringConvertible {
-    let description: String
 }
 
 /// A duration in words: `90 s`, `1.5 s`.

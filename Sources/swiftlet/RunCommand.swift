@@ -57,7 +57,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         do {
-            throw ExitCode(try boot())
+            throw ExitCode(try start())
         } catch let code as ExitCode {
             throw code
         } catch {
@@ -66,17 +66,28 @@ struct RunCommand: ParsableCommand {
         }
     }
 
+    /// Opens what the run writes to, boots, and accounts for it in the report whatever came of it.
+    private func start() throws -> Int32 {
+        // Before any thread is started, so that every thread leaves these signals to the main one.
+        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
+        signal(SIGPIPE, SIG_IGN)
+        guard let path = report?.path else { return try boot(signals) { _ in } }
+        let file = try ReportFile(path)
+        do {
+            return try boot(signals) { report in try file.write(report) }
+        } catch where !(error is ReportError) {
+            try file.write(RunReport(kernel: kernel, status: ExitStatus.of(error), message: "\(error)"))
+            throw error
+        }
+    }
+
     private static func say(_ text: String) {
         let line = Array("swiftlet: \(text)\n".utf8)
         _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
     }
 
-    private func boot() throws -> Int32 {
-        // Before any thread is started, so that every thread leaves these signals to the main one.
-        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
-        signal(SIGPIPE, SIG_IGN)
+    private func boot(_ signals: borrowing SignalDescriptor, account: (RunReport) throws -> Void) throws -> Int32 {
         let consoleFile = try openConsole()
-        var reportFile = try report.map { option throws(ReportError) in try ReportFile(option.path) }
         var output: Int32?
         var input: Int32?
         if case .stdio = console { (output, input) = (1, 0) }
@@ -91,9 +102,7 @@ struct RunCommand: ParsableCommand {
         defer { devices.release() }
         let result = try machine.run(signals: signals)
         let verdict = Verdict(result.outcome)
-        if let file = reportFile.take() {
-            try file.write(RunReport(kernel: kernel, verdict: verdict, result: result, devices: devices.report))
-        }
+        try account(RunReport(kernel: kernel, verdict: verdict, result: result, devices: devices.report))
         tell(result, verdict)
         return verdict.status
     }

@@ -40,9 +40,20 @@ struct RunReport: Encodable {
     let durationSeconds: Double
     /// Exits by kind; kinds that never came are left out.
     let exits: [String: UInt64]
+    /// The failed vCPU's registers after an internal error, else empty.
     let registers: [String]
     let consoleTail: String
     let devices: [Device]
+
+    /// The account of a run that never started.
+    init(kernel: String, status: Int32, message: String) {
+        self.kernel = kernel
+        outcome = "not-started"
+        exitStatus = status
+        self.message = message
+        durationSeconds = 0
+        (exits, registers, consoleTail, devices) = ([:], [], "", [])
+    }
 
     init(kernel: String, verdict: Verdict, result: Machine.Result, devices: [Device]) {
         self.kernel = kernel
@@ -77,7 +88,7 @@ struct ReportFile: ~Copyable {
         self.path = path
     }
 
-    consuming func write(_ report: RunReport) throws(ReportError) {
+    func write(_ report: RunReport) throws(ReportError) {
         do {
             let encoder = JSONEncoder()
             encoder.keyEncodingStrategy = .convertToSnakeCase

@@ -16,8 +16,8 @@ enum { VECTOR_LEGACY = 0x20, VECTOR_TICK = 0x30, VECTOR_SERIAL = 0x31, VECTOR_DE
 /// with `EXIT_FAIL`.
 extern volatile uint64_t interrupt_counts[256];
 
-/// Calls `handler` with `context` for each interrupt on a vector, before the local APIC gets its end of interrupt. Vectors below 32
-/// without a handler are exceptions and end the guest. Without a handler an interrupt is counted and ended, and its vector kept in `interrupt_unexpected`.
+/// Calls `handler` with `context` for each interrupt on a vector, before the local APIC gets its end of interrupt. Vectors below 32 without
+/// one are exceptions and end the guest; others are counted, ended and kept in `interrupt_unexpected`.
 void interrupt_handle(uint8_t vector, void (*handler)(void *context), void *context);
 
 /// Takes the handler away again.

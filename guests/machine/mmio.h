@@ -28,10 +28,19 @@ static inline uint32_t mmio_read32(uint64_t address)
 }
 
 /// Writes a byte of device memory.
-static inline void mmio_write8(uint64_t address, uint8_t value) { __asm__ volatile("movb %0, (%1)" : : "q"(value), "r"(address) : "memory"); }
+static inline void mmio_write8(uint64_t address, uint8_t value)
+{
+    __asm__ volatile("movb %0, (%1)" : : "q"(value), "r"(address) : "memory");
+}
 
 /// Writes 16 bits of device memory.
-static inline void mmio_write16(uint64_t address, uint16_t value) { __asm__ volatile("movw %0, (%1)" : : "r"(value), "r"(address) : "memory"); }
+static inline void mmio_write16(uint64_t address, uint16_t value)
+{
+    __asm__ volatile("movw %0, (%1)" : : "r"(value), "r"(address) : "memory");
+}
 
 /// Writes 32 bits of device memory.
-static inline void mmio_write32(uint64_t address, uint32_t value) { __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(address) : "memory"); }
+static inline void mmio_write32(uint64_t address, uint32_t value)
+{
+    __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(address) : "memory");
+}

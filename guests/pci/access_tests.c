@@ -74,8 +74,8 @@ static enum verdict agrees(struct pci_address address, uint64_t base)
         uint64_t place = pci_ecam_address(base, address, offset);
         uint32_t value = pci_read32(address, offset);
         if (mmio_read32(place) != value)
-            return claim_fails("%02x:%02x.%u at 0x%x: 0x%x by CF8, 0x%x by ECAM", address.bus, address.slot, address.function, offset, value,
-                               mmio_read32(place));
+            return claim_fails("%02x:%02x.%u at 0x%x: 0x%x by CF8, 0x%x by ECAM", address.bus, address.slot, address.function, offset,
+                               value, mmio_read32(place));
         for (unsigned part = 0; part < 4; part++) {
             uint8_t byte = (uint8_t)(value >> (8 * part));
             if (pci_read8(address, offset + part) != byte || mmio_read8(place + part) != byte)
