@@ -66,7 +66,8 @@ struct PassthroughInvariants {
         requireFixed(space, 0x3D)
         let pin = space.read(0x3D, width: 1)
         require(pin == UInt32(layout.interruptPin) && pin <= 4 && (hasINTx || pin == 0), "interrupt pin \(pin)")
-        require(!hasINTx || !(1...4).contains(byte(0x3D)) || pin == byte(0x3D), "the device's pin \(byte(0x3D)) is lost")
+        let devicePin = byte(0x3D)
+        require(!hasINTx || !(1...4).contains(devicePin) || pin == devicePin, "the device's pin \(devicePin) is lost")
         require(Self.writable(space, 0x3C) == 0xFF && space.forwardedMask(0x3C, width: 1) == 0, "interrupt line")
 
         // COMMAND: the guest's view alone, of the bits that mean something here.
@@ -109,7 +110,8 @@ struct PassthroughInvariants {
                 break
             }
             let id = space.read(offset, width: 1)
-            require(id == byte(offset), "capability \(id) at \(offset) is \(byte(offset)) in the device")
+            let known = byte(offset)
+            require(id == known, "capability \(id) at \(offset) is \(known) in the device")
             let length = length(id, offset, space, layout)
             require(length != nil, "capability \(id) at \(offset) is shown")
             let bytes = offset..<offset + (length ?? 2)
