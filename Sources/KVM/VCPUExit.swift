@@ -51,6 +51,35 @@ public enum VCPUExit: Sendable, Equatable {
     public enum Kind: Int, CaseIterable, Sendable {
         case portOut, portIn, mmioWrite, mmioRead, interrupted, halt, shutdown, systemEvent, internalError, failEntry, unknown, debug, hypercall
         case irqWindowOpen, nmi, setTPR, ioapicEOI, readMSR, writeMSR, busLock, notify, other, failed
+
+        /// As reports write it. Spelled out: asking the runtime for a case's name costs more than a boot's first exit.
+        public var name: String {
+            switch self {
+            case .portOut: "port_out"
+            case .portIn: "port_in"
+            case .mmioWrite: "mmio_write"
+            case .mmioRead: "mmio_read"
+            case .interrupted: "interrupted"
+            case .halt: "halt"
+            case .shutdown: "shutdown"
+            case .systemEvent: "system_event"
+            case .internalError: "internal_error"
+            case .failEntry: "fail_entry"
+            case .unknown: "unknown"
+            case .debug: "debug"
+            case .hypercall: "hypercall"
+            case .irqWindowOpen: "irq_window_open"
+            case .nmi: "nmi"
+            case .setTPR: "set_tpr"
+            case .ioapicEOI: "ioapic_eoi"
+            case .readMSR: "read_msr"
+            case .writeMSR: "write_msr"
+            case .busLock: "bus_lock"
+            case .notify: "notify"
+            case .other: "other"
+            case .failed: "failed"
+            }
+        }
     }
 
     public var kind: Kind {

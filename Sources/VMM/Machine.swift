@@ -142,7 +142,7 @@ public final class Machine {
             threads.dismiss()
         }
         let duration = Double(MonotonicClock.now - start) / 1e9
-        console.drain()
+        while console.drain() {}
         _ = consume terminal
         var exits = ExitCounts()
         for worker in workers { exits.add(worker.counts) }
@@ -159,8 +159,9 @@ public final class Machine {
         try loop.watch(signals.descriptor.raw, token: 2)
         var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
         let deadline = configuration.timeout.map { start + UInt64($0 * 1e9) }
+        var hasOutput = false
         while !ending.isFinished {
-            var patience: Int32 = input.needsPolling ? 10 : -1
+            var patience: Int32 = hasOutput ? 1 : input.needsPolling ? 10 : -1
             if let deadline {
                 let now = MonotonicClock.now
                 guard now < deadline else {
@@ -171,14 +172,16 @@ public final class Machine {
                 patience = patience < 0 ? rest : min(patience, rest)
             }
             var hasInput = false
+            let isBurst = hasOutput
             loop.wait(milliseconds: patience) { token in
                 switch token {
-                case 1: console.drain()
+                case 1: hasOutput = console.ready.take() > 0
                 case 2: if let signal = signals.take() { ending.finish(.signal(signal)) }
                 case 3: hasInput = true
                 default: break
                 }
             }
+            if isBurst { hasOutput = console.drain() }
             input.attend(hasInput, loop)
         }
     }

@@ -3,7 +3,7 @@ import Assignment
 import PCI
 
 /// `--device BDF[,backend=auto|group][,msi=auto|signal|irqfd][,slot=N]`.
-struct DeviceOption: ExpressibleByArgument {
+struct DeviceOption: Equatable, ExpressibleByArgument {
     let address: PCIAddress
     /// How its messages reach the guest.
     private(set) var delivery = MessageDelivery.signal
@@ -31,7 +31,7 @@ struct DeviceOption: ExpressibleByArgument {
 }
 
 /// `--console stdio|none|file:PATH`.
-enum ConsoleOption: ExpressibleByArgument {
+enum ConsoleOption: Equatable, ExpressibleByArgument {
     case stdio, none
     case file(String)
 
@@ -47,7 +47,7 @@ enum ConsoleOption: ExpressibleByArgument {
 }
 
 /// `--report json:PATH`.
-struct ReportOption: ExpressibleByArgument {
+struct ReportOption: Equatable, ExpressibleByArgument {
     let path: String
 
     init?(argument: String) {

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// A size of memory as people write it: `256M`, `2G`, `1048576`.
-struct MemorySize: ExpressibleByArgument, CustomStringConvertible {
+struct MemorySize: Equatable, ExpressibleByArgument, CustomStringConvertible {
     let bytes: UInt64
 
     init(bytes: UInt64) { self.bytes = bytes }
@@ -25,7 +25,7 @@ struct MemorySize: ExpressibleByArgument, CustomStringConvertible {
 }
 
 /// A time as people write it: `60s`, `1.5s`, `500ms`, `2m`; a bare number is seconds.
-struct TimeLimit: ExpressibleByArgument {
+struct TimeLimit: Equatable, ExpressibleByArgument {
     let seconds: Double
 
     init?(argument: String) {

@@ -1,11 +1,5 @@
 public import ArgumentParser
-import Assignment
 public import Boot
-import Glibc
-import KVM
-import LinuxSystem
-import PCI
-import VMM
 
 extension KernelFormat: ExpressibleByArgument {}
 
@@ -55,74 +49,14 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Write a report of the run: json:PATH.")
     var report: ReportOption?
 
+    /// The same as a value.
+    var request: RunRequest {
+        RunRequest(
+            kernel: kernel, memory: memory, cpus: cpus, append: append, initrd: initrd, format: format, devices: device, timeout: timeout,
+            console: console, report: report)
+    }
+
     func run() throws {
-        do {
-            throw ExitCode(try start())
-        } catch let code as ExitCode {
-            throw code
-        } catch {
-            Self.say("\(error)")
-            throw ExitCode(ExitStatus.of(error))
-        }
-    }
-
-    /// Opens what the run writes to, boots, and accounts for it in the report whatever came of it.
-    private func start() throws -> Int32 {
-        // Before any thread is started, so that every thread leaves these signals to the main one.
-        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
-        signal(SIGPIPE, SIG_IGN)
-        guard let path = report?.path else { return try boot(signals) { _ in } }
-        let file = try ReportFile(path)
-        do {
-            return try boot(signals) { report in try file.write(report) }
-        } catch where !(error is ReportError) {
-            try file.write(RunReport(kernel: kernel, status: ExitStatus.of(error), message: "\(error)"))
-            throw error
-        }
-    }
-
-    private static func say(_ text: String) {
-        let line = Array("swiftlet: \(text)\n".utf8)
-        _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
-    }
-
-    private func boot(_ signals: borrowing SignalDescriptor, account: (RunReport) throws -> Void) throws -> Int32 {
-        let consoleFile = try openConsole()
-        var output: Int32?
-        var input: Int32?
-        if case .stdio = console { (output, input) = (1, 0) }
-        if case .some(let file) = consoleFile { output = file.raw }
-        let hypervisor = try Hypervisor()
-        let machine = try Machine(
-            MachineConfiguration(
-                memory: memory.bytes, cpus: cpus, consoleOutput: output, consoleInput: input, timeout: timeout?.seconds),
-            on: hypervisor)
-        try machine.load(BootConfiguration(kernel: kernel, commandLine: append, initrd: initrd, format: format))
-        let devices = try AssignedDevices(device, on: machine)
-        defer { devices.release() }
-        let result = try machine.run(signals: signals)
-        let verdict = Verdict(result.outcome)
-        try account(RunReport(kernel: kernel, verdict: verdict, result: result, devices: devices.report))
-        tell(result, verdict)
-        return verdict.status
-    }
-
-    private func openConsole() throws -> Descriptor? {
-        guard case .file(let path) = console else { return nil }
-        do throws(SystemCallError) {
-            return try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
-        } catch {
-            throw ReportError(description: "the console can't be written to \(path): \(error.errno)")
-        }
-    }
-
-    /// The last words: registers where KVM failed, the console's tail where nobody saw it, and one line that says what happened.
-    private func tell(_ result: Machine.Result, _ verdict: Verdict) {
-        if verdict.status != ExitStatus.passed {
-            if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
-            let tail = result.consoleTail.split(separator: "\n").suffix(5)
-            if case .stdio = console {} else { for line in tail { Self.say("console: \(line)") } }
-        }
-        Self.say(verdict.sentence)
+        throw ExitCode(Run(request: request).execute())
     }
 }

@@ -62,7 +62,7 @@ struct RunReport: Encodable {
         message = verdict.sentence
         durationSeconds = result.duration
         exits = Dictionary(
-            uniqueKeysWithValues: VCPUExit.Kind.allCases.filter { result.exits[$0] > 0 }.map { ("\($0)", result.exits[$0]) })
+            uniqueKeysWithValues: VCPUExit.Kind.allCases.filter { result.exits[$0] > 0 }.map { ($0.name, result.exits[$0]) })
         if case .internalError(_, _, let lines) = result.outcome { registers = lines } else { registers = [] }
         consoleTail = result.consoleTail
         self.devices = devices

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// The command line's root.
 @main
@@ -9,15 +10,10 @@ struct Swiftlet: ParsableCommand {
         subcommands: [RunCommand.self, DevicesCommand.self, LabCommand.self])
 
     static func main() {
-        // `run` is what scripts start a thousand times: it is parsed by itself, without building the tree of all commands. Whatever is
-        // wrong with its arguments, and every other command, goes the ordinary way, which has the right words.
         let arguments = CommandLine.arguments
-        if arguments.count > 2, arguments[1] == RunCommand.configuration.commandName,
-            var command = try? RunCommand.parse(Array(arguments[2...]))
-        {
-            do { try command.run() } catch { exit(withError: error) }
-        } else {
-            main(nil)
+        if arguments.count > 2, arguments[1] == "run", let request = RunRequest(plain: arguments[2...]) {
+            Glibc.exit(Run(request: request).execute())
         }
+        main(nil)
     }
 }

@@ -1,0 +1,80 @@
+import Assignment
+import Glibc
+import KVM
+import LinuxSystem
+import VMM
+
+/// Carries out one `swiftlet run`.
+struct Run {
+    let request: RunRequest
+
+    /// Runs, says on standard error what became of it, and gives the exit status.
+    func execute() -> Int32 {
+        do {
+            return try start()
+        } catch {
+            Self.say("\(error)")
+            return ExitStatus.of(error)
+        }
+    }
+
+    /// Opens what the run writes to, boots, and accounts for it in the report whatever came of it.
+    private func start() throws -> Int32 {
+        // Before any thread is started, so that every thread leaves these signals to the main one.
+        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
+        signal(SIGPIPE, SIG_IGN)
+        guard let path = request.report?.path else { return try boot(signals) { _ in } }
+        let file = try ReportFile(path)
+        do {
+            return try boot(signals) { report in try file.write(report()) }
+        } catch where !(error is ReportError) {
+            try file.write(RunReport(kernel: request.kernel, status: ExitStatus.of(error), message: "\(error)"))
+            throw error
+        }
+    }
+
+    private func boot(_ signals: borrowing SignalDescriptor, account: (() -> RunReport) throws -> Void) throws -> Int32 {
+        let consoleFile = try openConsole()
+        var output: Int32?
+        var input: Int32?
+        if case .stdio = request.console { (output, input) = (1, 0) }
+        if case .some(let file) = consoleFile { output = file.raw }
+        let hypervisor = try Hypervisor()
+        let machine = try Machine(
+            MachineConfiguration(
+                memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input, timeout: request.timeout?.seconds),
+            on: hypervisor)
+        try machine.load(BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+        let devices = try AssignedDevices(request.devices, on: machine)
+        defer { devices.release() }
+        let result = try machine.run(signals: signals)
+        let verdict = Verdict(result.outcome)
+        try account { RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report) }
+        tell(result, verdict)
+        return verdict.status
+    }
+
+    private func openConsole() throws -> Descriptor? {
+        guard case .file(let path) = request.console else { return nil }
+        do throws(SystemCallError) {
+            return try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
+        } catch {
+            throw ReportError(description: "the console can't be written to \(path): \(error.errno)")
+        }
+    }
+
+    /// The last words: registers where KVM failed, the console's tail where nobody saw it, and one line that says what happened.
+    private func tell(_ result: Machine.Result, _ verdict: Verdict) {
+        if verdict.status != ExitStatus.passed {
+            if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
+            let tail = result.consoleTail.split(separator: "\n").suffix(5)
+            if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }
+        }
+        Self.say(verdict.sentence)
+    }
+
+    private static func say(_ text: String) {
+        let line = Array("swiftlet: \(text)\n".utf8)
+        _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+    }
+}

@@ -1,0 +1,77 @@
+import Boot
+import VMM
+
+/// What `swiftlet run` was asked for, as a value.
+struct RunRequest: Equatable {
+    var kernel = ""
+    var memory = MemorySize(bytes: 256 << 20)
+    var cpus = 1
+    var append = ""
+    var initrd: String?
+    var format: KernelFormat?
+    var devices: [DeviceOption] = []
+    var timeout: TimeLimit?
+    var console = ConsoleOption.stdio
+    var report: ReportOption?
+}
+
+extension RunRequest {
+    /// Reads plain, well-formed arguments, as scripts give them: a kernel and options by their full names, each with a value.
+    ///
+    /// The argument parser builds its picture of a command by reflection, which takes longer than building and entering a virtual machine
+    /// (docs/benchmarks.md). So it is asked only where this answers nil: for help, for everything wrong or unusual, and for its words
+    /// about it. Both end in the same value, by the same readers of option values; a test holds their options against each other.
+    init?(plain arguments: ArraySlice<String>) {
+        var rest = arguments
+        var seen: [String] = []
+        var hasKernel = false
+        while let word = rest.popFirst() {
+            guard word.hasPrefix("-") else {
+                guard !hasKernel, !word.isEmpty else { return nil }
+                kernel = word
+                hasKernel = true
+                continue
+            }
+            let value: String
+            let name: String
+            if let equals = word.firstIndex(of: "=") {
+                name = String(word[..<equals])
+                value = String(word[word.index(after: equals)...])
+            } else {
+                guard let next = rest.popFirst(), !next.hasPrefix("-") else { return nil }
+                (name, value) = (word, next)
+            }
+            guard name == "--device" || !seen.contains(name), set(name, value) else { return nil }
+            seen.append(name)
+        }
+        guard hasKernel else { return nil }
+    }
+
+    /// The options that `init(plain:)` knows.
+    static let plainOptions = [
+        "--memory", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--report",
+    ]
+
+    private mutating func set(_ name: String, _ value: String) -> Bool {
+        func take<Value>(_ place: inout Value, _ value: Value?) -> Bool {
+            guard let value else { return false }
+            place = value
+            return true
+        }
+        switch name {
+        case "--memory": return take(&memory, MemorySize(argument: value))
+        case "--cpus": return take(&cpus, Int(value))
+        case "--append": return take(&append, value)
+        case "--initrd": return take(&initrd, value)
+        case "--format": return take(&format, KernelFormat(rawValue: value))
+        case "--device":
+            guard let device = DeviceOption(argument: value) else { return false }
+            devices.append(device)
+            return true
+        case "--timeout": return take(&timeout, TimeLimit(argument: value))
+        case "--console": return take(&console, ConsoleOption(argument: value))
+        case "--report": return take(&report, ReportOption(argument: value))
+        default: return false
+        }
+    }
+}
