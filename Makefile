@@ -1,5 +1,5 @@
 # make setup   installs what is missing          make test    every test, as CI runs them
-# make build   .build/release/swiftlet, guests   make bench   the figures of docs/benchmarks.md
+# make build   .build/release/swiftlet, guests   make bench   the figures of bench/README.md
 # make demo    the three boots with a NIC        make fuzz    fuzzes the pure rooms
 # make lint    formatting and style, strictly    make format  formats in place
 SHELL := /bin/bash

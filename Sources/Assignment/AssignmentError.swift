@@ -9,6 +9,8 @@ public enum AssignmentError: Error, CustomStringConvertible {
     case kvm(String, KVMError)
     case system(String, SystemCallError)
     case plug(String, PCIHostBridge.PlugError)
+    /// The function was asked for more than once.
+    case repeated(String)
     /// The host has the function, and can't pass it through.
     case unfit(String, reason: String)
 
@@ -18,6 +20,7 @@ public enum AssignmentError: Error, CustomStringConvertible {
         case .kvm(let address, let error): "\(address): \(error)"
         case .system(let address, let error): "\(address): \(error)"
         case .plug(let address, let error): "\(address): \(error)"
+        case .repeated(let address): "\(address) is given twice: a function can be passed to a guest once"
         case .unfit(let address, let reason): "\(address): \(reason)"
         }
     }

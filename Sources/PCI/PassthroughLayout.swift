@@ -49,8 +49,9 @@ public struct PassthroughLayout: Sendable {
     }
 
     private mutating func layCapabilities(_ bytes: [UInt8]) {
+        let capabilities = Capability.list(bytes)
         var previous = ConfigRegister.capabilitiesPointer
-        for capability in Capability.list(bytes) where lay(capability, bytes) {
+        for capability in capabilities where lay(capability, bytes, limit: Self.limit(of: capability, among: capabilities, 256)) {
             space.set(capability.offset, UInt32(capability.id), width: 1)
             space.set(previous, UInt32(capability.offset), width: 1)
             previous = capability.offset + 1
@@ -58,35 +59,42 @@ public struct PassthroughLayout: Sendable {
         }
     }
 
+    /// Where a capability must end: at the next one or at the space's end. What runs further stays hidden, so that no byte has two owners and no
+    /// write to one capability reaches the device as a register of another.
+    private static func limit(of capability: Capability, among capabilities: [Capability], _ end: Int) -> Int {
+        capabilities.reduce(end) { $1.offset > capability.offset ? min($0, $1.offset) : $0 }
+    }
+
     /// Lays one capability; false where it stays hidden.
-    private mutating func lay(_ capability: Capability, _ bytes: [UInt8]) -> Bool {
+    /// - Parameter limit: where it must end.
+    private mutating func lay(_ capability: Capability, _ bytes: [UInt8], limit: Int) -> Bool {
         let offset = capability.offset
         switch capability.id {
         case Capability.powerManagement:
-            guard offset + 8 <= 256 else { return false }
+            guard offset + 8 <= limit else { return false }
             // No PME: nobody would hear it. The power state is the guest's to set, read back from the device.
             space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
             space.own(offset + 4, width: 2, live: 0x000B, forwarded: 0x0003)
         case Capability.vitalProductData:
-            guard offset + 8 <= 256 else { return false }
+            guard offset + 8 <= limit else { return false }
             space.own(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)
             space.own(offset + 4, width: 4, live: 0xFFFF_FFFF, forwarded: 0xFFFF_FFFF)
         case Capability.msi:
-            guard msi == nil, let found = MSICapability(bytes, at: offset) else { return false }
+            guard msi == nil, let found = MSICapability(bytes, at: offset), offset + found.length <= limit else { return false }
             found.lay(into: &space)
             msi = found
         case Capability.msix:
-            guard msix == nil, let found = MSIXCapability(bytes, at: offset) else { return false }
+            guard msix == nil, offset + MSIXCapability.length <= limit, let found = MSIXCapability(bytes, at: offset) else { return false }
             found.lay(into: &space)
             msix = found
         case Capability.vendorSpecific:
             let length = Int(bytes[offset + 2])
-            guard length >= 3, offset + length <= 256 else { return false }
+            guard length >= 3, offset + length <= limit else { return false }
             space.set(offset + 2, UInt32(length), width: 1)
             for place in offset + 3..<offset + length { space.own(place, width: 1, live: 0xFF, forwarded: 0xFF) }
-        case Capability.pciExpress: return layExpress(offset, bytes)
+        case Capability.pciExpress: return layExpress(offset, bytes, limit: limit)
         case Capability.advancedFeatures:
-            guard offset + 6 <= 256 else { return false }
+            guard offset + 6 <= limit else { return false }
             copy(bytes, offset + 2, 2)
             space.own(offset + 4, width: 1, forwarded: 0x01)
             space.own(offset + 5, width: 1, live: 0x01)
@@ -96,12 +104,12 @@ public struct PassthroughLayout: Sendable {
     }
 
     /// PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one, which has no link: its link registers go.
-    private mutating func layExpress(_ offset: Int, _ bytes: [UInt8]) -> Bool {
+    private mutating func layExpress(_ offset: Int, _ bytes: [UInt8], limit: Int) -> Bool {
         let flags = Capability.word16(bytes, offset + 2)
         let isEndpoint = [0, 1, 9].contains(flags >> 4 & 0xF)
         let length = flags & 0xF >= 2 ? 0x3C : 0x14
         // Some devices cut the version 2 structure short; what fits is kept.
-        let end = min(offset + length, 256)
+        let end = min(offset + length, limit)
         guard isEndpoint, offset + 0x0C <= end else { return false }
         space.set(offset + 2, UInt32(flags & 0x000F | 9 << 4), width: 2)
         copy(bytes, offset + 4, 4)
@@ -119,10 +127,12 @@ public struct PassthroughLayout: Sendable {
 
     private mutating func layExtendedCapabilities(_ bytes: [UInt8]) {
         guard space.size == 4096 else { return }
+        let capabilities = Capability.extendedList(bytes)
         var previous: Int?
-        for capability in Capability.extendedList(bytes) {
+        for capability in capabilities {
             let header = Capability.word32(bytes, capability.offset)
-            guard let length = extendedLength(capability, bytes), capability.offset + length <= 4096 else { continue }
+            let limit = Self.limit(of: capability, among: capabilities, 4096)
+            guard let length = extendedLength(capability, bytes), capability.offset + length <= limit else { continue }
             if capability.id == Capability.extendedSerialNumber {
                 for place in stride(from: 4, to: length, by: 4) { copy(bytes, capability.offset + place, 4) }
             } else {

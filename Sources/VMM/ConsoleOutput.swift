@@ -5,26 +5,39 @@ import Synchronization
 /// What the guest wrote to its console, on the way out.
 ///
 /// A burst's first byte is written by the vCPU that put it, if the destination takes it at once: nobody waits for another thread to wake.
-/// The burst's rest is buffered, and the run's main thread writes it out once a millisecond for as long as more comes. No byte is lost:
-/// where the buffer is full, `put` waits.
+/// The burst's rest is buffered, and the run's main thread writes it out once a millisecond for as long as more comes, never waiting for
+/// a reader. No byte is lost: where the buffer is full, `put` waits.
 public final class ConsoleOutput: Sendable {
     private struct State {
         /// Reserved and not filled, so that a quiet guest costs no memory.
         var buffer: [UInt8] = []
         /// A burst is on: the main thread looks every millisecond, and need not be woken.
         var isBurst = false
+        /// The run has ended; what vCPUs still put is taken whatever its length, since nobody drains while they are waited for.
+        var isClosing = false
         /// A ring of the last bytes put: byte number N stands at N modulo its capacity.
         var tail: [UInt8] = []
         var putCount = 0
     }
 
+    /// What was taken from the buffer and is not yet written.
+    private struct Outgoing {
+        var bytes: [UInt8] = []
+        var start = 0
+        /// The reader is gone. The guest goes on; its tail is still kept.
+        var isBroken = false
+        var count: Int { bytes.count - start }
+    }
+
     private static let capacity = 1 << 16
     private static let tailLength = 4096
+    /// A pipe that poll calls writable takes this many bytes without blocking; pipe(7), PIPE_BUF.
+    private static let stride = 4096
     private let state = Mutex(State())
+    private let outgoing = Mutex(Outgoing())
     /// Signalled when a burst begins; the main thread takes it, and drains from then on.
     let ready: EventDescriptor
     private let destination: Int32?
-    private let failed = Atomic<Bool>(false)
 
     /// - Parameter destination: a descriptor that outlives this, nil to throw everything away.
     init(destination: Int32?) throws(SystemCallError) {
@@ -39,7 +52,7 @@ public final class ConsoleOutput: Sendable {
     func put(_ byte: UInt8) {
         while true {
             let isTaken = state.withLock { state -> Bool in
-                guard state.buffer.count < Self.capacity else { return false }
+                guard state.buffer.count < Self.capacity || state.isClosing else { return false }
                 if state.isBurst || !writeNow(byte) { state.buffer.append(byte) }
                 let place = state.putCount % Self.tailLength
                 if place < state.tail.count { state.tail[place] = byte } else { state.tail.append(byte) }
@@ -55,48 +68,70 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
+    private func isWritable(_ destination: Int32, milliseconds: Int32 = 0) -> Bool {
+        var entry = pollfd(fd: destination, events: Int16(POLLOUT), revents: 0)
+        return poll(&entry, 1, milliseconds) == 1
+    }
+
     /// Writes a byte if that can be done without waiting.
     private func writeNow(_ byte: UInt8) -> Bool {
-        guard let destination, !failed.load(ordering: .relaxed) else { return false }
-        var entry = pollfd(fd: destination, events: Int16(POLLOUT), revents: 0)
-        guard poll(&entry, 1, 0) == 1, entry.revents == Int16(POLLOUT) else { return false }
+        guard let destination, isWritable(destination) else { return false }
         return withUnsafeBytes(of: byte) { Glibc.write(destination, $0.baseAddress, 1) == 1 }
     }
 
-    /// Writes out what is buffered. From the main thread only.
+    /// Writes out what the destination takes without waiting. From the main thread only.
     /// - Returns: whether the burst goes on: the caller looks again after a millisecond.
     @discardableResult
     func drain() -> Bool {
-        let chunk = state.withLock { state -> [UInt8]? in
-            guard !state.buffer.isEmpty else {
-                state.isBurst = false
-                return nil
+        outgoing.withLock { outgoing in
+            if outgoing.count == 0 {
+                outgoing.bytes.removeAll(keepingCapacity: true)
+                outgoing.start = 0
+                state.withLock { state in
+                    swap(&state.buffer, &outgoing.bytes)
+                    if outgoing.bytes.isEmpty { state.isBurst = false }
+                    state.buffer.reserveCapacity(Self.capacity)
+                }
+                if outgoing.count == 0 { return false }
             }
-            defer { state.buffer.removeAll(keepingCapacity: true) }
-            return Array(state.buffer[...])
-        }
-        guard let chunk else { return false }
-        if let destination, !failed.load(ordering: .relaxed) { write(chunk, destination) }
-        return true
-    }
-
-    private func write(_ chunk: [UInt8], _ destination: Int32) {
-        chunk.withUnsafeBytes { bytes in
-            var done = 0
-            while done < bytes.count {
-                let now = Glibc.write(destination, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+            guard let destination, !outgoing.isBroken else {
+                outgoing.start = outgoing.bytes.count
+                return true
+            }
+            while outgoing.count > 0, isWritable(destination) {
+                let now = outgoing.bytes.withUnsafeBytes { bytes in
+                    Glibc.write(destination, bytes.baseAddress.map { $0 + outgoing.start }, min(outgoing.count, Self.stride))
+                }
                 if now > 0 {
-                    done += now
-                } else if errno == EAGAIN {
-                    var entry = pollfd(fd: destination, events: Int16(POLLOUT), revents: 0)
-                    poll(&entry, 1, 1000)
-                } else if errno != EINTR {
-                    // The reader is gone. The guest goes on; its tail is still kept.
-                    failed.store(true, ordering: .relaxed)
-                    return
+                    outgoing.start += now
+                } else if errno != EAGAIN && errno != EINTR {
+                    outgoing.isBroken = true
+                    outgoing.start = outgoing.bytes.count
                 }
             }
+            return true
         }
+    }
+
+    /// The run has ended: from here on `put` never waits.
+    func close() {
+        state.withLock { $0.isClosing = true }
+    }
+
+    /// Writes out the rest, waiting for the reader for as long as it takes something every ten seconds.
+    /// - Returns: how many bytes were left when the reader was given up.
+    func flush() -> Int {
+        var patience = 100
+        var before = -1
+        while drain() {
+            let rest = outgoing.withLock { $0.count }
+            guard let destination, rest > 0 else { continue }
+            patience = rest == before ? patience - 1 : 100
+            guard patience > 0 else { return rest + state.withLock { $0.buffer.count } }
+            before = rest
+            _ = isWritable(destination, milliseconds: 100)
+        }
+        return 0
     }
 
     /// The last bytes that the guest wrote, at most 4 KiB.

@@ -13,6 +13,8 @@ public final class Machine {
         public let exits: ExitCounts
         /// The last lines of the guest's console.
         public let consoleTail: String
+        /// Console bytes that nobody read: the reader stopped taking them.
+        public let unwrittenConsoleBytes: Int
     }
 
     public let configuration: MachineConfiguration
@@ -89,6 +91,8 @@ public final class Machine {
     }
 
     private static func check(_ configuration: MachineConfiguration, _ hypervisor: borrowing Hypervisor) throws(MachineError) {
+        // Without it a kick could come between the loop's last look and KVM_RUN, and be lost.
+        guard hypervisor.check(.immediateExit) > 0 else { throw .kvm(.missing(.immediateExit)) }
         let limit = max(hypervisor.check(.maximumVCPUs), 1)
         guard (1...min(limit, 254)).contains(configuration.cpus) else {
             throw .tooManyCPUs(asked: configuration.cpus, limit: min(limit, 254))
@@ -138,17 +142,18 @@ public final class Machine {
             } catch {
                 ending.finish(.hostFailure("\(error)"))
             }
+            console.close()
             for vcpu in vcpus { vcpu.requestExit() }
             threads.dismiss()
         }
         let duration = Double(MonotonicClock.now - start) / 1e9
-        while console.drain() {}
+        let unwritten = console.flush()
         _ = consume terminal
         var exits = ExitCounts()
         for worker in workers { exits.add(worker.counts) }
         return Result(
             outcome: ending.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
-            consoleTail: console.lastLines)
+            consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten)
     }
 
     /// The main thread's part: console, signals and time, until the run has ended.

@@ -21,6 +21,9 @@ final class AssignedDevices {
     init(_ options: [DeviceOption], on machine: Machine) throws {
         host = VFIOHost(machine)
         claimed = Set(options.compactMap(\.slot))
+        for (index, option) in options.enumerated() where options[..<index].contains(where: { $0.address == option.address }) {
+            throw AssignmentError.repeated(option.address.description)
+        }
         var groups: [Int] = []
         for option in options { groups.append(try DeviceReadiness.check(option.address, guestMemory: machine.memory.count)) }
         do {

@@ -127,30 +127,10 @@ func pciAddress(_ argument: String) throws -> PCIAddress {
     return address
 }
 
-extension ExitStatus {
-    /// The status of a function that can't be passed to a guest.
-    static func of(_ error: DeviceNotReady) -> Int32 {
-        switch error {
-        case .notFound: noInput
-        case .nodeIsForbidden, .lockedMemoryIsLimited: noPermission
-        default: unavailable
-        }
-    }
-
-    /// The status of a function that did not change hands.
-    static func of(_ error: DriverBindingError) -> Int32 {
-        switch error {
-        case .notFound: noInput
-        case .isNotPermitted: noPermission
-        default: unavailable
-        }
-    }
-}
-
 /// Turns an error into its sentence on standard error and its exit status.
 private func reporting<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch {
-        throw failure("\(error)", (error as? DriverBindingError).map { ExitStatus.of($0) } ?? ExitStatus.unavailable)
+        throw failure("\(error)", ExitStatus.of(error))
     }
 }
 

@@ -94,7 +94,7 @@ extension ExitStatus {
             case .vfio(_, let error): of(error)
             case .kvm(_, let error): of(error)
             case .system: hostFailure
-            case .plug: usage
+            case .plug, .repeated: usage
             case .unfit: unavailable
             }
         case let error as VFIOError:
@@ -103,15 +103,31 @@ extension ExitStatus {
             case .unavailable, .notViable, .groupBusy, .unsupported: unavailable
             case .call: hostFailure
             }
-        case let error as DeviceNotReady:
-            switch error {
-            case .notFound: noInput
-            case .isBridge: usage
-            case .nodeIsForbidden, .lockedMemoryIsLimited: noPermission
-            default: unavailable
-            }
+        case let error as DeviceNotReady: of(error)
+        case let error as DriverBindingError: of(error)
         case is ReportError: cannotCreate
         default: hostFailure
+        }
+    }
+}
+
+extension ExitStatus {
+    /// The status of a function that can't be passed to a guest.
+    static func of(_ error: DeviceNotReady) -> Int32 {
+        switch error {
+        case .notFound: noInput
+        case .isBridge: usage
+        case .nodeIsForbidden, .lockedMemoryIsLimited: noPermission
+        default: unavailable
+        }
+    }
+
+    /// The status of a function that did not change hands.
+    static func of(_ error: DriverBindingError) -> Int32 {
+        switch error {
+        case .notFound: noInput
+        case .isNotPermitted: noPermission
+        default: unavailable
         }
     }
 }

@@ -70,6 +70,9 @@ struct Run {
             let tail = result.consoleTail.split(separator: "\n").suffix(5)
             if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }
         }
+        if result.unwrittenConsoleBytes > 0 {
+            Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: their reader took nothing for 10 s")
+        }
         Self.say(verdict.sentence)
     }
 

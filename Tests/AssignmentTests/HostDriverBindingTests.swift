@@ -43,6 +43,16 @@ import Testing
         #expect(host.tree.driver(of: .pci(4)) == "e1000e")
     }
 
+    @Test func forgetsWhatIsOutOfDate() throws {
+        let host = try HostFixture()
+        try host.add(.pci(4), driver: "e1000e", group: 3)
+        try host.tree.create("run/swiftlet/bindings/\(PCIAddress.pci(4))", "driver=ahci\noverride=\n")
+        let binding = DriverBinding(tree: host.tree)
+        try binding.bind([.pci(4)], to: .vfioPCI)
+        try binding.release([.pci(4)])
+        #expect(host.tree.driver(of: .pci(4)) == "e1000e")
+    }
+
     @Test func putsEverythingBackAfterAnError() throws {
         let host = try HostFixture(refusing: [.pci(5): "vfio-pci"])
         try host.add(.pci(4), driver: "e1000e", group: 3)

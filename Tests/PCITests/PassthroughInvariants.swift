@@ -13,27 +13,31 @@ struct PassthroughInvariants {
         let width: Int
     }
 
-    let hardware: [UInt8]
-    let bars: [BAR]
-    let hasINTx: Bool
-    private(set) var violations: [String] = []
+    private let hardware: [UInt8]
+    private let bars: [BAR]
+    private let hasINTx: Bool
+    private let layout: PassthroughLayout
+    private let writable: [UInt32]
+    private var violations: [String] = []
 
-    init(hardware: [UInt8], bars: [BAR], hasINTx: Bool) {
+    private init(hardware: [UInt8], bars: [BAR], hasINTx: Bool) {
         self.hardware = hardware
         self.bars = bars
         self.hasINTx = hasINTx
+        layout = PassthroughLayout(hardware: hardware, bars: bars, hasINTx: hasINTx)
+        writable = Self.writableBits(layout.space)
     }
 
     /// Lays the function out, lets a guest make its accesses, and tells what did not hold; empty when all did.
     static func violations(hardware: [UInt8], bars: [BAR], hasINTx: Bool, accesses: [Access]) -> [String] {
         var check = PassthroughInvariants(hardware: hardware, bars: bars, hasINTx: hasINTx)
-        let layout = PassthroughLayout(hardware: hardware, bars: bars, hasINTx: hasINTx)
-        check.checkHeader(layout)
-        let named = check.checkCapabilities(layout)
-        check.checkExtendedCapabilities(layout)
-        check.checkHidden(layout, named)
-        check.checkSizing(layout)
-        check.checkWrites(layout, accesses)
+        check.checkHeader()
+        let named = check.checkCapabilities()
+        check.checkExtendedCapabilities()
+        check.checkHidden(named)
+        check.checkSizing()
+        check.checkWrites(accesses)
+        check.checkTable(accesses)
         return check.violations
     }
 
@@ -43,17 +47,19 @@ struct PassthroughInvariants {
 
     private func byte(_ offset: Int) -> UInt32 { hardware.indices.contains(offset) ? UInt32(hardware[offset]) : 0 }
 
-    /// Bits that a guest can change, found by changing them.
-    static func writable(_ space: ConfigSpace, _ offset: Int) -> UInt32 {
+    /// Bits of each byte that a guest can change, found by changing them.
+    private static func writableBits(_ space: ConfigSpace) -> [UInt32] {
         var (ones, zeros) = (space, space)
-        ones.write(offset, 0xFF, width: 1)
-        zeros.write(offset, 0, width: 1)
-        return ones.read(offset, width: 1) ^ zeros.read(offset, width: 1)
+        for offset in 0..<space.size {
+            ones.write(offset, 0xFF, width: 1)
+            zeros.write(offset, 0, width: 1)
+        }
+        return (0..<space.size).map { ones.read($0, width: 1) ^ zeros.read($0, width: 1) }
     }
 
     // MARK: The header
 
-    private mutating func checkHeader(_ layout: PassthroughLayout) {
+    private mutating func checkHeader() {
         let space = layout.space
         require(space.size == (hardware.count >= 4096 ? 4096 : 256), "size \(space.size)")
         for place in [0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0A, 0x0B, 0x2C, 0x2D, 0x2E, 0x2F, 0x3E, 0x3F] {
@@ -68,18 +74,18 @@ struct PassthroughInvariants {
         require(pin == UInt32(layout.interruptPin) && pin <= 4 && (hasINTx || pin == 0), "interrupt pin \(pin)")
         let devicePin = byte(0x3D)
         require(!hasINTx || !(1...4).contains(devicePin) || pin == devicePin, "the device's pin \(devicePin) is lost")
-        require(Self.writable(space, 0x3C) == 0xFF && space.forwardedMask(0x3C, width: 1) == 0, "interrupt line")
+        require(writable[0x3C] == 0xFF && space.forwardedMask(0x3C, width: 1) == 0, "interrupt line")
 
         // COMMAND: the guest's view alone, of the bits that mean something here.
         require(space.read(4, width: 2) == 0 && space.liveMask(4, width: 2) == 0, "COMMAND is read from the hardware")
-        let command = Self.writable(space, 4) | Self.writable(space, 5) << 8
+        let command = writable[4] | writable[5] << 8
         require(command & ~0x0557 == 0, "COMMAND has reserved bits: \(command)")
         require(command & 0x0404 == 0x0404, "bus mastering and INTx-disable are not the guest's")
         require(command & 1 == (bars.contains { $0.isIO } ? 1 : 0), "I/O decoding without I/O")
         require(command & 2 == (bars.contains { !$0.isIO } ? 2 : 0), "memory decoding without memory")
         require(space.forwardedMask(4, width: 2) & ~command == 0, "a COMMAND bit goes to the device and not to the view")
         // STATUS: whether there is a list is ours to say; only bits that a one clears are written.
-        require(space.liveMask(6, width: 2) & 0x10 == 0 && Self.writable(space, 6) == 0 && Self.writable(space, 7) == 0, "STATUS")
+        require(space.liveMask(6, width: 2) & 0x10 == 0 && writable[6] == 0 && writable[7] == 0, "STATUS")
         require(space.forwardedMask(6, width: 2) & ~0xF900 == 0, "STATUS is written")
         // BARs and the expansion ROM.
         for place in Array(0x10..<0x2C) + Array(0x30..<0x34) {
@@ -88,7 +94,7 @@ struct PassthroughInvariants {
     }
 
     private mutating func requireFixed(_ space: ConfigSpace, _ place: Int) {
-        let owners = Self.writable(space, place) | space.liveMask(place, width: 1) | space.forwardedMask(place, width: 1)
+        let owners = writable[place] | space.liveMask(place, width: 1) | space.forwardedMask(place, width: 1)
         require(owners == 0, "byte \(place) is not fixed")
     }
 
@@ -96,7 +102,7 @@ struct PassthroughInvariants {
 
     /// Follows the list as a guest does.
     /// - Returns: the bytes that it names.
-    private mutating func checkCapabilities(_ layout: PassthroughLayout) -> Set<Int> {
+    private mutating func checkCapabilities() -> Set<Int> {
         let space = layout.space
         var named: Set<Int> = []
         var offset = Int(space.read(0x34, width: 1))
@@ -112,7 +118,7 @@ struct PassthroughInvariants {
             let id = space.read(offset, width: 1)
             let known = byte(offset)
             require(id == known, "capability \(id) at \(offset) is \(known) in the device")
-            let length = length(id, offset, space, layout)
+            let length = length(id, offset, space)
             require(length != nil, "capability \(id) at \(offset) is shown")
             let bytes = offset..<offset + (length ?? 2)
             require(bytes.upperBound <= 256, "capability \(id) at \(offset) runs out of the space")
@@ -133,20 +139,26 @@ struct PassthroughInvariants {
     }
 
     /// Bytes of a capability that guests may have; nil for those they may not.
-    private func length(_ id: UInt32, _ offset: Int, _ space: ConfigSpace, _ layout: PassthroughLayout) -> Int? {
+    private func length(_ id: UInt32, _ offset: Int, _ space: ConfigSpace) -> Int? {
         switch id {
         case 0x01, 0x03: 8
         case 0x05:
             layout.msi?.offset != offset ? nil : [10, 14, 20, 24][Int(space.read(offset + 2, width: 2) >> 7 & 3)]
         case 0x09: max(3, Int(space.read(offset + 2, width: 1)))
-        case 0x10: min(space.read(offset + 2, width: 1) & 15 >= 2 ? 0x3C : 0x14, 256 - offset)
+        // Some devices cut it short, and begin the next one there.
+        case 0x10: min(space.read(offset + 2, width: 1) & 15 >= 2 ? 0x3C : 0x14, nextStart(after: offset) - offset)
         case 0x11: layout.msix?.offset != offset ? nil : 12
         case 0x13: 6
         default: nil
         }
     }
 
-    private mutating func checkExtendedCapabilities(_ layout: PassthroughLayout) {
+    /// Where the next of the device's capabilities begins, or the space ends.
+    private func nextStart(after offset: Int) -> Int {
+        Capability.list(hardware).map(\.offset).filter { $0 > offset }.min() ?? 256
+    }
+
+    private mutating func checkExtendedCapabilities() {
         let space = layout.space
         guard space.size == 4096 else { return }
         var offset = 0x100
@@ -165,7 +177,7 @@ struct PassthroughInvariants {
     }
 
     /// What no register and no capability names reads zero and takes nothing.
-    private mutating func checkHidden(_ layout: PassthroughLayout, _ named: Set<Int>) {
+    private mutating func checkHidden(_ named: Set<Int>) {
         let space = layout.space
         for place in Array(0x28..<0x2C) + Array(0x30..<0x34) + Array(0x35..<0x3C) + (0x40..<256).filter({ !named.contains($0) }) {
             require(space.read(place, width: 1) == 0, "hidden byte \(place) shows")
@@ -175,7 +187,7 @@ struct PassthroughInvariants {
 
     // MARK: Behaviour
 
-    private mutating func checkSizing(_ layout: PassthroughLayout) {
+    private mutating func checkSizing() {
         for index in 0..<6 {
             var space = layout.space
             let owner = bars.first { $0.index == index || $0.kind == .memory64 && $0.index + 1 == index }
@@ -193,15 +205,14 @@ struct PassthroughInvariants {
     }
 
     /// A guest's writes change the bits that it may change, to the value written, and no others.
-    private mutating func checkWrites(_ layout: PassthroughLayout, _ accesses: [Access]) {
+    private mutating func checkWrites(_ accesses: [Access]) {
         var space = layout.space
-        let may = (0..<space.size).map { Self.writable(space, $0) }
         var model = (0..<space.size).map { space.read($0, width: 1) }
         for access in accesses {
             space.write(access.offset, access.value, width: access.width)
             for index in 0..<access.width where model.indices.contains(access.offset + index) {
                 let place = access.offset + index
-                model[place] = model[place] & ~may[place] | access.value >> UInt32(8 * index) & may[place]
+                model[place] = model[place] & ~writable[place] | access.value >> UInt32(8 * index) & writable[place]
             }
             let read = space.read(access.offset, width: access.width)
             let expected = (0..<access.width).reduce(UInt32(0)) { value, index in
@@ -217,5 +228,33 @@ struct PassthroughInvariants {
             for bar in bars { require(bar.address(in: space) & (bar.size - 1) == 0, "BAR \(bar.index) at an odd address") }
         }
         for place in 0..<space.size where space.read(place, width: 1) != model[place] { require(false, "byte \(place) changed by itself") }
+    }
+
+    /// The same accesses against the MSI-X table: each byte keeps what was written, of vector control only the mask bit.
+    private mutating func checkTable(_ accesses: [Access]) {
+        guard let msix = layout.msix else { return }
+        var table = MSIXTable(count: msix.vectorCount)
+        var model: [Int: UInt64] = [:]
+        func expected(_ place: Int) -> UInt64 { model[place] ?? (place % 16 == 12 && place < msix.vectorCount * 16 ? 1 : 0) }
+        for access in accesses {
+            // Doubled, so that widths up to 8 and places beyond the table come up.
+            let (place, width) = (access.offset &* 9, access.width * 2)
+            guard place >= 0 else { continue }
+            let value = UInt64(access.value) << 32 | UInt64(~access.value)
+            let vector = table.write(UInt64(place), value, width: width)
+            require(vector == (place < msix.vectorCount * 16 ? place / 16 : nil), "a write at \(place) went to vector \(vector ?? -1)")
+            for index in 0..<width where place + index < msix.vectorCount * 16 {
+                let kept: UInt64 = (place + index) % 16 < 12 ? 0xFF : (place + index) % 16 == 12 ? 1 : 0
+                model[place + index] = value >> UInt64(8 * index) & kept
+            }
+            let read = table.read(UInt64(place), width: width)
+            let whole = (0..<width).reduce(UInt64(0)) { $0 | expected(place + $1) << UInt64(8 * $1) }
+            require(read == whole, "the table's \(width) bytes at \(place) read \(read), not \(whole)")
+            if let vector {
+                require(table.isMasked(vector) == (expected(vector * 16 + 12) == 1), "vector \(vector)'s mask")
+                let low = (0..<4).reduce(UInt64(0)) { $0 | expected(vector * 16 + $1) << UInt64(8 * $1) }
+                require(table.message(vector).address & 0xFFFF_FFFF == low & ~3, "vector \(vector)'s address")
+            }
+        }
     }
 }

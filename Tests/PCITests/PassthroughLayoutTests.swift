@@ -150,7 +150,7 @@ import Testing
     @Test(arguments: ConfigDump.allCases)
     func damagedFunctionsHoldToTheInvariants(dump: ConfigDump) {
         var random = SplitMix(seed: 0xC0FFEE)
-        for round in 0..<600 {
+        for round in 0..<100 {
             var bytes = dump.bytes
             for _ in 0..<1 + random.below(24) {
                 let place = random.below(4) == 0 ? random.below(bytes.count) : random.below(min(bytes.count, 0x180))
@@ -172,7 +172,7 @@ import Testing
     @Test(arguments: [256, 4096])
     func noiseHoldsToTheInvariants(size: Int) {
         var random = SplitMix(seed: UInt64(size))
-        for round in 0..<400 {
+        for round in 0..<40 {
             var bytes = (0..<size).map { _ in random.byte() }
             bytes[6] |= 0x10
             let found = PassthroughInvariants.violations(

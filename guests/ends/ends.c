@@ -23,6 +23,11 @@ static void spin(void)
         __asm__ volatile("pause");
 }
 
+// Code where no memory is can't be emulated either: KVM gives up, with an internal error of its own.
+#define ABSENT_MEMORY 0xd0000000ull
+
+static void fetch(void) { ((void (*)(void))ABSENT_MEMORY)(); }
+
 static const struct {
     const char *name;
     void (*act)(void);
@@ -34,6 +39,7 @@ static const struct {
     {"triplefault", end_by_triple_fault},
     {"panic", end_by_panic},
     {"exception", undefined_instruction},
+    {"fetch", fetch},
     {"hang", hang},             // the two that are meant never to come back
     {"spin", spin},
 };

@@ -80,7 +80,7 @@ public enum DeviceNotReady: Error, Equatable {
         case .groupIsNotViable(_, _, let culprits):
             "swiftlet devices bind " + culprits.map { $0.name }.joined(separator: " ")
         case .nodeIsMissing(let path, _) where path.hasSuffix("/vfio"): "modprobe vfio-pci"
-        case .nodeIsMissing(_, hasDeviceNodes: true): "this kernel has no group interface: use backend=cdev"
+        case .nodeIsMissing(_, hasDeviceNodes: true): "this kernel has VFIO device files and no groups: run one with CONFIG_VFIO_GROUP"
         case .nodeIsMissing(let path, _):
             "in a container, pass it in (--device \(path)); elsewhere udev makes it once vfio-pci has the device"
         case .nodeIsForbidden(let path, _, _):

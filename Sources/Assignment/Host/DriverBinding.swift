@@ -85,9 +85,9 @@ public struct DriverBinding: Sendable {
     }
 
     private func remember(_ address: PCIAddress) throws(DriverBindingError) {
-        // A second bind must not take the first one's holder for the host's driver.
-        guard !tree.exists("\(Self.memory)/\(address)") else { return }
         let driver = tree.driver(of: address) ?? ""
+        // A second bind must not take the first one's holder for the host's driver. With any other driver the record is out of date.
+        if Holder(rawValue: driver) != nil, tree.exists("\(Self.memory)/\(address)") { return }
         let override = current(address)
         try reporting(address) { () throws(SystemCallError) in
             try tree.create("\(Self.memory)/\(address)", "driver=\(driver)\noverride=\(override ?? "")\n")

@@ -1,0 +1,26 @@
+import Lab
+import Testing
+
+@testable import swiftlet
+
+struct LabCommandTests {
+    @Test("Devices keep the order in which they stand on the command line, across both options")
+    func order() throws {
+        func models(_ arguments: [String]) throws -> [String] { try LabCommand.parse(arguments + ["--", "true"]).devices.map(\.model) }
+        #expect(try models(["--nic", "e1000e", "--pci", "edu"]) == ["e1000e", "edu"])
+        #expect(try models(["--pci", "edu", "--nic", "e1000e"]) == ["edu", "e1000e"])
+        #expect(try models(["--pci=nvme", "--nic", "e1000", "--cpus", "1", "--pci", "edu", "--nic=igb"]) == ["nvme", "e1000", "edu", "igb"])
+    }
+
+    @Test func bindTakesADriverOrVFIO() throws {
+        #expect(try LabCommand.parse(["--nic", "e1000e", "--", "true"]).bind == nil)
+        #expect(try LabCommand.parse(["--nic", "e1000e", "--bind", "--", "true"]).bind == .vfioPCI)
+        #expect(try LabCommand.parse(["--bind", "--nic", "e1000e", "--", "true"]).bind == .vfioPCI)
+        #expect(try LabCommand.parse(["--nic", "e1000e", "--bind", "pci-stub", "--", "true"]).bind == .pciStub)
+        #expect(throws: (any Error).self) { try LabCommand.parse(["--bind", "nvme", "--", "true"]) }
+    }
+
+    @Test func theCommandIsTakenAsItStands() throws {
+        #expect(try LabCommand.parse(["--cpus", "1", "--", "sh", "-c", "true", "--nic", "x", "--"]).command == ["sh", "-c", "true", "--nic", "x", "--"])
+    }
+}

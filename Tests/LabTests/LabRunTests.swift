@@ -1,0 +1,185 @@
+import Glibc
+import LinuxSystem
+import Synchronization
+import Testing
+
+@testable import Lab
+
+/// Real runs in the lab. A start takes some seconds, so one serves many questions.
+@Suite(.serialized, .enabled(if: Host.hasLab, "qemu-system-x86, busybox-static or linux-image-amd64 is not installed"), .timeLimit(.minutes(10)))
+struct LabRunTests {
+    /// What came of one run.
+    struct Run {
+        var outcome: Result<Lab.Outcome, LabError>
+        var output: [UInt8]
+        var error: [UInt8]
+        var notices: [String]
+
+        var text: String { String(decoding: output, as: UTF8.self) }
+        var exitStatus: Int32? { try? outcome.get().exitStatus }
+        var failure: LabError? { if case .failure(let error) = outcome { error } else { nil } }
+    }
+
+    /// The lines that a run has to say, kept for the tests.
+    final class Notices: Sendable {
+        private let lines = Mutex<[String]>([])
+        func add(_ line: String) { lines.withLock { $0.append(line) } }
+        var all: [String] { lines.withLock { $0 } }
+    }
+
+    static func run(
+        _ command: [String], in directory: Host.Directory, input: [UInt8] = [], path: String? = Host.path, interruption: Int32 = -1,
+        _ change: (inout LabConfiguration) -> Void = { _ in }
+    ) throws -> Run {
+        var configuration = LabConfiguration(command: command, currentDirectory: directory.path)
+        configuration.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        change(&configuration)
+        let source = try TemporaryFile("input", contents: input)
+        let output = try TemporaryFile("output")
+        let error = try TemporaryFile("error")
+        let notices = Notices()
+        var streams = Lab.Streams(notice: notices.add)
+        streams.input = source.descriptor.raw
+        streams.output = output.descriptor.raw
+        streams.error = error.descriptor.raw
+        streams.interruption = interruption
+        let home = getenv("HOME").map { String(cString: $0) } ?? "/tmp"
+        let lab = Lab(configuration, path: path, cache: "\(home)/.cache/swiftlet")
+        let outcome = Result { () throws(LabError) in try lab.run(streams) }
+        return Run(
+            outcome: outcome, output: try HostFile.bytes(of: output.descriptor, at: 0, count: output.size),
+            error: try HostFile.bytes(of: error.descriptor, at: 0, count: error.size), notices: notices.all)
+    }
+
+    /// The run that most tests ask, and the directory it ran in.
+    private static let shared = Result { () throws -> (run: Run, directory: Host.Directory) in
+        let directory = try Host.Directory()
+        try directory.write("here/given", "from the host")
+        let script = """
+            echo to stderr >&2
+            echo cwd=$(pwd)
+            echo user=$(id -u)
+            echo input=$(cat)
+            echo given=$(cat here/given)
+            echo kvm=$(test -c /dev/kvm && cat /sys/module/kvm_amd/parameters/npt)
+            echo remapping=$(dmesg | grep -c 'DMAR-IR: Enabled IRQ remapping')
+            echo variable="$SPACED"
+            echo reopened=yes > /dev/stdout
+            for slot in 04 05 06 07; do
+                place=/sys/bus/pci/devices/0000:00:$slot.0
+                group=$(readlink -f $place/iommu_group)
+                echo device$slot=$(cat $place/vendor):$(cat $place/device),$(basename $(readlink $place/driver)),$(ls $group/devices | wc -l)
+            done
+            mkdir here/new
+            echo written > here/new/file
+            echo gone > /etc/swiftlet-test
+            echo etc=$(cat /etc/swiftlet-test)
+            sleep 1000 &
+            exit 42
+            """
+        let run = try LabRunTests.run(["sh", "-c", script], in: directory, input: Array("to the command".utf8)) {
+            $0.devices = [
+                LabDevice(.pci, "edu"), LabDevice(.nic, "e1000e"), LabDevice(.pci, "nvme"), LabDevice(.nic, "virtio-net-pci"),
+            ]
+            $0.binding = .vfioPCI
+            $0.environment += ["SPACED=it's  spaced"]
+        }
+        return (run, directory)
+    }
+
+    private func value(_ key: String) throws -> String? {
+        try Self.shared.get().run.text.split(separator: "\n").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
+    }
+
+    @Test func theExitStatusIsTheCommands() throws {
+        let run = try Self.shared.get().run
+        #expect(run.exitStatus == 42, "\(run.outcome) \(run.notices)")
+        #expect(run.notices == [])
+    }
+
+    @Test func standardOutputAndErrorAreKeptApart() throws {
+        let run = try Self.shared.get().run
+        #expect(String(decoding: run.error, as: UTF8.self) == "to stderr\n")
+        #expect(!run.text.contains("to stderr"))
+        #expect(try value("reopened") == "yes")
+    }
+
+    @Test func theCommandHasItsInputDirectoryAndEnvironment() throws {
+        #expect(try value("input") == "to the command")
+        #expect(try value("cwd") == Self.shared.get().directory.path)
+        #expect(try value("user") == "0")
+        #expect(try value("variable") == "it's  spaced")
+    }
+
+    @Test func theHostHasKVMAndInterruptRemapping() throws {
+        #expect(try value("kvm") == "Y")
+        #expect(try value("remapping") == "1")
+    }
+
+    @Test func theDevicesSitInOrderEachAloneInItsGroupAndBound() throws {
+        #expect(try value("device04") == "0x1234:0x11e8,vfio-pci,1")
+        #expect(try value("device05") == "0x8086:0x10d3,vfio-pci,1")
+        #expect(try value("device06") == "0x1b36:0x0010,vfio-pci,1")
+        #expect(try value("device07") == "0x1af4:0x1041,vfio-pci,1")
+    }
+
+    @Test func filesBelowTheDirectoryStayAndOthersGo() throws {
+        #expect(try value("given") == "from the host")
+        #expect(try Self.shared.get().directory.read("here/new/file") == "written\n")
+        #expect(try value("etc") == "gone")
+        #expect(HostFile.status("/etc/swiftlet-test") == nil)
+    }
+
+    @Test("Five megabytes on each stream come through whole, and a signal reads as 128 + n")
+    func largeOutput() throws {
+        let directory = try Host.Directory()
+        var state: UInt64 = 1
+        let noise = (0..<5 << 20).map { _ -> UInt8 in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: state >> 56)
+        }
+        let run = try Self.run(["sh", "-c", "tee /dev/stderr; kill -KILL $$"], in: directory, input: noise)
+        #expect(run.exitStatus == 137, "\(run.outcome) \(run.notices)")
+        #expect(run.output == noise)
+        #expect(run.error == noise)
+    }
+
+    @Test("A crash of the lab's own kernel is told from the command's failure, and the command run once more")
+    func crash() throws {
+        let directory = try Host.Directory()
+        let script = "cat; [ -e crashed ] && exit 3; : > crashed; echo c > /proc/sysrq-trigger; sleep 60"
+        let run = try Self.run(["sh", "-c", script], in: directory, input: Array("input\n".utf8))
+        #expect(try run.outcome.get() == Lab.Outcome(exitStatus: 3, runs: 2), "\(run.notices)")
+        #expect(run.text == "input\ninput\n")
+        #expect(run.notices.last?.contains("Kernel panic - not syncing: sysrq triggered crash") == true)
+        #expect(run.notices.last?.hasSuffix("run 2 of 2") == true)
+    }
+
+    @Test func aTimeoutIsTheLabsFailure() throws {
+        let run = try Self.run(["true"], in: Host.Directory()) { $0.timeout = 0.5 }
+        #expect(run.failure?.exitStatus == 125)
+        #expect(run.failure.map { "\($0)" }?.hasPrefix("timeout after 0.5 s") == true)
+    }
+
+    @Test func anUnknownModelIsRefusedInQEMUsWords() throws {
+        let run = try Self.run(["true"], in: Host.Directory()) { $0.devices = [LabDevice(.nic, "no-such-nic")] }
+        #expect(run.failure?.exitStatus == 64)
+        #expect(run.failure.map { "\($0)" }?.contains("'no-such-nic' is not a valid device model name") == true)
+    }
+
+    @Test func anInterruptionEndsTheRun() throws {
+        let pair = try SocketPair("interruption")
+        _ = [UInt8(1)].withUnsafeBytes { send(pair.far, $0.baseAddress, 1, 0) }
+        let run = try Self.run(["true"], in: Host.Directory(), interruption: pair.near.raw)
+        guard case .interrupted = run.failure else {
+            Issue.record("\(run.outcome)")
+            return
+        }
+    }
+
+    @Test func aMissingPackageIsNamed() throws {
+        let run = try Self.run(["true"], in: Host.Directory(), path: "")
+        #expect(run.failure?.exitStatus == 69)
+        #expect(run.failure.map { "\($0)" } == "qemu-system-x86_64 is missing: apt-get install qemu-system-x86")
+    }
+}

@@ -1,0 +1,77 @@
+import Testing
+
+@testable import Lab
+
+struct QEMUCommandLineTests {
+    private func arguments(_ devices: [LabDevice], directory: String = "/work", kernel: String = "/vmlinux") -> [String] {
+        var configuration = LabConfiguration(command: ["true"], currentDirectory: directory)
+        configuration.devices = devices
+        return QEMUCommandLine(configuration: configuration, kernel: kernel).arguments
+    }
+
+    /// The words that follow an option.
+    private func values(_ option: String, _ arguments: [String]) -> [String] {
+        zip(arguments, arguments.dropFirst()).filter { $0.0 == option }.map(\.1)
+    }
+
+    @Test func devicesSitInTheOrderGiven() {
+        let devices = values("-device", arguments([.init(.pci, "edu"), .init(.nic, "e1000e"), .init(.pci, "qemu-xhci")]))
+        #expect(devices.contains("edu,bus=pcie.0,addr=0x4"))
+        #expect(devices.contains("e1000e,bus=pcie.0,addr=0x5,netdev=net1,romfile="))
+        #expect(devices.contains("qemu-xhci,bus=pcie.0,addr=0x6"))
+        #expect(LabDevice.address(ofDevice: 0) == "0000:00:04.0")
+        #expect(LabDevice.address(ofDevice: 12) == "0000:00:10.0")
+    }
+
+    @Test func everyNICHasItsOwnNetwork() {
+        let networks = values("-netdev", arguments([.init(.nic, "e1000e"), .init(.pci, "edu"), .init(.nic, "e1000")]))
+        #expect(networks == ["user,id=net0,restrict=on", "user,id=net2,restrict=on"])
+    }
+
+    @Test func virtioDevicesGoThroughTheIOMMU() {
+        let devices = values("-device", arguments([.init(.nic, "virtio-net-pci")]))
+        #expect(devices.contains("virtio-net-pci,bus=pcie.0,addr=0x4,netdev=net0,romfile=,iommu_platform=on,disable-legacy=on"))
+    }
+
+    @Test func drivesShareAFile() {
+        let line = arguments([.init(.pci, "nvme"), .init(.pci, "edu"), .init(.pci, "nvme")])
+        #expect(values("-device", line).contains("nvme,bus=pcie.0,addr=0x6,drive=drive2,serial=lab2"))
+        let drives = values("-blockdev", line)
+        #expect(drives.count == 2)
+        #expect(drives.last?.contains("offset=\(QEMUCommandLine.driveSize),size=\(QEMUCommandLine.driveSize),") == true)
+    }
+
+    @Test func propertiesGivenComeLastAndSoPrevail() throws {
+        let device = try LabDevice(.nic, parsing: "e1000e,mac=52:54:00:00:00:01,addr=9")
+        #expect(values("-device", arguments([device])).last == "e1000e,bus=pcie.0,addr=0x4,netdev=net0,romfile=,mac=52:54:00:00:00:01,addr=9")
+    }
+
+    @Test func aCommaInAPathIsDoubled() {
+        #expect(values("-fsdev", arguments([], directory: "/a,b")).contains { $0.contains("path=/a,,b,") })
+    }
+
+    @Test func aKernelWithoutANameIsInherited() {
+        #expect(values("-kernel", arguments([], kernel: "")) == ["/proc/self/fd/\(QEMUCommandLine.Descriptor.kernel.rawValue)"])
+    }
+
+    @Test("Text that names no device", arguments: ["", ",mac=1", "mac=1", "e1000e,mac", "e1000e,=1", "e1000e,"])
+    func badDevices(text: String) {
+        #expect(throws: LabError.self) { try LabDevice(.nic, parsing: text) }
+    }
+
+    @Test func nonsenseIsRefused() throws {
+        func check(_ change: (inout LabConfiguration) -> Void) -> Bool {
+            var configuration = LabConfiguration(command: ["true"], currentDirectory: "/work")
+            change(&configuration)
+            do throws(LabError) { try configuration.validate() } catch { return error.exitStatus == 64 }
+            return false
+        }
+        #expect(!check { _ in })
+        #expect(check { $0.command = [] })
+        #expect(check { $0.currentDirectory = "/" })
+        #expect(check { $0.memoryMiB = 64 })
+        #expect(check { $0.cpus = 0 })
+        #expect(check { $0.binding = .vfioPCI })
+        #expect(check { $0.devices = Array(repeating: LabDevice(.pci, "edu"), count: 28) })
+    }
+}
