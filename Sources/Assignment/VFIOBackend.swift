@@ -120,7 +120,9 @@ public final class VFIOBackend: AssignmentBackend {
             guard region.size > 0 else { continue }
             let register = try device.read(VFIORegion.configIndex, UInt64(ConfigRegister.bars + 4 * index), width: 4)
             let kind: BAR.Kind = register & 1 != 0 ? .io : register & 6 == 4 ? .memory64 : .memory32
-            if let bar = BAR(index: index, kind: kind, size: region.size, prefetchable: kind != .io && register & 8 != 0) { bars.append(bar) }
+            if let bar = BAR(index: index, kind: kind, size: region.size, prefetchable: kind != .io && register & 8 != 0) {
+                bars.append(bar)
+            }
             if kind == .memory64 { index += 1 }
         }
         return bars
@@ -341,10 +343,12 @@ public final class VFIOBackend: AssignmentBackend {
     }
 
     public func release() {
-        guard state.withLock({ state in
-            defer { state.released = true }
-            return !state.released
-        }) else { return }
+        guard
+            state.withLock({ state in
+                defer { state.released = true }
+                return !state.released
+            })
+        else { return }
         // Each step is tried whatever became of the one before: the kernel undoes the rest when the descriptor closes.
         try? stopMessages()
         try? stopINTx()

@@ -49,7 +49,8 @@ public enum VCPUExit: Sendable, Equatable {
 
     /// The exit's kind, for counting.
     public enum Kind: Int, CaseIterable, Sendable {
-        case portOut, portIn, mmioWrite, mmioRead, interrupted, halt, shutdown, systemEvent, internalError, failEntry, unknown, debug, hypercall
+        case portOut, portIn, mmioWrite, mmioRead, interrupted, halt, shutdown, systemEvent, internalError, failEntry, unknown, debug,
+            hypercall
         case irqWindowOpen, nmi, setTPR, ioapicEOI, readMSR, writeMSR, busLock, notify, other, failed
 
         /// As reports write it. Spelled out: asking the runtime for a case's name costs more than a boot's first exit.

@@ -22,7 +22,9 @@ public struct Descriptor: ~Copyable, Sendable {
     }
 
     /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set.
-    public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, door: IoctlDoor = .kernel) throws(SystemCallError) {
+    public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, door: IoctlDoor = .kernel)
+        throws(SystemCallError)
+    {
         let result = cl_open(path, flags | O_CLOEXEC, mode)
         guard result >= 0 else { throw .last("open", path) }
         self.init(owning: result, object: path, door: door)

@@ -32,7 +32,8 @@ public struct MSICapability: Sendable, Hashable {
         if is64Bit { space.own(offset + 8, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0) }
         space.own(dataOffset, width: 2, writable: 0xFFFF, live: 0, forwarded: 0)
         if hasMasks {
-            space.own(maskOffset, width: 4, writable: UInt32(truncatingIfNeeded: UInt64(1) << UInt64(maximumVectors) - 1), live: 0, forwarded: 0)
+            space.own(
+                maskOffset, width: 4, writable: UInt32(truncatingIfNeeded: UInt64(1) << UInt64(maximumVectors) - 1), live: 0, forwarded: 0)
             space.own(maskOffset + 4, width: 4, writable: 0, live: 0, forwarded: 0)
         }
     }

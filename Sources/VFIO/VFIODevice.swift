@@ -85,14 +85,16 @@ public final class VFIODevice: Sendable {
     private static func sparseAreas(_ bytes: [UInt8]) -> [Range<UInt64>]? {
         bytes.withUnsafeBytes { bytes in
             func load<Value: BitwiseCopyable>(_ offset: Int, _ type: Value.Type) -> Value? {
-                offset >= 0 && offset + MemoryLayout<Value>.size <= bytes.count ? bytes.loadUnaligned(fromByteOffset: offset, as: type) : nil
+                offset >= 0 && offset + MemoryLayout<Value>.size <= bytes.count
+                    ? bytes.loadUnaligned(fromByteOffset: offset, as: type) : nil
             }
             var offset = Int(load(12, UInt32.self) ?? 0)
             var steps = 0
             while offset >= 32, steps < 16, let id = load(offset, UInt16.self), let next = load(offset + 4, UInt32.self) {
                 if id == 1, let count = load(offset + 8, UInt32.self) {
                     return (0..<min(Int(count), 64)).compactMap { index in
-                        guard let start = load(offset + 16 + index * 16, UInt64.self), let size = load(offset + 24 + index * 16, UInt64.self),
+                        guard let start = load(offset + 16 + index * 16, UInt64.self),
+                            let size = load(offset + 24 + index * 16, UInt64.self),
                             size > 0, !start.addingReportingOverflow(size).overflow
                         else { return nil }
                         return start..<start + size

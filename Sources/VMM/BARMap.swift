@@ -14,9 +14,25 @@ final class BARMap: Sendable {
 
     init(_ entries: [Entry]) { self.entries = entries }
 
-    func find(_ address: UInt64, isIO: Bool) -> Entry? {
-        for entry in entries where entry.isIO == isIO && address >= entry.start && address < entry.end { return entry }
+    /// The entry that answers at an address.
+    func find(_ address: UInt64, isIO: Bool) -> Int? {
+        for index in entries.indices
+        where entries[index].isIO == isIO && address >= entries[index].start && address < entries[index].end {
+            return index
+        }
         return nil
+    }
+
+    /// All ones where no BAR answers.
+    func read(_ address: UInt64, isIO: Bool, width: Int) -> UInt64 {
+        guard let index = find(address, isIO: isIO) else { return .max }
+        return entries[index].function.readBAR(entries[index].bar, offset: address - entries[index].start, width: width)
+    }
+
+    /// Lost where no BAR answers.
+    func write(_ address: UInt64, isIO: Bool, _ value: UInt64, width: Int) {
+        guard let index = find(address, isIO: isIO) else { return }
+        entries[index].function.writeBAR(entries[index].bar, offset: address - entries[index].start, value, width: width)
     }
 
     /// The map of what functions decode. The first in slot and BAR order wins where two overlap; a BAR outside `windows` does not answer.

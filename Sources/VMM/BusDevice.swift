@@ -15,13 +15,9 @@ open class BusDevice: @unchecked Sendable {
 
 /// The fixed ranges of an address space and who answers there. Complete before the first vCPU runs, constant from then on.
 public struct Bus: Sendable {
-    public struct Claim: Sendable {
-        let start: UInt64
-        let end: UInt64
-        let device: BusDevice
-    }
-
-    private var claims: [Claim] = []
+    /// Apart from the devices: the search reads numbers only and counts no references.
+    private var ranges: [Range<UInt64>] = []
+    private var devices: [BusDevice] = []
 
     public init() {}
 
@@ -29,15 +25,31 @@ public struct Bus: Sendable {
     /// - Returns: false, and no change, where the range overlaps an earlier one.
     @discardableResult
     public mutating func claim(_ range: Range<UInt64>, _ device: BusDevice) -> Bool {
-        guard !range.isEmpty, !claims.contains(where: { $0.start < range.upperBound && range.lowerBound < $0.end }) else { return false }
-        claims.append(Claim(start: range.lowerBound, end: range.upperBound, device: device))
+        guard !range.isEmpty, !ranges.contains(where: { $0.overlaps(range) }) else { return false }
+        ranges.append(range)
+        devices.append(device)
         return true
     }
 
-    /// Who answers at an address. A walk: a board has a dozen claims, and a walk over them costs less than a hash.
-    @inline(__always)
-    func find(_ address: UInt64) -> Claim? {
-        for claim in claims where address >= claim.start && address < claim.end { return claim }
+    /// The claim an address lies in. A walk: a board has a dozen claims, and a walk over them costs less than a hash.
+    private func find(_ address: UInt64) -> Int? {
+        for index in ranges.indices where ranges[index].contains(address) { return index }
         return nil
+    }
+
+    /// A read of 1, 2, 4 or 8 bytes; nil where nobody answers.
+    @inline(__always)
+    func read(_ address: UInt64, width: Int) -> UInt64? {
+        guard let index = find(address) else { return nil }
+        return devices[index].read(address - ranges[index].lowerBound, width: width)
+    }
+
+    /// A write of 1, 2, 4 or 8 bytes.
+    /// - Returns: false where nobody answers.
+    @inline(__always)
+    func write(_ address: UInt64, _ value: UInt64, width: Int) -> Bool {
+        guard let index = find(address) else { return false }
+        devices[index].write(address - ranges[index].lowerBound, value, width: width)
+        return true
     }
 }

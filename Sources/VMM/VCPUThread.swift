@@ -58,31 +58,27 @@ final class VCPUThread: @unchecked Sendable {
     // MARK: Dispatch
 
     private func readPort(_ port: UInt64, width: Int) -> UInt32 {
-        if let claim = ports.find(port) { return UInt32(truncatingIfNeeded: claim.device.read(port - claim.start, width: width)) }
+        if let value = ports.read(port, width: width) { return UInt32(truncatingIfNeeded: value) }
         bridge.refresh(&view)
-        guard let entry = view.map.find(port, isIO: true) else { return .max }
-        return UInt32(truncatingIfNeeded: entry.function.readBAR(entry.bar, offset: port - entry.start, width: width))
+        return UInt32(truncatingIfNeeded: view.map.read(port, isIO: true, width: width))
     }
 
     private func writePort(_ port: UInt64, _ value: UInt32, width: Int) {
-        if let claim = ports.find(port) { return claim.device.write(port - claim.start, UInt64(value), width: width) }
+        if ports.write(port, UInt64(value), width: width) { return }
         bridge.refresh(&view)
-        guard let entry = view.map.find(port, isIO: true) else { return }
-        entry.function.writeBAR(entry.bar, offset: port - entry.start, UInt64(value), width: width)
+        view.map.write(port, isIO: true, UInt64(value), width: width)
     }
 
     private func readMMIO(_ address: UInt64, width: Int) -> UInt64 {
-        if let claim = mmio.find(address) { return claim.device.read(address - claim.start, width: width) }
+        if let value = mmio.read(address, width: width) { return value }
         bridge.refresh(&view)
-        guard let entry = view.map.find(address, isIO: false) else { return .max }
-        return entry.function.readBAR(entry.bar, offset: address - entry.start, width: width)
+        return view.map.read(address, isIO: false, width: width)
     }
 
     private func writeMMIO(_ address: UInt64, _ value: UInt64, width: Int) {
-        if let claim = mmio.find(address) { return claim.device.write(address - claim.start, value, width: width) }
+        if mmio.write(address, value, width: width) { return }
         bridge.refresh(&view)
-        guard let entry = view.map.find(address, isIO: false) else { return }
-        entry.function.writeBAR(entry.bar, offset: address - entry.start, value, width: width)
+        view.map.write(address, isIO: false, value, width: width)
     }
 
     // MARK: Ends

@@ -51,10 +51,12 @@ struct Verdict {
             self.init("triple-fault", ExitStatus.tripleFault, "triple fault on vCPU \(vcpu): an exception came while none could be handled")
         case .internalError(let vcpu, let reason, _):
             self.init("internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
-        case .timeout(let seconds): self.init("timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
+        case .timeout(let seconds):
+            self.init("timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
         case .signal(let signal):
             self.init("interrupted", 128 + signal, "ended by \(Self.name(signal))")
-        case .hostFailure(let reason): self.init("host-failure", ExitStatus.hostFailure, "the host failed, which says nothing about the guest: \(reason)")
+        case .hostFailure(let reason):
+            self.init("host-failure", ExitStatus.hostFailure, "the host failed, which says nothing about the guest: \(reason)")
         }
     }
 

@@ -64,6 +64,8 @@ struct LabCommand: ParsableCommand {
     var command: [String] = []
 
     func run() throws {
+        // A standard descriptor that is closed would be the number of the next thing opened.
+        for standard in Int32(0)...2 where fcntl(standard, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
         // Before QEMU is started, and so that ^C reaches it only by way of us.
         let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
@@ -71,7 +73,6 @@ struct LabCommand: ParsableCommand {
         do throws(LabError) {
             var streams = Lab.Streams(notice: Self.say)
             streams.interruption = signals.descriptor.raw
-            if fcntl(streams.input, F_GETFD) < 0 { streams.input = -1 }
             let lab = Lab(try labConfiguration(), path: Self.variable("PATH"), cache: Self.cacheDirectory)
             status = try lab.run(streams).exitStatus
         } catch {

@@ -27,7 +27,7 @@ struct Run {
         let file = try ReportFile(path)
         do {
             return try boot(signals) { report in try file.write(report()) }
-        } catch where !(error is ReportError) {
+        } catch  where !(error is ReportError) {
             try file.write(RunReport(kernel: request.kernel, status: ExitStatus.of(error), message: "\(error)"))
             throw error
         }
@@ -42,9 +42,11 @@ struct Run {
         let hypervisor = try Hypervisor()
         let machine = try Machine(
             MachineConfiguration(
-                memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input, timeout: request.timeout?.seconds),
+                memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input,
+                timeout: request.timeout?.seconds),
             on: hypervisor)
-        try machine.load(BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+        try machine.load(
+            BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
         let devices = try AssignedDevices(request.devices, on: machine)
         defer { devices.release() }
         let result = try machine.run(signals: signals)

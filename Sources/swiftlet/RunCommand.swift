@@ -36,8 +36,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Boot the file as this format whatever its signs say: pvh, multiboot or flat.")
     var format: KernelFormat?
 
-    @Option(help: ArgumentHelp(
-        "Pass a PCI function to the guest: BDF[,msi=signal|irqfd][,slot=N]. May be given several times.", valueName: "bdf"))
+    @Option(
+        help: ArgumentHelp(
+            "Pass a PCI function to the guest: BDF[,msi=signal|irqfd][,slot=N]. May be given several times.", valueName: "bdf"))
     var device: [DeviceOption] = []
 
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")

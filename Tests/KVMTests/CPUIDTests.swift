@@ -1,0 +1,77 @@
+import TestSupport
+import Testing
+
+@testable import KVM
+
+@Suite struct CPUIDTests {
+    private func table(_ entries: [[UInt32]], count: UInt32? = nil) -> [UInt8] {
+        var words: [UInt32] = [count ?? UInt32(entries.count), 0]
+        for entry in entries { words += entry + [UInt32](repeating: 0, count: 10 - entry.count) }
+        return words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) } }
+    }
+
+    private let host: [[UInt32]] = [
+        [0, 0, 0, 0x1F, 1, 2, 3], [1, 0, 0, 0x800F12, 0xFF02_0800, 0x0000_0001, 0x1000_0002], [7, 0, 1, 1, 2, 3, 4], [7, 1, 1, 5, 6, 7, 8],
+        [0xB, 0, 1, 9, 9, 9, 0xAAAA], [0xB, 1, 1, 9, 9, 9, 0xAAAA], [0xB, 2, 1, 9, 9, 9, 0xAAAA], [0x1F, 0, 1, 9, 9, 9, 0xAAAA],
+        [0x8000_0008, 0, 0, 0x3030, 0, 0, 0],
+    ]
+
+    @Test func readsAndWritesTheKernelsLayout() {
+        let bytes = table(host)
+        let cpuid = CPUID(table: bytes)
+        #expect(cpuid.entries.count == host.count)
+        #expect(cpuid.table == bytes)
+        #expect(cpuid.entry(7, index: 1)?.eax == 5)
+        #expect(cpuid.entry(1, index: 9)?.eax == 0x800F12, "a leaf without an index answers for any")
+        #expect(cpuid.entry(7, index: 2) == nil && cpuid.entry(0x4000_0000) == nil)
+    }
+
+    @Test(arguments: [0, 1, 257, UInt32.max])
+    func standsACountThatIsNotTheTables(count: UInt32) {
+        let bytes = table([[UInt32]](repeating: [], count: 256), count: count)
+        #expect(CPUID(table: bytes).entries.count == Int(min(count, 256)))
+    }
+
+    @Test(arguments: [(0x3030, 48), (0x2028, 40), (0x34, 52), (0x20, 32), (0, 36), (0xFF, 36), (31, 36), (53, 36)] as [(UInt32, Int)])
+    func physicalBitsStayInRange(eax: UInt32, bits: Int) {
+        #expect(CPUID(table: table([[0x8000_0008, 0, 0, eax]])).physicalAddressBits == bits)
+        #expect(CPUID(table: table([])).physicalAddressBits == 36)
+    }
+
+    @Test(arguments: [(0, 1), (0, 2), (1, 2), (2, 3), (7, 8), (8, 9), (253, 254)] as [(UInt32, Int)])
+    func eachVCPUHasItsIDs(apicID: UInt32, count: Int) throws {
+        let cpuid = CPUID(table: table(host)).forVCPU(apicID: apicID, count: count)
+        let leaf1 = try #require(cpuid.entry(1))
+        #expect(leaf1.ebx >> 24 == apicID)
+        #expect(leaf1.ebx >> 16 & 0xFF == UInt32(count))
+        #expect(leaf1.ebx & 0xFFFF == 0x0800, "the rest is the host's")
+        #expect(leaf1.edx >> 28 & 1 == (count > 1 ? 1 : 0), "HTT says whether the count means anything")
+        #expect(leaf1.ecx & (1 << 21 | 1 << 24 | 1 << 31) == 1 << 21 | 1 << 24 | 1 << 31, "x2APIC, TSC deadline, hypervisor")
+        for function: UInt32 in [0xB, 0x1F] {
+            let thread = try #require(cpuid.entry(function, index: 0))
+            #expect(thread.eax == 0 && thread.ebx == 1 && thread.ecx == 1 << 8 && thread.edx == apicID)
+        }
+        let core = try #require(cpuid.entry(0xB, index: 1))
+        #expect(core.edx == apicID && core.ebx == UInt32(count) && core.ecx == 2 << 8 | 1)
+        // Shifted right by EAX, every id of the package becomes the same, and no more than needed is shifted.
+        #expect((UInt32(count) - 1) >> core.eax == 0)
+        #expect(core.eax == 0 || (UInt32(count) - 1) >> (core.eax - 1) != 0)
+        let end = try #require(cpuid.entry(0xB, index: 2))
+        #expect(end.eax == 0 && end.ebx == 0 && end.ecx == 2 && end.edx == apicID)
+    }
+
+    @Test func otherLeavesAreTheHosts() {
+        let cpuid = CPUID(table: table(host)).forVCPU(apicID: 3, count: 4)
+        #expect(cpuid.entries.count == host.count)
+        #expect(cpuid.entry(7, index: 0)?.edx == 4 && cpuid.entry(0)?.edx == 3)
+    }
+
+    @Test(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
+    func theKernelTakesWhatItGaveAfterTheChange() throws {
+        let hypervisor = try Hypervisor()
+        let cpuid = try hypervisor.supportedCPUID()
+        let vm = try hypervisor.makeVirtualMachine()
+        try vm.makeIRQChip()
+        for number in UInt32(0)..<4 { try vm.makeVirtualCPU(number).setCPUID(cpuid.forVCPU(apicID: number, count: 4)) }
+    }
+}

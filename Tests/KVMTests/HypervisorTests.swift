@@ -1,0 +1,164 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+@testable import KVM
+
+@Suite struct HypervisorTests {
+    private func failure(path: String, door: IoctlDoor = .kernel) -> KVMError? {
+        do throws(KVMError) {
+            _ = try Hypervisor(path: path, door: door)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func withoutADeviceFileItSaysWhatToLoad() throws {
+        let error = try #require(failure(path: "/dev/swiftlet-has-no-such-file"))
+        guard case .unavailable(let path) = error else { throw error }
+        #expect(path == "/dev/swiftlet-has-no-such-file")
+        #expect(error.description.hasPrefix(path) && error.description.contains("modprobe kvm_intel"))
+    }
+
+    /// A sysctl is closed to root as well, so this holds whoever runs the tests.
+    @Test func withoutPermissionItSaysHowToGetIt() throws {
+        let error = try #require(failure(path: "/proc/sys/kernel/ostype"))
+        guard case .noPermission(let path) = error else { throw error }
+        #expect(path == "/proc/sys/kernel/ostype")
+        #expect(error.description.hasPrefix(path) && error.description.contains("group"))
+    }
+
+    @Test(arguments: [("/dev/null", "KVM_GET_API_VERSION on /dev/null: Inappropriate ioctl for device"), ("/dev", "open on /dev: Is a directory")])
+    func somethingElseThanKVMIsNamed(path: String, sentence: String) throws {
+        #expect(try #require(failure(path: path)).description == sentence)
+    }
+
+    @Test(arguments: [11, 13, 0] as [Int32])
+    func anotherVersionIsRefused(version: Int32) throws {
+        let door = RecordingDoor(asksKernel: false)
+        door.answer("KVM_GET_API_VERSION", version)
+        let error = try #require(failure(path: "/dev/null", door: door))
+        guard case .version(Int(version)) = error else { throw error }
+        #expect(error.description.contains("version \(version)") && error.description.contains("12"))
+    }
+
+    @Test func aCapabilityThatCantBeAskedForIsAbsent() throws {
+        let door = RecordingDoor(asksKernel: false)
+        door.answer("KVM_GET_API_VERSION", 12)
+        door.fail("KVM_CHECK_EXTENSION", EINVAL)
+        let hypervisor = try Hypervisor(path: "/dev/null", door: door)
+        #expect(hypervisor.check(.signalMSI) == 0)
+        #expect(door.calls("KVM_CHECK_EXTENSION").map(\.value) == [77])
+    }
+
+    @Test func creatingAMachineIsTriedAgainWhenASignalComes() throws {
+        let door = RecordingDoor(asksKernel: false)
+        door.answer("KVM_GET_API_VERSION", 12)
+        // The last answer must be a descriptor that may be closed.
+        door.answer("KVM_CREATE_VM", -EINTR, -EINTR, dup(2))
+        let hypervisor = try Hypervisor(path: "/dev/null", door: door)
+        _ = try hypervisor.makeVirtualMachine()
+        #expect(door.calls("KVM_CREATE_VM").count == 3)
+    }
+
+    @Test func descriptorsPassTheDoorOn() throws {
+        let door = RecordingDoor(asksKernel: false)
+        door.answer("KVM_GET_API_VERSION", 12)
+        door.answer("KVM_CREATE_VM", dup(2))
+        let vm = try Hypervisor(path: "/dev/null", door: door).makeVirtualMachine()
+        try vm.makeIRQChip()
+        #expect(door.calls.last?.name == "KVM_CREATE_IRQCHIP")
+    }
+}
+
+@Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
+struct HostKVMTests {
+    @Test func thisHostSpeaksTheInterface() throws {
+        let hypervisor = try Hypervisor()
+        #expect(hypervisor.check(.maximumVCPUs) >= 1)
+        #expect(hypervisor.check(.memorySlots) >= 32)
+        #expect(hypervisor.check(.irqfdResample) == 1 && hypervisor.check(.signalMSI) == 1)
+        #expect(try !hypervisor.supportedCPUID().entries.isEmpty)
+    }
+
+    @Test func severalMachinesLiveSideBySide() throws {
+        let hypervisor = try Hypervisor()
+        let machines = try (0..<4).map { _ in try hypervisor.makeVirtualMachine() }
+        #expect(Set(machines.map(\.raw)).count == 4)
+        for machine in machines { #expect(machine.check(.signalMSI) == 1) }
+    }
+
+    /// A machine, a vCPU and a device of it, and one call each that some kernel may refuse.
+    struct Parts: ~Copyable {
+        let door = RecordingDoor(asksKernel: true)
+        let hypervisor: Hypervisor
+        let vm: VirtualMachine
+        let vcpu: VirtualCPU
+
+        init() throws {
+            hypervisor = try Hypervisor(door: door)
+            vm = try hypervisor.makeVirtualMachine()
+            try vm.makeIRQChip()
+            vcpu = try vm.makeVirtualCPU(3)
+        }
+    }
+
+    struct Refusal: Sendable, CustomTestStringConvertible {
+        let call: String
+        let object: String
+        let act: @Sendable (borrowing Parts) throws -> Void
+
+        init(_ call: String, on object: String, _ act: @escaping @Sendable (borrowing Parts) throws -> Void) {
+            (self.call, self.object, self.act) = (call, object, act)
+        }
+
+        var testDescription: String { call }
+    }
+
+    static let refusals: [Refusal] = [
+        Refusal("KVM_CREATE_VM", on: "/dev/kvm") { _ = try $0.hypervisor.makeVirtualMachine() },
+        Refusal("KVM_GET_VCPU_MMAP_SIZE", on: "/dev/kvm") { _ = try $0.hypervisor.makeVirtualMachine() },
+        Refusal("KVM_GET_SUPPORTED_CPUID", on: "/dev/kvm") { _ = try $0.hypervisor.supportedCPUID() },
+        Refusal("KVM_SET_USER_MEMORY_REGION", on: "virtual machine") { try $0.vm.removeMemory(slot: 7) },
+        Refusal("KVM_SET_IDENTITY_MAP_ADDR", on: "virtual machine") { try $0.vm.setIntelScratchPages(at: 0xFEFF_C000) },
+        Refusal("KVM_CREATE_IRQCHIP", on: "virtual machine") { try $0.vm.makeIRQChip() },
+        Refusal("KVM_CREATE_PIT2", on: "virtual machine") { try $0.vm.makePIT() },
+        Refusal("KVM_IRQ_LINE", on: "virtual machine") { try $0.vm.setLine(4, true) },
+        Refusal("KVM_SET_GSI_ROUTING", on: "virtual machine") { try $0.vm.setRouting(IRQRouting()) },
+        Refusal("KVM_IRQFD", on: "virtual machine") { try $0.vm.attachIRQFD(20, event: 2) },
+        Refusal("KVM_IOEVENTFD", on: "virtual machine") { try $0.vm.attachIOEventFD(address: 0x80, port: true, length: 1, event: 2) },
+        Refusal("KVM_SIGNAL_MSI", on: "virtual machine") { _ = try $0.vm.signal(MSIMessage(address: 0xFEE0_0000, data: 0x40)) },
+        Refusal("KVM_CREATE_VCPU", on: "virtual machine") { _ = try $0.vm.makeVirtualCPU(9) },
+        Refusal("KVM_CREATE_DEVICE", on: "virtual machine") { _ = try $0.vm.makeDevice(.vfio) },
+        Refusal("KVM_SET_DEVICE_ATTR", on: "KVM device vfio") {
+            try $0.vm.makeDevice(.vfio).set(group: 1, attribute: 1, Int32(2))
+        },
+        Refusal("KVM_GET_REGS", on: "vCPU 3") { _ = try $0.vcpu.registers() },
+        Refusal("KVM_SET_REGS", on: "vCPU 3") { try $0.vcpu.setRegisters($0.vcpu.registers()) },
+        Refusal("KVM_GET_SREGS", on: "vCPU 3") { _ = try $0.vcpu.specialRegisters() },
+        Refusal("KVM_SET_SREGS", on: "vCPU 3") { try $0.vcpu.setSpecialRegisters($0.vcpu.specialRegisters()) },
+        Refusal("KVM_SET_CPUID2", on: "vCPU 3") { try $0.vcpu.setCPUID($0.hypervisor.supportedCPUID()) },
+        Refusal("KVM_GET_LAPIC", on: "vCPU 3") { _ = try $0.vcpu.localAPIC() },
+        Refusal("KVM_SET_LAPIC", on: "vCPU 3") { try $0.vcpu.setLocalAPIC([UInt8](repeating: 0, count: 1024)) },
+    ]
+
+    /// Whatever a kernel refuses, the sentence names the call, what it was made on and the kernel's reason; and what works here does work.
+    @Test(arguments: refusals)
+    func aRefusalNamesTheCallAndItsObject(refusal: Refusal) throws {
+        let parts = try Parts()
+        for (errno, words) in [(ENOMEM, "Cannot allocate memory"), (EPERM, "Operation not permitted")] {
+            parts.door.fail(refusal.call, errno)
+            do {
+                try refusal.act(parts)
+                Issue.record("\(refusal.call) was not made")
+            } catch let error as KVMError {
+                #expect(error.description == "\(refusal.call) on \(refusal.object): \(words)")
+            }
+        }
+        parts.door.succeed(refusal.call)
+        let expectsRefusal = ["KVM_SET_DEVICE_ATTR", "KVM_CREATE_IRQCHIP", "KVM_IRQFD", "KVM_IOEVENTFD", "KVM_SET_USER_MEMORY_REGION"]
+        if !expectsRefusal.contains(refusal.call), refusal.call != "KVM_SET_IDENTITY_MAP_ADDR" { try refusal.act(parts) }
+    }
+}

@@ -1,0 +1,72 @@
+import Glibc
+public import LinuxSystem
+import Synchronization
+
+/// A door that writes down the ioctls that go through it, and can answer in the kernel's place or make a call fail.
+public final class RecordingDoor: IoctlDoor, @unchecked Sendable {
+    // @unchecked: everything that changes is behind the lock.
+
+    public struct Call: Sendable, Equatable {
+        public let name: String
+        /// The argument's bytes as they went in; empty where it was a number.
+        public let bytes: [UInt8]
+        public let value: UInt
+
+        /// The 32-bit word at a byte offset, zero beyond the end.
+        public func word(_ offset: Int) -> UInt32 {
+            (0..<4).reduce(0) { $0 | (offset + $1 < bytes.count ? UInt32(bytes[offset + $1]) : 0) << UInt32(8 * $1) }
+        }
+    }
+
+    private struct State {
+        var calls: [Call] = []
+        /// Answers to give, by the ioctl's name, first one first; the last one stays.
+        var answers: [String: [Int32]] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let asksKernel: Bool
+
+    /// - Parameter asksKernel: whether calls without an answer of their own go to the kernel; else they answer 0.
+    public init(asksKernel: Bool) {
+        self.asksKernel = asksKernel
+        super.init()
+    }
+
+    /// Every call so far, in order.
+    public var calls: [Call] { state.withLock { $0.calls } }
+
+    public func calls(_ name: String) -> [Call] { calls.filter { $0.name == name } }
+
+    public func forget() { state.withLock { $0.calls = [] } }
+
+    /// Answers a call in the kernel's place from now on: with these one after the other, the last one for good.
+    public func answer(_ name: String, _ answers: Int32...) { state.withLock { $0.answers[name] = answers } }
+
+    /// Makes a call fail from now on.
+    public func fail(_ name: String, _ errno: Int32) { state.withLock { $0.answers[name] = [-errno] } }
+
+    public func succeed(_ name: String) { state.withLock { $0.answers[name] = nil } }
+
+    private func decide(_ call: Call) -> Int32? {
+        state.withLock { state in
+            state.calls.append(call)
+            guard var answers = state.answers[call.name], let first = answers.first else { return nil }
+            if answers.count > 1 {
+                answers.removeFirst()
+                state.answers[call.name] = answers
+            }
+            return first
+        }
+    }
+
+    public override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
+        if let answer = decide(Call(name: "\(request.name)", bytes: Array(argument), value: 0)) { return answer }
+        return asksKernel ? super.call(descriptor, request, argument) : 0
+    }
+
+    public override func call(_ descriptor: Int32, _ request: IoctlRequest, value: UInt) -> Int32 {
+        if let answer = decide(Call(name: "\(request.name)", bytes: [], value: value)) { return answer }
+        return asksKernel ? super.call(descriptor, request, value: value) : 0
+    }
+}
