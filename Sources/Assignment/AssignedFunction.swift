@@ -139,7 +139,9 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     // MARK: Decoding
 
     private func decode(_ state: State) -> [Decoded] {
-        bars.filter { $0.isDecoded(in: state.space) }.map { Decoded(bar: $0, address: $0.address(in: state.space)) }
+        // In D3hot no decoder answers; the host's kernel takes its mappings away too.
+        if let register = layout.powerControl, state.space.read(register, width: 1) & 3 == 3 { return [] }
+        return bars.filter { $0.isDecoded(in: state.space) }.map { Decoded(bar: $0, address: $0.address(in: state.space)) }
     }
 
     /// Publishes what no longer answers; what newly answers waits until the device has heard of it.

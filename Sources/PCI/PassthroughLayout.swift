@@ -6,6 +6,8 @@ public struct PassthroughLayout: Sendable {
     public private(set) var space: ConfigSpace
     public private(set) var msi: MSICapability?
     public private(set) var msix: MSIXCapability?
+    /// The power management control and status register's offset; PCI Power Management 1.2, section 3.2.4.
+    public private(set) var powerControl: Int?
     /// 1...4 for INTA...INTD, 0 for none.
     public let interruptPin: Int
 
@@ -74,7 +76,8 @@ public struct PassthroughLayout: Sendable {
             guard offset + 8 <= limit else { return false }
             // No PME: nobody would hear it. The power state is the guest's to set, read back from the device.
             space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
-            space.own(offset + 4, width: 2, live: 0x000B, forwarded: 0x0003)
+            space.own(offset + 4, width: 2, writable: 0x0003, live: 0x000B, forwarded: 0x0003)
+            powerControl = offset + 4
         case Capability.vitalProductData:
             guard offset + 8 <= limit else { return false }
             space.own(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)

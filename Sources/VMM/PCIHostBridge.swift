@@ -47,7 +47,7 @@ public final class PCIHostBridge: @unchecked Sendable {
 
     /// - Parameters:
     ///   - firstMemorySlot: KVM memory slots from here on are the bridge's.
-    ///   - onMapFailure: told when the host refuses to map a BAR.
+    ///   - onMapFailure: told when the host does not take a BAR's memory back: the guest would keep what it must not reach.
     init(
         vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int,
         onMapFailure: @escaping @Sendable (String) -> Void
@@ -59,8 +59,10 @@ public final class PCIHostBridge: @unchecked Sendable {
         slots[0] = HostBridgeFunction()
         windows = (BARWindow(PhysicalLayout.portWindow), BARWindow(PhysicalLayout.memoryWindow), BARWindow(high))
         let ramEnd = memory.regions.map { $0.range.upperBound }.max() ?? 0
+        // Below 4 GiB a BAR may go anywhere between RAM and the interrupt controllers, but for ECAM.
+        let low = memory.regions[0].range.upperBound..<PhysicalLayout.ecam.lowerBound
         let highAllowed = max(ramEnd, PhysicalLayout.highRAMStart)..<max(high.upperBound, ramEnd, PhysicalLayout.highRAMStart)
-        allowedWindows = [PhysicalLayout.memoryWindow, PhysicalLayout.upperMemoryWindow, highAllowed]
+        allowedWindows = [low, PhysicalLayout.upperMemoryWindow, highAllowed]
         mapped = Mutex(Mapped(next: firstMemorySlot))
         current = Mutex(BARMap([]))
         self.onMapFailure = onMapFailure
@@ -127,7 +129,6 @@ public final class PCIHostBridge: @unchecked Sendable {
                 } catch {
                     // Without the slot every access exits and is forwarded: slower, and right.
                     mapped.free.append(number)
-                    onMapFailure("mapping a BAR at 0x\(String(slot.guestAddress, radix: 16)) into the guest: \(error)")
                 }
             }
             current.withLock { $0 = map }

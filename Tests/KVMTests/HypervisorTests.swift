@@ -98,10 +98,12 @@ struct HostKVMTests {
         let vcpu: VirtualCPU
 
         init() throws {
-            hypervisor = try Hypervisor(door: door)
-            vm = try hypervisor.makeVirtualMachine()
+            let hypervisor = try Hypervisor(door: door)
+            let vm = try hypervisor.makeVirtualMachine()
             try vm.makeIRQChip()
             vcpu = try vm.makeVirtualCPU(3)
+            self.vm = vm
+            self.hypervisor = hypervisor
         }
     }
 

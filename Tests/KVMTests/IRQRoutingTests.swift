@@ -43,7 +43,8 @@ import Testing
 
     @Test func aMessageIsAddressHighAndData() throws {
         var routing = IRQRouting()
-        let gsi = try #require(routing.add(MSIMessage(address: 0x12_FEE0_1004, data: 0x4041)))
+        let added = routing.add(MSIMessage(address: 0x12_FEE0_1004, data: 0x4041))
+        let gsi = try #require(added)
         #expect(gsi == IRQRouting.firstMessageGSI)
         let entry = try #require(try parse(routing.table).first { $0.gsi == gsi })
         #expect(entry.type == UInt32(KVM_IRQ_ROUTING_MSI))
@@ -60,9 +61,11 @@ import Testing
         let given = (0..<IRQRouting.messageGSILimit).compactMap { _ in routing.add(message) }
         #expect(Set(given).count == IRQRouting.messageGSILimit)
         #expect(given.allSatisfy { $0 >= 24 })
-        #expect(routing.add(message) == nil)
+        let beyond = routing.add(message)
+        #expect(beyond == nil)
         routing.remove(given[500])
-        #expect(routing.add(message) == given[500])
+        let again = routing.add(message)
+        #expect(again == given[500])
         #expect(KVMError.noRoute.description.contains("\(IRQRouting.messageGSILimit)"))
     }
 
