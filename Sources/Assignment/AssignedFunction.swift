@@ -111,7 +111,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             state.space.write(offset, value, width: width)
             let after = state.space.command
             do throws(AssignmentError) {
-                // The order is KVM_ASSIGN_SET_INTX_MASK's rule (api.rst 4.61): first the intent, last the physical register.
+                // The order is KVM_ASSIGN_SET_INTX_MASK's rule (Documentation/virtual/kvm/api.txt of Linux 3.4, 4.60): first the intent, last the physical register.
                 if before.contains(.intxDisable) != after.contains(.intxDisable) {
                     try backend.setINTxMask(after.contains(.intxDisable))
                 }

@@ -9,7 +9,7 @@ public import VMM
 public protocol AssignmentBackend: AnyObject, Sendable {
     /// The host's address of the function, as sysfs writes it.
     var address: String { get }
-    /// `vfio-group`, `kvm`.
+    /// The kernel interface it uses, as reports name it: `vfio-group`.
     var kind: String { get }
     /// The function's BARs.
     var bars: [BAR] { get }

@@ -57,6 +57,14 @@ static inline int cl_install_kick_handler(void)
     action.sa_handler = cl_empty_handler;
     return sigaction(SIGRTMIN, &action, 0);
 }
+/* A thread inherits its maker's mask, and the threads of a pool block everything. */
+static inline void cl_unblock_kick(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    pthread_sigmask(SIG_UNBLOCK, &set, 0);
+}
 static inline int cl_kick_thread(pthread_t thread) { return pthread_kill(thread, SIGRTMIN); }
 
 /* Declared only under _GNU_SOURCE, which the Glibc module is not built with; two modules must not differ in it. */

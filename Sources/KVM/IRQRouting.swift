@@ -19,7 +19,7 @@ public struct IRQRouting: Sendable {
 
     /// The first GSI that no pin has.
     public static let firstMessageGSI: UInt32 = 24
-    /// GSIs for messages: KVM_MAX_IRQ_ROUTES is 4096 on x86 (arch/x86/include/asm/kvm_host.h); 1024 leaves room for the pins everywhere.
+    /// GSIs for messages: KVM_MAX_IRQ_ROUTES is 4096 on x86 (arch/x86/include/asm/kvm_host.h); 1000 leave room for the pins everywhere.
     public static let messageGSILimit = 1000
 
     public init() {

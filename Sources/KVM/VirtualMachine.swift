@@ -49,7 +49,7 @@ public final class VirtualMachine: Sendable {
         }
     }
 
-    /// Where Intel hosts keep three pages for real mode: below 4 GiB, clear of RAM. KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR, api.rst 4.18, 4.40.
+    /// Where Intel hosts keep four pages for real mode: below 4 GiB, clear of RAM. KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR, api.rst 4.18, 4.40.
     public func setIntelScratchPages(at address: UInt64) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var identityMap = address

@@ -64,7 +64,8 @@ struct BzImage: Sendable {
     /// The compression whose magic number the bytes begin with.
     static func compression(_ bytes: [UInt8]) -> Compression? {
         let magics: [([UInt8], Compression)] = [
-            ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], .xz), ([0x28, 0xb5, 0x2f, 0xfd], .zstd), ([0x1f, 0x8b], .gzip), ([0x42, 0x5a, 0x68], .bzip2),
+            ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], .xz), ([0x28, 0xb5, 0x2f, 0xfd], .zstd), ([0x1f, 0x8b], .gzip),
+            ([0x42, 0x5a, 0x68], .bzip2),
         ]
         return magics.first { bytes.starts(with: $0.0) }?.1
     }

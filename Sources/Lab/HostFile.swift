@@ -17,7 +17,8 @@ enum HostFile {
         var failure: SystemCallError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(SystemCallError) {
-                try file.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]), at: UInt64(offset))
+                let place = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+                try file.read(into: place, at: UInt64(offset))
                 filled = count
             } catch {
                 failure = error

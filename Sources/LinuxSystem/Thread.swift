@@ -27,6 +27,7 @@ public struct Thread: ~Copyable, @unchecked Sendable {
                 guard let argument else { return nil }
                 let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
                 cl_name_thread(body.name)
+                cl_unblock_kick()
                 body.run()
                 return nil
             }, body.toOpaque())

@@ -4,13 +4,13 @@ public enum PhysicalLayout {
     public static let lowRAMLimit: UInt64 = 0xC000_0000
     /// RAM above that continues here.
     public static let highRAMStart: UInt64 = 1 << 32
-    /// 32-bit memory BARs are given addresses here.
+    /// 32-bit memory BARs are given addresses here. Guests may move them anywhere from the end of RAM to ECAM.
     public static let memoryWindow: Range<UInt64> = 0xC000_0000..<0xE000_0000
     /// The enhanced configuration window: 256 buses of 1 MiB.
     public static let ecam: Range<UInt64> = 0xE000_0000..<0xF000_0000
-    /// Guests may move 32-bit BARs here as well: behind ECAM, below the interrupt controllers.
+    /// Guests may move them here as well: behind ECAM, below the interrupt controllers.
     public static let upperMemoryWindow: Range<UInt64> = 0xF000_0000..<0xFEC0_0000
-    /// Three pages that Intel hosts need for real mode.
+    /// Four pages that Intel hosts need for real mode: one for an identity map, three for a TSS.
     public static let intelScratchPages: UInt64 = 0xFEFF_C000
     /// I/O BARs are given ports here.
     public static let portWindow: Range<UInt64> = 0xC000..<0x1_0000

@@ -107,7 +107,7 @@ extension ExitStatus {
             }
         case let error as DeviceNotReady: of(error)
         case let error as DriverBindingError: of(error)
-        case is ReportError: cannotCreate
+        case is ReportError, is ConsoleError: cannotCreate
         default: hostFailure
         }
     }

@@ -24,12 +24,15 @@ struct LabCommand: ParsableCommand {
             nothing was learnt about the command.
             """)
 
-    @Option(help: ArgumentHelp(
-        "Add a NIC on a user network of its own (DHCP 10.0.2.15, gateway 10.0.2.2): e1000e, virtio-net-pci, ...", valueName: "model[,key=value]..."),
+    @Option(
+        help: ArgumentHelp(
+            "Add a NIC on a user network of its own (DHCP 10.0.2.15, gateway 10.0.2.2): e1000e, virtio-net-pci, ...",
+            valueName: "model[,key=value]..."),
         transform: { try PlacedDevice(.nic, $0) })
     var nic: [PlacedDevice] = []
 
-    @Option(help: ArgumentHelp("Add another PCI device: edu, nvme, qemu-xhci, ...", valueName: "model[,key=value]..."),
+    @Option(
+        help: ArgumentHelp("Add another PCI device: edu, nvme, qemu-xhci, ...", valueName: "model[,key=value]..."),
         transform: { try PlacedDevice(.pci, $0) })
     var pci: [PlacedDevice] = []
 

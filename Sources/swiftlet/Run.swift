@@ -61,7 +61,7 @@ struct Run {
         do throws(SystemCallError) {
             return try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
         } catch {
-            throw ReportError(description: "the console can't be written to \(path): \(error.errno)")
+            throw ConsoleError(description: "the console can't be written to \(path): \(error.errno)")
         }
     }
 

@@ -20,6 +20,15 @@ struct RunReport: Encodable {
         let vector: Int
         /// Null where the kernel delivered by irqfd and nobody counted.
         let counts: Counts?
+
+        private enum Key: CodingKey { case kind, vector, counts }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(kind, forKey: .kind)
+            try container.encode(vector, forKey: .vector)
+            try container.encode(counts, forKey: .counts)
+        }
     }
 
     struct Device: Encodable {
@@ -30,6 +39,19 @@ struct RunReport: Encodable {
         /// Null where the function has no INTx line.
         let intx: Counts?
         let messages: [Message]
+
+        private enum Key: CodingKey { case address, backend, delivery, slot, intx, messages }
+
+        // Spelled out because a key that is sometimes missing is harder to read than one that is null.
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(address, forKey: .address)
+            try container.encode(backend, forKey: .backend)
+            try container.encode(delivery, forKey: .delivery)
+            try container.encode(slot, forKey: .slot)
+            try container.encode(intx, forKey: .intx)
+            try container.encode(messages, forKey: .messages)
+        }
     }
 
     let format = 1
@@ -71,6 +93,11 @@ struct RunReport: Encodable {
 
 /// The report's file can't be made or written.
 struct ReportError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// The console's file can't be made.
+struct ConsoleError: Error, CustomStringConvertible {
     let description: String
 }
 

@@ -58,6 +58,11 @@ extension RunRequest {
             place = value
             return true
         }
+        // For places that may be empty: without it their nil would count as a value.
+        func take<Value>(_ place: inout Value?, _ value: Value?) -> Bool {
+            place = value
+            return value != nil
+        }
         switch name {
         case "--memory": return take(&memory, MemorySize(argument: value))
         case "--cpus": return take(&cpus, Int(value))

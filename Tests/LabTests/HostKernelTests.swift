@@ -49,7 +49,9 @@ struct HostKernelTests {
         #expect(ModuleFile.withoutSignature(lie) == lie)
     }
 
-    @Test("Versions in order", arguments: [("6.1.0-9-amd64", "6.1.0-56-amd64"), ("5.10.0-30", "6.1.0-1"), ("6.1", "6.1.1"), ("6.1.0", "6.1.0-1")])
+    @Test(
+        "Versions in order",
+        arguments: [("6.1.0-9-amd64", "6.1.0-56-amd64"), ("5.10.0-30", "6.1.0-1"), ("6.1", "6.1.1"), ("6.1.0", "6.1.0-1")])
     func versions(older: String, newer: String) {
         #expect(VersionOrder.precedes(older, newer))
         #expect(!VersionOrder.precedes(newer, older))

@@ -6,7 +6,9 @@ import Testing
 @testable import Lab
 
 /// Real runs in the lab. A start takes some seconds, so one serves many questions.
-@Suite(.serialized, .enabled(if: Host.hasLab, "qemu-system-x86, busybox-static or linux-image-amd64 is not installed"), .timeLimit(.minutes(10)))
+@Suite(
+    .serialized, .enabled(if: Host.hasLab, "qemu-system-x86, busybox-static or linux-image-amd64 is not installed"),
+    .timeLimit(.minutes(10)))
 struct LabRunTests {
     /// What came of one run.
     struct Run {

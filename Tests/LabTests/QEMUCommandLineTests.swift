@@ -43,7 +43,8 @@ struct QEMUCommandLineTests {
 
     @Test func propertiesGivenComeLastAndSoPrevail() throws {
         let device = try LabDevice(.nic, parsing: "e1000e,mac=52:54:00:00:00:01,addr=9")
-        #expect(values("-device", arguments([device])).last == "e1000e,bus=pcie.0,addr=0x4,netdev=net0,romfile=,mac=52:54:00:00:00:01,addr=9")
+        let expected = "e1000e,bus=pcie.0,addr=0x4,netdev=net0,romfile=,mac=52:54:00:00:00:01,addr=9"
+        #expect(values("-device", arguments([device])).last == expected)
     }
 
     @Test func aCommaInAPathIsDoubled() {

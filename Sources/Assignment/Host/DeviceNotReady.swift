@@ -23,6 +23,8 @@ public enum DeviceNotReady: Error, Equatable {
     case nodeIsUnusable(SystemCallError)
     /// The guest's memory can't all be pinned.
     case lockedMemoryIsLimited(needed: UInt64, limit: UInt64)
+    /// The host has not so much memory left to pin.
+    case memoryIsShort(needed: UInt64, available: UInt64)
 
     /// A function that may have been meant.
     public struct Candidate: Sendable, Equatable {
@@ -62,6 +64,8 @@ public enum DeviceNotReady: Error, Equatable {
         case .lockedMemoryIsLimited(let needed, let limit):
             "the guest's memory must be pinned: that takes \(Self.mebibytes(needed)) of locked memory and this process may lock "
                 + Self.mebibytes(limit)
+        case .memoryIsShort(let needed, let available):
+            "the guest's memory must be pinned: that takes \(Self.mebibytes(needed)) and the host has \(Self.mebibytes(available)) left"
         }
     }
 
@@ -90,6 +94,7 @@ public enum DeviceNotReady: Error, Equatable {
         case .nodeIsUnusable: "see the kernel's log: dmesg | grep -i vfio"
         case .lockedMemoryIsLimited(let needed, _):
             "ulimit -l \((needed + 1023) / 1024) (as root, or LimitMEMLOCK= of systemd, or memlock in /etc/security/limits.conf), or give the guest less memory"
+        case .memoryIsShort: "give the guest less memory, or end what takes the host's"
         }
     }
 

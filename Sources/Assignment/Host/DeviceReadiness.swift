@@ -169,10 +169,24 @@ public struct DeviceReadiness: Sendable {
     }
 
     private func checkMemory(_ needed: UInt64) -> Outcome {
+        // Pinning more than there is would bring the kernel to kill processes, this one first.
+        if let available = availableMemory(), needed > available {
+            return .failed(.memoryIsShort(needed: needed, available: available))
+        }
         guard let limit = lockedMemory ?? (try? .current(tree: tree)) else { return .passed("the limit is not known") }
         guard let bytes = limit.bytes else { return .passed("no limit") }
         guard limit.allows(needed) else { return .failed(.lockedMemoryIsLimited(needed: needed, limit: bytes)) }
         return .passed("limit \(bytes >> 10) KiB")
+    }
+
+    /// Bytes that the kernel could hand out: MemAvailable of proc(5), and the swap that others could go to.
+    private func availableMemory() -> UInt64? {
+        guard let text = try? tree.text("proc/meminfo") else { return nil }
+        func bytes(_ name: String) -> UInt64? {
+            let line = text.split(separator: "\n").first { $0.hasPrefix("\(name):") }
+            return line?.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }.map { $0 << 10 }
+        }
+        return bytes("MemAvailable").map { $0 + (bytes("SwapFree") ?? 0) }
     }
 }
 

@@ -1,0 +1,68 @@
+import Testing
+
+/// What a guest may rely on when it masks interrupts: guests/intx with an edu and an e1000e on one line, claim by claim.
+@Suite struct InterruptMaskTests {
+    static let claims = PassthroughLab.lineClaims + [
+        "masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked", "dma-inside", "dma-outside",
+    ]
+
+    private func record(_ delivery: MessageDelivery) async throws -> LabRecord {
+        try await PassthroughLab.session.record("intx-\(delivery.rawValue)")
+    }
+
+    @Test("the guest finds it so", arguments: claims, MessageDelivery.allCases)
+    func claim(_ claim: String, _ delivery: MessageDelivery) async throws {
+        let record = try await record(delivery)
+        #expect(record.claim(claim, of: "intx")?.hasPrefix("ok") == true, record.account)
+    }
+
+    @Test("the guest finds it so on the e1000e's line", arguments: PassthroughLab.lineClaims)
+    func claimOfTheNIC(_ claim: String) async throws {
+        let record = try await PassthroughLab.session.record("intx-e1000e")
+        #expect(record.claim(claim, of: "intx")?.hasPrefix("ok") == true, record.account)
+    }
+
+    @Test("no claim beyond those named here failed, and both devices were on one line", arguments: MessageDelivery.allCases)
+    func everything(_ delivery: MessageDelivery) async throws {
+        let record = try await record(delivery)
+        #expect(record.status == 0, record.account)
+        #expect(record.output.last == "intx: \(Self.claims.count)/\(Self.claims.count) PASS", record.account)
+        let lines = try #require(record.output.first?.wholeMatch(of: /intx: edu present line ([0-9]+), e1000e present line ([0-9]+)/), record.account)
+        #expect(lines.1 == lines.2)
+        #expect(record.report?.devices.map(\.slot) == [4, 12])
+    }
+
+    @Test("every claim about the e1000e's line was checked")
+    func everythingOfTheNIC() async throws {
+        let record = try await PassthroughLab.session.record("intx-e1000e")
+        #expect(record.status == 0, record.account)
+        #expect(record.output.last == "intx: \(PassthroughLab.lineClaims.count)/\(PassthroughLab.lineClaims.count) PASS", record.account)
+    }
+
+    @Test("the report counts what masks held back, the vector that was never open before included")
+    func held() async throws {
+        let device = try #require(try await record(.signal).report?.device(PassthroughLab.e1000e))
+        let first = try #require(device.messages.first { $0.kind == "msix" && $0.vector == 0 }?.counts)
+        let unused = try #require(device.messages.first { $0.kind == "msix" && $0.vector == 3 }?.counts)
+        // By the entry's mask, by the function's, and across a change of the message.
+        #expect(first.held == 3)
+        #expect(unused.held == 1)
+        #expect(device.counts.allSatisfy { $0.failed == 0 })
+    }
+
+    @Test("the report counts the message to a processor that does not exist as blocked by the guest")
+    func blocked() async throws {
+        let device = try #require(try await record(.signal).report?.device(PassthroughLab.e1000e))
+        let first = try #require(device.messages.first { $0.kind == "msix" && $0.vector == 0 }?.counts)
+        #expect(first.blocked >= 1)
+        #expect(device.messages.filter { $0.vector != 0 }.allSatisfy { $0.counts?.blocked == 0 })
+    }
+
+    @Test("the lab host's log shows both stray transfers of the edu, and no other", arguments: MessageDelivery.allCases)
+    func strayTransfers(_ delivery: MessageDelivery) async throws {
+        let record = try await record(delivery)
+        #expect(record.hasBlockedTransfer("Write", by: "00:06.0", at: "0xe000000"), "\(record.kernelLog)")
+        #expect(record.hasBlockedTransfer("Read", by: "00:06.0", at: "0xe000000"), "\(record.kernelLog)")
+        #expect(record.blockedTransfers.allSatisfy { $0.contains("[00:06.0]") })
+    }
+}

@@ -1,0 +1,69 @@
+import Foundation
+
+/// One boot of the nested lab: the script that runs in it, and what its commands left behind. Booted once, when the first test asks.
+final class LabSession: Sendable {
+    /// Where the lab, or the script in it, went wrong, so that nothing can be said about the tests.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let boot: Task<URL, any Error>
+
+    /// - Parameters:
+    ///   - name: of its folder below .build/passthrough.
+    ///   - devices: the options of `swiftlet lab` that put devices into it.
+    ///   - script: for bash, after the functions of `LabScript`.
+    init(_ name: String, devices: [String], script: String) {
+        boot = Task { try await Self.boot(name, devices, LabScript.text(script)) }
+    }
+
+    /// What the command of this name in the script left behind.
+    func record(_ name: String) async throws -> LabRecord {
+        try LabRecord(name, in: try await boot.value)
+    }
+
+    private static func boot(_ name: String, _ devices: [String], _ script: String) async throws -> URL {
+        let directory = Package.root.appending(path: ".build/passthrough/\(name)")
+        try? FileManager.default.removeItem(at: directory)
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let scriptFile = directory.appending(path: "script")
+        try script.write(to: scriptFile, atomically: false, encoding: .utf8)
+        guard FileManager.default.isExecutableFile(atPath: Package.binary) else {
+            throw Failure(description: "\(Package.binary) is missing: run make build first")
+        }
+
+        let log = directory.appending(path: "log")
+        guard FileManager.default.createFile(atPath: log.path, contents: nil) else {
+            throw Failure(description: "\(log.path) can't be written")
+        }
+        let output = try FileHandle(forWritingTo: log)
+        let process = Process()
+        process.currentDirectoryURL = Package.root
+        // Each lab wants two processors to itself: they wait in line, those of other test processes too.
+        process.executableURL = URL(filePath: "/usr/bin/flock")
+        process.arguments =
+            [Package.root.appending(path: ".build/lab.lock").path, Package.binary, "lab", "--timeout", "300s"]
+            + ["--console-log", directory.appending(path: "kernel").path] + devices
+            + ["--", "/bin/bash", scriptFile.path, Package.binary, Package.guests, directory.path]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = output
+        let status = try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int32, any Error>) in
+            process.terminationHandler = { done.resume(returning: $0.terminationStatus) }
+            do { try process.run() } catch { done.resume(throwing: error) }
+        }
+        guard status == 0 else {
+            let words = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+            throw Failure(description: "the lab \(name) ended with status \(status): \(words.suffix(4000))")
+        }
+        return directory
+    }
+}
+
+/// Where things of this package are.
+enum Package {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    /// The release binary: what is tested is what is shipped.
+    static let binary = ProcessInfo.processInfo.environment["SWIFTLET_BINARY"] ?? root.appending(path: ".build/release/swiftlet").path
+    static let guests = root.appending(path: "guests/build").path
+}

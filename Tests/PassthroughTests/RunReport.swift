@@ -1,0 +1,45 @@
+import Foundation
+
+/// The report of `--report json:`, as docs/report.md describes it.
+struct RunReport: Decodable, Sendable {
+    struct Counts: Decodable, Sendable, Equatable {
+        let delivered, blocked, failed, held: UInt64
+    }
+
+    struct Message: Decodable, Sendable {
+        let kind: String
+        let vector: Int
+        let counts: Counts?
+    }
+
+    struct Device: Decodable, Sendable {
+        let address, backend, delivery: String
+        let slot: Int
+        let intx: Counts?
+        let messages: [Message]
+
+        /// Every source of interrupts that was counted.
+        var counts: [Counts] { (intx.map { [$0] } ?? []) + messages.compactMap(\.counts) }
+    }
+
+    let format: Int
+    let outcome: String
+    let exitStatus: Int32
+    let message: String
+    let durationSeconds: Double
+    let exits: [String: UInt64]
+    let registers: [String]
+    let consoleTail: String
+    let devices: [Device]
+
+    init(json: Data) throws {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        self = try decoder.decode(RunReport.self, from: json)
+    }
+
+    func device(_ address: String) -> Device? { devices.first { $0.address == address } }
+
+    /// Exits for accesses to memory where no RAM and no directly mapped BAR is.
+    var mmioExits: UInt64 { (exits["mmioRead"] ?? 0) + (exits["mmioWrite"] ?? 0) }
+}
