@@ -37,7 +37,7 @@ let package = Package(
             swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: room),
-        .testTarget(name: "AssignmentTests", dependencies: ["Assignment", "PCI", "LinuxSystem"], swiftSettings: room),
+        .testTarget(name: "AssignmentTests", dependencies: ["Assignment", "KVM", "PCI", "VMM", "LinuxSystem"], swiftSettings: room),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),
     ]
 )

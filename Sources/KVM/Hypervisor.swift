@@ -50,9 +50,9 @@ public struct Hypervisor: ~Copyable, Sendable {
         try KVMError.catching { () throws(SystemCallError) in
             // KVM_CREATE_VM may answer EINTR when a signal comes while it starts its helper threads.
             let raw = try descriptor.ioctl(retryingOnInterrupt: .createVM)
+            let vm = Descriptor(owning: raw, object: "virtual machine", door: descriptor.door)
             let mapSize = Int(try descriptor.ioctl(.getVCPUMapSize))
-            return VirtualMachine(
-                Descriptor(owning: raw, object: "virtual machine", door: descriptor.door), vcpuMapSize: mapSize)
+            return VirtualMachine(vm, vcpuMapSize: mapSize)
         }
     }
 

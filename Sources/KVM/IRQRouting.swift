@@ -12,8 +12,8 @@ public enum IRQRoute: Hashable, Sendable {
 
 /// The table that KVM_SET_GSI_ROUTING takes whole (api.rst 4.52): routes by GSI, with the free GSIs kept for messages.
 public struct IRQRouting: Sendable {
-    /// KVM's own table at the irqchip's creation: GSI 0...15 to PIC and IOAPIC, GSI 16...23 to the IOAPIC alone.
-    /// GSI 0, the PIT's, leads to IOAPIC pin 2, as on every PC; GSI 2 is the cascade and has no PIC pin.
+    /// At first KVM's own table at the irqchip's creation, so that routing a message moves no pin under the guest: GSI 0...15 to PIC and
+    /// IOAPIC, GSI 16...23 to the IOAPIC alone, each to the pin of its number (arch/x86/kvm/irq_comm.c, default_routing).
     public private(set) var routes: [(gsi: UInt32, route: IRQRoute)]
     private var messageGSIs: Set<UInt32> = []
 
@@ -25,9 +25,9 @@ public struct IRQRouting: Sendable {
     public init() {
         routes = []
         for gsi: UInt32 in 0..<24 {
-            if gsi < 8 && gsi != 2 { routes.append((gsi, .picMaster(gsi))) }
+            if gsi < 8 { routes.append((gsi, .picMaster(gsi))) }
             if gsi >= 8 && gsi < 16 { routes.append((gsi, .picSlave(gsi - 8))) }
-            if gsi == 0 { routes.append((gsi, .ioapic(2))) } else if gsi != 2 { routes.append((gsi, .ioapic(gsi))) }
+            routes.append((gsi, .ioapic(gsi)))
         }
     }
 

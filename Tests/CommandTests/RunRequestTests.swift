@@ -1,0 +1,44 @@
+import ArgumentParser
+import Testing
+
+@testable import swiftlet
+
+/// `run` reads plain arguments without the argument parser. What it reads must be what the parser would have read.
+struct RunRequestTests {
+    private func plain(_ arguments: [String]) -> RunRequest? { RunRequest(plain: arguments[...]) }
+
+    @Test func everyOptionOfTheParserIsKnown() throws {
+        let words = RunCommand.helpMessage().split(whereSeparator: { " \n,[".contains($0) })
+        let options = Set(words.filter { $0.hasPrefix("--") }.map(String.init)).subtracting(["--help", "--version"])
+        #expect(options == Set(RunRequest.plainOptions))
+    }
+
+    @Test(
+        arguments: [
+            ["k.elf"],
+            ["k.elf", "--memory", "64M", "--cpus", "3"],
+            ["--memory=2G", "k.elf", "--append=a=b c", "--initrd", "i.img"],
+            ["k.elf", "--append", ""],
+            ["k.bin", "--format", "flat", "--timeout", "1.5s", "--console", "none"],
+            ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
+            ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
+        ])
+    func bothReadersAgree(_ arguments: [String]) throws {
+        let request = try #require(plain(arguments))
+        #expect(try request == RunCommand.parse(arguments).request)
+    }
+
+    @Test(
+        arguments: [
+            [], ["k.elf", "extra"], ["k.elf", "--help"], ["k.elf", "-m", "1G"], ["k.elf", "--nonsense", "1"], ["k.elf", "--append"],
+            ["k.elf", "--append", "-v"], ["k.elf", "--cpus", "1", "--cpus", "2"], ["k.elf", "--", "x"], ["-"], [""],
+            ["k.elf", "--memory", "1Q"], ["k.elf", "--memory", "99999999999999T"], ["k.elf", "--cpus", "x"], ["k.elf", "--format", "elf"],
+            ["k.elf", "--timeout", "0"], ["k.elf", "--timeout", "1sec"], ["k.elf", "--timeout", "nan"], ["k.elf", "--timeout", "inf"],
+            ["k.elf", "--console", "file:"], ["k.elf", "--report", "junit:x"], ["k.elf", "--device", "zz"],
+            ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
+            ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--device", ""],
+        ])
+    func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {
+        #expect(plain(arguments) == nil)
+    }
+}
