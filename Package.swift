@@ -35,9 +35,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
+        .target(name: "TestSupport", dependencies: ["LinuxSystem"], path: "Tests/TestSupport", swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: room),
-        .testTarget(name: "AssignmentTests", dependencies: ["Assignment", "KVM", "PCI", "VMM", "LinuxSystem"], swiftSettings: room),
+        .testTarget(name: "KVMTests", dependencies: ["KVM", "TestSupport"], swiftSettings: room),
+        .testTarget(name: "VMMTests", dependencies: ["VMM", "TestSupport"], swiftSettings: room),
+        .testTarget(name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], swiftSettings: room),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "swiftlet", "Lab", "LinuxSystem", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: room),
+        .testTarget(name: "PassthroughTests", swiftSettings: room),
     ]
 )

@@ -1,9 +1,11 @@
 /// Everything about one run in the lab, as a value.
 public struct LabConfiguration: Sendable {
     /// A driver that holds a device for user space.
-    public enum Driver: String, CaseIterable, Sendable {
+    public enum Driver: String, CaseIterable, CustomStringConvertible, Sendable {
         case vfioPCI = "vfio-pci"
         case pciStub = "pci-stub"
+
+        public var description: String { rawValue }
     }
 
     /// The devices, which sit at 0000:00:04.0, 05.0, ... in this order, each in an IOMMU group of its own.

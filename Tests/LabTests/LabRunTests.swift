@@ -53,8 +53,8 @@ struct LabRunTests {
             error: try HostFile.bytes(of: error.descriptor, at: 0, count: error.size), notices: notices.all)
     }
 
-    /// The run that most tests ask, and the directory it ran in.
-    private static let shared = Result { () throws -> (run: Run, directory: Host.Directory) in
+    /// The run that most tests ask, the directory it ran in, and what it left there.
+    private static let shared = Result { () throws -> (run: Run, directory: String, written: String?) in
         let directory = try Host.Directory()
         try directory.write("here/given", "from the host")
         let script = """
@@ -86,7 +86,7 @@ struct LabRunTests {
             $0.binding = .vfioPCI
             $0.environment += ["SPACED=it's  spaced"]
         }
-        return (run, directory)
+        return (run, directory.path, directory.read("here/new/file"))
     }
 
     private func value(_ key: String) throws -> String? {
@@ -108,7 +108,7 @@ struct LabRunTests {
 
     @Test func theCommandHasItsInputDirectoryAndEnvironment() throws {
         #expect(try value("input") == "to the command")
-        #expect(try value("cwd") == Self.shared.get().directory.path)
+        #expect(try value("cwd") == Self.shared.get().directory)
         #expect(try value("user") == "0")
         #expect(try value("variable") == "it's  spaced")
     }
@@ -127,7 +127,7 @@ struct LabRunTests {
 
     @Test func filesBelowTheDirectoryStayAndOthersGo() throws {
         #expect(try value("given") == "from the host")
-        #expect(try Self.shared.get().directory.read("here/new/file") == "written\n")
+        #expect(try Self.shared.get().written == "written\n")
         #expect(try value("etc") == "gone")
         #expect(HostFile.status("/etc/swiftlet-test") == nil)
     }

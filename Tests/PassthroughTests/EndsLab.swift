@@ -12,7 +12,6 @@ enum EndsLab {
             interrupts() { grep -F "($1)" /proc/interrupts; }
 
             for signal in TERM INT HUP KILL; do
-                record "before-$signal" command_register $nvme
                 start "signal-$signal" nvme "hold=60" --device $nvme
                 await holding
                 record "during-$signal" command_register $nvme
@@ -22,7 +21,8 @@ enum EndsLab {
                 run "next-$signal" nvme "" --device $nvme
             done
 
-            for nic in "e1000e msix 0000:00:04.0" "e1000 intx 0000:00:05.0"; do
+            # Not by MSI-X: QEMU 7.2's e1000e aborts QEMU where that is switched off within 128 us after an interrupt.
+            for nic in "e1000e msi 0000:00:04.0" "e1000 intx 0000:00:05.0"; do
                 set -- $nic
                 for signal in TERM KILL; do
                     start "ring-$1-$signal" nic "irq=$2 echoes=100000" --device $3

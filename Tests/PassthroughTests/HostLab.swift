@@ -49,8 +49,8 @@ enum HostLab {
             record locked-too-little limited 1048576 "$swiftlet" run "$guests/hello.elf" --device $edu
             record locked-enough limited 272629760 "$swiftlet" run "$guests/hello.elf" --device $edu
             devices doctor-memory doctor $edu --memory 8G
-            run memory-8G hello "" --device $edu --memory 8G
-            run memory-3G hello "" --device $edu --memory 3G
+            memory=8G run memory-8G hello "" --device $edu
+            memory=3G run memory-3G hello "" --device $edu
 
             devices bind-disks bind $disks
             run shared hello "" --device $disks

@@ -15,10 +15,11 @@ import Testing
         }
     }
 
-    /// COMMAND's bits by which a function does DMA and answers at its BARs.
-    private static let busMaster: UInt16 = 1 << 2
+    /// COMMAND's bit that lets a function do DMA.
+    static let busMaster: UInt16 = 1 << 2
 
-    private func command(_ record: LabRecord) throws -> UInt16 {
+    /// What `command_register` of the script read.
+    static func command(_ record: LabRecord) throws -> UInt16 {
         let text = try #require(record.output.first, record.account)
         return try #require(UInt16(text.filter { $0 != " " }, radix: 16), record.account)
     }
@@ -43,12 +44,10 @@ import Testing
 
     @Test("the device may do DMA during the run, and no more after it", arguments: Signal.allCases)
     func deviceIsPutBack(_ signal: Signal) async throws {
-        let during = try command(try await EndsLab.session.record("during-\(signal.rawValue)"))
-        let before = try command(try await EndsLab.session.record("before-\(signal.rawValue)"))
-        let after = try command(try await EndsLab.session.record("after-\(signal.rawValue)"))
+        let during = try Self.command(try await EndsLab.session.record("during-\(signal.rawValue)"))
+        let after = try Self.command(try await EndsLab.session.record("after-\(signal.rawValue)"))
         #expect(during & Self.busMaster != 0, "COMMAND was 0x\(String(during, radix: 16))")
         #expect(after & Self.busMaster == 0, "COMMAND is 0x\(String(after, radix: 16))")
-        #expect(after == before)
     }
 
     @Test("the next run with the device works", arguments: Signal.allCases)
@@ -66,7 +65,7 @@ import Testing
         #expect(interrupted.status == (signal == "TERM" ? 143 : 137), interrupted.account)
         let next = try await EndsLab.session.record("ring-\(nic)-\(signal)-next")
         #expect(next.status == 0, next.account)
-        #expect(NICTests.interruptsOfPass(next, mode: nic == "e1000e" ? .msix : .intx) != nil, next.account)
+        #expect(NICTests.interruptsOfPass(next, mode: nic == "e1000e" ? .msi : .intx) != nil, next.account)
         #expect(next.blockedTransfers.isEmpty, "\(next.kernelLog)")
     }
 }

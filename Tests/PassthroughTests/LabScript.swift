@@ -26,12 +26,12 @@ enum LabScript {
             echo "$2" > "$out/$1.status"
         }
 
-        # run NAME GUEST APPEND OPTION...: a guest, with a report, for at most $limit.
+        # run NAME GUEST APPEND OPTION...: a guest, with a report. What a device's guest has of memory costs time: all of it is pinned.
         run() {
             local name=$1 guest=$2 append=$3
             shift 3
             record "$name" "$swiftlet" run "$guests/$guest.elf" --append "$append" --timeout "${limit:-60s}" \
-                --report "json:$out/$name.json" "$@"
+                --memory "${memory:-64M}" --report "json:$out/$name.json" "$@"
         }
 
         # start NAME GUEST APPEND OPTION...: the same, going on in the background, its serial input at descriptor 7.
@@ -42,7 +42,7 @@ enum LabScript {
             mkfifo "/tmp/$started.in" "/tmp/$started.out"
             # Shells start what is in the background with SIGINT ignored.
             env --default-signal=INT "$swiftlet" run "$guests/$guest.elf" --append "$append" --timeout 60s \
-                --report "json:$out/$started.json" "$@" < "/tmp/$started.in" > "/tmp/$started.out" 2> "$out/$started.errors" &
+                --memory 64M --report "json:$out/$started.json" "$@" < "/tmp/$started.in" > "/tmp/$started.out" 2> "$out/$started.errors" &
             process=$!
             exec 7> "/tmp/$started.in" 8< "/tmp/$started.out"
             : > "$out/$started.output"

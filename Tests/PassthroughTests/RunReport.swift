@@ -41,5 +41,5 @@ struct RunReport: Decodable, Sendable {
     func device(_ address: String) -> Device? { devices.first { $0.address == address } }
 
     /// Exits for accesses to memory where no RAM and no directly mapped BAR is.
-    var mmioExits: UInt64 { (exits["mmioRead"] ?? 0) + (exits["mmioWrite"] ?? 0) }
+    var mmioExits: UInt64 { (exits["mmio_read"] ?? 0) + (exits["mmio_write"] ?? 0) }
 }
