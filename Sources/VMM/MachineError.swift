@@ -20,7 +20,7 @@ public enum MachineError: Error, CustomStringConvertible {
         case .noKernel(let path, let cause):
             cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
         case .badKernel(let path, let cause): "\(path): \(cause)"
-        case .tooManyCPUs(let asked, let limit): "\(asked) vCPUs are more than this host's KVM takes: ask for \(limit) or fewer"
+        case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"
         case .badMemorySize(let bytes, let reason): "\(bytes) bytes of memory won't do: \(reason)"
         }
     }

@@ -14,10 +14,14 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         var transmitterEmptied = false
         var received: [UInt8] = []
         var receivedStart = 0
+        /// A byte came in loopback and found no room.
+        var overrun = false
         var line = false
         var receivedCount: Int { received.count - receivedStart }
     }
 
+    private static let fifoSize = 16
+    private static let compactionLimit = 4096
     private let state = Mutex(State())
     private let vm: VirtualMachine
     private let gsi: UInt32
@@ -32,6 +36,11 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     /// Hands the guest a byte from the console. Unbounded: the console reads only when the queue is short.
     func receive(_ bytes: UnsafeRawBufferPointer) {
         state.withLock { state in
+            // What was read goes now and then, or a guest that always leaves a byte would make the queue as long as its whole input.
+            if state.receivedStart > Self.compactionLimit {
+                state.received.removeFirst(state.receivedStart)
+                state.receivedStart = 0
+            }
             state.received.append(contentsOf: bytes)
             update(&state)
         }
@@ -69,7 +78,13 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
             return cause | (state.fifosEnabled ? 0xC0 : 0)
         case 3: return state.lineControl
         case 4: return state.modemControl
-        case 5: return 0x60 | (state.receivedCount > 0 ? 1 : 0)
+        case 5:
+            let status: UInt8 = 0x60 | (state.receivedCount > 0 ? 1 : 0) | (state.overrun ? 2 : 0)
+            if state.overrun {
+                state.overrun = false
+                update(&state)
+            }
+            return status
         case 6:
             // In loopback the modem's inputs are its outputs, by which drivers tell that a UART is there.
             guard state.modemControl & 0x10 != 0 else { return 0xB0 }
@@ -80,8 +95,9 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// The interrupt identification: 0x04 received data, 0x02 transmitter empty, 0x01 none.
+    /// The interrupt identification: 0x06 line status, 0x04 received data, 0x02 transmitter empty, 0x01 none.
     private func pendingCause(_ state: State) -> UInt8 {
+        if state.interruptEnable & 4 != 0 && state.overrun { return 0x06 }
         if state.interruptEnable & 1 != 0 && state.receivedCount > 0 { return 0x04 }
         if state.interruptEnable & 2 != 0 && state.transmitterEmptied { return 0x02 }
         return 0x01
@@ -89,15 +105,19 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
 
     public override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         let byte = UInt8(truncatingIfNeeded: value)
-        state.withLock { state in
+        let isSent = state.withLock { state -> Bool in
             let latched = state.lineControl & 0x80 != 0
+            var isSent = false
             switch offset {
             case 0 where latched: state.divisor = state.divisor & 0xFF00 | UInt16(byte)
             case 0:
-                if state.modemControl & 0x10 != 0 {
+                if state.modemControl & 0x10 == 0 {
+                    isSent = true
+                } else if state.receivedCount < Self.fifoSize {
                     state.received.append(byte)
                 } else {
-                    output.put(byte)
+                    // As in hardware, and so that a guest that never reads costs the host no memory.
+                    state.overrun = true
                 }
                 state.transmitterEmptied = true
                 update(&state)
@@ -119,7 +139,10 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
             case 7: state.scratch = byte
             default: break
             }
+            return isSent
         }
+        // Not under the lock: a full console waits for the main thread, which looks at this port before it drains.
+        if isSent { output.put(byte) }
     }
 
     private func update(_ state: inout State) {

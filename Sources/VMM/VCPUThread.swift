@@ -41,16 +41,23 @@ final class VCPUThread: @unchecked Sendable {
     func run() {
         while !ending.isFinished {
             let exit = vcpu.enter()
-            counts.count(exit.kind)
             switch exit {
             case .portOut(let port, let size, let count):
+                counts.count(.portOut)
                 for index in 0..<count { writePort(UInt64(port), vcpu.portValue(index, size: size), width: Int(size)) }
             case .portIn(let port, let size, let count):
+                counts.count(.portIn)
                 for index in 0..<count { vcpu.setPortValue(index, size: size, readPort(UInt64(port), width: Int(size))) }
-            case .mmioWrite(let address, let length, let value): writeMMIO(address, value, width: Int(length))
-            case .mmioRead(let address, let length): vcpu.setMMIOValue(readMMIO(address, width: Int(length)))
-            case .interrupted, .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: break
-            default: finish(exit)
+            case .mmioWrite(let address, let length, let value):
+                counts.count(.mmioWrite)
+                writeMMIO(address, value, width: Int(length))
+            case .mmioRead(let address, let length):
+                counts.count(.mmioRead)
+                vcpu.setMMIOValue(readMMIO(address, width: Int(length)))
+            case .interrupted, .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
+            default:
+                counts.count(exit.kind)
+                finish(exit)
             }
         }
     }

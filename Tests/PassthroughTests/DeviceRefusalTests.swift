@@ -80,8 +80,9 @@ import Testing
         #expect(second.status == 69, second.account)
         #expect(
             second.lastWord.wholeMatch(
-                of: /swiftlet: \/dev\/vfio\/[0-9]+ is in use: process ([0-9]+) \(swiftlet\) has it open; end process ([0-9]+)/)
-                .map { $0.1 == $0.2 } == true, second.account)
+                of: /swiftlet: \/dev\/vfio\/[0-9]+ is in use: process ([0-9]+) \(swiftlet\) has it open; end process ([0-9]+)/
+            )
+            .map { $0.1 == $0.2 } == true, second.account)
         let first = try await EndsLab.session.record("first")
         #expect(first.status == 0, first.account)
         #expect(first.output.contains("nvme: going on"), first.account)

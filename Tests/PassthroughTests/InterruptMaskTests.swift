@@ -2,9 +2,10 @@ import Testing
 
 /// What a guest may rely on when it masks interrupts: guests/intx with an edu and an e1000e on one line, claim by claim.
 @Suite struct InterruptMaskTests {
-    static let claims = PassthroughLab.lineClaims + [
-        "masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked", "dma-inside", "dma-outside",
-    ]
+    static let claims =
+        PassthroughLab.lineClaims + [
+            "masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked", "dma-inside", "dma-outside",
+        ]
 
     private func record(_ delivery: MessageDelivery) async throws -> LabRecord {
         try await PassthroughLab.session.record("intx-\(delivery.rawValue)")

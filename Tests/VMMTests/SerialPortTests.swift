@@ -1,5 +1,6 @@
 import KVM
 import LinuxSystem
+import Synchronization
 import TestSupport
 import Testing
 
@@ -147,10 +148,37 @@ import Testing
         write(Register.modemControl, 0x10)
         for byte in 0..<100 { write(Register.data, UInt64(byte)) }
         #expect(serial.backlog == 16)
+        write(Register.interruptEnable, 0x07)
+        #expect(read(Register.identification) == 0xC6, "line status goes first")
         #expect(read(Register.lineStatus) & 0x02 == 0x02, "overrun")
+        #expect(read(Register.identification) == 0xC4)
         #expect(read(Register.lineStatus) & 0x02 == 0, "and reading clears it")
         for byte in 0..<16 { #expect(read(Register.data) == UInt64(byte)) }
         #expect(read(Register.lineStatus) == 0x60)
+    }
+
+    /// The main thread asks for the backlog before it drains: with the console full and a vCPU waiting for room it must still get an answer.
+    @Test func aFullConsoleDoesNotCloseThePort() throws {
+        let (serial, written, answered) = (serial, Counter(), Counter())
+        let guest = try Thread("guest") {
+            for _ in 0..<100_000 {
+                serial.write(0, 0x41, width: 1)
+                written.count.wrappingAdd(1, ordering: .relaxed)
+            }
+        }
+        #expect(eventually { written.count.load(ordering: .relaxed) == 65_536 }, "as much as the console holds")
+        let main = try Thread("main") {
+            _ = serial.backlog
+            answered.count.store(1, ordering: .relaxed)
+        }
+        #expect(eventually { answered.count.load(ordering: .relaxed) == 1 })
+        console.close()
+        guest.join()
+        main.join()
+    }
+
+    private final class Counter: Sendable {
+        let count = Atomic(0)
     }
 
     @Test func interruptEnableHasFourBits() {
