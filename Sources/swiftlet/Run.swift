@@ -20,6 +20,7 @@ struct Run {
 
     /// Opens what the run writes to, boots, and accounts for it in the report whatever came of it.
     private func start() throws -> Int32 {
+        Self.openStandardStreams()
         // Before any thread is started, so that every thread leaves these signals to the main one.
         let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
@@ -27,10 +28,20 @@ struct Run {
         let file = try ReportFile(path)
         do {
             return try boot(signals) { report in try file.write(report()) }
-        } catch  where !(error is ReportError) {
-            try file.write(RunReport(kernel: request.kernel, status: ExitStatus.of(error), message: "\(error)"))
+        } catch where !(error is ReportError) {
+            // What kept the run from starting is the error that counts, whatever becomes of its report.
+            do throws(ReportError) {
+                try file.write(RunReport(kernel: request.kernel, status: ExitStatus.of(error), message: "\(error)"))
+            } catch let second {
+                Self.say("\(second)")
+            }
             throw error
         }
+    }
+
+    /// Standard streams that the caller left closed would be the next files that are opened, and the guest's console be written to them.
+    private static func openStandardStreams() {
+        for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
     }
 
     private func boot(_ signals: borrowing SignalDescriptor, account: (() -> RunReport) throws -> Void) throws -> Int32 {
@@ -38,7 +49,7 @@ struct Run {
         var output: Int32?
         var input: Int32?
         if case .stdio = request.console { (output, input) = (1, 0) }
-        if case .some(let file) = consoleFile { output = file.raw }
+        if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor()
         let machine = try Machine(
             MachineConfiguration(
@@ -51,9 +62,18 @@ struct Run {
         defer { devices.release() }
         let result = try machine.run(signals: signals)
         let verdict = Verdict(result.outcome)
-        try account { RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report) }
+        // First, since a report that can't be written must not take away what became of the guest.
         tell(result, verdict)
+        try account { RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report) }
         return verdict.status
+    }
+
+    /// Borrowing by its signature: a pattern on the file itself takes it over, and closes it before the run.
+    private static func number(of file: borrowing Descriptor?) -> Int32? {
+        switch file {
+        case .some(let file): file.raw
+        case .none: nil
+        }
     }
 
     private func openConsole() throws -> Descriptor? {

@@ -121,9 +121,19 @@ struct ReportFile: ~Copyable {
             encoder.keyEncodingStrategy = .convertToSnakeCase
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             let bytes = Array(try encoder.encode(report)) + [10]
-            try bytes.withUnsafeBytes { try descriptor.write($0, at: 0) }
+            try bytes.withUnsafeBytes { try append($0) }
         } catch {
-            throw ReportError(description: "the report can't be written to \(path): \(error)")
+            throw ReportError(description: "the report can't be written to \(path): \((error as? SystemCallError)?.errno.description ?? "\(error)")")
+        }
+    }
+
+    /// By write(2), not at an offset: the path may name a pipe.
+    private func append(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {
+        var done = 0
+        while done < bytes.count {
+            let now = Glibc.write(descriptor.raw, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+            guard now > 0 || errno == EINTR else { throw .last("write", path) }
+            done += max(now, 0)
         }
     }
 }

@@ -1,0 +1,140 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+/// The exit statuses of `swiftlet run`, each brought about for real: docs/exit-status.md.
+@Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
+struct RunStatusTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func flat(_ code: [UInt8], _ name: String = "guest.bin") throws -> String { try directory.file(name, code) }
+
+    @Test(
+        arguments: [
+            (0, 0, "passed: the guest wrote 0"), (1, 1, "failed: the guest wrote 1"), (2, 2, "failed: the guest wrote 2"),
+            (63, 63, "failed: the guest wrote 63"), (64, 1, "failed: the guest wrote 64"), (124, 1, "failed: the guest wrote 124"),
+            (200, 1, "failed: the guest wrote 200"), (255, 1, "failed: the guest wrote 255"),
+        ] as [(UInt8, Int32, String)])
+    func whatTheGuestWrote(value: UInt8, status: Int32, words: String) throws {
+        let ended = try SwiftletProcess.run("run", flat(TestKernel.exits(value)))
+        #expect(ended.status == status && ended.lastLine.hasPrefix("swiftlet: \(words) "))
+    }
+
+    @Test(
+        arguments: [
+            ("poweroff", 0, "passed: the guest powered itself off", "passed"), ("panic", 101, "panicked", "panic"),
+            ("triplefault", 102, "triple fault on vCPU 0", "triple-fault"), ("reset", 103, "reset itself (reset control port 0xCF9)", "reset"),
+            ("reset-kbd", 103, "reset itself (keyboard controller", "reset"),
+        ] as [(String, Int32, String, String)])
+    func howTheGuestEnded(end: String, status: Int32, words: String, outcome: String) throws {
+        let report = "\(directory.path)/report.json"
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "60s", "--report", "json:\(report)")
+        #expect(ended.status == status && ended.lastLine.contains(words))
+        #expect(ended.output.contains("ends: \(end)"))
+        let written = try WrittenReport(readFile(report))
+        #expect(written.outcome == outcome && written.exitStatus == status && "swiftlet: \(written.message)" == ended.lastLine)
+    }
+
+    @Test(arguments: [[], ["--console", "none"]])
+    func whereKVMCantGoOnThereAreRegisters(options: [String]) throws {
+        let report = "\(directory.path)/report.json"
+        let arguments = ["run", try flat(TestKernel.runsOutOfMemory), "--memory", "1M", "--report", "json:\(report)"]
+        let ended = try SwiftletProcess(arguments + options).wait()
+        #expect(ended.status == 104 && ended.lastLine.contains("KVM could not go on with vCPU 0") && ended.lastLine.contains("suberror 1"))
+        #expect(ended.errors.contains("rip 0000000000000010") && ended.errors.contains("cs  000000000000ffff"))
+        let written = try WrittenReport(readFile(report))
+        #expect(written.outcome == "internal-error" && written.exitStatus == 104 && written.exits["internal_error"] == 1)
+        #expect(written.registers.contains { $0.hasPrefix("rip 0000000000000010") })
+    }
+
+    @Test(arguments: ["spin", "hang"])
+    func whatTakesTooLong(end: String) throws {
+        let ended = try SwiftletProcess.run("run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "300ms")
+        #expect(ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 0.3 s")
+    }
+
+    /// A kernel that can't be started, under 65 where it is bad and 66 where there is none.
+    @Test func kernelsThatCantBeStarted() throws {
+        let hello = try readFile(TestKernel.built("hello.elf"))
+        let cases: [(kernel: String, status: Int32, words: String)] = [
+            ("\(directory.path)/none.elf", 66, "there is no such file"), (directory.path, 66, "Is a directory"), ("/dev/null", 66, "can't be read"),
+            (try flat([], "empty"), 65, "empty"), (try flat(Array(hello.prefix(40)), "cut.elf"), 65, "cut.elf"),
+            (try flat(Array(hello.prefix(hello.count / 2)), "half.elf"), 65, "half.elf"),
+            (try flat([UInt8](repeating: 0x5A, count: 9000), "noise"), 65, "noise"),
+            (try flat([UInt8](repeating: 0x90, count: 2 << 20), "huge.bin"), 65, "huge.bin"),
+        ]
+        for (kernel, status, words) in cases {
+            let report = "\(directory.path)/report.json"
+            let ended = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--report", "json:\(report)")
+            #expect(ended.status == status, "\(kernel): \(ended.errors)")
+            #expect(ended.lastLine.hasPrefix("swiftlet: \(kernel): ") && ended.lastLine.contains(words))
+            let written = try WrittenReport(readFile(report))
+            #expect(written.outcome == "not-started" && written.exitStatus == status && "swiftlet: \(written.message)" == ended.lastLine)
+        }
+    }
+
+    @Test func aKernelLargerThanMemorySaysSo() throws {
+        let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--memory", "1M")
+        #expect(ended.status == 65 && ended.lastLine.contains("hello.elf: ") && ended.lastLine.contains("memory"))
+    }
+
+    @Test(
+        arguments: [
+            ["--memory", "12X"], ["--memory", ""], ["--memory", "-1M"], ["--memory", "0"], ["--memory", "1000"], ["--memory", "9999999999999G"],
+            ["--memory", "2T"], ["--cpus", "0"], ["--cpus", "-1"], ["--cpus", "many"], ["--cpus", "100000"], ["--timeout", "0"], ["--timeout", "soon"],
+            ["--timeout", "nan"], ["--console", "file:"], ["--console", "screen"], ["--report", "xml:x"], ["--report", "json:"], ["--format", "exe"],
+            ["--device", "nonsense"], ["--device", "00:04.0,slot=32"], ["--device", "00:04.0,msi=maybe"], ["--device", "00:04.0,backend=magic"],
+            ["--device", ""], ["--no-such-option"], ["--memory"], ["another.elf"],
+        ])
+    func argumentsThatCantBeMeant(arguments: [String]) throws {
+        let ended = try SwiftletProcess(["run", try flat(TestKernel.exits(0))] + arguments).wait()
+        #expect(ended.status == 64, "\(ended.errors)")
+        #expect(!ended.errors.isEmpty && ended.output.isEmpty)
+        if arguments.count == 2, arguments[0] != "--cpus" && arguments[0] != "--memory" {
+            #expect(ended.errors.contains(arguments[0]), "names the option: \(ended.errors)")
+        }
+    }
+
+    @Test(arguments: [["run"], ["nonsense"], ["run", "--memory", "64M"]])
+    func noKernel(arguments: [String]) throws {
+        let ended = try SwiftletProcess(arguments).wait()
+        #expect(ended.status == 64 && !ended.errors.isEmpty)
+    }
+
+    @Test(arguments: ["--report", "--console"])
+    func filesThatCantBeWritten(option: String) throws {
+        let kernel = try flat(TestKernel.exits(0))
+        let prefix = option == "--report" ? "json:" : "file:"
+        for (path, words) in [("\(directory.path)/none/file", "No such file or directory"), (directory.path, "Is a directory")] {
+            let ended = try SwiftletProcess.run("run", kernel, option, prefix + path)
+            #expect(ended.status == 73, "\(ended.errors)")
+            #expect(ended.lastLine.hasPrefix("swiftlet: the ") && ended.lastLine.contains(path) && ended.lastLine.hasSuffix(words))
+        }
+    }
+
+    @Test(arguments: [([] as [String], "0000:00:1f.7"), (["--memory", "64M"], "0fff:00:00.0")])
+    func aDeviceThatIsNotThere(options: [String], address: String) throws {
+        let ended = try SwiftletProcess(["run", try flat(TestKernel.exits(0)), "--device", address] + options).wait()
+        #expect(ended.status == 66 && ended.lastLine.contains(address), "\(ended.errors)")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "the host lacks a root user for these tests"))
+    func withoutPermission() throws {
+        // As nobody, who may not even see the directory that the program lies in: it is started by its descriptor.
+        let binary = try Descriptor(opening: SwiftletProcess.path, flags: O_RDONLY)
+        let shell = "exec setpriv --reuid 65534 --regid 65534 --clear-groups /proc/self/fd/3 \"$@\""
+        let nothing = try Descriptor(opening: "/dev/null")
+        let errors = try Pipe()
+        let child = try ChildProcess(
+            "/bin/sh", arguments: ["-c", shell, "sh", "run", flat(TestKernel.exits(0))], environment: ["PATH=/usr/bin:/bin"],
+            descriptors: [nothing.raw, nothing.raw, errors.input, binary.raw])
+        let termination = try child.wait()
+        let text = String(decoding: errors.readAvailable(), as: UTF8.self)
+        #expect(termination == .exited(77), "\(text)")
+        #expect(text.contains("/dev/kvm may not be opened by this user") && text.contains("usermod -aG kvm"))
+    }
+}
