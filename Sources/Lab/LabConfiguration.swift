@@ -30,6 +30,8 @@ public struct LabConfiguration: Sendable {
     public var currentDirectory: String
     /// The command and its arguments; looked up by PATH in the lab.
     public var command: [String]
+    /// A program of the host that runs beside the command and says a line when it is ready, nil for none: see `LabAnchor`.
+    public var anchor: [String]?
     /// Where the lab host's kernel log is written as it comes, nil for nowhere.
     public var consoleLog: String?
 

@@ -65,6 +65,7 @@ struct LabInit: Sendable {
         ifconfig lo up
 
         wait $virtualization
+        \(anchor)
         \(binding)
         load \(ModuleList.requested)
 
@@ -83,6 +84,8 @@ struct LabInit: Sendable {
         output=$!
         cat < /err >&6 4>&- 5>&- &
         error=$!
+        # A line, or nothing where it could not start: a host without KVM has no need of it.
+        read -r ready < /anchor
         say started
         # Not in the background, where it would start with SIGINT and SIGQUIT ignored; and in parentheses, lest the shell's own word on how
         # it ended goes to its standard error.
@@ -95,7 +98,7 @@ struct LabInit: Sendable {
             sleep 1
             for process in /proc/[0-9]*; do
                 process=${process#/proc/}
-                case " 1 $self $input $output $error " in *" $process "*) ;; *) kill -9 $process ;; esac
+                case " 1 $self $input $output $error $anchor " in *" $process "*) ;; *) kill -9 $process ;; esac
             done
         ) 2> /dev/null &
         wait $output
@@ -107,6 +110,16 @@ struct LabInit: Sendable {
         while :; do sleep 1000; done
 
         """
+    }
+
+    /// Starts what runs beside the command.
+    private var anchor: String {
+        let words = (configuration.anchor ?? ["/bin/true"]).map(Self.quoted).joined(separator: " ")
+        return """
+            mkfifo /anchor
+            ( exec setsid chroot . \(words) ) < /dev/null > /anchor 2> /dev/null 4>&- &
+            anchor=$!
+            """
     }
 
     /// Gives every device to the driver asked for, and looks whether it has it.

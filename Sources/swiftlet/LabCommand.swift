@@ -108,7 +108,17 @@ struct LabCommand: ParsableCommand {
         configuration.timeout = timeout?.seconds
         configuration.environment = try environment()
         configuration.consoleLog = consoleLog
+        configuration.anchor = Self.ownPath.map { [$0, LabAnchor.configuration.commandName ?? ""] }
         return configuration
+    }
+
+    /// Where this program lies.
+    private static var ownPath: String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+            guard let start = buffer.baseAddress else { return nil }
+            let count = readlink("/proc/self/exe", start, buffer.count)
+            return count > 0 ? String(decoding: UnsafeRawBufferPointer(buffer)[..<count], as: UTF8.self) : nil
+        }
     }
 
     /// What the command gets of our environment: what a shell needs, what is meant for swiftlet, and what was asked for.
