@@ -31,8 +31,7 @@ enum LoadPlanInvariants {
             if !inside { found.append("\(extent.name) lies outside RAM") }
         }
         let sorted = extents.filter { $0.size > 0 }.sorted { $0.start < $1.start }
-        for (left, right) in zip(sorted, sorted.dropFirst()) where left.start.addingReportingOverflow(left.size).partialValue > right.start
-        {
+        for (left, right) in zip(sorted, sorted.dropFirst()) where left.start.addingReportingOverflow(left.size).partialValue > right.start {
             found.append("\(left.name) overlaps \(right.name)")
         }
         found += entryViolations(of: plan)
