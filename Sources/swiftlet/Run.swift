@@ -28,7 +28,7 @@ struct Run {
         let file = try ReportFile(path)
         do {
             return try boot(signals) { report in try file.write(report()) }
-        } catch where !(error is ReportError) {
+        } catch  where !(error is ReportError) {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
                 try file.write(RunReport(kernel: request.kernel, status: ExitStatus.of(error), message: "\(error)"))

@@ -172,9 +172,10 @@ import Testing
     @Test func aWriteOverTwoEntriesTellsOfBoth() {
         fixture.write(AssignedFixture.msix + 2, 0x8000, width: 2)
         let told = fixture.writeMemory(AssignedFixture.table + 12, 0xFEE0_2000_0000_0000, width: 8)
-        #expect(told == [
-            .vector(0, MSIMessage(address: 0, data: 0), masked: false), .vector(1, MSIMessage(address: 0xFEE0_2000, data: 0), masked: true),
-        ])
+        #expect(
+            told == [
+                .vector(0, MSIMessage(address: 0, data: 0), masked: false), .vector(1, MSIMessage(address: 0xFEE0_2000, data: 0), masked: true),
+            ])
         let last = AssignedFixture.table + 16 * 19
         #expect(fixture.writeMemory(last + 12, 0, width: 8).count == 1, "beyond the last one there is none")
     }

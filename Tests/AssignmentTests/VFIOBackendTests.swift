@@ -28,7 +28,8 @@ import VMM
             vm = doorMachine(kvm)
             let failures = failures
             backend = try VFIOBackend(
-                vfio.device(), vm: vm, delivery: delivery, routes: MessageRoutes(vm: vm)) { failures.add($0) }
+                vfio.device(), vm: vm, delivery: delivery, routes: MessageRoutes(vm: vm)
+            ) { failures.add($0) }
             opening = vfio.take()
         }
 

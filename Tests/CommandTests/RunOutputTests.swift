@@ -95,13 +95,4 @@ struct RunOutputTests {
         #expect(try process.wait().status == 0)
         #expect(try WrittenReport(readFile(report)).outcome == "passed")
     }
-
-    @Test(arguments: [["--help"], ["run", "--help"], ["help", "run"]])
-    func helpIsGiven(arguments: [String]) throws {
-        let ended = try SwiftletProcess(arguments).wait()
-        #expect(ended.status == 0 && ended.output.contains("USAGE: swiftlet"))
-        if arguments != ["--help"] {
-            #expect(ended.output.contains("Examples:") && ended.output.contains("swiftlet run") && ended.output.contains("Exit status:"))
-        }
-    }
 }

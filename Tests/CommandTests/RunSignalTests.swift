@@ -39,9 +39,11 @@ struct RunSignalTests {
     /// Nobody reads what the guest says, and typing does not end: time and signals must end it all the same.
     @Test func aReaderThatIsStuckKeepsNobody() throws {
         let screen = try Pipe()
+        // F_SETPIPE_SZ: the least there is, so that the pipe is full at once and our own buffer soon after.
+        #expect(fcntl(screen.input, 1031, 4096) >= 0)
         let zeros = try Descriptor(opening: "/dev/zero", flags: O_RDONLY)
         let kernel = try directory.file("guest.bin", TestKernel.talksForEver)
-        let process = try SwiftletProcess(["run", kernel, "--memory", "1M", "--timeout", "500ms"], input: zeros.raw, output: screen.input)
+        let process = try SwiftletProcess(["run", kernel, "--memory", "1M", "--timeout", "3s"], input: zeros.raw, output: screen.input)
         let ended = try process.wait(within: 60)
         #expect(ended.status == 124 && ended.lastLine.contains("timeout"))
         #expect(ended.errors.contains("bytes of the guest's console were lost"))

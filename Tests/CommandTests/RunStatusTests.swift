@@ -82,27 +82,10 @@ struct RunStatusTests {
         #expect(ended.status == 65 && ended.lastLine.contains("hello.elf: ") && ended.lastLine.contains("memory"))
     }
 
-    @Test(
-        arguments: [
-            ["--memory", "12X"], ["--memory", ""], ["--memory", "-1M"], ["--memory", "0"], ["--memory", "1000"], ["--memory", "9999999999999G"],
-            ["--memory", "2T"], ["--cpus", "0"], ["--cpus", "-1"], ["--cpus", "many"], ["--cpus", "100000"], ["--timeout", "0"], ["--timeout", "soon"],
-            ["--timeout", "nan"], ["--console", "file:"], ["--console", "screen"], ["--report", "xml:x"], ["--report", "json:"], ["--format", "exe"],
-            ["--device", "nonsense"], ["--device", "00:04.0,slot=32"], ["--device", "00:04.0,msi=maybe"], ["--device", "00:04.0,backend=magic"],
-            ["--device", ""], ["--no-such-option"], ["--memory"], ["another.elf"],
-        ])
-    func argumentsThatCantBeMeant(arguments: [String]) throws {
+    @Test(arguments: [["--memory", "0"], ["--memory", "1000"], ["--memory", "2T"], ["--cpus", "0"], ["--cpus", "100000"]])
+    func machinesThatCantBeBuilt(arguments: [String]) throws {
         let ended = try SwiftletProcess(["run", try flat(TestKernel.exits(0))] + arguments).wait()
-        #expect(ended.status == 64, "\(ended.errors)")
-        #expect(!ended.errors.isEmpty && ended.output.isEmpty)
-        if arguments.count == 2, arguments[0] != "--cpus" && arguments[0] != "--memory" {
-            #expect(ended.errors.contains(arguments[0]), "names the option: \(ended.errors)")
-        }
-    }
-
-    @Test(arguments: [["run"], ["nonsense"], ["run", "--memory", "64M"]])
-    func noKernel(arguments: [String]) throws {
-        let ended = try SwiftletProcess(arguments).wait()
-        #expect(ended.status == 64 && !ended.errors.isEmpty)
+        #expect(ended.status == 64 && ended.lastLine.hasPrefix("swiftlet: ") && ended.output.isEmpty, "\(ended.errors)")
     }
 
     @Test(arguments: ["--report", "--console"])

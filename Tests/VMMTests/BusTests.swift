@@ -90,7 +90,9 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
         #expect(map(Decoder(1, (0, .memory64, 0x1000, address))).entries.isEmpty)
     }
 
-    @Test(arguments: [(0xC000_0000, 0x2000_0000, true), (0xDFFF_F000, 0x2000, false), (0xBFFF_F000, 0x2000, false), (0xF000_0000, 0x800_0000, true)] as [(UInt64, UInt64, Bool)])
+    @Test(
+        arguments: [(0xC000_0000, 0x2000_0000, true), (0xDFFF_F000, 0x2000, false), (0xBFFF_F000, 0x2000, false), (0xF000_0000, 0x800_0000, true)]
+            as [(UInt64, UInt64, Bool)])
     func aBARLiesWhollyInOneWindow(address: UInt64, size: UInt64, answers: Bool) {
         #expect(map(Decoder(1, (0, .memory32, size, address))).entries.isEmpty != answers)
     }

@@ -169,7 +169,9 @@ struct MachineTests {
         }
     }
 
-    @Test(arguments: ["KVM_CREATE_VM", "KVM_SET_USER_MEMORY_REGION", "KVM_CREATE_IRQCHIP", "KVM_CREATE_PIT2", "KVM_CREATE_VCPU", "KVM_SET_CPUID2", "KVM_SET_LAPIC"])
+    @Test(arguments: [
+        "KVM_CREATE_VM", "KVM_SET_USER_MEMORY_REGION", "KVM_CREATE_IRQCHIP", "KVM_CREATE_PIT2", "KVM_CREATE_VCPU", "KVM_SET_CPUID2", "KVM_SET_LAPIC",
+    ])
     func whatTheKernelRefusesIsSaid(call: String) throws {
         let door = RecordingDoor(asksKernel: true)
         door.fail(call, ENOMEM)

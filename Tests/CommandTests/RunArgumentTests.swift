@@ -1,0 +1,37 @@
+import TestSupport
+import Testing
+
+/// What `swiftlet` says to arguments alone: nothing of the host is asked.
+@Suite struct RunArgumentTests {
+    @Test(
+        arguments: [
+            ["--memory", "12X"], ["--memory", ""], ["--memory", "-1M"], ["--memory", "9999999999999G"], ["--cpus", "-1"], ["--cpus", "many"],
+            ["--timeout", "0"], ["--timeout", "soon"],
+            ["--timeout", "nan"], ["--console", "file:"], ["--console", "screen"], ["--report", "xml:x"], ["--report", "json:"], ["--format", "exe"],
+            ["--device", "nonsense"], ["--device", "00:04.0,slot=32"], ["--device", "00:04.0,msi=maybe"], ["--device", "00:04.0,backend=magic"],
+            ["--device", ""], ["--no-such-option"], ["--memory"], ["another.elf"],
+        ])
+    func argumentsThatCantBeMeant(arguments: [String]) throws {
+        let ended = try SwiftletProcess(["run", "kernel.elf"] + arguments).wait()
+        #expect(ended.status == 64, "\(ended.errors)")
+        #expect(!ended.errors.isEmpty && ended.output.isEmpty)
+        if arguments.count == 2, arguments[0].hasPrefix("--") {
+            #expect(ended.errors.contains(arguments[0]), "names the option: \(ended.errors)")
+        }
+    }
+
+    @Test(arguments: [["run"], ["nonsense"], ["run", "--memory", "64M"]])
+    func noKernel(arguments: [String]) throws {
+        let ended = try SwiftletProcess(arguments).wait()
+        #expect(ended.status == 64 && !ended.errors.isEmpty)
+    }
+
+    @Test(arguments: [["--help"], ["run", "--help"], ["help", "run"]])
+    func helpIsGiven(arguments: [String]) throws {
+        let ended = try SwiftletProcess(arguments).wait()
+        #expect(ended.status == 0 && ended.output.contains("USAGE: swiftlet"))
+        if arguments != ["--help"] {
+            #expect(ended.output.contains("Examples:") && ended.output.contains("swiftlet run") && ended.output.contains("Exit status:"))
+        }
+    }
+}
