@@ -78,6 +78,11 @@ public struct CPUID: Sendable {
                 case 1: (copy.entries[number].eax, copy.entries[number].ebx, copy.entries[number].ecx) = (shift, UInt32(count), 2 << 8 | 1)
                 default: (copy.entries[number].eax, copy.entries[number].ebx, copy.entries[number].ecx) = (0, 0, copy.entries[number].index)
                 }
+            case 0x8000_001E:
+                // AMD's own topology leaf, APM volume 3, E.4.16: extended APIC id; compute unit, one thread each; node 0.
+                copy.entries[number].eax = apicID
+                copy.entries[number].ebx = apicID & 0xFF
+                copy.entries[number].ecx = 0
             default: break
             }
         }

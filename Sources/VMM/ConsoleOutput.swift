@@ -24,8 +24,11 @@ public final class ConsoleOutput: Sendable {
     private struct Outgoing {
         var bytes: [UInt8] = []
         var start = 0
-        /// The reader is gone. The guest goes on; its tail is still kept.
+        /// Nothing can be written any more. The guest goes on; its tail is still kept.
         var isBroken = false
+        /// Bytes that a full disk or a broken device took from us. A reader that went away by itself wants no more and loses nothing.
+        var lost = 0
+        var countsLosses = false
         var count: Int { bytes.count - start }
     }
 
@@ -95,6 +98,7 @@ public final class ConsoleOutput: Sendable {
                 if outgoing.count == 0 { return false }
             }
             guard let destination, !outgoing.isBroken else {
+                if outgoing.countsLosses { outgoing.lost += outgoing.count }
                 outgoing.start = outgoing.bytes.count
                 return true
             }
@@ -106,6 +110,8 @@ public final class ConsoleOutput: Sendable {
                     outgoing.start += now
                 } else if errno != EAGAIN && errno != EINTR {
                     outgoing.isBroken = true
+                    outgoing.countsLosses = errno != EPIPE
+                    if outgoing.countsLosses { outgoing.lost += outgoing.count }
                     outgoing.start = outgoing.bytes.count
                 }
             }
@@ -119,7 +125,7 @@ public final class ConsoleOutput: Sendable {
     }
 
     /// Writes out the rest, waiting for the reader for as long as it takes something every ten seconds.
-    /// - Returns: how many bytes were left when the reader was given up.
+    /// - Returns: how many bytes were lost: to a reader that was given up, or to a destination that failed.
     func flush() -> Int {
         var patience = 100
         var before = -1
@@ -127,11 +133,11 @@ public final class ConsoleOutput: Sendable {
             let rest = outgoing.withLock { $0.count }
             guard let destination, rest > 0 else { continue }
             patience = rest == before ? patience - 1 : 100
-            guard patience > 0 else { return rest + state.withLock { $0.buffer.count } }
+            guard patience > 0 else { return rest + state.withLock { $0.buffer.count } + outgoing.withLock { $0.lost } }
             before = rest
             _ = isWritable(destination, milliseconds: 100)
         }
-        return 0
+        return outgoing.withLock { $0.lost }
     }
 
     /// The last bytes that the guest wrote, at most 4 KiB.

@@ -33,7 +33,8 @@ public final class GuestMemory: Sendable {
 
     /// - Parameter count: bytes, a multiple of the page size.
     public init(count: UInt64) throws(SystemCallError) {
-        mapping = try Mapping(anonymous: Int(count), object: "\(count >> 20) MiB of guest memory")
+        guard let size = Int(exactly: count) else { throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory) }
+        mapping = try Mapping(anonymous: size, object: "\(count >> 20) MiB of guest memory")
         let low = min(count, PhysicalLayout.lowRAMLimit)
         var regions = [Region(guestAddress: 0, count: low, offset: 0)]
         if count > low {

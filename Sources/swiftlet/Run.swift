@@ -93,7 +93,7 @@ struct Run {
             if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }
         }
         if result.unwrittenConsoleBytes > 0 {
-            Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: their reader took nothing for 10 s")
+            Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, failed, or took nothing for 10 s")
         }
         Self.say(verdict.sentence)
     }
