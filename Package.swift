@@ -45,7 +45,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "swiftlet", "Lab", "LinuxSystem", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "swiftlet", "KVM", "Lab", "LinuxSystem", "TestSupport", "VMM", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
         .testTarget(name: "PassthroughTests", swiftSettings: room),
