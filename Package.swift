@@ -38,6 +38,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["LinuxSystem"], path: "Tests/TestSupport", swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: room),
+        .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "TestSupport"], swiftSettings: room),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "TestSupport"], swiftSettings: room),
         .testTarget(name: "VMMTests", dependencies: ["VMM", "TestSupport"], swiftSettings: room),
         .testTarget(name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], swiftSettings: room),

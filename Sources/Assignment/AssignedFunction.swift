@@ -36,7 +36,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     ) throws(AssignmentError) {
         self.backend = backend
         self.onFailure = onFailure
-        let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: backend.bars, hasINTx: backend.hasINTx)
+        let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: backend.bars, hasINTx: backend.hasINTx, access: backend.access)
         self.layout = layout
         do throws(SystemCallError) {
             self.line = layout.interruptPin > 0 ? try line(layout.interruptPin) : nil
@@ -217,10 +217,18 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     private func setVector(_ msix: MSIXCapability, _ vector: Int, _ state: State) throws(AssignmentError) {
         guard let table = state.table else { return }
+        let (_, message, masked) = Self.setting(vector, msix, table, state.space)
+        try backend.setVector(vector, message, masked: masked)
+    }
+
+    private static func setting(
+        _ vector: Int, _ msix: MSIXCapability, _ table: MSIXTable, _ space: ConfigSpace
+    ) -> (number: Int, message: MSIMessage, masked: Bool) {
         let message = table.message(vector)
-        try backend.setVector(
+        return (
             vector, MSIMessage(address: message.address, data: message.data),
-            masked: table.isMasked(vector) || msix.isFunctionMasked(in: state.space))
+            table.isMasked(vector) || msix.isFunctionMasked(in: space)
+        )
     }
 
     /// Brings the backend to the interrupt mode that the guest's registers now ask for: MSI-X before MSI before INTx.
@@ -249,14 +257,15 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
         switch wanted {
         case .messages(.msix):
-            if let msix = layout.msix { for vector in 0..<msix.vectorCount { try setVector(msix, vector, state) } }
+            guard let msix = layout.msix, let table = state.table else { break }
+            try backend.setVectors((0..<msix.vectorCount).map { Self.setting($0, msix, table, state.space) })
         case .messages(.msi):
             guard let msi = layout.msi else { break }
-            for vector in 0..<msi.vectorCount(in: state.space) {
-                let message = msi.message(vector, in: state.space)
-                try backend.setVector(
-                    vector, MSIMessage(address: message.address, data: message.data), masked: msi.isMasked(vector, in: state.space))
-            }
+            try backend.setVectors(
+                (0..<msi.vectorCount(in: state.space)).map { vector in
+                    let message = msi.message(vector, in: state.space)
+                    return (vector, MSIMessage(address: message.address, data: message.data), msi.isMasked(vector, in: state.space))
+                })
         default: break
         }
     }

@@ -11,6 +11,10 @@ public protocol AssignmentBackend: AnyObject, Sendable {
     var address: String { get }
     /// The kernel interface it uses, as reports name it: `vfio-group`.
     var kind: String { get }
+    /// How its messages reach the guest, as reports name it: `signal`, `irqfd`, `route`.
+    var delivery: String { get }
+    /// What lies between `writeConfig` and the device.
+    var access: PassthroughLayout.Access { get }
     /// The function's BARs.
     var bars: [BAR] { get }
     /// Whether it has an INTx line that the host can deliver.
@@ -39,6 +43,8 @@ public protocol AssignmentBackend: AnyObject, Sendable {
     func stopMessages() throws(AssignmentError)
     /// The guest's message for a vector and whether it is masked. Takes a host interrupt at the first unmask, not before.
     func setVector(_ vector: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError)
+    /// The same for several vectors at once, as a mode starts.
+    func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError)
     /// Whether a masked vector holds an interrupt back; nil for a vector that was never unmasked, whose pending bit is the device's own.
     func isPending(_ vector: Int) -> Bool?
 
@@ -47,6 +53,12 @@ public protocol AssignmentBackend: AnyObject, Sendable {
 
     /// Stops everything, resets the device and lets it go. The guest no longer runs.
     func release()
+}
+
+extension AssignmentBackend {
+    public func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError) {
+        for (number, message, masked) in vectors { try setVector(number, message, masked: masked) }
+    }
 }
 
 /// The two kinds of message-signalled interrupts.

@@ -9,6 +9,10 @@ public enum AssignmentError: Error, CustomStringConvertible {
     case kvm(String, KVMError)
     case system(String, SystemCallError)
     case plug(String, PCIHostBridge.PlugError)
+    /// KVM's own assignment refused; the error names the function.
+    case legacy(PCIAssignmentError)
+    /// This user may not open one of the function's files.
+    case noAccess(String, SystemCallError)
     /// The function was asked for more than once.
     case repeated(String)
     /// The host has the function, and can't pass it through.
@@ -20,6 +24,9 @@ public enum AssignmentError: Error, CustomStringConvertible {
         case .kvm(let address, let error): "\(address): \(error)"
         case .system(let address, let error): "\(address): \(error)"
         case .plug(let address, let error): "\(address): \(error)"
+        case .legacy(let error): "\(error)"
+        case .noAccess(let address, let error):
+            "\(address): \(error.object) may not be read and written by this user: run as root, or chown \"$USER\" \(error.object)"
         case .repeated(let address): "\(address) is given twice: a function can be passed to a guest once"
         case .unfit(let address, let reason): "\(address): \(reason)"
         }

@@ -10,37 +10,6 @@ public enum MessageDelivery: String, Sendable {
     case irqfd
 }
 
-/// The GSI routes of a machine's message vectors; the kernel takes the table whole, so it is kept in one place.
-final class MessageRoutes: Sendable {
-    private let vm: VirtualMachine
-    private let table = Mutex(IRQRouting())
-
-    init(vm: VirtualMachine) { self.vm = vm }
-
-    /// Takes a GSI that leads to `message`; nil where none is left.
-    func add(_ message: MSIMessage) throws(KVMError) -> UInt32? {
-        try table.withLock { table throws(KVMError) in
-            guard let gsi = table.add(message) else { return nil }
-            try vm.setRouting(table)
-            return gsi
-        }
-    }
-
-    func update(_ gsi: UInt32, _ message: MSIMessage) throws(KVMError) {
-        try table.withLock { table throws(KVMError) in
-            table.update(gsi, message)
-            try vm.setRouting(table)
-        }
-    }
-
-    func remove(_ gsi: UInt32) throws(KVMError) {
-        try table.withLock { table throws(KVMError) in
-            table.remove(gsi)
-            try vm.setRouting(table)
-        }
-    }
-}
-
 /// One MSI or MSI-X vector of a passed-through function: the eventfd its device signals, the guest's message for it, its mask.
 ///
 /// A masked vector's eventfd is read by nobody, so its count is the pending bit. Unmasking takes the count and delivers once.
@@ -128,10 +97,8 @@ final class MessageVector: Sendable {
         guard !masked else { return }
         if let gsi = state.gsi {
             if state.routed != state.message { try routes.update(gsi, state.message) }
-        } else if let gsi = try routes.add(state.message) {
-            state.gsi = gsi
         } else {
-            throw .noRoute
+            state.gsi = try routes.add(state.message)
         }
         state.routed = state.message
     }

@@ -42,11 +42,13 @@ public final class VFIOBackend: AssignmentBackend {
 
     public let address: String
     public let kind = "vfio-group"
+    public var delivery: String { messageDelivery.rawValue }
+    public let access = PassthroughLayout.Access.filtered
     public let bars: [BAR]
     public let hasINTx: Bool
     private let device: VFIODevice
     private let vm: VirtualMachine
-    private let delivery: MessageDelivery
+    private let messageDelivery: MessageDelivery
     private let routes: MessageRoutes
     private let trigger: EventDescriptor
     private let resample: EventDescriptor
@@ -66,7 +68,7 @@ public final class VFIOBackend: AssignmentBackend {
         self.device = device
         self.address = address
         self.vm = vm
-        self.delivery = delivery
+        messageDelivery = delivery
         self.routes = routes
         do {
             if device.canReset { try device.reset() }
@@ -275,7 +277,7 @@ public final class VFIOBackend: AssignmentBackend {
             let name = "\(address) \(kind) vector \(number)"
             slot = Slot(
                 vector: try onSystem { () throws(SystemCallError) in
-                    try MessageVector(name, vm: vm, delivery: delivery, routes: routes)
+                    try MessageVector(name, vm: vm, delivery: messageDelivery, routes: routes)
                 })
         }
         if !masked, !slot.wired {

@@ -1,5 +1,6 @@
 import KVM
 import LinuxSystem
+public import PCI
 import VFIO
 public import VMM
 
@@ -17,17 +18,18 @@ public final class VFIOHost {
         var device: DeviceControl?
     }
 
-    public init(_ machine: Machine) {
+    /// - Parameter routes: those of the whole machine.
+    public init(_ machine: Machine, routes: MessageRoutes) {
         self.machine = machine
-        routes = MessageRoutes(vm: machine.vm)
+        self.routes = routes
         registry = Registry()
     }
 
     /// Opens a function in the order that VFIO asks for: container, group, IOMMU, memory, KVM, device.
-    /// - Parameters:
-    ///   - address: as sysfs writes it.
-    ///   - group: its IOMMU group.
-    public func open(_ address: String, group: Int, delivery: MessageDelivery) throws(AssignmentError) -> VFIOBackend {
+    /// - Throws: `.unfit` where it has no IOMMU group, what VFIO refused otherwise.
+    public func open(_ function: PCIAddress, delivery: MessageDelivery) throws(AssignmentError) -> VFIOBackend {
+        let address = function.description
+        guard let group = HostTree().iommuGroup(of: function) else { throw .unfit(address, reason: "it is in no IOMMU group any more") }
         let device: VFIODevice
         do throws(VFIOError) {
             if groups[group] == nil {
@@ -47,7 +49,7 @@ public final class VFIOHost {
     /// Puts a group into the container; the first one brings the IOMMU, and with it the guest's memory: every RAM slot and nothing else.
     private func join(_ number: Int) throws(VFIOError) -> VFIOGroup {
         if let container { return try VFIOGroup(number, in: container) }
-        let fresh = try VFIOContainer()
+        let fresh = try VFIOContainer(door: machine.vm.door)
         let group = try VFIOGroup(number, in: fresh)
         try fresh.enableIOMMU()
         for region in machine.memory.regions {

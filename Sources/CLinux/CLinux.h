@@ -47,6 +47,26 @@ static inline void cl_store_u8(uint8_t *address, uint8_t value)
     __atomic_store_n(address, value, __ATOMIC_SEQ_CST);
 }
 
+/* Device registers: one access of exactly this width, neither torn nor left out. Guests choose the address, so it may be unaligned. */
+static inline uint64_t cl_read_register(const volatile void *address, int width)
+{
+    switch (width) {
+    case 1: return *(const volatile uint8_t *)address;
+    case 2: return *(const volatile uint16_t *)address;
+    case 4: return *(const volatile uint32_t *)address;
+    default: return *(const volatile uint64_t *)address;
+    }
+}
+static inline void cl_write_register(volatile void *address, int width, uint64_t value)
+{
+    switch (width) {
+    case 1: *(volatile uint8_t *)address = (uint8_t)value; break;
+    case 2: *(volatile uint16_t *)address = (uint16_t)value; break;
+    case 4: *(volatile uint32_t *)address = (uint32_t)value; break;
+    default: *(volatile uint64_t *)address = value; break;
+    }
+}
+
 /* The kick signal: its delivery makes KVM_RUN return EINTR; the handler itself has nothing to do. */
 static inline int cl_kick_signal(void) { return SIGRTMIN; }
 static inline void cl_empty_handler(int signal) { (void)signal; }
@@ -64,6 +84,29 @@ static inline void cl_unblock_kick(void)
     sigemptyset(&set);
     sigaddset(&set, SIGRTMIN);
     pthread_sigmask(SIG_UNBLOCK, &set, 0);
+}
+/* Blocks the kick in this thread. Answers the mask that lets it through again, as the kernel keeps masks: bit N - 1 for signal N. */
+static inline uint64_t cl_block_kick(void)
+{
+    sigset_t set, all;
+    uint64_t mask = 0;
+    int signal;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    pthread_sigmask(SIG_BLOCK, &set, 0);
+    pthread_sigmask(SIG_BLOCK, 0, &all);
+    for (signal = 1; signal <= 64; signal++)
+        if (signal != SIGRTMIN && sigismember(&all, signal) == 1) mask |= 1ULL << (signal - 1);
+    return mask;
+}
+/* Takes a waiting kick, if there is one. */
+static inline void cl_take_kick(void)
+{
+    sigset_t set;
+    struct timespec now = {0, 0};
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    sigtimedwait(&set, 0, &now);
 }
 static inline int cl_kick_thread(pthread_t thread) { return pthread_kill(thread, SIGRTMIN); }
 

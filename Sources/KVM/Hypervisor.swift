@@ -8,6 +8,16 @@ public struct Capability: Sendable {
     /// The kernel's name for it.
     public let name: StaticString
 
+    /// KVM hands PCI functions to guests itself, by `PCIAssignment`. Linux 2.6.31 to 4.11.
+    public static let assignDeviceIRQ = Capability(number: 29, name: "KVM_CAP_ASSIGN_DEV_IRQ")
+    /// The host has an IOMMU that `PCIAssignment` can use.
+    public static let iommu = Capability(number: 18, name: "KVM_CAP_IOMMU")
+    /// Functions outside of segment 0 can be assigned.
+    public static let pciSegment = Capability(number: 47, name: "KVM_CAP_PCI_SEGMENT")
+    /// KVM_ASSIGN_SET_INTX_MASK, and host lines that assigned functions share. Linux 3.4 to 4.11.
+    public static let pci23 = Capability(number: 75, name: "KVM_CAP_PCI_2_3")
+    /// How many routes a table may have.
+    public static let irqRouting = Capability(number: 25, name: "KVM_CAP_IRQ_ROUTING")
     public static let irqfdResample = Capability(number: 82, name: "KVM_CAP_IRQFD_RESAMPLE")
     public static let signalMSI = Capability(number: 77, name: "KVM_CAP_SIGNAL_MSI")
     public static let immediateExit = Capability(number: 136, name: "KVM_CAP_IMMEDIATE_EXIT")

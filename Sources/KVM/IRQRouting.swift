@@ -17,12 +17,22 @@ public struct IRQRouting: Sendable {
     public private(set) var routes: [(gsi: UInt32, route: IRQRoute)]
     private var messageGSIs: Set<UInt32> = []
 
+    /// The routes of `init`: GSI 0...15 have two each.
+    private static let pinRoutes = 40
+    /// How many GSIs lead to messages.
+    public var messageCount: Int { messageGSIs.count }
+
     /// The first GSI that no pin has.
     public static let firstMessageGSI: UInt32 = 24
-    /// GSIs for messages: KVM_MAX_IRQ_ROUTES is 4096 on x86 (arch/x86/include/asm/kvm_host.h); 1000 leave room for the pins everywhere.
+    /// GSIs for messages, where the kernel takes as many.
     public static let messageGSILimit = 1000
+    /// How many messages can have one at a time.
+    public let messageLimit: Int
 
-    public init() {
+    /// - Parameter limit: routes that the kernel takes, pins included: KVM_CAP_IRQ_ROUTING's answer, 1024 up to Linux 4.8, 4096 since.
+    public init(limit: Int = 4096) {
+        // GSIs too are below that number (virt/kvm/irqchip.c, kvm_set_irq_routing).
+        messageLimit = min(Self.messageGSILimit, max(0, limit - Self.pinRoutes))
         routes = []
         for gsi: UInt32 in 0..<24 {
             if gsi < 8 { routes.append((gsi, .picMaster(gsi))) }
@@ -33,7 +43,7 @@ public struct IRQRouting: Sendable {
 
     /// Takes a free GSI for a message; nil when all are taken.
     public mutating func add(_ message: MSIMessage) -> UInt32? {
-        let candidates = Self.firstMessageGSI..<Self.firstMessageGSI + UInt32(Self.messageGSILimit)
+        let candidates = Self.firstMessageGSI..<Self.firstMessageGSI + UInt32(messageLimit)
         guard let gsi = candidates.first(where: { !messageGSIs.contains($0) }) else { return nil }
         messageGSIs.insert(gsi)
         routes.append((gsi, .msi(message)))

@@ -8,10 +8,8 @@ public enum KVMError: Error, CustomStringConvertible {
     case noPermission(String)
     /// KVM_GET_API_VERSION answered something other than 12.
     case version(Int)
-    /// The host lacks a capability that the machine asked for can't do without.
-    case missing(Capability)
-    /// All GSIs for messages are taken.
-    case noRoute
+    /// All GSIs for messages are taken, so many as the host and this machine have.
+    case noRoute(limit: Int)
     /// A call failed for another reason.
     case call(SystemCallError)
 
@@ -28,10 +26,8 @@ public enum KVMError: Error, CustomStringConvertible {
             "\(path) may not be opened by this user: add the user to the group that owns it (usermod -aG kvm NAME, then log in again)"
         case .version(let version):
             "this host's KVM speaks interface version \(version), swiftlet speaks 12: run a kernel from 2.6.22 on"
-        case .missing(let capability):
-            "this host's KVM lacks \(capability.name), which this machine needs"
-        case .noRoute:
-            "all \(IRQRouting.messageGSILimit) message routes are taken: pass fewer vectors, or deliver with msi=signal"
+        case .noRoute(let limit):
+            "all \(limit) routes for messages are taken: pass fewer devices or vectors, or, with VFIO, deliver by msi=signal"
         case .call(let error):
             "\(error)"
         }

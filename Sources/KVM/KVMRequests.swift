@@ -29,6 +29,7 @@ extension IoctlRequest {
     static let setSpecialRegisters = IoctlRequest(CL_KVM_SET_SREGS, "KVM_SET_SREGS")
     static let setCPUID = IoctlRequest(CL_KVM_SET_CPUID2, "KVM_SET_CPUID2")
     static let getMPState = IoctlRequest(CL_KVM_GET_MP_STATE, "KVM_GET_MP_STATE")
+    static let setSignalMask = IoctlRequest(CL_KVM_SET_SIGNAL_MASK, "KVM_SET_SIGNAL_MASK")
     static let getLAPIC = IoctlRequest(CL_KVM_GET_LAPIC, "KVM_GET_LAPIC")
     static let setLAPIC = IoctlRequest(CL_KVM_SET_LAPIC, "KVM_SET_LAPIC")
 }

@@ -8,11 +8,21 @@ import LinuxSystem
 public final class VirtualCPU: @unchecked Sendable {
     // @unchecked: the kernel's rule (api.rst section 3) is that vCPU ioctls come from one thread; `requestExit` writes atomically.
 
+    /// How a thread's `kick` gets a vCPU out of the guest without being lost between the loop's last look and KVM_RUN.
+    public enum Kick: Sendable {
+        /// KVM reads a flag on its way in. Linux 4.11 and later, KVM_CAP_IMMEDIATE_EXIT.
+        case immediateExit
+        /// The signal is blocked but while KVM_RUN runs, so that it waits for it. KVM_SET_SIGNAL_MASK, api.rst 4.17.
+        case signalMask
+    }
+
     /// Its number, which is its APIC id.
     public let number: UInt32
     private let descriptor: Descriptor
     private let page: Mapping
     private let run: UnsafeMutablePointer<kvm_run>
+    /// Whether kicks are taken by the mask of `prepare`. Written by the vCPU's thread before its first `enter`.
+    private var takesKicks = false
 
     init(_ descriptor: consuming Descriptor, number: UInt32, mapSize: Int) throws(SystemCallError) {
         self.number = number
@@ -28,6 +38,8 @@ public final class VirtualCPU: @unchecked Sendable {
     public func enter() -> VCPUExit {
         let result = cl_kvm_run(descriptor.raw)
         guard result == 0 else {
+            // A blocked kick stays pending when it ended KVM_RUN; left there it would end every later one.
+            if takesKicks, result == -EINTR { cl_take_kick() }
             return result == -EINTR || result == -EAGAIN ? .interrupted : .failed(errno: -result)
         }
         switch Int32(run.pointee.exit_reason) {
@@ -107,8 +119,20 @@ public final class VirtualCPU: @unchecked Sendable {
         return (page.base + offset + 8 + index * 8).load(as: UInt64.self)
     }
 
-    /// Makes the current or next `enter` return `.interrupted`. With KVM_CAP_IMMEDIATE_EXIT no wake-up is lost: the flag is read
-    /// with the kick signal's delivery settled (api.rst section 5, immediate_exit). Follow it with the thread's kick.
+    /// Makes the calling thread this vCPU's own. Before its first `enter`.
+    public func prepare(_ kick: Kick) throws(KVMError) {
+        guard kick == .signalMask else { return }
+        try KVMError.catching { () throws(SystemCallError) in
+            // struct kvm_signal_mask: the length of the kernel's sigset_t, then the signals blocked during KVM_RUN.
+            var bytes: [UInt8] = [8, 0, 0, 0]
+            withUnsafeBytes(of: cl_block_kick().littleEndian) { bytes += $0 }
+            try descriptor.ioctl(.setSignalMask, bytes: &bytes)
+        }
+        takesKicks = true
+    }
+
+    /// Makes the current or next `enter` return `.interrupted`. Follow it with the thread's kick: a host that knows the flag reads it
+    /// with the signal's delivery settled (api.rst section 5, immediate_exit), an older one has the signal waiting; see `prepare`.
     public func requestExit() {
         guard let offset = MemoryLayout<kvm_run>.offset(of: \.immediate_exit) else { return }
         cl_store_u8((page.base + offset).assumingMemoryBound(to: UInt8.self), 1)

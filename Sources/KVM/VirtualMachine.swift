@@ -1,9 +1,9 @@
 import CLinux
-import LinuxSystem
+public import LinuxSystem
 
 /// A virtual machine of KVM: the ioctls of api.rst on a VM descriptor. Safe to use from several threads, as the kernel's own interface is.
 public final class VirtualMachine: Sendable {
-    private let descriptor: Descriptor
+    let descriptor: Descriptor
     private let vcpuMapSize: Int
 
     init(_ descriptor: consuming Descriptor, vcpuMapSize: Int) {
@@ -13,6 +13,9 @@ public final class VirtualMachine: Sendable {
 
     /// The VM descriptor's number, for the VFIO group's SET_KVM.
     public var raw: Int32 { descriptor.raw }
+
+    /// Where its ioctls go; what belongs to a device of this machine goes there too, so that a recording holds both.
+    public var door: IoctlDoor { descriptor.door }
 
     /// What this VM answers for a capability; zero where it lacks it.
     public func check(_ capability: Capability) -> Int {

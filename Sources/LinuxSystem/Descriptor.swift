@@ -1,17 +1,17 @@
-import CLinux
 import Glibc
 import SystemPackage
 
 /// Owns one file descriptor and closes it at the end of its life.
 ///
-/// Every ioctl of the house is made through a descriptor, and each descriptor hands its ioctls to its `IoctlDoor`, so that a
-/// test can watch them, answer them or make them fail. Descriptors that an ioctl creates inherit the door.
+/// Every ioctl of the house is made through a descriptor, and each descriptor hands its ioctls, its reads and its writes to its
+/// `IoctlDoor`, so that they can be recorded, and a test can watch them, answer them or make them fail. Descriptors that an ioctl
+/// creates inherit the door.
 public struct Descriptor: ~Copyable, Sendable {
     /// The number, valid while this value lives. For calls that take a descriptor inside a structure.
     public let raw: Int32
     /// What it is open on, for error sentences.
     public let object: String
-    /// Where its ioctls go.
+    /// Where its calls go.
     public let door: IoctlDoor
 
     /// Takes over an open descriptor.
@@ -19,14 +19,15 @@ public struct Descriptor: ~Copyable, Sendable {
         self.raw = raw
         self.object = object
         self.door = door
+        door.opened(raw, object: object)
     }
 
     /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set.
     public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, door: IoctlDoor = .kernel)
         throws(SystemCallError)
     {
-        let result = cl_open(path, flags | O_CLOEXEC, mode)
-        guard result >= 0 else { throw .last("open", path) }
+        let result = door.open(path, flags: flags | O_CLOEXEC, mode: mode)
+        guard result >= 0 else { throw SystemCallError(call: "open", object: path, errno: Errno(rawValue: -result)) }
         self.init(owning: result, object: path, door: door)
     }
 
@@ -74,14 +75,31 @@ public struct Descriptor: ~Copyable, Sendable {
     /// - Throws: the call's error, or `EIO` where the file ends first.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
         try transfer("pread", buffer.count) { done in
-            pread(raw, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(bitPattern: UInt(offset) + UInt(done)))
+            door.read(raw, UnsafeMutableRawBufferPointer(rebasing: buffer[done...]), at: offset &+ UInt64(done))
         }
     }
 
     /// Writes all of `buffer` at `offset`. The corresponding C function is `pwrite`.
     public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
         try transfer("pwrite", buffer.count) { done in
-            pwrite(raw, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(bitPattern: UInt(offset) + UInt(done)))
+            door.write(raw, UnsafeRawBufferPointer(rebasing: buffer[done...]), at: offset &+ UInt64(done))
+        }
+    }
+
+    /// Reads a device's register: little-endian, as the bus is.
+    /// - Parameter width: 1...8 bytes.
+    public func readRegister(at offset: UInt64, width: Int) throws(SystemCallError) -> UInt64 {
+        var value: UInt64 = 0
+        try withUnsafeMutableBytes(of: &value) { bytes throws(SystemCallError) in
+            try read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<min(max(width, 0), 8)]), at: offset)
+        }
+        return UInt64(littleEndian: value)
+    }
+
+    /// Writes a device's register: the low `width` bytes of the value.
+    public func writeRegister(_ value: UInt64, at offset: UInt64, width: Int) throws(SystemCallError) {
+        try withUnsafeBytes(of: value.littleEndian) { bytes throws(SystemCallError) in
+            try write(UnsafeRawBufferPointer(rebasing: bytes[..<min(max(width, 0), 8)]), at: offset)
         }
     }
 
@@ -89,9 +107,10 @@ public struct Descriptor: ~Copyable, Sendable {
         var done = 0
         while done < count {
             let now = step(done)
-            if now < 0 && Glibc.errno == EINTR { continue }
-            guard now >= 0 else { throw .last(call, object) }
-            guard now > 0 else { throw SystemCallError(call: call, object: object, errno: Errno(rawValue: EIO)) }
+            if now == -Int(EINTR) { continue }
+            guard now > 0 else {
+                throw SystemCallError(call: call, object: object, errno: Errno(rawValue: now < 0 ? Int32(truncatingIfNeeded: -now) : EIO))
+            }
             done += now
         }
     }

@@ -33,5 +33,24 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
         self.count = count
     }
 
+    /// Reads a device's register: one access of exactly `width` bytes where the bus has such accesses (1, 2, 4, 8), else byte by byte.
+    /// - Returns: all ones outside of the mapping.
+    public func readRegister(_ offset: Int, width: Int) -> UInt64 {
+        guard isInside(offset, width) else { return .max }
+        guard ![1, 2, 4, 8].contains(width) else { return cl_read_register(base + offset, Int32(width)) }
+        return (0..<width).reduce(0) { $0 | cl_read_register(base + offset + $1, 1) << UInt64(8 * $1) }
+    }
+
+    /// Writes a device's register likewise; lost outside of the mapping.
+    public func writeRegister(_ offset: Int, _ value: UInt64, width: Int) {
+        guard isInside(offset, width) else { return }
+        guard ![1, 2, 4, 8].contains(width) else { return cl_write_register(base + offset, Int32(width), value) }
+        for index in 0..<width { cl_write_register(base + offset + index, 1, value >> UInt64(8 * index)) }
+    }
+
+    private func isInside(_ offset: Int, _ width: Int) -> Bool {
+        (1...8).contains(width) && offset >= 0 && offset <= count - width
+    }
+
     deinit { munmap(base, count) }
 }

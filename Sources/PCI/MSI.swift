@@ -7,12 +7,13 @@ public struct MSICapability: Sendable, Hashable {
     public let maximumVectors: Int
 
     /// Reads the layout at `offset`; nil where the capability runs out of the 256 bytes.
-    public init?(_ bytes: [UInt8], at offset: Int) {
+    /// - Parameter isPlain: whether to show one vector without a mask, whatever the device has.
+    public init?(_ bytes: [UInt8], at offset: Int, isPlain: Bool = false) {
         let control = Capability.word16(bytes, offset + 2)
         self.offset = offset
         is64Bit = control & 0x80 != 0
-        hasMasks = control & 0x100 != 0
-        maximumVectors = 1 << min(Int(control >> 1 & 7), 5)
+        hasMasks = !isPlain && control & 0x100 != 0
+        maximumVectors = isPlain ? 1 : 1 << min(Int(control >> 1 & 7), 5)
         guard offset + length <= min(bytes.count, 256) else { return nil }
     }
 

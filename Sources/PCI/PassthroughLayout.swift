@@ -2,6 +2,15 @@
 ///
 /// What is not named here is hidden: it reads zero and keeps no write. The device's own registers are read once, at assignment.
 public struct PassthroughLayout: Sendable {
+    /// What lies between a forwarded write and the device.
+    public enum Access: Sendable {
+        /// A kernel that filters: VFIO, which virtualizes what would harm the host.
+        case filtered
+        /// Nothing: sysfs writes registers as they are. What the host's kernel manages is then the guest's in its view alone: resets, power
+        /// states, error reporting, express controls. The kernel delivers one MSI vector and knows no masks for it.
+        case raw
+    }
+
     /// The guest's configuration space, with its owners.
     public private(set) var space: ConfigSpace
     public private(set) var msi: MSICapability?
@@ -10,12 +19,15 @@ public struct PassthroughLayout: Sendable {
     public private(set) var powerControl: Int?
     /// 1...4 for INTA...INTD, 0 for none.
     public let interruptPin: Int
+    private let access: Access
 
     /// - Parameters:
     ///   - hardware: 256 or 4096 bytes as read from the device; missing bytes count as zero.
     ///   - bars: its base address registers.
     ///   - hasINTx: whether the host can deliver its INTx line; else the pin reads 0.
-    public init(hardware: [UInt8], bars: [BAR], hasINTx: Bool) {
+    ///   - access: how forwarded writes reach it.
+    public init(hardware: [UInt8], bars: [BAR], hasINTx: Bool, access: Access = .filtered) {
+        self.access = access
         var bytes = hardware
         if bytes.count < 256 { bytes += [UInt8](repeating: 0, count: 256 - bytes.count) }
         space = ConfigSpace(size: bytes.count >= 4096 ? 4096 : 256)
@@ -43,7 +55,9 @@ public struct PassthroughLayout: Sendable {
         var command: Command = [.busMaster, .memoryWriteInvalidate, .parityErrorResponse, .systemError, .intxDisable]
         if bars.contains(where: { $0.isIO }) { command.insert(.ioSpace) }
         if bars.contains(where: { !$0.isIO }) { command.insert(.memorySpace) }
-        space.own(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(command.rawValue))
+        // The decoders of a function behind sysfs stay on: the host's kernel needs them, and what answers is for the bus to say.
+        let forwarded = access == .raw ? command.intersection([.busMaster, .intxDisable]) : command
+        space.own(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(forwarded.rawValue))
         // STATUS is the device's, but that the list of capabilities is ours.
         space.own(
             ConfigRegister.status, width: 2, live: UInt32(~Status.capabilitiesList), forwarded: UInt32(Status.clearedByOne))
@@ -76,14 +90,19 @@ public struct PassthroughLayout: Sendable {
             guard offset + 8 <= limit else { return false }
             // No PME: nobody would hear it. The power state is the guest's to set, read back from the device.
             space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
-            space.own(offset + 4, width: 2, writable: 0x0003, live: 0x000B, forwarded: 0x0003)
+            if access == .raw {
+                space.set(offset + 4, UInt32(Capability.word16(bytes, offset + 4) & 0x0008), width: 2)
+                space.own(offset + 4, width: 2, writable: 0x0003)
+            } else {
+                space.own(offset + 4, width: 2, writable: 0x0003, live: 0x000B, forwarded: 0x0003)
+            }
             powerControl = offset + 4
         case Capability.vitalProductData:
             guard offset + 8 <= limit else { return false }
             space.own(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)
             space.own(offset + 4, width: 4, live: 0xFFFF_FFFF, forwarded: 0xFFFF_FFFF)
         case Capability.msi:
-            guard msi == nil, let found = MSICapability(bytes, at: offset), offset + found.length <= limit else { return false }
+            guard msi == nil, let found = MSICapability(bytes, at: offset, isPlain: access == .raw), offset + found.length <= limit else { return false }
             found.lay(into: &space)
             msi = found
         case Capability.msix:
@@ -97,7 +116,8 @@ public struct PassthroughLayout: Sendable {
             for place in offset + 3..<offset + length { space.own(place, width: 1, live: 0xFF, forwarded: 0xFF) }
         case Capability.pciExpress: return layExpress(offset, bytes, limit: limit)
         case Capability.advancedFeatures:
-            guard offset + 6 <= limit else { return false }
+            // All it does is reset the function.
+            guard access == .filtered, offset + 6 <= limit else { return false }
             copy(bytes, offset + 2, 2)
             space.own(offset + 4, width: 1, forwarded: 0x01)
             space.own(offset + 5, width: 1, live: 0x01)
@@ -116,14 +136,18 @@ public struct PassthroughLayout: Sendable {
         guard isEndpoint, offset + 0x0C <= end else { return false }
         space.set(offset + 2, UInt32(flags & 0x000F | 9 << 4), width: 2)
         copy(bytes, offset + 4, 4)
+        if access == .raw {
+            // Without the function-level reset: the host's kernel would not hear of it.
+            space.set(offset + 4, Capability.word32(bytes, offset + 4) & ~(1 << 28), width: 4)
+        }
         // Device control is the guest's; its function-level reset bit is heard by the device and never reads one.
         space.set(offset + 8, UInt32(Capability.word16(bytes, offset + 8) & 0x7FFF), width: 2)
-        space.own(offset + 8, width: 2, writable: 0x7FFF, forwarded: 0xFFFF)
+        space.own(offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF)
         space.own(offset + 0x0A, width: 2, live: 0xFFFF, forwarded: 0x000F)
         if offset + 0x2A <= end, length == 0x3C {
             copy(bytes, offset + 0x24, 4)
             copy(bytes, offset + 0x28, 2)
-            space.own(offset + 0x28, width: 2, writable: 0x001F, forwarded: 0x001F)
+            space.own(offset + 0x28, width: 2, writable: 0x001F, forwarded: access == .raw ? 0 : 0x001F)
         }
         return true
     }
@@ -160,8 +184,10 @@ public struct PassthroughLayout: Sendable {
     /// The length of an extended capability that guests may have, nil for one that is hidden.
     private func extendedLength(_ capability: Capability, _ bytes: [UInt8]) -> Int? {
         switch capability.id {
-        case Capability.extendedErrorReporting: 0x2C
         case Capability.extendedSerialNumber: 0x0C
+        // These are written through; behind sysfs they stay the host's.
+        case _ where access == .raw: nil
+        case Capability.extendedErrorReporting: 0x2C
         case Capability.extendedVendorSpecific: max(8, Int(Capability.word32(bytes, capability.offset + 4) >> 20))
         default: nil
         }

@@ -109,29 +109,20 @@ public final class VFIODevice: Sendable {
 
     /// Reads 1...8 bytes, little-endian. A device that doesn't answer (as with its memory decoder off) gives EIO.
     public func read(_ region: Int, _ offset: UInt64, width: Int) throws(SystemCallError) -> UInt64 {
-        var value: UInt64 = 0
         let region = regions[region]
         guard offset < region.size, UInt64(width) <= region.size - offset, (1...8).contains(width) else {
             throw SystemCallError(call: "pread", object: "\(address) region \(region.index)", errno: .invalidArgument)
         }
-        let count = pread(descriptor.raw, &value, width, off_t(bitPattern: UInt(region.offset + offset)))
-        guard count == width else {
-            throw count < 0 ? .last("pread", address) : SystemCallError(call: "pread", object: address, errno: .ioError)
-        }
-        return value
+        return try descriptor.readRegister(at: region.offset + offset, width: width)
     }
 
     /// Writes 1...8 bytes, little-endian.
     public func write(_ region: Int, _ offset: UInt64, _ value: UInt64, width: Int) throws(SystemCallError) {
-        var value = value
         let region = regions[region]
         guard offset < region.size, UInt64(width) <= region.size - offset, (1...8).contains(width) else {
             throw SystemCallError(call: "pwrite", object: "\(address) region \(region.index)", errno: .invalidArgument)
         }
-        let count = pwrite(descriptor.raw, &value, width, off_t(bitPattern: UInt(region.offset + offset)))
-        guard count == width else {
-            throw count < 0 ? .last("pwrite", address) : SystemCallError(call: "pwrite", object: address, errno: .ioError)
-        }
+        try descriptor.writeRegister(value, at: region.offset + offset, width: width)
     }
 
     /// Maps part of a region, which must lie in one of its mappable areas.

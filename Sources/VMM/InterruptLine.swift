@@ -24,9 +24,17 @@ public final class InterruptLine: Sendable {
         }
     }
 
+    private struct State {
+        var sources: [Source] = []
+        /// Acknowledgements are counted although no source needs it.
+        var isObserved = false
+
+        var needsSilence: Bool { isObserved || !sources.isEmpty }
+    }
+
     public let gsi: UInt32
     private let vm: VirtualMachine
-    private let sources = Mutex<[Source]>([])
+    private let state = Mutex(State())
     /// Never triggers; its resample side counts the guest's acknowledgements of the line.
     private let silence: EventDescriptor
     private let acknowledgements: EventDescriptor
@@ -44,31 +52,44 @@ public final class InterruptLine: Sendable {
         acknowledged.wrappingAdd(acknowledgements.take(), ordering: .relaxed).newValue
     }
 
+    /// Whether `acknowledgedCount` counts for a function that the kernel asserts by itself.
+    public var isObserved: Bool { state.withLock { $0.isObserved } }
+
+    /// Counts the guest's acknowledgements from now on, for a function that the kernel asserts by itself.
+    public func observe() throws(KVMError) {
+        try state.withLock { state throws(KVMError) in
+            if !state.needsSilence { try listen() }
+            state.isObserved = true
+        }
+    }
+
     /// Lets a function assert the line.
     public func attach(_ source: Source) throws(KVMError) {
-        try sources.withLock { sources throws(KVMError) in
-            guard !sources.contains(where: { $0.trigger == source.trigger }) else { return }
+        try state.withLock { state throws(KVMError) in
+            guard !state.sources.contains(where: { $0.trigger == source.trigger }) else { return }
             try connect(source)
-            if sources.isEmpty {
-                try vm.attachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw)
-            }
-            sources.append(source)
+            if !state.needsSilence { try listen() }
+            state.sources.append(source)
         }
     }
 
     /// Takes a function off the line, lowering it unless another one asserts.
     public func detach(trigger: Int32) throws(KVMError) {
-        try sources.withLock { sources throws(KVMError) in
-            guard let index = sources.firstIndex(where: { $0.trigger == trigger }) else { return }
-            let others = sources.enumerated().filter { $0.offset != index }.map(\.element)
-            for source in sources { try disconnect(source) }
+        try state.withLock { state throws(KVMError) in
+            guard let index = state.sources.firstIndex(where: { $0.trigger == trigger }) else { return }
+            let others = state.sources.enumerated().filter { $0.offset != index }.map(\.element)
+            for source in state.sources { try disconnect(source) }
             try vm.detachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw)
-            sources = []
+            state.sources = []
             for source in others { try connect(source) }
-            if !others.isEmpty { try vm.attachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw) }
-            sources = others
+            if !others.isEmpty || state.isObserved { try listen() }
+            state.sources = others
             for source in others { source.reassert() }
         }
+    }
+
+    private func listen() throws(KVMError) {
+        try vm.attachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw)
     }
 
     private func connect(_ source: Source) throws(KVMError) {

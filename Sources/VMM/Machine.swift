@@ -30,6 +30,7 @@ public final class Machine {
     private let ports: Bus
     private let mmio: Bus
     private let vcpus: [VirtualCPU]
+    private let kick: VirtualCPU.Kick
 
     private final class Wake: Sendable {
         let event: EventDescriptor
@@ -40,6 +41,7 @@ public final class Machine {
     public init(_ configuration: MachineConfiguration, on hypervisor: borrowing Hypervisor) throws(MachineError) {
         self.configuration = configuration
         try Self.check(configuration, hypervisor)
+        kick = configuration.kick ?? (hypervisor.check(.immediateExit) > 0 ? .immediateExit : .signalMask)
         do {
             vm = try hypervisor.makeVirtualMachine()
             memory = try GuestMemory(count: configuration.memory)
@@ -91,8 +93,6 @@ public final class Machine {
     }
 
     private static func check(_ configuration: MachineConfiguration, _ hypervisor: borrowing Hypervisor) throws(MachineError) {
-        // Without it a kick could come between the loop's last look and KVM_RUN, and be lost.
-        guard hypervisor.check(.immediateExit) > 0 else { throw .kvm(.missing(.immediateExit)) }
         let limit = max(hypervisor.check(.maximumVCPUs), 1)
         guard (1...min(limit, 254)).contains(configuration.cpus) else {
             throw .tooManyCPUs(asked: configuration.cpus, limit: min(limit, 254))
@@ -132,7 +132,7 @@ public final class Machine {
     public func run(signals: borrowing SignalDescriptor) throws(MachineError) -> Result {
         Thread.prepare()
         let terminal = configuration.consoleInput.flatMap { Terminal($0) }
-        let workers = vcpus.map { VCPUThread($0, ports: ports, mmio: mmio, bridge: bridge, ending: ending) }
+        let workers = vcpus.map { VCPUThread($0, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending) }
         let start = MonotonicClock.now
         do {
             var threads = Crew()

@@ -1,4 +1,5 @@
 public import Boot
+public import KVM
 
 /// A machine to be, as a value.
 public struct MachineConfiguration: Sendable {
@@ -12,15 +13,19 @@ public struct MachineConfiguration: Sendable {
     public var consoleInput: Int32?
     /// How long the guest may run, in seconds; nil: for ever.
     public var timeout: Double?
+    /// How vCPUs are kicked; nil: the best way the host has.
+    public var kick: VirtualCPU.Kick?
 
     public init(
-        memory: UInt64 = 256 << 20, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil
+        memory: UInt64 = 256 << 20, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil,
+        kick: VirtualCPU.Kick? = nil
     ) {
         self.memory = memory
         self.cpus = cpus
         self.consoleOutput = consoleOutput
         self.consoleInput = consoleInput
         self.timeout = timeout
+        self.kick = kick
     }
 }
 

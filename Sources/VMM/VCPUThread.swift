@@ -29,9 +29,11 @@ final class VCPUThread: @unchecked Sendable {
     private let mmio: Bus
     private let bridge: PCIHostBridge
     private let ending: Ending
+    private let kick: VirtualCPU.Kick
 
-    init(_ vcpu: VirtualCPU, ports: Bus, mmio: Bus, bridge: PCIHostBridge, ending: Ending) {
+    init(_ vcpu: VirtualCPU, kick: VirtualCPU.Kick, ports: Bus, mmio: Bus, bridge: PCIHostBridge, ending: Ending) {
         self.vcpu = vcpu
+        self.kick = kick
         self.ports = ports
         self.mmio = mmio
         self.bridge = bridge
@@ -39,6 +41,7 @@ final class VCPUThread: @unchecked Sendable {
     }
 
     func run() {
+        do throws(KVMError) { try vcpu.prepare(kick) } catch { return ending.finish(.hostFailure("\(error)")) }
         while !ending.isFinished {
             let exit = vcpu.enter()
             switch exit {

@@ -9,35 +9,49 @@ final class AssignedDevices {
     private struct Member {
         let option: DeviceOption
         let slot: Int
-        let function: AssignedFunction<VFIOBackend>
+        let backend: any AssignmentBackend
     }
 
     private var members: [Member] = []
-    private let host: VFIOHost
+    private let vfio: VFIOHost
+    private let legacy: LegacyHost
     /// Slots that some option asks for by number.
     private let claimed: Set<Int>
 
     /// Checks every device before it takes the first, then opens each and puts it on the machine's bus.
     init(_ options: [DeviceOption], on machine: Machine) throws {
-        host = VFIOHost(machine)
+        let routes = MessageRoutes(vm: machine.vm)
+        vfio = VFIOHost(machine, routes: routes)
+        legacy = LegacyHost(machine.vm, routes: routes)
         claimed = Set(options.compactMap(\.slot))
         for (index, option) in options.enumerated() where options[..<index].contains(where: { $0.address == option.address }) {
             throw AssignmentError.repeated(option.address.description)
         }
-        var groups: [Int] = []
-        for option in options { groups.append(try DeviceReadiness.check(option.address, guestMemory: machine.memory.count)) }
+        // Asked only where nobody chose, and then once.
+        lazy var preferred = AssignmentInterface.choose(isOffered: machine.vm.check(.assignDeviceIRQ) > 0)
+        var interfaces: [AssignmentInterface] = []
+        for option in options {
+            let interface = option.interface ?? preferred
+            try LegacyHost.demand(interface, on: machine.vm, for: option.address, delivery: option.delivery)
+            try DeviceReadiness(interface).demand(option.address, guestMemory: machine.memory.count)
+            interfaces.append(interface)
+        }
         do {
-            for (option, group) in zip(options, groups) { try add(option, group, machine) }
+            for (option, interface) in zip(options, interfaces) {
+                switch interface {
+                case .group: try add(option, machine, vfio.open(option.address, delivery: option.delivery ?? .signal))
+                case .kvm: try add(option, machine, legacy.open(option.address))
+                }
+            }
         } catch {
             release()
             throw error
         }
     }
 
-    private func add(_ option: DeviceOption, _ group: Int, _ machine: Machine) throws {
+    private func add(_ option: DeviceOption, _ machine: Machine, _ backend: some AssignmentBackend) throws {
         let address = option.address.description
         guard let slot = option.slot ?? machine.bridge.freeSlot(without: claimed) else { throw AssignmentError.plug(address, .noSlot) }
-        let backend = try host.open(address, group: group, delivery: option.delivery)
         let end = machine.end
         let function = try AssignedFunction(
             backend, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, onFailure: { end(.hostFailure($0)) })
@@ -47,16 +61,16 @@ final class AssignedDevices {
             backend.release()
             throw AssignmentError.plug(address, error)
         }
-        members.append(Member(option: option, slot: slot, function: function))
+        members.append(Member(option: option, slot: slot, backend: backend))
     }
 
     /// What became of each device's interrupts. Before `release`.
     var report: [RunReport.Device] {
         members.map { member in
-            let interrupts = member.function.backend.interrupts
+            let interrupts = member.backend.interrupts
             return RunReport.Device(
-                address: member.function.backend.address, backend: member.function.backend.kind,
-                delivery: member.option.delivery.rawValue, slot: member.slot, intx: interrupts.intx.map(RunReport.Counts.init),
+                address: member.backend.address, backend: member.backend.kind, delivery: member.backend.delivery, slot: member.slot,
+                intx: interrupts.intx.map(RunReport.Counts.init),
                 messages: interrupts.messages.map {
                     RunReport.Message(kind: $0.kind.rawValue, vector: $0.vector, counts: $0.counts.map(RunReport.Counts.init))
                 })
@@ -65,6 +79,6 @@ final class AssignedDevices {
 
     /// Puts every device back as it was found.
     func release() {
-        for member in members { member.function.backend.release() }
+        for member in members { member.backend.release() }
     }
 }

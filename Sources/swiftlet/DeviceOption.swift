@@ -2,11 +2,13 @@ import ArgumentParser
 import Assignment
 import PCI
 
-/// `--device BDF[,backend=auto|group][,msi=auto|signal|irqfd][,slot=N]`.
+/// `--device BDF[,backend=auto|group|kvm][,msi=auto|signal|irqfd][,slot=N]`.
 struct DeviceOption: Equatable, ExpressibleByArgument {
     let address: PCIAddress
-    /// How its messages reach the guest.
-    private(set) var delivery = MessageDelivery.signal
+    /// The kernel interface that passes it; nil for the one this host has.
+    private(set) var interface: AssignmentInterface?
+    /// How its messages reach the guest; nil for the interface's own way.
+    private(set) var delivery: MessageDelivery?
     /// The guest's slot; nil for the first free one.
     private(set) var slot: Int?
 
@@ -18,9 +20,14 @@ struct DeviceOption: Equatable, ExpressibleByArgument {
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard pair.count == 2 else { return nil }
             switch (pair[0], pair[1]) {
-            case ("backend", "auto"), ("backend", "group"): break
-            case ("msi", "auto"), ("msi", "signal"): delivery = .signal
-            case ("msi", "irqfd"): delivery = .irqfd
+            case ("backend", "auto"): interface = nil
+            case ("backend", let name):
+                guard let value = AssignmentInterface(rawValue: String(name)) else { return nil }
+                interface = value
+            case ("msi", "auto"): delivery = nil
+            case ("msi", let name):
+                guard let value = MessageDelivery(rawValue: String(name)) else { return nil }
+                delivery = value
             case ("slot", let number):
                 guard let value = Int(number), (1...31).contains(value) else { return nil }
                 slot = value

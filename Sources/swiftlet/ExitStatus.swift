@@ -95,7 +95,9 @@ extension ExitStatus {
             switch error {
             case .vfio(_, let error): of(error)
             case .kvm(_, let error): of(error)
+            case .legacy(let error): of(error)
             case .system: hostFailure
+            case .noAccess: noPermission
             case .plug, .repeated: usage
             case .unfit: unavailable
             }
@@ -107,13 +109,18 @@ extension ExitStatus {
             }
         case let error as DeviceNotReady: of(error)
         case let error as DriverBindingError: of(error)
-        case is ReportError, is ConsoleError: cannotCreate
+        case is ReportError, is ConsoleError, is RecordingError: cannotCreate
         default: hostFailure
         }
     }
 }
 
 extension ExitStatus {
+    /// The status of a function that KVM's own assignment refused.
+    static func of(_ error: PCIAssignmentError) -> Int32 {
+        error.error.errno == .permissionDenied ? noPermission : unavailable
+    }
+
     /// The status of a function that can't be passed to a guest.
     static func of(_ error: DeviceNotReady) -> Int32 {
         switch error {

@@ -18,16 +18,32 @@ struct Run {
         }
     }
 
-    /// Opens what the run writes to, boots, and accounts for it in the report whatever came of it.
+    /// Opens what the run writes to, and boots.
     private func start() throws -> Int32 {
         Self.openStandardStreams()
         // Before any thread is started, so that every thread leaves these signals to the main one.
         let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
-        guard let path = request.report?.path else { return try boot(signals) { _ in } }
+        guard let path = request.record else { return try run(signals, through: .kernel) }
+        let recorder: CallRecorder
+        do throws(SystemCallError) { recorder = try CallRecorder(path: path) } catch { throw RecordingError.notMade(path, error) }
+        do {
+            let status = try run(signals, through: recorder)
+            try recorder.finish()
+            return status
+        } catch  where !(error is RecordingError) {
+            // What kept the run from starting is the error that counts; the recording says how far it came.
+            do throws(RecordingError) { try recorder.finish() } catch let second { Self.say("\(second)") }
+            throw error
+        }
+    }
+
+    /// Boots, and accounts for it in the report whatever came of it.
+    private func run(_ signals: borrowing SignalDescriptor, through door: IoctlDoor) throws -> Int32 {
+        guard let path = request.report?.path else { return try boot(signals, door) { _ in } }
         let file = try ReportFile(path)
         do {
-            return try boot(signals) { report in try file.write(report()) }
+            return try boot(signals, door) { report in try file.write(report()) }
         } catch  where !(error is ReportError) {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
@@ -44,13 +60,13 @@ struct Run {
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
     }
 
-    private func boot(_ signals: borrowing SignalDescriptor, account: (() -> RunReport) throws -> Void) throws -> Int32 {
+    private func boot(_ signals: borrowing SignalDescriptor, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> Int32 {
         let consoleFile = try openConsole()
         var output: Int32?
         var input: Int32?
         if case .stdio = request.console { (output, input) = (1, 0) }
         if let file = Self.number(of: consoleFile) { output = file }
-        let hypervisor = try Hypervisor()
+        let hypervisor = try Hypervisor(door: door)
         let machine = try Machine(
             MachineConfiguration(
                 memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input,

@@ -38,7 +38,7 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Pass a PCI function to the guest: BDF[,msi=signal|irqfd][,slot=N]. May be given several times.", valueName: "bdf"))
+            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N]. May be given several times.", valueName: "bdf"))
     var device: [DeviceOption] = []
 
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")
@@ -50,11 +50,14 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Write a report of the run: json:PATH.")
     var report: ReportOption?
 
+    @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
+    var record: String?
+
     /// The same as a value.
     var request: RunRequest {
         RunRequest(
             kernel: kernel, memory: memory, cpus: cpus, append: append, initrd: initrd, format: format, devices: device, timeout: timeout,
-            console: console, report: report)
+            console: console, report: report, record: record)
     }
 
     func run() throws {

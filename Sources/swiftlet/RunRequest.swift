@@ -13,6 +13,7 @@ struct RunRequest: Equatable {
     var timeout: TimeLimit?
     var console = ConsoleOption.stdio
     var report: ReportOption?
+    var record: String?
 }
 
 extension RunRequest {
@@ -50,6 +51,7 @@ extension RunRequest {
     /// The options that `init(plain:)` knows.
     static let plainOptions = [
         "--memory", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--report",
+        "--record",
     ]
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
@@ -76,6 +78,7 @@ extension RunRequest {
         case "--timeout": return take(&timeout, TimeLimit(argument: value))
         case "--console": return take(&console, ConsoleOption(argument: value))
         case "--report": return take(&report, ReportOption(argument: value))
+        case "--record": return take(&record, value.isEmpty ? nil : value)
         default: return false
         }
     }

@@ -18,6 +18,8 @@ private final class WitnessBackend: AssignmentBackend {
     let refusesMask: Bool
     let address = "0000:00:04.0"
     let kind = "witness"
+    let delivery = "none"
+    let access = PassthroughLayout.Access.filtered
     let bars: [BAR]
     // Without a line, so that the test needs no KVM: what is tested comes before any line.
     let hasINTx = false

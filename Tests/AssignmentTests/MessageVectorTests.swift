@@ -114,7 +114,7 @@ struct MessageVectorTests {
 
     @Test func routesRunOutWithASentence() throws {
         let vectors = try (0..<IRQRouting.messageGSILimit).map { _ in try routes.add(message(0x41)) }
-        #expect(vectors.allSatisfy { $0 != nil })
+        #expect(Set(vectors).count == IRQRouting.messageGSILimit)
         let vector = try vector(.irqfd)
         #expect(throws: KVMError.self) { try vector.set(message(0x41), masked: false) }
     }

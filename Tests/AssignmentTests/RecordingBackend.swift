@@ -48,6 +48,8 @@ final class RecordingBackend: AssignmentBackend {
 
     let address = "0000:00:04.0"
     let kind = "recording"
+    let delivery = "none"
+    let access = PassthroughLayout.Access.filtered
     let bars: [BAR]
     let hasINTx: Bool
     let timeline: Timeline

@@ -25,6 +25,7 @@ import VMM
         init(isFixedSize: Bool = false, delivery: MessageDelivery = .signal) throws {
             vfio = try VFIODouble(AssignedFixture.hardware, isFixedSize: isFixedSize)
             kvm.answer("KVM_SIGNAL_MSI", 1)
+            kvm.answer("KVM_CHECK_EXTENSION", 4096)
             vm = doorMachine(kvm)
             let failures = failures
             backend = try VFIOBackend(

@@ -12,10 +12,6 @@ struct ExitStatusTests {
         #expect("\(error)".hasPrefix("/dev/kvm is not there: load the module"))
     }
 
-    @Test func soDoesOneThatLacksACapability() {
-        #expect(ExitStatus.of(MachineError.kvm(.missing(.immediateExit))) == 125)
-    }
-
     @Test func aForbiddenKVMIsAMatterOfPermission() {
         #expect(ExitStatus.of(KVMError.noPermission("/dev/kvm")) == 77)
     }

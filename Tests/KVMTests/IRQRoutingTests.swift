@@ -64,7 +64,7 @@ import Testing
         routing.remove(given[500])
         let again = routing.add(message)
         #expect(again == given[500])
-        #expect(KVMError.noRoute.description.contains("\(IRQRouting.messageGSILimit)"))
+        #expect(KVMError.noRoute(limit: routing.messageLimit).description.contains("all \(IRQRouting.messageGSILimit) routes"))
     }
 
     @Test func aPinsRouteCantBeTakenAway() {

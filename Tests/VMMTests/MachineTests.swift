@@ -25,7 +25,7 @@ struct MachineTests {
     ///   - before: what to do with the machine before it runs.
     static func run(
         _ kernel: String, memory: UInt64 = 32 << 20, cpus: Int = 1, append: String = "", input: String? = nil, timeout: Double? = 60,
-        pending: Int32? = nil, before: (Machine) -> Void = { _ in }
+        pending: Int32? = nil, kick: VirtualCPU.Kick? = nil, before: (Machine) -> Void = { _ in }
     ) throws -> Account {
         let signals = try SignalDescriptor([SIGUSR2])
         if let pending { pthread_kill(pthread_self(), pending) }
@@ -33,7 +33,7 @@ struct MachineTests {
         if let input { _ = Array(input.utf8).withUnsafeBytes { write(keys.input, $0.baseAddress, $0.count) } }
         keys.closeWriting()
         var screen = try Pipe()
-        var configuration = MachineConfiguration(memory: memory, cpus: cpus, consoleOutput: screen.input, timeout: timeout)
+        var configuration = MachineConfiguration(memory: memory, cpus: cpus, consoleOutput: screen.input, timeout: timeout, kick: kick)
         if input != nil { configuration.consoleInput = keys.reading.raw }
         let machine = try Machine(configuration, on: Hypervisor())
         try machine.load(BootConfiguration(kernel: kernel, commandLine: append))
@@ -116,6 +116,13 @@ struct MachineTests {
         let account = try Self.run(flat: code, timeout: 0.3)
         #expect(account.outcome == .timeout(seconds: 0.3))
         #expect(account.result.duration >= 0.3)
+    }
+
+    @Test(arguments: ["spin", "hang"], [VirtualCPU.Kick.immediateExit, .signalMask])
+    func eitherKickEndsARun(end: String, kick: VirtualCPU.Kick) throws {
+        let account = try Self.run(TestKernel.built("ends.elf"), cpus: 2, append: "end=\(end)", timeout: 0.3, kick: kick)
+        #expect(account.outcome == .timeout(seconds: 0.3))
+        #expect(account.result.exits[.interrupted] >= 1)
     }
 
     @Test func aSignalEndsTheRun() throws {

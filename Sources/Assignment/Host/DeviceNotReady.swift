@@ -11,6 +11,8 @@ public enum DeviceNotReady: Error, Equatable {
     case hasNoIOMMUGroup(PCIAddress, cause: MissingIOMMU)
     /// A driver of the host has it; nil: no driver has it.
     case isNotBound(PCIAddress, driver: String?)
+    /// A driver of the host has it, and KVM's own assignment wants it with none or with pci-stub.
+    case isHeld(PCIAddress, driver: String)
     /// Others of its IOMMU group are bound to drivers of the host.
     case groupIsNotViable(PCIAddress, group: Int, culprits: [IOMMUGroup.Member])
     /// A file of VFIO is missing.
@@ -53,6 +55,7 @@ public enum DeviceNotReady: Error, Equatable {
         case .hasNoIOMMUGroup(let address, _): "\(address) has no IOMMU group: the host's IOMMU is off"
         case .isNotBound(let address, let driver?): "\(address) is bound to the host driver \(driver)"
         case .isNotBound(let address, nil): "\(address) is bound to no driver, not even vfio-pci"
+        case .isHeld(let address, let driver): "\(address) is bound to the host driver \(driver)"
         case .groupIsNotViable(let address, let group, let culprits):
             "\(address) shares IOMMU group \(group) with "
                 + Self.list(culprits.map { "\($0.name), which is bound to the host driver \($0.driver ?? "?")" })
@@ -81,6 +84,7 @@ public enum DeviceNotReady: Error, Equatable {
         case .hasNoIOMMUGroup(_, .virtualMachine): "this host is a virtual machine: give it a virtual IOMMU (QEMU: -device intel-iommu)"
         case .hasNoIOMMUGroup(_, .notCovered): "choose another device: swiftlet devices shows which have a group"
         case .isNotBound(let address, _): "swiftlet devices bind \(address)"
+        case .isHeld(let address, _): "swiftlet devices bind --driver pci-stub \(address)"
         case .groupIsNotViable(_, _, let culprits):
             "swiftlet devices bind " + culprits.map { $0.name }.joined(separator: " ")
         case .nodeIsMissing(let path, _) where path.hasSuffix("/vfio"): "modprobe vfio-pci"
@@ -101,15 +105,16 @@ public enum DeviceNotReady: Error, Equatable {
     /// The same fix with nothing but the shell, one command a line; empty where there is none.
     public var rawCommands: [String] {
         switch self {
-        case .isNotBound(let address, let driver): Self.bindCommands("\(address)", isBound: driver != nil)
-        case .groupIsNotViable(_, _, let culprits): culprits.flatMap { Self.bindCommands($0.name, isBound: true) }
+        case .isNotBound(let address, let driver): Self.bindCommands("\(address)", to: .vfioPCI, isBound: driver != nil)
+        case .isHeld(let address, _): Self.bindCommands("\(address)", to: .pciStub, isBound: true)
+        case .groupIsNotViable(_, _, let culprits): culprits.flatMap { Self.bindCommands($0.name, to: .vfioPCI, isBound: true) }
         default: []
         }
     }
 
-    private static func bindCommands(_ name: String, isBound: Bool) -> [String] {
+    private static func bindCommands(_ name: String, to holder: DriverBinding.Holder, isBound: Bool) -> [String] {
         let folder = "/sys/bus/pci/devices/\(name)"
-        return ["echo vfio-pci > \(folder)/driver_override"] + (isBound ? ["echo \(name) > \(folder)/driver/unbind"] : [])
+        return ["echo \(holder.rawValue) > \(folder)/driver_override"] + (isBound ? ["echo \(name) > \(folder)/driver/unbind"] : [])
             + ["echo \(name) > /sys/bus/pci/drivers_probe"]
     }
 

@@ -2,9 +2,10 @@ import Glibc
 import LinuxSystem
 public import PCI
 
-/// Finds out whether a function of the host can be passed to a guest by VFIO groups, and what stands in the way.
+/// Finds out whether a function of the host can be passed to a guest, and what stands in the way.
 public struct DeviceReadiness: Sendable {
     private let tree: HostTree
+    private let interface: AssignmentInterface
     private let lockedMemory: LockedMemoryLimit?
 
     /// One thing that has to be so.
@@ -26,14 +27,16 @@ public struct DeviceReadiness: Sendable {
 
     /// Looks at a host.
     /// - Parameters:
+    ///   - interface: the kernel interface that shall pass it
     ///   - tree: this host, or a made-up one
     ///   - lockedMemory: the limit to judge by; nil: this process's
-    public init(tree: HostTree = HostTree(), lockedMemory: LockedMemoryLimit? = nil) {
+    public init(_ interface: AssignmentInterface = .group, tree: HostTree = HostTree(), lockedMemory: LockedMemoryLimit? = nil) {
+        self.interface = interface
         self.tree = tree
         self.lockedMemory = lockedMemory
     }
 
-    /// Makes sure that a function can be passed to a guest now.
+    /// Makes sure that a function can be passed to a guest by VFIO groups now.
     /// - Parameters:
     ///   - address: the function
     ///   - guestMemory: bytes of guest memory that will be pinned
@@ -46,12 +49,17 @@ public struct DeviceReadiness: Sendable {
         _ address: PCIAddress, guestMemory: UInt64 = 0, tree: HostTree = HostTree(), lockedMemory: LockedMemoryLimit? = nil
     ) throws(DeviceNotReady) -> Int {
         let readiness = DeviceReadiness(tree: tree, lockedMemory: lockedMemory)
-        for check in readiness.checks(address, guestMemory: guestMemory) {
-            if case .failed(let reason) = check.outcome { throw reason }
-        }
+        try readiness.demand(address, guestMemory: guestMemory)
         // It was there for the checks; the function may have been unplugged since.
         guard let group = tree.iommuGroup(of: address) else { throw .hasNoIOMMUGroup(address, cause: readiness.missingIOMMU()) }
         return group
+    }
+
+    /// Throws the first thing that stands in the way of a function, if there is one.
+    public func demand(_ address: PCIAddress, guestMemory: UInt64) throws(DeviceNotReady) {
+        for check in checks(address, guestMemory: guestMemory) {
+            if case .failed(let reason) = check.outcome { throw reason }
+        }
     }
 
     /// Every check with its outcome, in the order in which they should be mended.
@@ -61,6 +69,15 @@ public struct DeviceReadiness: Sendable {
     public func checks(_ address: PCIAddress, guestMemory: UInt64 = 0) -> [Check] {
         let presence = checkPresence(address)
         let kind = presence.isPassed ? checkKind(address) : .notReached
+        if interface == .kvm {
+            // What is left, the IOMMU and who shares its group, this kernel tells by the errno of KVM_ASSIGN_PCI_DEVICE.
+            return [
+                Check(title: "presence", outcome: presence),
+                Check(title: "kind", outcome: kind),
+                Check(title: "driver", outcome: kind.isPassed ? checkHolder(address) : .notReached),
+                Check(title: "memory", outcome: checkAvailableMemory(guestMemory) ?? .passed("there is enough to pin")),
+            ]
+        }
         let group = kind.isPassed ? IOMMUGroup(of: address, tree: tree) : nil
         let driver = kind.isPassed ? checkDriver(address) : .notReached
         var (companions, access) = (Outcome.notReached, Outcome.notReached)
@@ -129,6 +146,13 @@ public struct DeviceReadiness: Sendable {
         return .passed("bound to \(driver)")
     }
 
+    /// KVM's own assignment asks that nobody holds the function's ranges: no driver, or one that only keeps others away.
+    private func checkHolder(_ address: PCIAddress) -> Outcome {
+        guard let driver = tree.driver(of: address) else { return .passed("bound to none") }
+        guard DriverBinding.Holder(rawValue: driver) != nil else { return .failed(.isHeld(address, driver: driver)) }
+        return .passed("bound to \(driver)")
+    }
+
     private func checkCompanions(_ address: PCIAddress, _ group: IOMMUGroup) -> Outcome {
         // The function's own driver is the check before.
         let companions = group.members.filter { $0.address != address }
@@ -168,11 +192,14 @@ public struct DeviceReadiness: Sendable {
         return String(number)
     }
 
+    /// Pinning more than there is would bring the kernel to kill processes, this one first.
+    private func checkAvailableMemory(_ needed: UInt64) -> Outcome? {
+        guard let available = availableMemory(), needed > available else { return nil }
+        return .failed(.memoryIsShort(needed: needed, available: available))
+    }
+
     private func checkMemory(_ needed: UInt64) -> Outcome {
-        // Pinning more than there is would bring the kernel to kill processes, this one first.
-        if let available = availableMemory(), needed > available {
-            return .failed(.memoryIsShort(needed: needed, available: available))
-        }
+        if let failure = checkAvailableMemory(needed) { return failure }
         guard let limit = lockedMemory ?? (try? .current(tree: tree)) else { return .passed("the limit is not known") }
         guard let bytes = limit.bytes else { return .passed("no limit") }
         guard limit.allows(needed) else { return .failed(.lockedMemoryIsLimited(needed: needed, limit: bytes)) }

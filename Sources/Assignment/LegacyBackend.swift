@@ -1,0 +1,349 @@
+public import KVM
+import LinuxSystem
+public import PCI
+import Synchronization
+public import VMM
+
+/// A function that KVM itself hands out (`PCIAssignment`), its registers reached through sysfs.
+///
+/// Here the physical INTx-disable bit has two owners: the kernel sets it whenever an interrupt waits for the guest, and clears it at the
+/// guest's acknowledgement; the guest's own intent reaches it through `writeConfig`. So KVM is told of the intent first, and what is written
+/// is the guest's value, never one read from the device (api.txt 4.60; docs/intx-disable.md). Messages go from the kernel to the guest
+/// through GSI routes and are never seen here.
+public final class LegacyBackend: AssignmentBackend {
+    private struct Vector {
+        var message: MSIMessage
+        var masked: Bool
+        /// The GSI whose route leads to `routed`; nil where the kernel does not deliver the vector.
+        var gsi: UInt32?
+        var routed: MSIMessage
+    }
+
+    private struct State {
+        /// The guest's line while it is in INTx mode, and whether its bit masks it.
+        var line: InterruptLine?
+        var everOnLine: InterruptLine?
+        /// What KVM_ASSIGN_DEV_IRQ took and KVM_DEASSIGN_DEV_IRQ has to give back.
+        var assigned: (host: PCIAssignment.HostInterrupt, guest: PCIAssignment.GuestInterrupt)?
+        var kind: MessageKind?
+        var vectors: [Int: Vector] = [:]
+        /// The route of the table entry that keeps MSI-X on while the guest has no vector unmasked.
+        var placeholder: UInt32?
+        /// Vectors that were ever unmasked.
+        var used: [MessageKind: Set<Int>] = [:]
+        /// From KVM_ASSIGN_PCI_DEVICE to `release`. Until then the device is the host's, and nothing of it may be touched.
+        var isOurs = false
+    }
+
+    public let address: String
+    public let kind = "kvm"
+    public let delivery = "route"
+    public let access = PassthroughLayout.Access.raw
+    public let bars: [BAR]
+    public let hasINTx: Bool
+    private let assignment: PCIAssignment
+    private let function: SysfsFunction
+    private let routes: MessageRoutes
+    /// Whether KVM_ASSIGN_SET_INTX_MASK is there, and the function was assigned to share its line.
+    private let hasMaskCall: Bool
+    private let msix: MSIXCapability?
+    private let hasMSI: Bool
+    /// Decoders that stay on in the physical COMMAND register.
+    private let decoders: Command
+    private let reset: @Sendable () -> Void
+    private let state = Mutex(State())
+
+    /// Assigns a function whose files are open.
+    /// - Parameters:
+    ///   - hasINTx: whether the host has an interrupt line for it.
+    ///   - hasMaskCall: whether the host answers KVM_CAP_PCI_2_3.
+    ///   - reset: resets the function by other means, for a kernel that would not take it back.
+    init(
+        _ assignment: PCIAssignment, _ function: SysfsFunction, hasINTx: Bool, hasMaskCall: Bool, routes: MessageRoutes,
+        reset: @escaping @Sendable () -> Void
+    ) throws(AssignmentError) {
+        self.assignment = assignment
+        self.function = function
+        self.routes = routes
+        self.hasMaskCall = hasMaskCall
+        self.hasINTx = hasINTx
+        self.reset = reset
+        address = assignment.address
+        bars = function.bars
+        var decoders: Command = []
+        if bars.contains(where: \.isIO) { decoders.insert(.ioSpace) }
+        if bars.contains(where: { !$0.isIO }) { decoders.insert(.memorySpace) }
+        self.decoders = decoders
+        let bytes = try Self.snapshot(function, address)
+        let capabilities = Capability.list(bytes)
+        msix = capabilities.first { $0.id == Capability.msix }.flatMap { MSIXCapability(bytes, at: $0.offset) }
+        hasMSI = capabilities.contains { $0.id == Capability.msi }
+        try onKernel { () throws(PCIAssignmentError) in
+            try assignment.assign(hasMaskCall ? [.enableIOMMU, .pci23] : .enableIOMMU)
+        }
+        state.withLock { $0.isOurs = true }
+    }
+
+    private func onKernel<Result>(_ body: () throws(PCIAssignmentError) -> Result) throws(AssignmentError) -> Result {
+        do { return try body() } catch { throw .legacy(error) }
+    }
+
+    private func onRoutes<Result>(_ body: () throws(KVMError) -> Result) throws(AssignmentError) -> Result {
+        do { return try body() } catch { throw .kvm(address, error) }
+    }
+
+    private static func onFiles<Result>(_ address: String, _ body: () throws(SystemCallError) -> Result) throws(AssignmentError) -> Result {
+        do { return try body() } catch { throw .system(address, error) }
+    }
+
+    // MARK: Registers
+
+    public func configSnapshot() throws(AssignmentError) -> [UInt8] { try Self.snapshot(function, address) }
+
+    private static func snapshot(_ function: SysfsFunction, _ address: String) throws(AssignmentError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(function.configSize)
+        for offset in stride(from: 0, to: function.configSize, by: 4) {
+            let word = try onFiles(address) { () throws(SystemCallError) in try function.readConfig(offset, width: 4) }
+            for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(8 * shift))) }
+        }
+        return bytes
+    }
+
+    public func readConfig(_ offset: Int, width: Int) throws(AssignmentError) -> UInt32 {
+        try Self.onFiles(address) { () throws(SystemCallError) in try function.readConfig(offset, width: width) }
+    }
+
+    public func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError) {
+        var value = value
+        // The decoders were switched on by the host's kernel, which reaches the MSI-X table through them. They are a constant here, so
+        // that the write is the guest's value and no read-modify-write.
+        if offset == ConfigRegister.command { value |= UInt32(decoders.rawValue) }
+        let physical = value
+        try Self.onFiles(address) { () throws(SystemCallError) in try function.writeConfig(offset, physical, width: width) }
+    }
+
+    public func readBAR(_ bar: Int, offset: UInt64, width: Int) throws(AssignmentError) -> UInt64 {
+        try Self.onFiles(address) { () throws(SystemCallError) in try function.read(bar, offset, width: width) }
+    }
+
+    public func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) throws(AssignmentError) {
+        try Self.onFiles(address) { () throws(SystemCallError) in try function.write(bar, offset, value, width: width) }
+    }
+
+    public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.DirectArea] {
+        guard let memory = function.memory(of: bar.index) else { return [] }
+        return DirectRanges.of([0..<bar.size], without: trapped, barSize: bar.size).map {
+            PCIFunction.DirectArea(offset: $0.lowerBound, count: $0.upperBound - $0.lowerBound, memory: memory + Int($0.lowerBound))
+        }
+    }
+
+    // MARK: INTx
+
+    public func startINTx(_ line: InterruptLine, masked: Bool) throws(AssignmentError) {
+        try state.withLock { state throws(AssignmentError) in
+            state.line = line
+            state.everOnLine = line
+            // Counting is a nicety that hosts before Linux 3.8 lack.
+            try? line.observe()
+            if hasMaskCall || !masked { try assignLine(&state) }
+        }
+    }
+
+    public func stopINTx() throws(AssignmentError) {
+        try state.withLock { state throws(AssignmentError) in
+            state.line = nil
+            try deassign(&state)
+        }
+    }
+
+    public func setINTxMask(_ masked: Bool) throws(AssignmentError) {
+        guard hasMaskCall else {
+            // Without the call the bit is the guest's in its view alone: masked, its line is taken off and so lowered.
+            return try state.withLock { state throws(AssignmentError) in
+                guard state.line != nil else { return }
+                if masked { try deassign(&state) } else { try assignLine(&state) }
+            }
+        }
+        // Whatever the mode is: KVM keeps the bit for the next time the function is in INTx mode.
+        try onKernel { () throws(PCIAssignmentError) in try assignment.setINTxMask(masked, sharing: true) }
+    }
+
+    private func assignLine(_ state: inout State) throws(AssignmentError) {
+        guard let gsi = state.line?.gsi, state.assigned == nil else { return }
+        do throws(PCIAssignmentError) {
+            try assignment.assignIRQ(.intx, .intx, gsi: gsi)
+            state.assigned = (.intx, .intx)
+        } catch {
+            // A line that another driver holds for itself: the device signals the host by MSI and the guest sees its line all the same.
+            guard hasMSI, error.error.errno == .ioError else { throw .legacy(error) }
+            try onKernel { () throws(PCIAssignmentError) in try assignment.assignIRQ(.msi, .intx, gsi: gsi) }
+            state.assigned = (.msi, .intx)
+        }
+    }
+
+    private func deassign(_ state: inout State) throws(AssignmentError) {
+        guard let (host, guest) = state.assigned.take() else { return }
+        try onKernel { () throws(PCIAssignmentError) in _ = try assignment.deassignIRQ(host, guest) }
+    }
+
+    // MARK: Messages
+
+    public func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) {
+        guard kind == .msi ? hasMSI : msix != nil else {
+            throw .unfit(address, reason: "the guest turned \(kind) on, and the device has none")
+        }
+        try state.withLock { state throws(AssignmentError) in
+            state.kind = kind
+            state.vectors = [:]
+            // With MSI-X the device's own enable bit follows the guest's at once, so that masked vectors pend in the device.
+            if kind == .msix { try rewire(&state) }
+        }
+    }
+
+    public func stopMessages() throws(AssignmentError) {
+        try state.withLock { state throws(AssignmentError) in
+            guard state.kind.take() != nil else { return }
+            defer { giveBackRoutes(&state) }
+            try deassign(&state)
+        }
+    }
+
+    private func giveBackRoutes(_ state: inout State) {
+        for vector in state.vectors.values { if let gsi = vector.gsi { try? routes.remove(gsi) } }
+        if let gsi = state.placeholder.take() { try? routes.remove(gsi) }
+        state.vectors = [:]
+    }
+
+    public func setVector(_ number: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError) {
+        try setVectors([(number, message, masked)])
+    }
+
+    public func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError) {
+        try state.withLock { state throws(AssignmentError) in
+            guard let kind = state.kind else { return }
+            var mustRewire = false
+            for (number, message, masked) in vectors where number < (kind == .msi ? 1 : msix?.vectorCount ?? 0) {
+                let before = state.vectors[number]
+                var vector = before ?? Vector(message: message, masked: true, gsi: nil, routed: message)
+                vector.message = message
+                vector.masked = masked
+                state.vectors[number] = vector
+                if !masked { state.used[kind, default: []].insert(number) }
+                if vector.gsi == nil {
+                    mustRewire = mustRewire || !masked
+                } else {
+                    try follow(number, wasMasked: before?.masked ?? true, kind, &state)
+                }
+            }
+            if mustRewire { try kind == .msi ? wireMSI(&state) : rewire(&state) }
+        }
+    }
+
+    /// Brings the route and the device's mask of a vector that the kernel delivers to what the guest wrote. Unmasked last, so that what was
+    /// pending comes as the new message.
+    private func follow(_ number: Int, wasMasked: Bool, _ kind: MessageKind, _ state: inout State) throws(AssignmentError) {
+        guard var vector = state.vectors[number], let gsi = vector.gsi else { return }
+        if !vector.masked, vector.routed != vector.message {
+            try onRoutes { () throws(KVMError) in try routes.update(gsi, vector.message) }
+            vector.routed = vector.message
+            state.vectors[number] = vector
+        }
+        if kind == .msix, vector.masked != wasMasked { try setDeviceMask(number, vector.masked) }
+    }
+
+    /// Sets the mask bit of the device's own table, so that it keeps the interrupt pending as the guest expects. PCI Local Bus 3.0, 6.8.2.9.
+    private func setDeviceMask(_ number: Int, _ masked: Bool) throws(AssignmentError) {
+        guard let msix else { return }
+        try writeBAR(msix.tableBAR, offset: msix.tableOffset + UInt64(number) * 16 + 12, masked ? 1 : 0, width: 4)
+    }
+
+    private func wireMSI(_ state: inout State) throws(AssignmentError) {
+        guard var vector = state.vectors[0] else { return }
+        let gsi = try addRoute(vector.message)
+        vector.gsi = gsi
+        vector.routed = vector.message
+        state.vectors[0] = vector
+        try onKernel { () throws(PCIAssignmentError) in try assignment.assignIRQ(.msi, .msi, gsi: gsi) }
+        state.assigned = (.msi, .msi)
+    }
+
+    private func addRoute(_ message: MSIMessage) throws(AssignmentError) -> UInt32 {
+        try onRoutes { () throws(KVMError) in try routes.add(message) }
+    }
+
+    /// Has the kernel deliver exactly the vectors that are unmasked now. It takes the whole set or none, so all go and come back; those that
+    /// stay masked pend in the device meanwhile.
+    private func rewire(_ state: inout State) throws(AssignmentError) {
+        guard let msix else { return }
+        try deassign(&state)
+        if let gsi = state.placeholder.take() { try onRoutes { () throws(KVMError) in try routes.remove(gsi) } }
+        var entries: [(entry: Int, gsi: UInt32)] = []
+        for (number, known) in state.vectors.sorted(by: { $0.key < $1.key }) {
+            var vector = known
+            if vector.masked {
+                if let gsi = vector.gsi.take() { try onRoutes { () throws(KVMError) in try routes.remove(gsi) } }
+            } else {
+                let gsi: UInt32
+                if let taken = vector.gsi { gsi = taken } else { gsi = try addRoute(vector.message) }
+                vector.gsi = gsi
+                vector.routed = vector.message
+                entries.append((number, gsi))
+            }
+            state.vectors[number] = vector
+        }
+        guard entries.count <= PCIAssignment.messageLimit else {
+            throw .unfit(address, reason: "the guest uses \(entries.count) MSI-X vectors, and KVM's own assignment delivers \(PCIAssignment.messageLimit)")
+        }
+        if entries.isEmpty {
+            // The last entry is the one least likely in use, and is masked again at once; its message leads to no processor.
+            let gsi = try addRoute(MSIMessage(address: 0xFEEF_E000, data: 0xFF))
+            state.placeholder = gsi
+            entries = [(msix.vectorCount - 1, gsi)]
+        }
+        let wanted = entries
+        try onKernel { () throws(PCIAssignmentError) in
+            try assignment.setMessageCount(wanted.count)
+            for (entry, gsi) in wanted { try assignment.setMessageEntry(entry, gsi: gsi) }
+            try assignment.assignIRQ(.msix, .msix)
+        }
+        state.assigned = (.msix, .msix)
+        if state.placeholder != nil { try setDeviceMask(msix.vectorCount - 1, true) }
+    }
+
+    /// Masked vectors pend in the device itself.
+    public func isPending(_ vector: Int) -> Bool? { nil }
+
+    // MARK: Report and end
+
+    public var interrupts: InterruptReport {
+        state.withLock { state in
+            var intx: InterruptCounts?
+            if let line = state.everOnLine, line.isObserved {
+                intx = InterruptCounts()
+                intx?.delivered = line.acknowledgedCount
+            }
+            let messages = [MessageKind.msi, .msix].flatMap { kind in
+                (state.used[kind] ?? []).sorted().map { (vector: $0, kind: kind, counts: InterruptCounts?.none) }
+            }
+            return InterruptReport(intx: intx, messages: messages)
+        }
+    }
+
+    public func release() {
+        let wasOurs = state.withLock { state in
+            defer { state.isOurs = false }
+            return state.isOurs
+        }
+        guard wasOurs else { return }
+        // Each step is tried whatever became of the one before: the kernel undoes the rest when the virtual machine's descriptor closes.
+        state.withLock { state in
+            try? deassign(&state)
+            giveBackRoutes(&state)
+        }
+        try? function.writeConfig(ConfigRegister.command, 0, width: 2)
+        do { try assignment.deassign() } catch { reset() }
+    }
+
+    deinit { release() }
+}

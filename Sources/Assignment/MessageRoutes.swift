@@ -1,0 +1,45 @@
+public import KVM
+import Synchronization
+
+/// The GSI routes of a machine's message vectors; the kernel takes the table whole, so it is kept in one place.
+public final class MessageRoutes: Sendable {
+    private let vm: VirtualMachine
+    private let table: Mutex<IRQRouting>
+
+    /// - Parameter vm: says how many routes its kernel takes.
+    public init(vm: VirtualMachine) {
+        self.vm = vm
+        table = Mutex(IRQRouting(limit: vm.check(.irqRouting)))
+    }
+
+    /// How many of the machine's GSIs lead to messages now.
+    var count: Int { table.withLock { $0.messageCount } }
+
+    /// Takes a GSI that leads to `message`.
+    func add(_ message: MSIMessage) throws(KVMError) -> UInt32 {
+        try table.withLock { table throws(KVMError) in
+            guard let gsi = table.add(message) else { throw .noRoute(limit: table.messageLimit) }
+            do throws(KVMError) {
+                try vm.setRouting(table)
+            } catch {
+                table.remove(gsi)
+                throw error
+            }
+            return gsi
+        }
+    }
+
+    func update(_ gsi: UInt32, _ message: MSIMessage) throws(KVMError) {
+        try table.withLock { table throws(KVMError) in
+            table.update(gsi, message)
+            try vm.setRouting(table)
+        }
+    }
+
+    func remove(_ gsi: UInt32) throws(KVMError) {
+        try table.withLock { table throws(KVMError) in
+            table.remove(gsi)
+            try vm.setRouting(table)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Glibc
+import LinuxSystem
+import PCI
+
+/// A host function's registers and ranges, as sysfs gives them out (Documentation/filesystems/sysfs-pci.txt): `config` by reads and writes,
+/// memory ranges by mapping `resourceN`, port ranges by reads and writes of it.
+///
+/// Nothing lies between these files and the device. What may be written is the caller's to know.
+final class SysfsFunction: Sendable {
+    let bars: [BAR]
+    /// 256 or 4096 bytes.
+    let configSize: Int
+    private let config: Descriptor
+    private let windows: [Window]
+
+    /// One range of the device.
+    private final class Window: Sendable {
+        let bar: BAR
+        let file: Descriptor
+        /// Nil for ports.
+        let mapping: Mapping?
+        /// Where in the mapping the range begins: ranges below a page need not begin at one.
+        let skew: Int
+
+        init(_ bar: BAR, file: consuming Descriptor, mapping: consuming Mapping?, skew: Int) {
+            self.bar = bar
+            self.file = file
+            self.mapping = mapping
+            self.skew = skew
+        }
+
+        var isMapped: Bool {
+            switch mapping {
+            case .some: true
+            case .none: false
+            }
+        }
+    }
+
+    /// Opens a function's files.
+    /// - Parameter door: where reads and writes of its registers go.
+    init(_ function: HostPCIFunction, tree: HostTree, door: IoctlDoor) throws(AssignmentError) {
+        let address = function.address.description
+        let folder = tree.path(HostTree.folder(function.address))
+        do throws(SystemCallError) {
+            let config = try Descriptor(opening: "\(folder)/config", door: door)
+            var windows: [Window] = []
+            for range in function.bars {
+                let kind: BAR.Kind =
+                    switch range.kind {
+                    case .ports: .io
+                    case .memory32: .memory32
+                    case .memory64: .memory64
+                    }
+                guard let bar = BAR(index: range.index, kind: kind, size: range.size, prefetchable: range.isPrefetchable) else { continue }
+                let file = try Descriptor(opening: "\(folder)/resource\(range.index)", door: door)
+                if bar.isIO {
+                    windows.append(Window(bar, file: file, mapping: nil, skew: 0))
+                } else {
+                    let skew = Int(range.address & 0xFFF)
+                    let mapping = try Mapping(file, count: (Int(bar.size) + skew + 0xFFF) & ~0xFFF)
+                    windows.append(Window(bar, file: file, mapping: mapping, skew: skew))
+                }
+            }
+            var status = stat()
+            guard fstat(config.raw, &status) == 0 else { throw .last("fstat", config.object) }
+            configSize = status.st_size >= 4096 ? 4096 : 256
+            self.windows = windows
+            bars = windows.map(\.bar)
+            self.config = config
+        } catch {
+            switch error.errno.rawValue {
+            case EACCES, EPERM: throw .noAccess(address, error)
+            default: throw .system(address, error)
+            }
+        }
+    }
+
+    // MARK: Configuration
+
+    func readConfig(_ offset: Int, width: Int) throws(SystemCallError) -> UInt32 {
+        UInt32(truncatingIfNeeded: try config.readRegister(at: UInt64(offset), width: width))
+    }
+
+    func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(SystemCallError) {
+        try config.writeRegister(UInt64(value), at: UInt64(offset), width: width)
+    }
+
+    // MARK: Ranges
+
+    private func window(_ bar: Int, _ offset: UInt64, _ width: Int) -> Window? {
+        windows.first { $0.bar.index == bar && (1...8).contains(width) && offset <= $0.bar.size && UInt64(width) <= $0.bar.size - offset }
+    }
+
+    /// Reads a range; all ones outside of it.
+    func read(_ bar: Int, _ offset: UInt64, width: Int) throws(SystemCallError) -> UInt64 {
+        guard let window = window(bar, offset, width) else { return .max }
+        switch window.mapping {
+        case .some(let mapping): return mapping.readRegister(window.skew + Int(offset), width: width)
+        case .none: return try window.file.readRegister(at: offset, width: width)
+        }
+    }
+
+    /// Writes a range; lost outside of it.
+    func write(_ bar: Int, _ offset: UInt64, _ value: UInt64, width: Int) throws(SystemCallError) {
+        guard let window = window(bar, offset, width) else { return }
+        switch window.mapping {
+        case .some(let mapping): mapping.writeRegister(window.skew + Int(offset), value, width: width)
+        case .none: try window.file.writeRegister(value, at: offset, width: width)
+        }
+    }
+
+    /// Where a memory range is mapped, page-aligned; nil for ports and for ranges that share their page with others.
+    func memory(of bar: Int) -> UnsafeMutableRawPointer? {
+        guard let window = windows.first(where: { $0.bar.index == bar }), window.skew == 0 else { return nil }
+        switch window.mapping {
+        case .some(let mapping): return mapping.base
+        case .none: return nil
+        }
+    }
+}
