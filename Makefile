@@ -1,5 +1,6 @@
 # make setup   installs what is missing          make test    every test, as CI runs them
 # make build   .build/release/swiftlet, guests   make bench   the figures of bench/README.md
+# make test-legacy KERNEL=BZIMAGE   KVM's own assignment, on a lab host of Linux 2.6.31 to 4.11: docs/legacy.md
 # make demo    the three boots with a NIC        make fuzz    fuzzes the pure rooms
 # make lint    formatting and style, strictly    make format  formats in place
 SHELL := /bin/bash
@@ -10,7 +11,7 @@ LIBPCI := $(CURDIR)/.build/libpci
 STATIC := -Xswiftc -static-executable
 DYNAMIC := --static-swift-stdlib
 
-.PHONY: setup build swiftlet guests test demo bench fuzz lint format clean
+.PHONY: setup build swiftlet guests test test-legacy demo bench fuzz lint format clean
 
 setup:
 	@tools/setup
@@ -30,6 +31,11 @@ guests:
 test: setup
 	@$(MAKE) --no-print-directory build
 	@tools/test
+
+test-legacy: setup
+	@[ -r "$(KERNEL)" ] || { echo "test-legacy: name the kernel: make test-legacy KERNEL=/path/to/bzImage (docs/legacy.md says how it is configured)" >&2; exit 64; }
+	@$(MAKE) --no-print-directory build
+	@SWIFTLET_LEGACY_KERNEL="$(abspath $(KERNEL))" tools/test --filter LegacyHostTests
 
 demo: setup
 	@$(MAKE) --no-print-directory build

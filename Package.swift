@@ -41,7 +41,8 @@ let package = Package(
         .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "TestSupport"], swiftSettings: room),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "TestSupport"], swiftSettings: room),
         .testTarget(name: "VMMTests", dependencies: ["VMM", "TestSupport"], swiftSettings: room),
-        .testTarget(name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], swiftSettings: room),
+        .testTarget(
+            name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], exclude: ["Recordings"], swiftSettings: room),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),
         .testTarget(
             name: "CommandTests",

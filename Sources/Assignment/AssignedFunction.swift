@@ -26,16 +26,20 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     private let areas: [[DirectArea]]
     private let line: InterruptLine?
     private let onFailure: @Sendable (String) -> Void
+    private let door: IoctlDoor
 
     /// Takes over a function that a backend has opened, its decoders off.
     /// - Parameters:
     ///   - line: finds the line for a pin, 1...4.
+    ///   - door: is told of the guest's accesses, so that a recording says what its calls answer to.
     ///   - onFailure: told, as a sentence, when the host fails on behalf of the device; the run can't go on then.
     public init(
-        _ backend: Backend, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine, onFailure: @escaping @Sendable (String) -> Void
+        _ backend: Backend, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine, door: IoctlDoor = .kernel,
+        onFailure: @escaping @Sendable (String) -> Void
     ) throws(AssignmentError) {
         self.backend = backend
         self.onFailure = onFailure
+        self.door = door
         let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: backend.bars, hasINTx: backend.hasINTx, access: backend.access)
         self.layout = layout
         do throws(SystemCallError) {
@@ -78,6 +82,13 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     public override func directAreas(_ bar: Int) -> [DirectArea] { areas.indices.contains(bar) ? areas[bar] : [] }
 
+    private func note(_ access: StaticString, _ offset: some BinaryInteger, _ width: Int, _ value: (some BinaryInteger)? = Int?.none) {
+        door.note {
+            let written = value.map { " value 0x\(String($0, radix: 16))" } ?? ""
+            return "guest \(backend.address) \(access) 0x\(String(offset, radix: 16)) width \(width)\(written)"
+        }
+    }
+
     // MARK: Configuration
 
     public override func readConfig(_ offset: Int, width: Int) -> UInt32 {
@@ -85,6 +96,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             var value = state.space.read(offset, width: width)
             let live = state.space.liveMask(offset, width: width)
             if live != 0 {
+                note("config read", offset, width)
                 // A device that no longer answers reads all ones, as on a real bus.
                 let physical = (try? backend.readConfig(offset, width: width)) ?? .max
                 value = value & ~live | physical & live
@@ -107,6 +119,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     public override func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {
         state.withLock { state in
+            note("config write", offset, width, value)
             let before = state.space.command
             state.space.write(offset, value, width: width)
             let after = state.space.command
@@ -171,6 +184,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
                 return pendingArray(msix, offset - msix.pendingOffset, width)
             }
         }
+        door.note { "guest \(backend.address) range \(bar) read 0x\(String(offset, radix: 16)) width \(width)" }
         return (try? backend.readBAR(bar, offset: offset, width: width)) ?? .max
     }
 
@@ -190,6 +204,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     }
 
     public override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
+        door.note { "guest \(backend.address) range \(bar) write 0x\(String(offset, radix: 16)) width \(width) value 0x\(String(value, radix: 16))" }
         if let msix = layout.msix {
             if bar == msix.tableBAR, msix.tableRange.contains(offset) { return writeTable(msix, offset, value, width) }
             if bar == msix.pendingBAR, msix.pendingRange.contains(offset) { return }

@@ -41,6 +41,8 @@ public final class LegacyBackend: AssignmentBackend {
     public let access = PassthroughLayout.Access.raw
     public let bars: [BAR]
     public let hasINTx: Bool
+    /// Its configuration space before it was assigned.
+    private let hardware: [UInt8]
     private let assignment: PCIAssignment
     private let function: SysfsFunction
     private let routes: MessageRoutes
@@ -74,7 +76,8 @@ public final class LegacyBackend: AssignmentBackend {
         if bars.contains(where: \.isIO) { decoders.insert(.ioSpace) }
         if bars.contains(where: { !$0.isIO }) { decoders.insert(.memorySpace) }
         self.decoders = decoders
-        let bytes = try Self.snapshot(function, address)
+        let bytes = try Self.onFiles(assignment.address) { () throws(SystemCallError) in try function.snapshot() }
+        hardware = bytes
         let capabilities = Capability.list(bytes)
         msix = capabilities.first { $0.id == Capability.msix }.flatMap { MSIXCapability(bytes, at: $0.offset) }
         hasMSI = capabilities.contains { $0.id == Capability.msi }
@@ -98,17 +101,7 @@ public final class LegacyBackend: AssignmentBackend {
 
     // MARK: Registers
 
-    public func configSnapshot() throws(AssignmentError) -> [UInt8] { try Self.snapshot(function, address) }
-
-    private static func snapshot(_ function: SysfsFunction, _ address: String) throws(AssignmentError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(function.configSize)
-        for offset in stride(from: 0, to: function.configSize, by: 4) {
-            let word = try onFiles(address) { () throws(SystemCallError) in try function.readConfig(offset, width: 4) }
-            for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(8 * shift))) }
-        }
-        return bytes
-    }
+    public func configSnapshot() throws(AssignmentError) -> [UInt8] { hardware }
 
     public func readConfig(_ offset: Int, width: Int) throws(AssignmentError) -> UInt32 {
         try Self.onFiles(address) { () throws(SystemCallError) in try function.readConfig(offset, width: width) }
@@ -210,7 +203,8 @@ public final class LegacyBackend: AssignmentBackend {
     }
 
     private func giveBackRoutes(_ state: inout State) {
-        for vector in state.vectors.values { if let gsi = vector.gsi { try? routes.remove(gsi) } }
+        // In the vectors' order, so that two runs of the same guest make the same calls.
+        for (_, vector) in state.vectors.sorted(by: { $0.key < $1.key }) { if let gsi = vector.gsi { try? routes.remove(gsi) } }
         if let gsi = state.placeholder.take() { try? routes.remove(gsi) }
         state.vectors = [:]
     }

@@ -78,6 +78,9 @@ final class SysfsFunction: Sendable {
 
     // MARK: Configuration
 
+    /// All of its registers at once.
+    func snapshot() throws(SystemCallError) -> [UInt8] { try config.read(count: configSize, at: 0) }
+
     func readConfig(_ offset: Int, width: Int) throws(SystemCallError) -> UInt32 {
         UInt32(truncatingIfNeeded: try config.readRegister(at: UInt64(offset), width: width))
     }

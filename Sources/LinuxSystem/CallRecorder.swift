@@ -92,6 +92,15 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         door.opened(descriptor, object: object)
     }
 
+    public override func note(_ words: () -> String) {
+        let line = "# \(words())\n".utf8
+        state.withLock { state in
+            guard !state.isFinished && state.failure == nil else { return }
+            state.pending += line
+            if state.pending.count >= Self.bufferSize { flush(&state) }
+        }
+    }
+
     public override func open(_ path: String, flags: Int32, mode: UInt32) -> Int32 {
         let answer = door.open(path, flags: flags, mode: mode)
         note(.open(path, flags: flags), RecordedAnswer(result: answer < 0 ? .number(Int(answer)) : .descriptor))

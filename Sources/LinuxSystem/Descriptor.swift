@@ -79,6 +79,18 @@ public struct Descriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Reads exactly `count` bytes at `offset`.
+    public func read(count: Int, at offset: UInt64) throws(SystemCallError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        // The array's own closure passes on no typed error.
+        var failure: SystemCallError?
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(SystemCallError) { try read(into: buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
     /// Writes all of `buffer` at `offset`. The corresponding C function is `pwrite`.
     public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
         try transfer("pwrite", buffer.count) { done in

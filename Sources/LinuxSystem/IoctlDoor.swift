@@ -28,6 +28,9 @@ open class IoctlDoor: @unchecked Sendable {
     /// Says what a descriptor is open on, once for each, before any other call on it. A number that was closed may come again.
     open func opened(_ descriptor: Int32, object: String) {}
 
+    /// Says why the calls that follow are made, where somebody writes them down; the words are not made otherwise.
+    open func note(_ words: () -> String) {}
+
     /// Opens a path. Answers the descriptor, or the negated errno.
     open func open(_ path: String, flags: Int32, mode: UInt32) -> Int32 {
         let result = cl_open(path, flags, mode)

@@ -24,22 +24,12 @@ public struct Recording: Sendable {
             var status = stat()
             guard fstat(file.raw, &status) == 0 else { throw .last("fstat", path) }
             guard status.st_size <= Self.sizeLimit else { throw SystemCallError(call: "read", object: path, errno: .fileTooLarge) }
-            contents = try Self.read(file, count: Int(status.st_size))
+            contents = try file.read(count: Int(status.st_size), at: 0)
         } catch {
             if error.errno == .fileTooLarge { throw .tooLarge(path) }
             throw .unreadable(path, error)
         }
         try self.init(contents, name: path)
-    }
-
-    private static func read(_ file: borrowing Descriptor, count: Int) throws(SystemCallError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var failure: SystemCallError?
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(SystemCallError) { try file.read(into: buffer, at: 0) } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return bytes
     }
 
     /// Reads a recording's contents. Made for any bytes whatever: what isn't a recording is refused with the line and the reason.

@@ -19,7 +19,8 @@ final class AssignedDevices {
     private let claimed: Set<Int>
 
     /// Checks every device before it takes the first, then opens each and puts it on the machine's bus.
-    init(_ options: [DeviceOption], on machine: Machine) throws {
+    /// - Parameter notice: told, as a sentence, of a choice that nobody made and that not every host would bring.
+    init(_ options: [DeviceOption], on machine: Machine, notice: (String) -> Void) throws {
         let routes = MessageRoutes(vm: machine.vm)
         vfio = VFIOHost(machine, routes: routes)
         legacy = LegacyHost(machine.vm, routes: routes)
@@ -35,6 +36,9 @@ final class AssignedDevices {
             try LegacyHost.demand(interface, on: machine.vm, for: option.address, delivery: option.delivery)
             try DeviceReadiness(interface).demand(option.address, guestMemory: machine.memory.count)
             interfaces.append(interface)
+            if option.interface == nil, interface == .kvm {
+                notice("\(option.address): passed by KVM's own assignment, since this host has no VFIO (backend=kvm says so outright)")
+            }
         }
         do {
             for (option, interface) in zip(options, interfaces) {
@@ -54,7 +58,8 @@ final class AssignedDevices {
         guard let slot = option.slot ?? machine.bridge.freeSlot(without: claimed) else { throw AssignmentError.plug(address, .noSlot) }
         let end = machine.end
         let function = try AssignedFunction(
-            backend, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, onFailure: { end(.hostFailure($0)) })
+            backend, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, door: machine.vm.door,
+            onFailure: { end(.hostFailure($0)) })
         do throws(PCIHostBridge.PlugError) {
             try machine.bridge.plug(function, slot: slot)
         } catch {

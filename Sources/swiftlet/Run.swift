@@ -74,7 +74,7 @@ struct Run {
             on: hypervisor)
         try machine.load(
             BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
-        let devices = try AssignedDevices(request.devices, on: machine)
+        let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
         defer { devices.release() }
         let result = try machine.run(signals: signals)
         let verdict = Verdict(result.outcome)

@@ -35,7 +35,8 @@ struct LegacyFixture {
         return bytes
     }
 
-    init(driver: String? = "pci-stub") throws {
+    /// - Parameter door: what the machine is built on, given the host's root; nil: the kernel.
+    init(driver: String? = "pci-stub", door: ((String, LegacyKernel) -> IoctlDoor)? = nil) throws {
         host = try HostFixture()
         let resource = [
             "0x00000000feb40000 0x00000000feb5ffff 0x0000000000040200", "0x00000000feb60000 0x00000000feb7ffff 0x0000000000040200",
@@ -47,7 +48,7 @@ struct LegacyFixture {
             let file = try FileDescriptor.open(FilePath(path), .readWrite, options: .create, permissions: .ownerReadWrite)
             try file.closeAfter { try file.resize(to: Int64(size)) }
         }
-        vm = doorMachine(kernel)
+        vm = doorMachine(door?(host.root.string, kernel) ?? kernel)
         routes = MessageRoutes(vm: vm)
     }
 
