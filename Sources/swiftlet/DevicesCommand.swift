@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Assignment
 import Glibc
+import KVM
 import PCI
 
 /// `swiftlet devices`: which PCI functions the host has, whether one can be passed to a guest, and moving them there and back.
@@ -59,7 +60,9 @@ struct DevicesCommand: ParsableCommand {
 
         func run() throws {
             var isReady = true
-            for check in DeviceReadiness().checks(address, guestMemory: memory.bytes) {
+            let interface = Self.interface()
+            if interface == .kvm { print("note  interface: this host has no VFIO, so KVM's own assignment it is (backend=kvm)") }
+            for check in DeviceReadiness(interface).checks(address, guestMemory: memory.bytes) {
                 switch check.outcome {
                 case .passed(let finding): print("ok    \(check.title): \(finding)")
                 case .notReached: print("-     \(check.title): can't be told before the above is mended")
@@ -73,6 +76,16 @@ struct DevicesCommand: ParsableCommand {
             for use in DeviceUse.ofHost(address) { print("note  use: \(use)") }
             print(isReady ? "\(address) is ready." : "\(address) is not ready.")
             if !isReady { throw ExitCode(ExitStatus.unavailable) }
+        }
+
+        /// The interface that `run` would choose.
+        private static func interface() -> AssignmentInterface {
+            do throws(KVMError) {
+                let hypervisor = try Hypervisor()
+                return .choose(isOffered: hypervisor.check(.assignDeviceIRQ) > 0)
+            } catch {
+                return .group
+            }
         }
     }
 
