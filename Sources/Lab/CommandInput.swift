@@ -50,6 +50,18 @@ struct CommandInput: Sendable {
         if count > 0 { given += count }
     }
 
+    /// Bytes in a line: as many as make one that a terminal device takes as a whole, 4096 with its end.
+    private static let lineLimit = 2880
+
+    /// Takes the next bytes as a line of base64, or `.` at the end of all; nil where none are there yet.
+    mutating func takeLine() -> [UInt8]? {
+        if isExhausted { return Array(".\n".utf8) }
+        guard isPending else { return nil }
+        let bytes = taken[given...].prefix(Self.lineLimit)
+        given += bytes.count
+        return Base64.encode(bytes) + Array("\n".utf8)
+    }
+
     /// Starts again from the first byte.
     mutating func rewind() {
         given = 0

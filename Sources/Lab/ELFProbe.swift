@@ -1,15 +1,23 @@
-/// The two questions the lab asks of an ELF file. Bytes are compared where they lie; nothing is trusted.
+/// The questions the lab asks of an ELF file. Bytes are compared where they lie; nothing is trusted.
 enum ELFProbe {
     static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
 
-    /// Whether a 64-bit program names a dynamic linker (`PT_INTERP`); see elf(5).
-    static func needsInterpreter(_ file: [UInt8]) -> Bool {
-        guard file.starts(with: magic), file.count >= 64 else { return false }
+    /// Whether a 64-bit program names a dynamic linker.
+    static func needsInterpreter(_ file: [UInt8]) -> Bool { interpreter(file) != nil }
+
+    /// The dynamic linker that a 64-bit program names (`PT_INTERP`; see elf(5)). The file's beginning is enough, where the name lies in it.
+    static func interpreter(_ file: [UInt8]) -> String? {
+        guard file.starts(with: magic), file.count >= 64 else { return nil }
         let table = Int(truncatingIfNeeded: file.littleEndian(at: 32, count: 8))
         let size = Int(file.littleEndian(at: 54, count: 2))
         let count = Int(file.littleEndian(at: 56, count: 2))
-        guard table > 0, size >= 56, table <= file.count, count * size <= file.count - table else { return false }
-        return (0..<count).contains { file.littleEndian(at: table + $0 * size, count: 4) == 3 }
+        guard table > 0, size >= 56, table <= file.count, count * size <= file.count - table else { return nil }
+        let headers = (0..<count).map { table + $0 * size }
+        guard let header = headers.first(where: { file.littleEndian(at: $0, count: 4) == 3 }) else { return nil }
+        let start = Int(truncatingIfNeeded: file.littleEndian(at: header + 8, count: 8))
+        let length = Int(truncatingIfNeeded: file.littleEndian(at: header + 32, count: 8))
+        guard start >= 0, length >= 0, start <= file.count, length <= file.count - start else { return "" }
+        return String(decoding: file[start..<start + length].prefix { $0 != 0 }, as: UTF8.self)
     }
 
     /// Whether a kernel has the note that names its PVH entry (owner `Xen`, type `XEN_ELFNOTE_PHYS32_ENTRY`, 18), by which QEMU boots an

@@ -33,14 +33,39 @@ enum HostFile {
         let size: Int
         /// Seconds since 1970.
         let modified: Int
-        let isDirectory: Bool
+        let mode: UInt32
+
+        var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
+        var isRegular: Bool { mode & S_IFMT == S_IFREG }
+        var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
+        var permissions: UInt32 { mode & 0o7777 }
+
+        fileprivate init(_ buffer: stat) {
+            size = Int(buffer.st_size)
+            modified = buffer.st_mtim.tv_sec
+            mode = buffer.st_mode
+        }
     }
 
     /// Nil where there is nothing at `path`, or nothing that may be seen.
     static func status(_ path: String) -> Status? {
         var buffer = stat()
-        guard stat(path, &buffer) == 0 else { return nil }
-        return Status(size: Int(buffer.st_size), modified: buffer.st_mtim.tv_sec, isDirectory: buffer.st_mode & S_IFMT == S_IFDIR)
+        return stat(path, &buffer) == 0 ? Status(buffer) : nil
+    }
+
+    /// As `status`, of a symbolic link itself and not of what it leads to.
+    static func ownStatus(_ path: String) throws(SystemCallError) -> Status {
+        var buffer = stat()
+        guard lstat(path, &buffer) == 0 else { throw .last("lstat", path) }
+        return Status(buffer)
+    }
+
+    /// What a symbolic link reads.
+    static func target(ofLink path: String) throws(SystemCallError) -> String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(path, &buffer, buffer.count)
+        guard count >= 0 else { throw .last("readlink", path) }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     static func isReadable(_ path: String) -> Bool {

@@ -9,13 +9,42 @@ struct HostKernel: Sendable {
     /// Empty where there are none.
     let modules: KernelModules
 
-    /// Modules without which the lab can't reach the host's files and the command's streams.
+    /// A driver on which it depends how the lab's host gets at files and streams.
+    enum Driver: Sendable {
+        case virtioPCI, virtioConsole, ninePVirtio, nineP
+
+        /// Those by which this machine's files are shared. The writable layer of overlay can be done without.
+        static let share: [Driver] = [.virtioPCI, .ninePVirtio, .nineP]
+
+        var module: String {
+            switch self {
+            case .virtioPCI: "virtio_pci"
+            case .virtioConsole: "virtio_console"
+            case .ninePVirtio: "9pnet_virtio"
+            case .nineP: "9p"
+            }
+        }
+
+        /// Text that a kernel holds where the driver is built in: names it registers and lines it logs.
+        var trace: String {
+            switch self {
+            case .virtioPCI: "virtio-pci"
+            case .virtioConsole: "virtio-ports"
+            case .ninePVirtio: "9pnet_virtio"
+            case .nineP: "Installing v9fs"
+            }
+        }
+    }
+
+    /// Modules by which the lab's host reaches this machine's files and the command's streams.
     static let rootModules = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"]
     /// Modules that make /dev/kvm and VFIO.
     static let virtualizationModules = ["kvm-amd", "vfio-pci", "vfio_iommu_type1"]
 
     /// The newest kernel in `boot` that may be read and has the modules the lab needs.
-    static func newest(boot: String = "/boot", modules root: String = "/lib/modules") throws(LabError) -> HostKernel {
+    static func newest(
+        boot: String = "/boot", modules root: String = "/lib/modules", needing needed: [String] = rootModules + virtualizationModules
+    ) throws(LabError) -> HostKernel {
         let prefix = "vmlinuz-"
         let versions = HostFile.names(in: boot).filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
         var reasons: [String] = []
@@ -27,7 +56,7 @@ struct HostKernel: Sendable {
             }
             do {
                 let modules = try KernelModules(directory: "\(root)/\(version)")
-                let lacking = (rootModules + virtualizationModules).filter { !modules.has($0) }
+                let lacking = needed.filter { !modules.has($0) }
                 if lacking.isEmpty { return HostKernel(path: path, modules: modules) }
                 reasons.append("\(path) has no module \(lacking.joined(separator: ", "))")
             } catch {
@@ -42,7 +71,7 @@ struct HostKernel: Sendable {
     static func at(_ path: String, modules directory: String?, root: String = "/lib/modules") throws(LabError) -> HostKernel {
         do throws(SystemCallError) {
             if let directory { return HostKernel(path: path, modules: try KernelModules(directory: directory)) }
-            guard let version = try version(of: path), HostFile.isReadable("\(root)/\(version)/modules.dep") else {
+            guard let version = try HostKernel(path: path, modules: KernelModules()).version, HostFile.isReadable("\(root)/\(version)/modules.dep") else {
                 return HostKernel(path: path, modules: KernelModules())
             }
             return HostKernel(path: path, modules: try KernelModules(directory: "\(root)/\(version)"))
@@ -51,10 +80,31 @@ struct HostKernel: Sendable {
         }
     }
 
-    private static func version(of path: String) throws(SystemCallError) -> String? {
-        let file = try Descriptor(opening: path, flags: O_RDONLY)
-        let size = HostFile.status(path)?.size ?? 0
-        if let image = try BzImage(file, size: size) { return image.version }
-        return ELFProbe.linuxVersion(try HostFile.bytes(of: file, at: 0, count: size))
+    /// The release, such as `6.1.0-56-amd64`; nil where the file doesn't say.
+    var version: String? {
+        get throws(SystemCallError) {
+            let file = try Descriptor(opening: path, flags: O_RDONLY)
+            let size = HostFile.status(path)?.size ?? 0
+            if let image = try BzImage(file, size: size) { return image.version }
+            return ELFProbe.linuxVersion(try HostFile.bytes(of: file, at: 0, count: size))
+        }
+    }
+
+    /// The kernel proper, out of its bzImage; nil where it is compressed by a program that the lab doesn't know.
+    /// - Throws: `LabError.missing` where that program isn't installed.
+    func unpacked(_ programs: HostPrograms) throws(LabError) -> [UInt8]? {
+        let packed: [UInt8]
+        let compression: BzImage.Compression
+        do throws(SystemCallError) {
+            let file = try Descriptor(opening: path, flags: O_RDONLY)
+            let size = HostFile.status(path)?.size ?? 0
+            guard let image = try BzImage(file, size: size) else { return try HostFile.bytes(of: file, at: 0, count: size) }
+            guard let payload = image.payload else { return nil }
+            packed = try HostFile.bytes(of: file, at: payload.range.lowerBound, count: payload.range.count)
+            compression = payload.compression
+        } catch {
+            throw .system(error)
+        }
+        return try Decompressor(programs: programs).unpack(packed, compression, object: path)
     }
 }

@@ -23,6 +23,22 @@ struct HostPrograms: Sendable {
         return found
     }
 
+    /// The names of what busybox can do.
+    func applets() throws(LabError) -> [String] {
+        let busybox = try require("busybox", package: "busybox-static")
+        do throws(SystemCallError) {
+            let output = try TemporaryFile("busybox's list")
+            let null = try Descriptor(opening: "/dev/null")
+            let child = try ChildProcess(
+                busybox, arguments: ["--list"], environment: [], descriptors: [null.raw, output.descriptor.raw, null.raw])
+            _ = try child.wait()
+            let list = try HostFile.bytes(of: output.descriptor, at: 0, count: output.size)
+            return String(decoding: list, as: UTF8.self).split(separator: "\n").map(String.init)
+        } catch {
+            throw .system(error)
+        }
+    }
+
     /// The contents of a busybox that runs without shared libraries.
     func staticBusybox() throws(LabError) -> [UInt8] {
         let package = "busybox-static"

@@ -2,7 +2,7 @@ import Glibc
 import LinuxSystem
 
 /// Runs a command in a nested Linux host: QEMU's software emulation of a machine with virtualization, an IOMMU and the devices asked for,
-/// whose root file system is this host's own under a throw-away layer.
+/// whose root file system is this host's own under a throw-away layer, or a packed part of it where the kernel can't share files.
 public struct Lab: Sendable {
     /// Where the command's streams come from and go to, and where the lab itself speaks.
     public struct Streams: Sendable {
@@ -50,24 +50,23 @@ public struct Lab: Sendable {
         // It ends QEMU with us whatever ends us, which posix_spawn(3) can't arrange.
         let guardian = try programs.require("setpriv", package: "util-linux")
         let busybox = try programs.staticBusybox()
-        let kernel =
-            if let path = configuration.kernel {
-                try HostKernel.at(path, modules: configuration.modulesDirectory)
-            } else {
-                try HostKernel.newest()
-            }
+        for file in configuration.files { _ = try configuration.existing(file) }
+        let kernel = try kernel()
         let image = try BootImage(of: kernel.path, cache: cache, programs: programs)
         if let advice = image.advice { streams.notice(advice) }
+        let interface = try interface(kernel, streams)
         let mark = EndMark()
-        let archive = LabInit(configuration: configuration, mark: mark).archive(busybox: busybox, modules: try moduleFiles(kernel))
+        let archive = try archive(kernel, interface, mark, busybox)
 
         var input = CommandInput(source: streams.input)
         var runs = 0
         while true {
             runs += 1
-            var session = try LabSession(configuration, qemu: qemu, guardian: guardian, image: image, archive: archive)
+            var session = try LabSession(configuration, interface, qemu: qemu, guardian: guardian, image: image, archive: archive)
             do throws(LabError) {
-                return Outcome(exitStatus: try session.run(streams, &input, mark: mark, deadline: deadline), runs: runs)
+                let status = try session.run(streams, &input, mark: mark, deadline: deadline)
+                try takeBack(session.files)
+                return Outcome(exitStatus: status, runs: runs)
             } catch {
                 if error.isOfTheHost { for line in session.consoleTail(Self.tailLines) { streams.notice("lab host: \(line)") } }
                 guard case .crashed(let what) = error else { throw error }
@@ -75,7 +74,7 @@ public struct Lab: Sendable {
                 guard input.isReplayable else {
                     throw .crashed("\(what); the command was not run again because its input could not be given twice")
                 }
-                streams.notice("the lab's own host kernel crashed, not the command (\(what)): running the command once more, run 2 of 2")
+                streams.notice("the lab's own host crashed, not the command (\(what)): running the command once more, run 2 of 2")
                 input.rewind()
             }
         }
@@ -84,14 +83,80 @@ public struct Lab: Sendable {
     /// Lines of the lab host's kernel log that are shown where it failed.
     private static let tailLines = 30
 
+    private func kernel() throws(LabError) -> HostKernel {
+        if let path = configuration.kernel { return try HostKernel.at(path, modules: configuration.modulesDirectory) }
+        guard configuration.isPacked else { return try HostKernel.newest() }
+        return try HostKernel.newest(needing: HostKernel.virtualizationModules)
+    }
+
+    private func interface(_ kernel: HostKernel, _ streams: Streams) throws(LabError) -> HostInterface {
+        if configuration.isPacked { return HostInterface(files: .packed, streams: .serial) }
+        let interface = try HostInterface(modules: kernel.modules) { () throws(LabError) in try kernel.unpacked(programs) }
+        if interface.files == .packed {
+            streams.notice("\(kernel.path) can't share this machine's files by 9p, so those that the command names are packed; --file packs more")
+        }
+        return interface
+    }
+
+    /// What the kernel starts from.
+    private func archive(
+        _ kernel: HostKernel, _ interface: HostInterface, _ mark: EndMark, _ busybox: [UInt8]
+    ) throws(LabError) -> [UInt8] {
+        var configuration = configuration
+        let tree: PackedTree?
+        switch interface.files {
+        case .shared: tree = nil
+        case .packed:
+            let packed = try CommandFiles(of: configuration, busybox: busybox, applets: try programs.applets()).tree
+            // The archive, the files unpacked from it, and something to work with.
+            let needed = (packed.size >> 20) * 2 + 256
+            guard needed <= configuration.memoryMiB else {
+                throw .usage(
+                    "the files to pack take \(packed.size >> 20) MiB, for which \(configuration.memoryMiB) MiB of memory is too little: "
+                        + "name fewer or give --memory \(needed)M")
+            }
+            tree = packed
+        }
+        do throws(SystemCallError) {
+            let version = try kernel.version
+            if interface.files == .packed || version.map({ VersionOrder.precedes($0, Self.neverBlocking) }) == true {
+                // What the user asked for comes after and so prevails.
+                configuration.environment.insert("SWIFT_DETERMINISTIC_HASHING=1", at: 0)
+            }
+        } catch {
+            throw .system(error)
+        }
+        let start = LabInit(configuration: configuration, interface: interface, mark: mark)
+        let modules = try moduleFiles(kernel, interface)
+        do throws(SystemCallError) {
+            return try start.archive(busybox: busybox, modules: modules, tree: tree)
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// The first Linux on which getrandom(2), and with it a Swift program's first hash, doesn't wait for randomness that a machine
+    /// without disks and users never gathers. Source: random(7), and the kernel's commit 50ee7529ec45.
+    private static let neverBlocking = "5.4"
+
+    /// Writes the files that came back to the current directory.
+    private func takeBack(_ files: [UInt8]) throws(LabError) {
+        guard !files.isEmpty else { return }
+        let archive = try Decompressor(programs: programs).unpack(Base64.decode(files), .gzip, object: "the files sent back")
+        try ReturnedFiles(archive: archive).write(below: configuration.currentDirectory)
+    }
+
     /// The modules of each list, each module once.
-    private func moduleFiles(_ kernel: HostKernel) throws(LabError) -> [LabInit.ModuleList: [(name: String, contents: [UInt8])]] {
+    private func moduleFiles(
+        _ kernel: HostKernel, _ interface: HostInterface
+    ) throws(LabError) -> [LabInit.ModuleList: [(name: String, contents: [UInt8])]] {
         let modules = kernel.modules
         let unknown = configuration.modules.filter { !modules.has($0) }
         guard unknown.isEmpty else {
-            throw .usage("\(kernel.path) has no module \(unknown.joined(separator: ", ")) in '\(modules.directory)'")
+            let place = modules.directory.isEmpty ? ", nor any other: name their directory with --modules" : " in \(modules.directory)"
+            throw .usage("\(kernel.path) has no module \(unknown.joined(separator: ", "))\(place)")
         }
-        let root = modules.loadOrder(HostKernel.rootModules)
+        let root = interface.files == .shared ? modules.loadOrder(HostKernel.rootModules) : []
         let virtualization = modules.loadOrder(
             HostKernel.virtualizationModules + (configuration.binding.map { [$0.rawValue] } ?? []))
         let shared = root.filter(virtualization.contains)

@@ -18,15 +18,22 @@ public struct LabConfiguration: Sendable {
     public var modulesDirectory: String?
     /// Modules loaded beyond what the lab needs, after the devices are bound: a NIC's host driver, say.
     public var modules: [String] = []
+    /// Whether the command's files are packed even where the kernel could share this machine's.
+    public var isPacked = false
+    /// Files and directories to pack beyond those that the command names, relative to `currentDirectory` or absolute. They must exist; where
+    /// this machine's files are shared, that is all that comes of them.
+    public var files: [String] = []
     /// RAM of the lab's host, in MiB, 512 or more.
     public var memoryMiB = 3072
     /// Its CPUs, 1...16.
     public var cpus = 2
+    /// The model of its CPUs with features, as QEMU's `-cpu` takes it.
+    public var cpuModel = "EPYC,+svm,+npt,-xsave"
     /// Seconds after which the run is ended, nil for none.
     public var timeout: Double?
     /// The command's whole environment, `NAME=VALUE` each.
     public var environment: [String] = []
-    /// Where the command starts. It and all below are the host's own, writable; an absolute path.
+    /// Where the command starts, an absolute path. What is written there and below stays on the host.
     public var currentDirectory: String
     /// The command and its arguments; looked up by PATH in the lab.
     public var command: [String]

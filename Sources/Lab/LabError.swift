@@ -18,7 +18,7 @@ public enum LabError: Error, CustomStringConvertible {
     case setup(String)
     /// The lab's host never got as far as the command.
     case silent(seconds: Int, stage: String)
-    /// The lab's own kernel crashed, and how.
+    /// The lab's own kernel crashed, or the emulator under it, and how. Neither says anything about the command.
     case crashed(String)
     /// The command shut the lab's host down.
     case powerOff
@@ -55,7 +55,7 @@ public enum LabError: Error, CustomStringConvertible {
         case .setup(let text): "the lab's host could not set itself up: \(text)"
         case .silent(let seconds, let stage):
             "the lab's host did not get to the command in \(seconds) s (it was \(stage)): the machine is overloaded or this kernel does not boot"
-        case .crashed(let what): "the lab's own host kernel crashed, not the command (\(what))"
+        case .crashed(let what): "the lab's own host crashed, not the command (\(what))"
         case .powerOff: "the command shut the lab's host down, so it has no exit status"
         case .timeout(let seconds, let stage): "timeout after \(LabError.format(seconds)) s (\(stage))"
         case .interrupted: "interrupted"

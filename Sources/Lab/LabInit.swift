@@ -1,8 +1,12 @@
+import LinuxSystem
+
 /// The first program of the lab's host: a script for busybox, and the files it reads.
 ///
-/// It tells how far it is on the second serial port, one line each: `stage TEXT`, `started`, `exit STATUS`, `failed TEXT`.
+/// It tells how far it is on the second serial port, one line each: `stage TEXT`, `started`, `exit STATUS`, `failed TEXT`. Where that port
+/// carries the command's input too, `more` asks for a line of it; where files come back, they do as lines of base64 between `files` and `end`.
 struct LabInit: Sendable {
     let configuration: LabConfiguration
+    let interface: HostInterface
     /// Ends the command's two streams; see `EndMark`.
     let mark: EndMark
 
@@ -17,6 +21,8 @@ struct LabInit: Sendable {
         "cat", "chroot", "env", "hostname", "ifconfig", "insmod", "ln", "mkdir", "mkfifo", "mount", "poweroff", "readlink", "setsid", "sh",
         "sleep", "sync",
     ]
+
+    private var parts: InterfaceScript { InterfaceScript(interface: interface, currentDirectory: configuration.currentDirectory) }
 
     /// The script. It holds nothing of the command's own text but quoted words.
     var script: String {
@@ -37,14 +43,7 @@ struct LabInit: Sendable {
         virtualization=$!
         load \(ModuleList.root)
 
-        say stage mounting the root file system
-        p9=trans=virtio,version=9p2000.L,msize=512000
-        mount -t 9p -o $p9,cache=loose,ro root /lower || fail "its kernel could not mount the root file system by 9p: it needs 9p and virtio_pci"
-        mount -t tmpfs -o mode=755 upper /upper
-        mkdir /upper/data /upper/work
-        mount -t overlay -o lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work overlay /root ||
-            fail "its kernel could not lay a writable layer over the root file system: it needs overlay"
-        cd /root
+        \(parts.root)
         mount -t proc proc proc
         mount -t sysfs sys sys
         mount -t devtmpfs dev dev
@@ -54,11 +53,7 @@ struct LabInit: Sendable {
         for link in fd:/proc/self/fd stdin:/proc/self/fd/0 stdout:/proc/self/fd/1 stderr:/proc/self/fd/2; do
             ln -s "${link#*:}" "dev/${link%%:*}"
         done
-        mount -t tmpfs -o mode=1777 tmp tmp
-        mkdir -p \(Self.quoted("." + configuration.currentDirectory))
-        # With this cache a write is on the host when it returns, and programs are mapped and run at full speed.
-        mount -t 9p -o $p9,cache=mmap work \(Self.quoted("." + configuration.currentDirectory)) ||
-            fail "the current directory could not be mounted"
+        \(parts.work)
         # The root of the mount namespace, as after switch_root: the command may unshare and pivot as on any host.
         mount --move . /
         hostname lab
@@ -69,23 +64,15 @@ struct LabInit: Sendable {
         \(binding)
         load \(ModuleList.requested)
 
-        tries=0
-        # vportNpM: N counts virtio devices of every kind.
-        until set -- /dev/vport*p[123] && [ -c "$3" ]; do
-            tries=$((tries + 1))
-            [ $tries -lt 500 ] || fail "its kernel has no virtio_console"
-            sleep 0.02
-        done
-        exec 5> "$2" 6> "$3"
         mkfifo /in /out /err
-        cat < "$1" > /in 4>&- 5>&- 6>&- &
-        input=$!
+        \(parts.streams)
         cat < /out >&5 4>&- 6>&- &
         output=$!
         cat < /err >&6 4>&- 5>&- &
         error=$!
         # A line, or nothing where it could not start: a host without KVM has no need of it.
         read -r ready < /anchor
+        \(parts.before)
         say started
         # Not in the background, where it would start with SIGINT and SIGQUIT ignored; and in parentheses, lest the shell's own word on how
         # it ended goes to its standard error.
@@ -101,11 +88,13 @@ struct LabInit: Sendable {
                 case " 1 $self $input $output $error $anchor " in *" $process "*) ;; *) kill -9 $process ;; esac
             done
         ) 2> /dev/null &
+        killer=$!
         wait $output
         printf %s \(Self.quoted(mark.text)) >&5
         wait $error
         printf %s \(Self.quoted(mark.text)) >&6
-        sync
+        kill -9 $killer 2> /dev/null
+        \(parts.after)
         say "exit $status"
         while :; do sleep 1000; done
 
@@ -117,7 +106,8 @@ struct LabInit: Sendable {
         let words = (configuration.anchor ?? ["/bin/true"]).map(Self.quoted).joined(separator: " ")
         return """
             mkfifo /anchor
-            ( exec setsid chroot . \(words) ) < /dev/null > /anchor 2> /dev/null 4>&- &
+            # A kernel that has no randomness yet would hold up a Swift program's first hash.
+            ( export SWIFT_DETERMINISTIC_HASHING=1; exec setsid chroot . \(words) ) < /dev/null > /anchor 2> /dev/null 4>&- &
             anchor=$!
             """
     }
@@ -130,9 +120,20 @@ struct LabInit: Sendable {
             say stage binding devices to \(driver)
             for device in \(addresses.joined(separator: " ")); do
                 place=/sys/bus/pci/devices/$device
-                echo \(driver) > $place/driver_override
+                if [ -e $place/driver_override ]; then
+                    echo \(driver) > $place/driver_override
+                else
+                    # Before Linux 3.16.
+                    read -r vendor < $place/vendor
+                    read -r model < $place/device
+                    echo "$vendor $model" > /sys/bus/pci/drivers/\(driver)/new_id
+                fi
                 [ ! -e $place/driver ] || echo $device > $place/driver/unbind
-                echo $device > /sys/bus/pci/drivers_probe
+                if [ -e $place/driver_override ]; then
+                    echo $device > /sys/bus/pci/drivers_probe
+                elif [ ! -e $place/driver ]; then
+                    echo $device > /sys/bus/pci/drivers/\(driver)/bind
+                fi
                 bound=$(readlink $place/driver)
                 [ "${bound##*/}" = \(driver) ] || fail "the device at $device was not taken by \(driver)"
             done
@@ -156,19 +157,24 @@ struct LabInit: Sendable {
     }
 
     /// The archive the kernel starts from.
-    /// - Parameter modules: the files of each list, ready to load, in order.
-    func archive(busybox: [UInt8], modules: [ModuleList: [(name: String, contents: [UInt8])]]) -> [UInt8] {
+    /// - Parameters:
+    ///   - modules: the files of each list, ready to load, in order.
+    ///   - tree: the command's root, where it is packed.
+    func archive(
+        busybox: [UInt8], modules: [ModuleList: [(name: String, contents: [UInt8])]], tree: PackedTree?
+    ) throws(SystemCallError) -> [UInt8] {
         var archive = CPIOArchive()
         for directory in ["bin", "dev", "lower", "modules", "proc", "root", "sys", "upper"] { archive.addDirectory(directory) }
         archive.addCharacterDevice("dev/console", major: 5, minor: 1)
         archive.addFile("bin/busybox", contents: busybox, permissions: 0o755)
-        for applet in Self.applets { archive.addSymbolicLink("bin/\(applet)", to: "busybox") }
+        for applet in Self.applets + InterfaceScript.applets { archive.addSymbolicLink("bin/\(applet)", to: "busybox") }
         archive.addFile("init", contents: Array(script.utf8), permissions: 0o755)
         for list in ModuleList.allCases {
             let files = modules[list] ?? []
             for file in files { archive.addFile("modules/\(file.name)", contents: file.contents) }
             archive.addFile("modules/\(list)", contents: Array(files.map { $0.name + "\n" }.joined().utf8))
         }
+        try tree?.write(to: &archive, below: "root")
         return archive.bytes
     }
 }

@@ -7,14 +7,23 @@ struct LabProgress: Sendable {
     private(set) var exitStatus: Int32?
     /// Why the host could not set itself up.
     private(set) var failure: String?
+    /// How often the host asked for a line of the command's input; only where it comes over a serial port.
+    private(set) var inputRequests = 0
+    /// The files that came back, as base64 of a compressed archive; empty where none did.
+    private(set) var files: [UInt8] = []
+    private var isReceivingFiles = false
     private var partial: [UInt8] = []
 
     /// Reads what came.
     mutating func append(_ bytes: ArraySlice<UInt8>) {
         for byte in bytes {
             if byte == UInt8(ascii: "\n") {
-                read(String(decoding: partial, as: UTF8.self))
-                partial = []
+                if isReceivingFiles && !partial.elementsEqual("end".utf8) {
+                    files += partial
+                } else {
+                    read(String(decoding: partial, as: UTF8.self))
+                }
+                partial.removeAll(keepingCapacity: true)
             } else if byte != UInt8(ascii: "\r") && partial.count < 1024 {
                 partial.append(byte)
             }
@@ -29,6 +38,9 @@ struct LabProgress: Sendable {
         case "started":
             stage = "running the command"
             isStarted = true
+        case "more": inputRequests += 1
+        case "files": isReceivingFiles = true
+        case "end": isReceivingFiles = false
         case "exit": exitStatus = Int32(rest)
         case "failed": failure = rest
         default: break

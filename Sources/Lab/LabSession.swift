@@ -4,6 +4,7 @@ import LinuxSystem
 /// One start of QEMU: its connections, and what comes over them until the command's end.
 struct LabSession: ~Copyable {
     private let configuration: LabConfiguration
+    private let interface: HostInterface
     private let qemu: ChildProcess
     private let connections: Connections
     private let consoleFile: Descriptor?
@@ -12,6 +13,8 @@ struct LabSession: ~Copyable {
     private var progress = LabProgress()
     private var complaints: [UInt8] = []
     private var isEmulatorGone = false
+    /// How many of the host's requests for input were answered.
+    private var inputAnswers = 0
     /// When the kernel was seen to panic, on the monotonic clock.
     private var panicTime: UInt64?
     private let start = MonotonicClock.now
@@ -57,12 +60,13 @@ struct LabSession: ~Copyable {
 
     /// Starts QEMU.
     init(
-        _ configuration: LabConfiguration, qemu path: String, guardian: String, image: borrowing BootImage, archive: [UInt8]
+        _ configuration: LabConfiguration, _ interface: HostInterface, qemu path: String, guardian: String, image: borrowing BootImage,
+        archive: [UInt8]
     ) throws(LabError) {
         do throws(SystemCallError) {
             var connections = try Connections()
             let initramfs = try TemporaryFile("initramfs", contents: archive)
-            let commandLine = QEMUCommandLine(configuration: configuration, kernel: image.path)
+            let commandLine = QEMUCommandLine(configuration: configuration, interface: interface, kernel: image.path)
             let drives = try TemporaryFile("drives", size: commandLine.drivesSize)
             let null = try Descriptor(opening: "/dev/null")
             let consoleFile: Descriptor? =
@@ -93,6 +97,7 @@ struct LabSession: ~Copyable {
                 descriptors: descriptors)
             connections.closeFar()
             self.configuration = configuration
+            self.interface = interface
             self.qemu = qemu
             self.connections = connections
             self.consoleFile = consoleFile
@@ -125,6 +130,9 @@ struct LabSession: ~Copyable {
         throw causeOfDeath(end())
     }
 
+    /// The files the command wrote, once it has ended: base64 of a compressed archive, empty where there are none or all are shared.
+    var files: [UInt8] { progress.files }
+
     /// The log's last lines.
     func consoleTail(_ count: Int) -> [String] { log.tail(count) }
 
@@ -134,13 +142,14 @@ struct LabSession: ~Copyable {
     ) throws(LabError) {
         let connected = !isEmulatorGone
         let takesInput = connected && progress.isStarted
+        let givesBytes = interface.streams == .virtio
         var waits = [
             Wait(streams.interruption, POLLIN),
             Wait(connections.console.near.raw, POLLIN, if: connected),
             Wait(connections.control.near.raw, POLLIN, if: connected),
             Wait(connections.complaints.near.raw, POLLIN, if: connected),
             Wait(input.source, POLLIN, if: takesInput && input.wantsMore),
-            Wait(connections.input.near.raw, POLLOUT, if: takesInput && input.isPending),
+            Wait(connections.input.near.raw, POLLOUT, if: takesInput && givesBytes && input.isPending),
             Wait(output.source, POLLIN, if: output.wantsMore),
             Wait(output.target, POLLOUT, if: output.isPending),
             Wait(error.source, POLLIN, if: error.wantsMore),
@@ -166,11 +175,20 @@ struct LabSession: ~Copyable {
         }
         if waits[4].isReady { input.read() }
         if waits[5].isReady { input.give(to: connections.input.near.raw) }
-        if takesInput && input.isExhausted { shutdown(connections.input.near.raw, Int32(SHUT_WR)) }
+        if takesInput && givesBytes && input.isExhausted { shutdown(connections.input.near.raw, Int32(SHUT_WR)) }
+        if takesInput && !givesBytes { giveLine(of: &input) }
         if waits[6].isReady { output.read() }
         if waits[7].isReady { try output.write() }
         if waits[8].isReady { error.read() }
         if waits[9].isReady { try error.write() }
+    }
+
+    /// Answers the host's request for a line of input, if it made one. It makes the next when it has taken this one, for a serial port
+    /// can't say that it is full.
+    private mutating func giveLine(of input: inout CommandInput) {
+        guard progress.inputRequests > inputAnswers, let line = input.takeLine() else { return }
+        inputAnswers += 1
+        _ = line.withUnsafeBytes { send(connections.control.near.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 
     private func checkTime(_ deadline: UInt64?) throws(LabError) {
@@ -203,7 +221,11 @@ struct LabSession: ~Copyable {
             return isRefusal
                 ? .refused(words.isEmpty ? "QEMU ended with status \(status) before it started" : words)
                 : .emulator("QEMU ended with status \(status)\(words.isEmpty ? "" : ": \(words)")")
-        case .signaled(let signal): return .emulator("QEMU was ended by signal \(signal)\(words.isEmpty ? "" : ": \(words)")")
+        case .signaled(let signal):
+            let text = "QEMU was ended by signal \(signal)\(words.isEmpty ? "" : ": \(words)")"
+            // QEMU 7.2 aborts where a device model meets what it did not expect, as its e1000e with MSI-X switched off at the wrong moment.
+            // From outside come SIGTERM, SIGINT and, where memory is short, SIGKILL: those would come again.
+            return [SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE].contains(signal) ? .crashed(text) : .emulator(text)
         case nil: return .emulator("QEMU ended\(words.isEmpty ? "" : ": \(words)")")
         }
     }

@@ -6,7 +6,7 @@ struct QEMUCommandLine: Sendable {
         case nothing, nowhere, complaints
         /// The host's first and second serial port.
         case console, control
-        /// The command's streams, ports 1, 2 and 3 of a virtio console.
+        /// The command's streams: ports 1, 2 and 3 of a virtio console; or the third and fourth serial port, the input by way of `control`.
         case input, output, error
         case initramfs, kernel
         /// All drives, one after another.
@@ -14,6 +14,7 @@ struct QEMUCommandLine: Sendable {
     }
 
     let configuration: LabConfiguration
+    let interface: HostInterface
     /// The kernel's file; empty where it is descriptor `kernel`.
     let kernel: String
 
@@ -33,7 +34,7 @@ struct QEMUCommandLine: Sendable {
     /// irqchip is what the emulated IOMMU remaps interrupts with.
     private var platform: [String] {
         [
-            "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt,-xsave",
+            "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", configuration.cpuModel,
             "-smp", "\(configuration.cpus)", "-m", "\(configuration.memoryMiB)M",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-device", "intel-iommu,intremap=on,caching-mode=on",
         ]
@@ -43,15 +44,24 @@ struct QEMUCommandLine: Sendable {
         let sockets: [(String, Descriptor)] = [
             ("console", .console), ("control", .control), ("input", .input), ("output", .output), ("error", .error),
         ]
-        var words = sockets.flatMap { ["-chardev", "socket,id=\($0.0),fd=\($0.1.rawValue)"] }
-        words += ["-serial", "chardev:console", "-serial", "chardev:control", "-device", "virtio-serial-pci,bus=pcie.0,addr=3"]
-        for (number, name) in [(1, "input"), (2, "output"), (3, "error")] {
-            words += ["-device", "virtserialport,chardev=\(name),nr=\(number),name=swiftlet.\(name)"]
+        var words = ["-serial", "chardev:console", "-serial", "chardev:control"]
+        switch interface.streams {
+        case .virtio:
+            words += ["-device", "virtio-serial-pci,bus=pcie.0,addr=3"]
+            for (number, name) in [(1, "input"), (2, "output"), (3, "error")] {
+                words += ["-device", "virtserialport,chardev=\(name),nr=\(number),name=swiftlet.\(name)"]
+            }
+        case .serial:
+            // Interrupts of their own: on an ISA bus they can't be shared with the first two.
+            words += ["-device", "isa-serial,index=2,irq=5,chardev=output", "-device", "isa-serial,index=3,irq=7,chardev=error"]
+            // A kernel that lacks other virtio drivers may also be one that has no randomness of its own for minutes.
+            words += ["-device", "virtio-rng-pci,bus=pcie.0,addr=3"]
         }
-        return words
+        return sockets.flatMap { ["-chardev", "socket,id=\($0.0),fd=\($0.1.rawValue)"] } + words
     }
 
     private var fileSystems: [String] {
+        guard interface.files == .shared else { return [] }
         let directory = Self.escaped(configuration.currentDirectory)
         return [
             "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",

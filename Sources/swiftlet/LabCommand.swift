@@ -14,7 +14,8 @@ struct LabCommand: ParsableCommand {
         discussion: """
             The host is QEMU's software emulation; its root is this machine's file system under a throw-away layer. The current directory \
             and all below it are this machine's own: what the command writes there stays, all else is gone when it ends. The devices \
-            sit at 0000:00:04.0, 05.0, ... in the order given.
+            sit at 0000:00:04.0, 05.0, ... in the order given. A kernel that has no 9p gets the command and the files it names packed instead, and \
+            what it wrote in the current directory comes back at its end.
 
             Examples:
               swiftlet lab -- lspci -nn
@@ -48,11 +49,22 @@ struct LabCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Load this module of the host's kernel too, such as a NIC's driver.", valueName: "name"))
     var module: [String] = []
 
+    @Flag(help: "Pack the files that the command names into the host's initramfs even where its kernel could share this machine's.")
+    var pack = false
+
+    @Option(
+        help: ArgumentHelp("A file or directory to pack too, where files are packed; may be given several times.", valueName: "path"),
+        completion: .file())
+    var file: [String] = []
+
     @Option(name: .shortAndLong, help: "The host's memory.")
     var memory = MemorySize(bytes: 3 << 30)
 
     @Option(help: "The host's CPUs.")
     var cpus = 2
+
+    @Option(help: ArgumentHelp("The model of its CPUs with features, as QEMU's -cpu takes it. It must have svm and npt.", valueName: "model"))
+    var cpu = LabConfiguration(command: [], currentDirectory: "").cpuModel
 
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")
     var timeout: TimeLimit?
@@ -103,8 +115,11 @@ struct LabCommand: ParsableCommand {
         configuration.kernel = kernel
         configuration.modulesDirectory = modules
         configuration.modules = module
+        configuration.isPacked = pack
+        configuration.files = file
         configuration.memoryMiB = Int(clamping: memory.bytes >> 20)
         configuration.cpus = cpus
+        configuration.cpuModel = cpu
         configuration.timeout = timeout?.seconds
         configuration.environment = try environment()
         configuration.consoleLog = consoleLog

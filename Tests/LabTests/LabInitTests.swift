@@ -3,13 +3,18 @@ import Testing
 @testable import Lab
 
 struct LabInitTests {
-    @Test("The script is one a shell can read", .enabled(if: Host.has("busybox")))
-    func syntax() throws {
+    @Test(
+        "The script is one a shell can read", .enabled(if: Host.has("busybox")),
+        arguments: [
+            HostInterface(files: .shared, streams: .virtio), HostInterface(files: .shared, streams: .serial),
+            HostInterface(files: .packed, streams: .serial),
+        ])
+    func syntax(interface: HostInterface) throws {
         var configuration = LabConfiguration(command: ["printf", "%s", "it's $HOME `x` \"y\"\n\\"], currentDirectory: "/a b/it's")
         configuration.devices = [LabDevice(.pci, "edu")]
         configuration.binding = .vfioPCI
         configuration.environment = ["A=it's", "B=$(x)"]
-        let script = LabInit(configuration: configuration, mark: EndMark()).script
+        let script = LabInit(configuration: configuration, interface: interface, mark: EndMark()).script
         #expect(try Host.run("busybox sh -n /dev/stdin 2>&1", input: Array(script.utf8)) == (0, ""))
     }
 

@@ -3,10 +3,13 @@ import Testing
 @testable import Lab
 
 struct QEMUCommandLineTests {
-    private func arguments(_ devices: [LabDevice], directory: String = "/work", kernel: String = "/vmlinux") -> [String] {
+    private func arguments(
+        _ devices: [LabDevice], directory: String = "/work", kernel: String = "/vmlinux",
+        _ interface: HostInterface = HostInterface(files: .shared, streams: .virtio)
+    ) -> [String] {
         var configuration = LabConfiguration(command: ["true"], currentDirectory: directory)
         configuration.devices = devices
-        return QEMUCommandLine(configuration: configuration, kernel: kernel).arguments
+        return QEMUCommandLine(configuration: configuration, interface: interface, kernel: kernel).arguments
     }
 
     /// The words that follow an option.
@@ -45,6 +48,29 @@ struct QEMUCommandLineTests {
         let device = try LabDevice(.nic, parsing: "e1000e,mac=52:54:00:00:00:01,addr=9")
         let expected = "e1000e,bus=pcie.0,addr=0x4,netdev=net0,romfile=,mac=52:54:00:00:00:01,addr=9"
         #expect(values("-device", arguments([device])).last == expected)
+    }
+
+    @Test func aHostWithSerialStreamsHasFourPortsWithInterruptsOfTheirOwn() {
+        let line = arguments([], HostInterface(files: .shared, streams: .serial))
+        #expect(values("-serial", line) == ["chardev:console", "chardev:control"])
+        let ports = values("-device", line).filter { $0.hasPrefix("isa-serial") }
+        #expect(ports == ["isa-serial,index=2,irq=5,chardev=output", "isa-serial,index=3,irq=7,chardev=error"])
+        #expect(values("-fsdev", line).count == 2)
+        #expect(!values("-device", line).contains { $0.hasPrefix("virtio-serial") || $0.hasPrefix("virtserial") })
+    }
+
+    @Test func aHostWithPackedFilesSharesNone() {
+        let line = arguments([.init(.pci, "edu")], HostInterface(files: .packed, streams: .serial))
+        #expect(values("-fsdev", line) == [])
+        #expect(values("-device", line).last == "edu,bus=pcie.0,addr=0x4")
+    }
+
+    @Test func theProcessorsAreOfTheModelAskedFor() {
+        var configuration = LabConfiguration(command: ["true"], currentDirectory: "/work")
+        configuration.cpuModel = "qemu64,+svm,+npt"
+        let interface = HostInterface(files: .packed, streams: .serial)
+        let line = QEMUCommandLine(configuration: configuration, interface: interface, kernel: "/k").arguments
+        #expect(values("-cpu", line) == ["qemu64,+svm,+npt"])
     }
 
     @Test func aCommaInAPathIsDoubled() {

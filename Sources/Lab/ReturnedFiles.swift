@@ -1,0 +1,76 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// The files that a command wrote in a lab that shares none, as its host sends them: a cpio archive in the `newc` format.
+struct ReturnedFiles: Equatable, Sendable {
+    struct File: Equatable, Sendable {
+        /// Relative to the current directory.
+        let path: String
+        let permissions: UInt32
+        let contents: [UInt8]
+    }
+
+    let files: [File]
+
+    /// Reads an archive. Only regular files count.
+    /// - Throws: `LabError.setup` where it is cut off, or a path leads out of the directory.
+    init(archive: [UInt8]) throws(LabError) {
+        var found: [(path: String, permissions: UInt32, contents: [UInt8], link: UInt64?)] = []
+        // Of files that are one file under several names only the last carries the contents.
+        var linked: [UInt64: [UInt8]] = [:]
+        var position = 0
+        func aligned(_ offset: Int) -> Int { (offset + 3) & ~3 }
+        while true {
+            guard archive.count - position >= 110, archive[position..<position + 6].elementsEqual("070701".utf8) else { throw Self.cut }
+            let start = position
+            func field(_ index: Int) -> UInt64 {
+                let place = start + 6 + 8 * index
+                return UInt64(String(decoding: archive[place..<place + 8], as: UTF8.self), radix: 16) ?? 0
+            }
+            let (inode, mode, links, size, nameSize) = (field(0), field(1), field(4), Int(field(6)), Int(field(11)))
+            let data = aligned(position + 110 + nameSize)
+            guard nameSize > 0, data <= archive.count, size <= archive.count - data else { throw Self.cut }
+            let name = String(decoding: archive[(position + 110)..<(position + 109 + nameSize)], as: UTF8.self)
+            if name == "TRAILER!!!" { break }
+            position = aligned(data + size)
+            guard mode & UInt64(S_IFMT) == UInt64(S_IFREG) else { continue }
+            let parts = name.split(separator: "/").filter { $0 != "." }
+            guard !parts.isEmpty, !name.hasPrefix("/"), !parts.contains("..") else {
+                throw .setup("it sent a file back by the name '\(name)', which is not below the current directory")
+            }
+            let contents = Array(archive[data..<data + size])
+            if links > 1 && size > 0 { linked[inode] = contents }
+            found.append((parts.joined(separator: "/"), UInt32(truncatingIfNeeded: mode & 0o777), contents, links > 1 ? inode : nil))
+        }
+        files = found.map { file in
+            File(path: file.path, permissions: file.permissions, contents: file.link.flatMap { linked[$0] } ?? file.contents)
+        }
+    }
+
+    /// Writes every file below `directory`, with the directories on its way.
+    /// - Throws: `LabError.system`; where a symbolic link lies on the way, which may lead out of the directory, too.
+    func write(below directory: String) throws(LabError) {
+        do throws(SystemCallError) {
+            for file in files {
+                var place = directory
+                for part in file.path.split(separator: "/").dropLast() {
+                    place += "/\(part)"
+                    guard mkdir(place, 0o777) != 0 else { continue }
+                    guard Glibc.errno == EEXIST else { throw .last("mkdir", place) }
+                    guard try HostFile.ownStatus(place).isDirectory else {
+                        throw SystemCallError(call: "mkdir", object: place, errno: Errno(rawValue: ENOTDIR))
+                    }
+                }
+                let path = "\(directory)/\(file.path)"
+                let target = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o666)
+                try target.write(contents: file.contents)
+                guard fchmod(target.raw, file.permissions) == 0 else { throw .last("fchmod", path) }
+            }
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private static var cut: LabError { .setup("the files it sent back are cut off") }
+}
