@@ -41,8 +41,11 @@ struct InterfaceScript: Sendable {
             """
             mount -t tmpfs -o mode=1777 tmp tmp
             mkdir -p \(directory)
-            # With this cache a write is on the host when it returns, and programs are mapped and run at full speed.
-            mount -t 9p -o $p9,cache=mmap work \(directory) || fail "the current directory could not be mounted"
+            # With this cache a write is on the host when it returns, and programs are mapped and run at full speed. Before Linux 5 programs
+            # run from it crash; there a write is on the host at the command's end.
+            cache=mmap
+            case $(cat /proc/sys/kernel/osrelease) in [234].*) cache=loose ;; esac
+            mount -t 9p -o $p9,cache=$cache work \(directory) || fail "the current directory could not be mounted"
             """
         case .packed: ":"
         }
