@@ -14,6 +14,7 @@ public enum BootError: Error, CustomStringConvertible {
     case notELF
     case noPVHNote
     case noMultibootHeader
+    case notLinux(KernelFormat)
     case multibootWithoutLoadAddresses
 
     case nothingToLoad
@@ -23,13 +24,19 @@ public enum BootError: Error, CustomStringConvertible {
     case reservedMemory(segment: String, range: String, region: String, regionRange: String)
     case memoryTooSmall(kernel: UInt64, end: UInt64, memory: UInt64)
     case outsideMemory(segment: String, range: String, memory: UInt64)
+    /// `what` says where the size comes from: a field, or a guess.
+    case runtimeMemory(what: String, size: UInt64, end: UInt64, memory: UInt64, canGrow: Bool)
     case flatImageTooLarge(size: UInt64, limit: UInt64)
 
     case noRoom(what: String, size: UInt64, memory: UInt64)
+    case noRoomForInitrd(name: String, size: UInt64, field: String, limit: UInt64, memory: UInt64)
     case textTooLong(what: String, size: Int, limit: Int)
+    case commandLineTooLong(size: UInt64, limit: UInt64, because: String)
     case textHoldsNUL(what: String)
     case tooManyModules(count: Int, limit: Int)
+    case tooManyRegions(count: Int, limit: Int)
     case nothingTakesIt(what: String, format: KernelFormat)
+    case needsFirmware(KernelFormat)
 
     public var description: String {
         switch self {
@@ -44,7 +51,7 @@ public enum BootError: Error, CustomStringConvertible {
         case .badField(let field, let value, let expected):
             "\(field) is \(value.hexadecimal) where \(expected) is expected"
         case .unknownFormat:
-            "the kernel file is of no known format: it is neither ELF nor multiboot; a flat binary is booted when its name ends in "
+            "the kernel file is of no known format: it is neither ELF nor a Linux bzImage nor multiboot; a flat binary is booted when its name ends in "
                 + ".bin or .flat, or with --format flat"
         case .unsupportedFormat(let format):
             "the kernel file is \(format), which is known but not supported yet: \(format.remedy)"
@@ -57,6 +64,8 @@ public enum BootError: Error, CustomStringConvertible {
             "the kernel file can't be booted as PVH: it has no PVH note (owner Xen, type 18)"
         case .noMultibootHeader:
             "the kernel file can't be booted as multiboot: it has no multiboot header (magic 0x1badb002) in its first 8192 bytes"
+        case .notLinux(let format):
+            "the kernel file can't be booted as \(format): it has no setup header (HdrS at 0x202), so it is no bzImage"
         case .multibootWithoutLoadAddresses:
             "the multiboot header has no address fields (flag 16) and the kernel file is no ELF file, so nothing says where to load it"
         case .nothingToLoad:
@@ -74,19 +83,33 @@ public enum BootError: Error, CustomStringConvertible {
                 + "the guest has \(Self.size(memory)); --memory \(Self.megabytes(upTo: end)) or more would hold it"
         case .outsideMemory(let segment, let range, let memory):
             "\(segment) (\(range)) lies outside the guest's memory (\(Self.size(memory))), and no --memory would put RAM there"
+        case .runtimeMemory(let what, let size, let end, let memory, let canGrow):
+            "\(what) needs \(Self.size(size)), up to address \(end.hexadecimal) at least, which the guest's memory "
+                + "(\(Self.size(memory))) doesn't have there: "
+                + (canGrow ? "--memory \(Self.megabytes(upTo: end)) or more would hold it" : "no --memory would put RAM there")
         case .flatImageTooLarge(let size, let limit):
             "the flat binary is \(size) bytes long, more than the \(limit) that fit between 0x10000 and the legacy area at 0x9fc00"
         case .noRoom(let what, let size, let memory):
             "there is no room for \(what) (\(Self.size(size))) beside the kernel in the guest's memory (\(Self.size(memory))): "
                 + "give more with --memory"
+        case .noRoomForInitrd(let name, let size, let field, let limit, let memory):
+            "there is no room for initrd \(name) (\(Self.size(size))) beside the kernel in the guest's memory (\(Self.size(memory))) "
+                + "below \(limit.hexadecimal), the highest address the kernel takes it at (\(field))"
+                + (limit.addingSaturating(1) > memory ? ": give more with --memory" : "")
         case .textTooLong(let what, let size, let limit):
             "\(what) is \(size) bytes long, more than the \(limit) that are allowed"
+        case .commandLineTooLong(let size, let limit, let reason):
+            "the command line is \(size) bytes long, more than the \(limit) that this kernel takes (\(reason))"
         case .textHoldsNUL(let what):
             "\(what) holds a NUL character, at which the guest would take it to end"
         case .tooManyModules(let count, let limit):
             "\(count) modules are more than the \(limit) that are allowed"
+        case .tooManyRegions(let count, let limit):
+            "the memory map has \(count) regions, more than the \(limit) that a kernel of a boot protocol before 2.09 takes"
         case .nothingTakesIt(let what, let format):
             "a kernel booted as \(format) has no way to receive \(what)"
+        case .needsFirmware(let format):
+            "a kernel booted as \(format) calls the BIOS, and there is none"
         }
     }
 

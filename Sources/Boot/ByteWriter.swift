@@ -2,6 +2,11 @@
 struct ByteWriter: Sendable {
     private(set) var bytes: [UInt8] = []
 
+    /// - Parameter capacity: How many bytes are expected.
+    init(capacity: Int = 0) {
+        bytes.reserveCapacity(capacity)
+    }
+
     mutating func append<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) {
         for shift in stride(from: 0, to: Value.bitWidth, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: value >> Value(shift)))

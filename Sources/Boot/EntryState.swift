@@ -8,6 +8,8 @@ public struct EntryState: Equatable, Sendable {
         case real16
         /// 32-bit protected mode, flat segments, paging off.
         case protected32
+        /// 64-bit mode, the first 4 GiB mapped to themselves.
+        case long64
     }
 
     /// A segment register with its hidden part.
@@ -23,8 +25,24 @@ public struct EntryState: Equatable, Sendable {
         public let isCodeOrData: Bool
         /// D/B: true for 32-bit code or stack.
         public let is32Bit: Bool
+        /// L: true for 64-bit code.
+        public let is64Bit: Bool
         /// G: true where the descriptor counts its limit in 4 KiB pages.
         public let isPageGranular: Bool
+
+        init(
+            selector: UInt16, base: UInt32, limit: UInt32, type: UInt8, isCodeOrData: Bool, is32Bit: Bool, is64Bit: Bool = false,
+            isPageGranular: Bool
+        ) {
+            self.selector = selector
+            self.base = base
+            self.limit = limit
+            self.type = type
+            self.isCodeOrData = isCodeOrData
+            self.is32Bit = is32Bit
+            self.is64Bit = is64Bit
+            self.isPageGranular = isPageGranular
+        }
 
         /// The segment's descriptor as it stands in a GDT (Intel SDM volume 3, figure 3-8): present, DPL 0.
         public var descriptor: UInt64 {
@@ -33,76 +51,115 @@ public struct EntryState: Equatable, Sendable {
             var value = limit & 0xffff | (limit & 0xf0000) << 32
             value |= (base & 0xffffff) << 16 | (base & 0xff00_0000) << 32
             value |= UInt64(type & 0xf) << 40 | (isCodeOrData ? 1 << 44 : 0) | 1 << 47
-            value |= (is32Bit ? 1 << 54 : 0) | (isPageGranular ? 1 << 55 : 0)
+            value |= (is64Bit ? 1 << 53 : 0) | (is32Bit ? 1 << 54 : 0) | (isPageGranular ? 1 << 55 : 0)
             return value
         }
     }
 
     public let mode: Mode
-    /// EIP, or IP in real mode.
+    /// EIP, or IP in real mode; RIP lies below 4 GiB too.
     public let instructionPointer: UInt32
     /// ESP, or SP in real mode; 0 where the boot protocol promises no stack.
     public let stackPointer: UInt32
     public let eax: UInt32
     public let ebx: UInt32
+    /// ESI, or RSI below 4 GiB.
+    public let esi: UInt32
     public let cs: Segment
     /// DS, ES, FS and GS.
     public let data: Segment
     public let ss: Segment
     /// TR: VMX and SVM want a busy TSS there even where the boot protocol asks for none.
     public let tr: Segment
-    /// CR0; CR3, CR4 and EFER are 0.
     public let cr0: UInt32
+    /// Guest physical address of the page tables, 0 where paging is off.
+    public let cr3: UInt32
+    public let cr4: UInt32
+    public let efer: UInt32
     /// Guest physical address of the GDT, 0 in real mode.
     public let gdtBase: UInt32
     /// Offset of the GDT's last byte, 0 in real mode.
     public let gdtLimit: UInt16
 
-    /// The state that PVH and multiboot 1 both ask for: flat 4 GiB segments, interrupts off, paging off.
+    /// The state that PVH, multiboot 1 and Linux's 32-bit boot protocol ask for: flat 4 GiB segments, interrupts off, paging off.
     /// - Parameters:
     ///   - instructionPointer: Physical address of the first instruction.
     ///   - eax: What the boot protocol passes in EAX.
     ///   - ebx: What the boot protocol passes in EBX.
+    ///   - esi: What the boot protocol passes in ESI.
     ///   - gdtBase: Where the plan put ``flatGDT``.
     /// - Returns: The whole state.
-    public static func protected32(instructionPointer: UInt32, eax: UInt32, ebx: UInt32, gdtBase: UInt32) -> EntryState {
+    public static func protected32(
+        instructionPointer: UInt32, eax: UInt32 = 0, ebx: UInt32 = 0, esi: UInt32 = 0, gdtBase: UInt32
+    ) -> EntryState {
         EntryState(
-            mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: eax, ebx: ebx,
-            cs: flatCode, data: flatData, ss: flatData, tr: flatTask, cr0: extensionType | protectionEnable,
+            mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: eax, ebx: ebx, esi: esi,
+            cs: flatCode, data: flatData, ss: flatData, tr: flatTask, cr0: extensionType | protectionEnable, cr3: 0, cr4: 0, efer: 0,
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: flatGDT.count - 1))
     }
 
-    /// A real-mode state: every data segment equal to CS, the stack in segment 0.
+    /// The state that Linux's 64-bit boot protocol asks for: flat segments, interrupts off, 4-level paging.
     /// - Parameters:
-    ///   - codeSegment: CS, DS, ES, FS and GS.
-    ///   - instructionPointer: IP.
-    ///   - stackPointer: SP, with SS 0.
+    ///   - instructionPointer: Address of the first instruction.
+    ///   - esi: What the boot protocol passes in RSI.
+    ///   - gdtBase: Where the plan put ``longGDT``.
+    ///   - cr3: Where the plan put page tables that map the first 4 GiB to themselves.
     /// - Returns: The whole state.
-    public static func real16(codeSegment: UInt16, instructionPointer: UInt16, stackPointer: UInt16) -> EntryState {
+    public static func long64(instructionPointer: UInt32, esi: UInt32, gdtBase: UInt32, cr3: UInt32) -> EntryState {
         EntryState(
-            mode: .real16, instructionPointer: UInt32(instructionPointer), stackPointer: UInt32(stackPointer), eax: 0, ebx: 0,
-            cs: realMode(codeSegment, type: 0xb), data: realMode(codeSegment, type: 0x3), ss: realMode(0, type: 0x3),
-            tr: Segment(
-                selector: 0, base: 0, limit: 0xffff, type: 0xb, isCodeOrData: false, is32Bit: false, isPageGranular: false),
-            cr0: extensionType, gdtBase: 0, gdtLimit: 0)
+            mode: .long64, instructionPointer: instructionPointer, stackPointer: 0, eax: 0, ebx: 0, esi: esi,
+            cs: longCode, data: flatData, ss: flatData, tr: flatTask, cr0: paging | extensionType | protectionEnable, cr3: cr3,
+            cr4: physicalAddressExtension, efer: longModeEnable | longModeActive,
+            gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: longGDT.count - 1))
     }
 
-    /// A GDT that holds the segments of ``protected32(instructionPointer:eax:ebx:gdtBase:)`` under their selectors.
+    /// A real-mode state.
+    /// - Parameters:
+    ///   - codeSegment: CS.
+    ///   - instructionPointer: IP.
+    ///   - dataSegment: DS, ES, FS and GS.
+    ///   - stackSegment: SS.
+    ///   - stackPointer: SP.
+    /// - Returns: The whole state.
+    public static func real16(
+        codeSegment: UInt16, instructionPointer: UInt16, dataSegment: UInt16, stackSegment: UInt16, stackPointer: UInt16
+    ) -> EntryState {
+        EntryState(
+            mode: .real16, instructionPointer: UInt32(instructionPointer), stackPointer: UInt32(stackPointer), eax: 0, ebx: 0, esi: 0,
+            cs: realMode(codeSegment, type: 0xb), data: realMode(dataSegment, type: 0x3), ss: realMode(stackSegment, type: 0x3),
+            tr: Segment(
+                selector: 0, base: 0, limit: 0xffff, type: 0xb, isCodeOrData: false, is32Bit: false, isPageGranular: false),
+            cr0: extensionType, cr3: 0, cr4: 0, efer: 0, gdtBase: 0, gdtLimit: 0)
+    }
+
+    /// A GDT that holds the segments of ``protected32(instructionPointer:eax:ebx:esi:gdtBase:)`` under their selectors.
     ///
-    /// Neither protocol promises one, but a guest that reloads a segment register before it has its own then still runs.
-    public static let flatGDT: [UInt8] = {
+    /// Only Linux's protocol promises one, but a guest that reloads a segment register before it has its own then still runs.
+    public static let flatGDT = table(of: [flatCode, flatData, flatTask])
+
+    /// A GDT that holds the segments of ``long64(instructionPointer:esi:gdtBase:cr3:)`` under their selectors.
+    public static let longGDT = table(of: [longCode, flatData, flatTask])
+
+    /// Two empty descriptors, then these; the last one, a task's, takes two places in 64-bit mode.
+    private static func table(of segments: [Segment]) -> [UInt8] {
         var writer = ByteWriter()
-        for descriptor in [0, 0, flatCode.descriptor, flatData.descriptor, flatTask.descriptor] {
+        for descriptor in [0, 0] + segments.map(\.descriptor) + (segments.contains { $0.is64Bit } ? [0] : []) {
             writer.append(descriptor)
         }
         return writer.bytes
-    }()
+    }
 
     private static let protectionEnable: UInt32 = 1 << 0
     private static let extensionType: UInt32 = 1 << 4
+    private static let paging: UInt32 = 1 << 31
+    private static let physicalAddressExtension: UInt32 = 1 << 5
+    private static let longModeEnable: UInt32 = 1 << 8
+    private static let longModeActive: UInt32 = 1 << 10
 
     private static let flatCode = Segment(
         selector: 0x10, base: 0, limit: .max, type: 0xb, isCodeOrData: true, is32Bit: true, isPageGranular: true)
+    private static let longCode = Segment(
+        selector: 0x10, base: 0, limit: .max, type: 0xb, isCodeOrData: true, is32Bit: false, is64Bit: true, isPageGranular: true)
     private static let flatData = Segment(
         selector: 0x18, base: 0, limit: .max, type: 0x3, isCodeOrData: true, is32Bit: true, isPageGranular: true)
     private static let flatTask = Segment(

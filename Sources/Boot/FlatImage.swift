@@ -21,5 +21,6 @@ enum FlatImage {
             memorySize: imageSize)
     }
 
-    static let entry = EntryState.real16(codeSegment: segment, instructionPointer: 0, stackPointer: stackPointer)
+    static let entry = EntryState.real16(
+        codeSegment: segment, instructionPointer: 0, dataSegment: segment, stackSegment: 0, stackPointer: stackPointer)
 }

@@ -40,6 +40,11 @@ struct GuestLayout {
         claims += ranges
     }
 
+    /// Keeps a range free of what is placed from now on, whatever lies in it already.
+    mutating func reserve(_ range: AddressRange, for owner: String) {
+        claims.append(Claim(range: range, owner: owner))
+    }
+
     /// Finds a free place in RAM and claims it.
     /// - Parameters:
     ///   - size: Bytes needed; 0 takes an address and no room.
@@ -51,6 +56,16 @@ struct GuestLayout {
     mutating func place(
         size: UInt64, alignment: UInt64, in windows: [(Range<UInt64>, Edge)], for owner: String
     ) throws(BootError) -> UInt64 {
+        guard let address = firstPlace(size: size, alignment: alignment, in: windows, for: owner) else {
+            throw .noRoom(what: owner, size: size, memory: memory.size)
+        }
+        return address
+    }
+
+    /// The same, nil where there is no room.
+    mutating func firstPlace(
+        size: UInt64, alignment: UInt64, in windows: [(Range<UInt64>, Edge)], for owner: String
+    ) -> UInt64? {
         for (window, edge) in windows {
             let free = memory.ram.compactMap { $0.range.intersection(AddressRange(window)) }
             for region in edge == .bottom ? free : free.reversed() {
@@ -60,7 +75,7 @@ struct GuestLayout {
                 }
             }
         }
-        throw .noRoom(what: owner, size: size, memory: memory.size)
+        return nil
     }
 
     private func freeRange(size: UInt64, alignment: UInt64, in region: AddressRange, from edge: Edge) -> AddressRange? {

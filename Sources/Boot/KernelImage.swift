@@ -4,6 +4,14 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
     case pvh
     /// Multiboot 1: a header in the first 8 KiB, of an ELF file or of one that gives its own load addresses.
     case multiboot
+    /// A Linux bzImage by the best of its entries; a plan says which one that is.
+    case linux
+    /// Linux by its 64-bit boot protocol.
+    case linux64
+    /// Linux by its 32-bit boot protocol: old kernels, memory testers.
+    case linux32
+    /// Linux by its real-mode entry, through firmware: images that call the BIOS.
+    case linux16
     /// Bare code that starts in real mode.
     case flat
 
@@ -11,18 +19,29 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
         switch self {
         case .pvh: "ELF with a PVH note"
         case .multiboot: "multiboot 1"
+        case .linux: "Linux"
+        case .linux64: "Linux by the 64-bit boot protocol"
+        case .linux32: "Linux by the 32-bit boot protocol"
+        case .linux16: "Linux by the real-mode entry"
         case .flat: "flat binary"
+        }
+    }
+
+    /// Whether this is one of the ways to boot a Linux bzImage.
+    var isLinux: Bool {
+        switch self {
+        case .linux, .linux64, .linux32, .linux16: true
+        case .pvh, .multiboot, .flat: false
         }
     }
 }
 
 /// A kind of file that is recognised but can't be booted, so that the error can name it and the way out.
 public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConvertible {
-    case bzImage, multiboot2, gzip, xz, zstd, lz4, bzip2, lzma
+    case multiboot2, gzip, xz, zstd, lz4, bzip2, lzma
 
     public var description: String {
         switch self {
-        case .bzImage: "a Linux bzImage"
         case .multiboot2: "a multiboot 2 kernel"
         case .gzip, .bzip2, .zstd: "a \(rawValue)-compressed file"
         case .xz, .lz4, .lzma: "an \(rawValue)-compressed file"
@@ -32,7 +51,6 @@ public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConve
     /// What a person can do about it.
     public var remedy: String {
         switch self {
-        case .bzImage: "give the uncompressed vmlinux (Linux's scripts/extract-vmlinux makes one)"
         case .multiboot2: "give a kernel with a multiboot 1 header or a PVH note"
         case .gzip, .bzip2, .zstd, .xz, .lz4, .lzma: "decompress it first"
         }
@@ -42,6 +60,7 @@ public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConve
 /// What a kernel file turned out to be.
 enum KernelImage {
     case pvh(ELFImage, PVHNote)
+    case linux(LinuxImage)
     case multibootELF(ELFImage, MultibootHeader)
     case multibootRaw(MultibootHeader)
     case flat
@@ -53,18 +72,25 @@ enum KernelImage {
     /// - Parameters:
     ///   - image: The kernel file.
     ///   - name: Its name; a suffix in ``flatSuffixes`` makes a file without any known magic number a flat binary.
-    ///   - format: The only format to consider, or nil for the first that fits: PVH, multiboot, flat.
+    ///   - format: The only format to consider, or nil for the first that fits: PVH, Linux, multiboot, flat.
     /// - Returns: The format, with what was read to recognise it.
     /// - Throws: ``BootError`` for a damaged file, or one that can't be booted (in the format asked for).
     static func recognize(_ image: some ImageSource, name: String, format: KernelFormat?) throws(BootError) -> KernelImage {
         guard image.size > 0 else { throw .emptyImage }
         if format == .flat { return .flat }
+        if let format, format.isLinux {
+            guard let linux = try LinuxImage(image) else { throw .notLinux(format) }
+            return .linux(linux)
+        }
         let elf = try ELFImage(image)
         if let elf, format != .multiboot, let note = try PVHNote(of: elf, in: image) {
             return .pvh(elf, note)
         }
         if format == .pvh {
             throw elf == nil ? .notELF : .noPVHNote
+        }
+        if elf == nil, format == nil, let linux = try LinuxImage(image) {
+            return .linux(linux)
         }
         switch (try MultibootHeader(searching: image), elf) {
         case (let header?, _) where header.givesLoadAddresses: return .multibootRaw(header)
@@ -85,8 +111,6 @@ enum KernelImage {
 
     private static func unsupportedFormat(of image: some ImageSource) throws(BootError) -> UnsupportedFormat? {
         let head = try image.structure("head of the file", at: 0, count: Int(min(image.size, MultibootHeader.searchLength)))
-        // Linux, Documentation/arch/x86/boot.rst: the setup header's magic number stands at 0x202.
-        if head.holds(Array("HdrS".utf8), at: 0x202) { return .bzImage }
         let magics: [(UnsupportedFormat, [UInt8])] = [
             (.gzip, [0x1f, 0x8b]), (.xz, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]), (.zstd, [0x28, 0xb5, 0x2f, 0xfd]),
             (.lz4, [0x04, 0x22, 0x4d, 0x18]), (.lz4, [0x02, 0x21, 0x4c, 0x18]), (.bzip2, Array("BZh".utf8)),

@@ -55,11 +55,15 @@ public struct LoadPlan: Equatable, Sendable {
     /// The most modules a kernel is given.
     public static let maximumModules = 32
 
-    /// How the kernel is booted.
+    /// How the kernel is booted; for Linux, which of its entries is taken.
     public let format: KernelFormat
     public let segments: [Segment]
     public let blobs: [Blob]
     public let entry: EntryState
+
+    /// Whether the kernel calls the BIOS. Firmware must then set up its interrupt vectors and data areas first and enter the kernel in
+    /// the state that ``entry`` describes; without any, the plan can't be run.
+    public var needsFirmware: Bool { format == .linux16 }
 
     /// Turns a kernel image into a plan.
     ///
@@ -98,6 +102,10 @@ public struct LoadPlan: Equatable, Sendable {
         case .multibootRaw(let header):
             try builder.load([try header.segment(imageSize: image.size)])
             return try builder.multiboot(entry: UInt64(header.entryAddress), field: "multiboot header: entry_addr")
+        case .linux(let linux):
+            let entry = format.flatMap { $0 == .linux ? nil : $0 } ?? linux.bestFormat
+            return entry == .linux16
+                ? try builder.linuxRealMode(linux, setupCode: try linux.setupCode(in: image)) : try builder.linux(linux, format: entry)
         case .flat:
             try builder.load([try FlatImage.segment(imageSize: image.size)])
             return try builder.flat()

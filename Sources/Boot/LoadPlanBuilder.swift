@@ -1,23 +1,26 @@
 /// Places a recognised kernel, its modules and the boot structures, in this order.
 struct LoadPlanBuilder {
     private let name: String
-    private let commandLine: String
-    private let modules: [LoadPlan.Module]
-    private let rsdpAddress: UInt64
-    private let memory: MemoryMap
+    let commandLine: String
+    let modules: [LoadPlan.Module]
+    let rsdpAddress: UInt64
+    let memory: MemoryMap
 
-    private var layout: GuestLayout
+    var layout: GuestLayout
     private var segments: [LoadPlan.Segment] = []
     private var blobs: [LoadPlan.Blob] = []
     private var kernel: [AddressRange] = []
 
-    private static let pageSize: UInt64 = 4096
+    static let pageSize: UInt64 = 4096
 
     /// Below the legacy hole and above all that test kernels load low: kvm-unit-tests use 0 to 0x1fff and 0x8000 to 0xda30.
     private static let lowWindow: Range<UInt64> = 0x90000..<0x9fc00
     private static let widerLowWindow: Range<UInt64> = 0x10000..<0x9fc00
+    private static let blobWindows: [(Range<UInt64>, GuestLayout.Edge)] = [
+        (lowWindow, .bottom), (widerLowWindow, .top), (highWindow, .bottom),
+    ]
     /// Without the last page, so that the end of what lies in it is a 32-bit number too.
-    private static let highWindow: Range<UInt64> = 0x100000..<MemoryMap.fourGiB - pageSize
+    static let highWindow: Range<UInt64> = 0x100000..<MemoryMap.fourGiB - pageSize
 
     /// Up to where Linux takes an initrd (`initrd_addr_max` of its boot protocol).
     private static let initrdWindow: Range<UInt64> = 0x100000..<0x3800_0000
@@ -34,8 +37,18 @@ struct LoadPlanBuilder {
     /// Claims the kernel's own segments.
     mutating func load(_ kernel: [LoadPlan.Segment]) throws(BootError) {
         try layout.claim(kernel)
-        segments += kernel
-        self.kernel += kernel.compactMap { AddressRange(start: $0.guestAddress, size: $0.memorySize) }
+        kernel.forEach { add($0) }
+    }
+
+    /// Adds a segment of the kernel for which a place is claimed already.
+    mutating func add(_ segment: LoadPlan.Segment) {
+        segments.append(segment)
+        if let range = AddressRange(start: segment.guestAddress, size: segment.memorySize) { kernel.append(range) }
+    }
+
+    /// Adds bytes for which a place is claimed already.
+    mutating func add(_ blob: LoadPlan.Blob) {
+        blobs.append(blob)
     }
 
     /// Completes the plan of a PVH kernel: modules at the top of low memory, as Linux expects its initrd.
@@ -94,17 +107,20 @@ struct LoadPlanBuilder {
     func flat() throws(BootError) -> LoadPlan {
         guard commandLine.isEmpty else { throw .nothingTakesIt(what: "a command line", format: .flat) }
         guard modules.isEmpty else { throw .nothingTakesIt(what: "an initrd or module", format: .flat) }
-        return LoadPlan(format: .flat, segments: segments, blobs: [], entry: FlatImage.entry)
+        return plan(.flat, entry: FlatImage.entry)
     }
 
     private mutating func plan(_ format: KernelFormat, entry: UInt32, eax: UInt32, ebx: UInt32) throws(BootError) -> LoadPlan {
         let gdt = try addBlob(EntryState.flatGDT, name: "the GDT")
-        return LoadPlan(
-            format: format, segments: segments, blobs: blobs,
-            entry: .protected32(instructionPointer: entry, eax: eax, ebx: ebx, gdtBase: gdt))
+        return plan(format, entry: .protected32(instructionPointer: entry, eax: eax, ebx: ebx, gdtBase: gdt))
     }
 
-    private func checkEntry(_ entry: UInt64, field: String) throws(BootError) -> UInt32 {
+    /// The plan of what was placed.
+    func plan(_ format: KernelFormat, entry: EntryState) -> LoadPlan {
+        LoadPlan(format: format, segments: segments, blobs: blobs, entry: entry)
+    }
+
+    func checkEntry(_ entry: UInt64, field: String) throws(BootError) -> UInt32 {
         guard let address = UInt32(exactly: entry), kernel.contains(where: { $0.contains(entry) }) else {
             throw .entryOutsideKernel(field: field, entry: entry)
         }
@@ -116,23 +132,31 @@ struct LoadPlanBuilder {
     ) throws(BootError) -> UInt64 {
         let address = try layout.place(
             size: module.size, alignment: Self.pageSize, in: windows, for: "module \(module.name)")
+        add(module, index: index, at: address)
+        return address
+    }
+
+    /// Adds a module for which a place is claimed already.
+    mutating func add(_ module: LoadPlan.Module, index: Int, at address: UInt64) {
         segments.append(
             LoadPlan.Segment(
                 name: "module \(module.name)", source: .module(index), guestAddress: address, fileOffset: 0, fileSize: module.size,
                 memorySize: module.size))
-        return address
     }
 
-    private mutating func addText(_ text: String, name: String) throws(BootError) -> UInt32 {
+    mutating func addText(
+        _ text: String, name: String, in windows: [(Range<UInt64>, GuestLayout.Edge)] = blobWindows
+    ) throws(BootError) -> UInt32 {
         var writer = ByteWriter()
         writer.append(terminated: text)
-        return try addBlob(writer.bytes, name: name)
+        return try addBlob(writer.bytes, name: name, in: windows)
     }
 
-    private mutating func addBlob(_ bytes: [UInt8], name: String) throws(BootError) -> UInt32 {
-        let address = try layout.place(
-            size: UInt64(bytes.count), alignment: 16,
-            in: [(Self.lowWindow, .bottom), (Self.widerLowWindow, .top), (Self.highWindow, .bottom)], for: name)
+    /// Places bytes of our own making below 4 GiB.
+    mutating func addBlob(
+        _ bytes: [UInt8], name: String, alignment: UInt64 = 16, in windows: [(Range<UInt64>, GuestLayout.Edge)] = blobWindows
+    ) throws(BootError) -> UInt32 {
+        let address = try layout.place(size: UInt64(bytes.count), alignment: alignment, in: windows, for: name)
         blobs.append(LoadPlan.Blob(name: name, guestAddress: address, bytes: bytes))
         return UInt32(truncatingIfNeeded: address)
     }

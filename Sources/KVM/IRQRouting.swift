@@ -12,13 +12,16 @@ public enum IRQRoute: Hashable, Sendable {
 
 /// The table that KVM_SET_GSI_ROUTING takes whole (api.rst 4.52): routes by GSI, with the free GSIs kept for messages.
 public struct IRQRouting: Sendable {
-    /// At first KVM's own table at the irqchip's creation, so that routing a message moves no pin under the guest: GSI 0...15 to PIC and
-    /// IOAPIC, GSI 16...23 to the IOAPIC alone, each to the pin of its number (arch/x86/kvm/irq_comm.c, default_routing).
+    /// At first a PC's wiring: GSI 0...15 to the PICs, GSI 0...23 to the IOAPIC's pin of their number, but for the timer, GSI 0, which is wired to
+    /// IOAPIC pin 2, and for GSI 2, the PICs' cascade, which is wired to none. KVM's own table at the irqchip's creation has the timer at pin 0
+    /// (arch/x86/kvm/irq_comm.c, default_routing), where systems don't look for it.
     public private(set) var routes: [(gsi: UInt32, route: IRQRoute)]
     private var messageGSIs: Set<UInt32> = []
 
-    /// The routes of `init`: GSI 0...15 have two each.
-    private static let pinRoutes = 40
+    /// The routes of `init`: GSI 0...15 have two each, but for GSI 2.
+    private static let pinRoutes = 39
+    /// Where the PIT's line is wired to the IOAPIC: an interrupt source override says so in the firmware's tables.
+    public static let timerPin: UInt32 = 2
     /// How many GSIs lead to messages.
     public var messageCount: Int { messageGSIs.count }
 
@@ -37,7 +40,7 @@ public struct IRQRouting: Sendable {
         for gsi: UInt32 in 0..<24 {
             if gsi < 8 { routes.append((gsi, .picMaster(gsi))) }
             if gsi >= 8 && gsi < 16 { routes.append((gsi, .picSlave(gsi - 8))) }
-            routes.append((gsi, .ioapic(gsi)))
+            if gsi != Self.timerPin { routes.append((gsi, .ioapic(gsi == 0 ? Self.timerPin : gsi))) }
         }
     }
 

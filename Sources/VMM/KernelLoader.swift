@@ -45,6 +45,8 @@ private final class FileSource {
 /// Puts a kernel into guest memory and the first vCPU at its door.
 struct KernelLoader {
     let memory: GuestMemory
+    /// The machine, as the firmware tables are to describe it.
+    let board: Board
 
     /// Reads and checks the image, fills guest memory, and says how the first vCPU starts.
     func load(_ boot: BootConfiguration) throws(MachineError) -> EntryState {
@@ -63,16 +65,19 @@ struct KernelLoader {
             reserved: [
                 .init(start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved, name: "the PCI configuration window")
             ])
+        let tables: FirmwareTables
+        do { tables = try FirmwareTables(describing: board) } catch { throw .noTables(error) }
         let plan: LoadPlan
         do {
             plan = try LoadPlan.plan(
                 image: ImageFile(file: kernel), name: boot.kernel, commandLine: boot.commandLine, modules: modules, memory: map,
-                format: boot.format)
+                rsdpAddress: tables.rsdpAddress, format: boot.format)
         } catch {
             throw .badKernel(path: boot.kernel, cause: error)
         }
+        guard !plan.needsFirmware else { throw .badKernel(path: boot.kernel, cause: .needsFirmware(plan.format)) }
         for segment in plan.segments { try fill(segment, files) }
-        for blob in plan.blobs {
+        for blob in tables.pieces + plan.blobs {
             do throws(GuestMemory.OutOfBounds) {
                 try memory.write(blob.bytes, at: blob.guestAddress)
             } catch {
@@ -123,6 +128,7 @@ extension VirtualCPU {
             segment.present = 1
             segment.s = source.isCodeOrData ? 1 : 0
             segment.db = source.is32Bit ? 1 : 0
+            segment.l = source.is64Bit ? 1 : 0
             segment.g = source.isPageGranular ? 1 : 0
             return segment
         }
@@ -140,15 +146,16 @@ extension VirtualCPU {
         special.idt.base = 0
         special.idt.limit = entry.mode == .real16 ? 0x3FF : 0
         special.cr0 = UInt64(entry.cr0)
-        special.cr3 = 0
-        special.cr4 = 0
-        special.efer = 0
+        special.cr3 = UInt64(entry.cr3)
+        special.cr4 = UInt64(entry.cr4)
+        special.efer = UInt64(entry.efer)
         try setSpecialRegisters(special)
         var registers = kvm_regs()
         registers.rip = UInt64(entry.instructionPointer)
         registers.rsp = UInt64(entry.stackPointer)
         registers.rax = UInt64(entry.eax)
         registers.rbx = UInt64(entry.ebx)
+        registers.rsi = UInt64(entry.esi)
         registers.rflags = 2
         try setRegisters(registers)
     }

@@ -31,6 +31,7 @@ public final class Machine {
     private let mmio: Bus
     private let vcpus: [VirtualCPU]
     private let kick: VirtualCPU.Kick
+    private let board: Board
 
     private final class Wake: Sendable {
         let event: EventDescriptor
@@ -53,12 +54,14 @@ public final class Machine {
             try vm.setIntelScratchPages(at: PhysicalLayout.intelScratchPages)
             try vm.makeIRQChip()
             try vm.makePIT()
+            try vm.setRouting(IRQRouting())
             let wake = try Wake()
             self.wake = wake
             let ending = Ending { wake.event.signal() }
             self.ending = ending
             console = try ConsoleOutput(destination: configuration.consoleOutput)
             let cpuid = try hypervisor.supportedCPUID()
+            board = Self.board(configuration, cpuid)
             bridge = PCIHostBridge(
                 vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: cpuid.physicalAddressBits
             ) { ending.finish(.hostFailure($0)) }
@@ -83,6 +86,8 @@ public final class Machine {
         ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, ending))
         ports.claim(UInt64(PhysicalLayout.exitPort)..<UInt64(PhysicalLayout.exitPort) + 1, ExitPort(ending))
         ports.claim(UInt64(PhysicalLayout.panicPort)..<UInt64(PhysicalLayout.panicPort) + 1, PanicPort(ending))
+        ports.claim(UInt64(PhysicalLayout.pm1aEventPort)..<UInt64(PhysicalLayout.pm1aEventPort) + 4, PowerEvents())
+        ports.claim(UInt64(PhysicalLayout.pmTimerPort)..<UInt64(PhysicalLayout.pmTimerPort) + 4, PowerTimer())
         ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(ending))
         ports.claim(0x64..<0x65, KeyboardController(ending))
         ports.claim(0x92..<0x93, SystemControlA(ending))
@@ -105,6 +110,26 @@ public final class Machine {
         }
     }
 
+    /// What the firmware tables say of this machine.
+    private static func board(_ configuration: MachineConfiguration, _ cpuid: CPUID) -> Board {
+        let routes = (1...31).flatMap { slot in
+            (1...4).map { Board.InterruptRoute(slot: slot, pin: $0, gsi: PhysicalLayout.intxGSI(slot: slot, pin: $0)) }
+        }
+        var board = Board(
+            apicIDs: Array(0..<UInt32(configuration.cpus)), ecam: PhysicalLayout.ecam,
+            memoryWindows: [
+                PhysicalLayout.memoryWindow, PhysicalLayout.upperMemoryWindow,
+                PhysicalLayout.highMemoryWindow(physicalAddressBits: cpuid.physicalAddressBits),
+            ],
+            interruptRoutes: routes)
+        if let leaf = cpuid.entry(1) {
+            board.processorSignature = leaf.eax
+            board.processorFeatures = leaf.edx
+        }
+        board.panicPort = PhysicalLayout.panicPort
+        return board
+    }
+
     /// The line that a slot's pin is wired to. Before the run.
     /// - Parameter pin: 1...4 for INTA...INTD.
     public func line(slot: Int, pin: Int) throws(SystemCallError) -> InterruptLine {
@@ -123,7 +148,7 @@ public final class Machine {
 
     /// Loads a kernel and puts the first vCPU at its entry.
     public func load(_ boot: BootConfiguration) throws(MachineError) {
-        let entry = try KernelLoader(memory: memory).load(boot)
+        let entry = try KernelLoader(memory: memory, board: board).load(boot)
         do { try vcpus[0].enter(at: entry) } catch { throw .kvm(error) }
     }
 

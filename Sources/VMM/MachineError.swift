@@ -10,6 +10,8 @@ public enum MachineError: Error, CustomStringConvertible {
     case noKernel(path: String, cause: SystemCallError)
     /// The kernel's bytes don't make a kernel this machine can start.
     case badKernel(path: String, cause: BootError)
+    /// The firmware tables can't describe the machine.
+    case noTables(FirmwareTablesError)
     case tooManyCPUs(asked: Int, limit: Int)
     case badMemorySize(bytes: UInt64, reason: String)
 
@@ -20,6 +22,7 @@ public enum MachineError: Error, CustomStringConvertible {
         case .noKernel(let path, let cause):
             cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
         case .badKernel(let path, let cause): "\(path): \(cause)"
+        case .noTables(let error): "\(error)"
         case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"
         case .badMemorySize(let bytes, let reason): "\(bytes) bytes of memory won't do: \(reason)"
         }

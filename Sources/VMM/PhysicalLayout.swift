@@ -40,5 +40,9 @@ public enum PhysicalLayout {
     public static let panicPort: UInt16 = 0x505
     /// PM1a control; ACPI 6.5, section 4.8.3.2. The same port QEMU's q35 has.
     public static let pm1aControlPort: UInt16 = 0x604
+    /// PM1a status and enable; ACPI 6.5, section 4.8.3.1.
+    public static let pm1aEventPort: UInt16 = 0x600
+    /// The power management timer; ACPI 6.5, section 4.8.3.3.
+    public static let pmTimerPort: UInt16 = 0x608
     public static let sleepTypeS5: UInt16 = 0
 }

@@ -87,7 +87,7 @@ extension ExitStatus {
             case .noKernel(_, let cause):
                 cause.errno == .permissionDenied || cause.errno == .notPermitted ? noPermission : noInput
             case .badKernel: badInput
-            case .tooManyCPUs, .badMemorySize: usage
+            case .tooManyCPUs, .badMemorySize, .noTables: usage
             }
         case let error as KVMError:
             if case .noPermission = error { noPermission } else { hostFailure }

@@ -23,13 +23,15 @@ import Testing
         }
     }
 
-    @Test func pinsAreThoseThatKVMGives() throws {
+    @Test func pinsAreWiredAsInAPC() throws {
         let entries = try parse(IRQRouting().table)
         for gsi in UInt32(0)..<24 {
             let own = entries.filter { $0.gsi == gsi }
             let expected: [[UInt32]] =
                 switch gsi {
-                case 0...7: [[0, gsi], [2, gsi]]
+                case 0: [[0, 0], [2, 2]]
+                case 2: [[0, 2]]
+                case 1...7: [[0, gsi], [2, gsi]]
                 case 8...15: [[1, gsi - 8], [2, gsi]]
                 default: [[2, gsi]]
                 }

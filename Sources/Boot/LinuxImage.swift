@@ -1,0 +1,72 @@
+/// A Linux image, or another program that comes as one (a memory tester, a network boot loader): setup header, setup code for real
+/// mode, and protected-mode code. Linux, Documentation/arch/x86/boot.rst.
+struct LinuxImage: Equatable, Sendable {
+    /// Where the 64-bit entry lies in the protected-mode code.
+    static let entryOffset64: UInt64 = 0x200
+
+    /// Where a bzImage's protected-mode code goes when nothing else is said.
+    static let defaultAddress: UInt64 = 0x100000
+
+    /// What errors call it.
+    static let name = "the Linux kernel"
+
+    let header: LinuxSetupHeader
+    /// Bytes of the protected-mode code, all that follows the setup code in the file.
+    let codeSize: UInt64
+
+    /// Reads the header and checks its sizes against the file; nil for a file that has none.
+    init?(_ image: some ImageSource) throws(BootError) {
+        guard let header = try LinuxSetupHeader(image) else { return nil }
+        let setupSize = header.setupSize
+        guard setupSize < image.size else {
+            throw .fieldOutOfRange(
+                field: "\(LinuxSetupHeader.Field.setupSectors.name), in bytes with the boot sector,", value: setupSize,
+                limit: max(image.size, 1) - 1, of: "the file's size with a byte of protected-mode code")
+        }
+        codeSize = image.size - setupSize
+        // In paragraphs of 16 bytes, rounded up. A file may be longer: signatures follow the code.
+        let claimed = (header[.systemSize] ?? 0) * 16
+        guard claimed <= codeSize.addingSaturating(15) else {
+            throw .fieldOutOfRange(
+                field: "\(LinuxSetupHeader.Field.systemSize.name), in bytes,", value: claimed, limit: codeSize,
+                of: "what the file holds behind its setup code")
+        }
+        self.header = header
+    }
+
+    /// The protected-mode code at an address.
+    func segment(at address: UInt64, memorySize: UInt64) -> LoadPlan.Segment {
+        LoadPlan.Segment(
+            name: Self.name, source: .kernel, guestAddress: address, fileOffset: header.setupSize, fileSize: codeSize,
+            memorySize: memorySize)
+    }
+
+    /// Boot sector and setup code, for real mode.
+    /// - Throws: ``BootError/fieldOutOfRange(field:value:limit:of:)`` where they are larger than real mode has room for.
+    func setupCode(in image: some ImageSource) throws(BootError) -> [UInt8] {
+        guard header.setupSize <= LinuxRealMode.maximumSetupSize else {
+            throw .fieldOutOfRange(
+                field: "\(LinuxSetupHeader.Field.setupSectors.name), in bytes with the boot sector,", value: header.setupSize,
+                limit: LinuxRealMode.maximumSetupSize, of: "the room for setup code")
+        }
+        return try image.structure("setup code", at: 0, count: Int(header.setupSize)).bytes
+    }
+
+    /// The best entry: 64-bit where there is one; else 32-bit; real mode where the image doesn't say where its 32-bit code starts.
+    var bestFormat: KernelFormat {
+        if header.has64BitEntry { return .linux64 }
+        return header.loadAddress == nil && header.loadsHigh ? .linux16 : .linux32
+    }
+
+    /// Memory that the kernel needs from its run-time start on, in bytes.
+    ///
+    /// Protocols before 2.10 don't say; there the decompressed kernel is taken to be twice as large as the compressed one.
+    var runtimeSize: UInt64 {
+        max(codeSize, header[.initialSize] ?? codeSize.addingSaturating(codeSize).addingSaturating(codeSize))
+    }
+
+    /// What a person can look at when the kernel needs too much memory.
+    var runtimeSizeField: String {
+        header.has(.initialSize) ? LinuxSetupHeader.Field.initialSize.name : "the kernel with room to decompress it"
+    }
+}

@@ -1,0 +1,161 @@
+/// Linux by its 64-bit and 32-bit boot protocols, and what all of its entries share: places for the kernel and its initrd.
+/// Linux, Documentation/arch/x86/boot.rst, "32-bit Boot Protocol" and "64-bit Boot Protocol".
+extension LoadPlanBuilder {
+    /// A kernel's decompressor borrows the pages from 0x9d000 on while page tables, boot parameters and GDT are still in use.
+    private static let linuxWindows: [(Range<UInt64>, GuestLayout.Edge)] = [
+        (0x90000..<0x9d000, .bottom), (0x10000..<0x90000, .top), (highWindow, .bottom),
+    ]
+
+    /// Completes the plan of a Linux image that is entered in 64-bit or protected mode.
+    mutating func linux(_ image: LinuxImage, format: KernelFormat) throws(BootError) -> LoadPlan {
+        var header = image.header
+        try checkLinuxEntry(header, format: format)
+        try checkCommandLine(header)
+        let load = try placeLinux(image, header: &header)
+        let entry = load + (format == .linux64 ? LinuxImage.entryOffset64 : 0)
+        guard entry - load < image.codeSize else {
+            throw .entryOutsideKernel(field: "the kernel's 64-bit entry (protected-mode code + 0x200)", entry: entry)
+        }
+        let entryPoint = try checkEntry(entry, field: "the kernel's entry")
+        let ramdisk = try placeInitrd(header: &header)
+
+        let tables: UInt32 = format == .linux64 ? try addPageTables() : 0
+        header.fillCommonFields()
+        if let further = LinuxBootParameters.furtherRegions(of: memory) {
+            guard header.has(.setupData) else {
+                throw .tooManyRegions(count: memory.regions.count, limit: LinuxBootParameters.maximumRegions)
+            }
+            header[.setupData] = UInt64(try addBlob(further, name: "the memory map's further regions", in: Self.linuxWindows))
+        }
+        header[.commandLine] = UInt64(try addText(commandLine, name: "the command line", in: Self.linuxWindows))
+        let parameters = LinuxBootParameters(header: header, memory: memory, rsdpAddress: rsdpAddress, ramdisk: ramdisk)
+        let page = try addBlob(parameters.bytes, name: "the boot parameters", alignment: Self.pageSize, in: Self.linuxWindows)
+        let isLong = format == .linux64
+        let gdt = try addBlob(isLong ? EntryState.longGDT : EntryState.flatGDT, name: "the GDT", in: Self.linuxWindows)
+        return plan(
+            format,
+            entry: isLong
+                ? .long64(instructionPointer: entryPoint, esi: page, gdtBase: gdt, cr3: tables)
+                : .protected32(instructionPointer: entryPoint, esi: page, gdtBase: gdt))
+    }
+
+    /// Places the protected-mode code, with the memory that the kernel needs to decompress itself, and says so in the header.
+    /// - Returns: The load address.
+    mutating func placeLinux(_ image: LinuxImage, header: inout LinuxSetupHeader) throws(BootError) -> UInt64 {
+        let address: UInt64
+        if header.isRelocatable {
+            (address, header[.alignment]) = try relocate(image, header)
+        } else {
+            address = header.loadAddress ?? LinuxImage.defaultAddress
+            try reserveRuntime(image, header, loadedAt: address)
+        }
+        header[.code32Start] = address
+        return address
+    }
+
+    /// Places the initrd as high as the kernel takes it, and says so in the header.
+    /// - Returns: Where it lies; nil for none, or an empty one.
+    mutating func placeInitrd(header: inout LinuxSetupHeader) throws(BootError) -> AddressRange? {
+        guard modules.count <= 1 else { throw .tooManyModules(count: modules.count, limit: 1) }
+        guard let module = modules.first else { return nil }
+        guard module.commandLine.isEmpty else { throw .nothingTakesIt(what: "arguments of an initrd", format: .linux) }
+        header[.ramdiskImage] = 0
+        header[.ramdiskSize] = 0
+        guard module.size > 0 else { return nil }
+
+        var windows: [(Range<UInt64>, GuestLayout.Edge)] = []
+        let end = min(header.initrdLimit + 1, Self.highWindow.upperBound)
+        if end > Self.highWindow.lowerBound { windows.append((Self.highWindow.lowerBound..<end, .top)) }
+        if header.reachesAbove4GiB { windows += [(Self.highWindow, .top), (MemoryMap.fourGiB..<UInt64.max, .top)] }
+        guard
+            let address = layout.firstPlace(size: module.size, alignment: Self.pageSize, in: windows, for: "module \(module.name)"),
+            let range = AddressRange(start: address, size: module.size)
+        else {
+            throw .noRoomForInitrd(
+                name: module.name, size: module.size, field: LinuxSetupHeader.Field.initrdLimit.name, limit: header.initrdLimit,
+                memory: memory.size)
+        }
+        add(module, index: 0, at: address)
+        header[.ramdiskImage] = address & 0xffff_ffff
+        header[.ramdiskSize] = module.size & 0xffff_ffff
+        return range
+    }
+
+    /// Checks that the kernel takes so long a command line.
+    func checkCommandLine(_ header: LinuxSetupHeader) throws(BootError) {
+        let size = UInt64(commandLine.utf8.count)
+        guard size <= header.maximumCommandLine else {
+            throw .commandLineTooLong(
+                size: size, limit: header.maximumCommandLine,
+                because: header.has(.commandLineSize) ? LinuxSetupHeader.Field.commandLineSize.name : "its boot protocol is older than 2.06")
+        }
+    }
+
+    private func checkLinuxEntry(_ header: LinuxSetupHeader, format: KernelFormat) throws(BootError) {
+        guard header.loadsHigh else {
+            throw .badField(
+                field: LinuxSetupHeader.Field.loadFlags.name, value: header[.loadFlags] ?? 0,
+                expected: "bit 0 (LOADED_HIGH): a zImage can only be entered in real mode, with --format linux16,")
+        }
+        guard header.has(.commandLine) else {
+            throw .badField(
+                field: LinuxSetupHeader.Field.protocolVersion.name, value: UInt64(header.version),
+                expected: "0x202 or more: an older image can only be entered in real mode, with --format linux16,")
+        }
+        guard format != .linux64 || header.has64BitEntry else {
+            throw .badField(
+                field: LinuxSetupHeader.Field.extendedLoadFlags.name, value: header[.extendedLoadFlags] ?? 0,
+                expected: "bit 0 (XLF_KERNEL_64), without which there is no 64-bit entry,")
+        }
+    }
+
+    /// Finds a place for a relocatable kernel: its preferred one if that is free, else the lowest, as well aligned as can be.
+    private mutating func relocate(
+        _ image: LinuxImage, _ header: LinuxSetupHeader
+    ) throws(BootError) -> (address: UInt64, alignment: UInt64) {
+        let size = image.runtimeSize
+        let alignments = try header.alignments
+        for alignment in alignments {
+            var windows = [(Self.highWindow, GuestLayout.Edge.bottom)]
+            if let preferred = AddressRange(start: header[.preferredAddress] ?? 0, size: size), preferred.start > 0,
+                preferred.end <= Self.highWindow.upperBound
+            {
+                windows.insert((preferred.start..<preferred.end, .bottom), at: 0)
+            }
+            guard let address = layout.firstPlace(size: size, alignment: alignment, in: windows, for: LinuxImage.name) else { continue }
+            add(image.segment(at: address, memorySize: size))
+            return (address, alignment)
+        }
+        let lowest = Self.highWindow.lowerBound.aligned(upTo: alignments.last ?? 1) ?? .max
+        throw runtimeError(image, end: lowest.addingSaturating(size))
+    }
+
+    /// Loads a kernel that can't be relocated, and keeps the memory free to which it decompresses itself.
+    private mutating func reserveRuntime(
+        _ image: LinuxImage, _ header: LinuxSetupHeader, loadedAt address: UInt64
+    ) throws(BootError) {
+        let preferred = header[.preferredAddress] ?? 0
+        let start = preferred > 0 ? preferred : address
+        let runtime = AddressRange(start: start, size: image.runtimeSize)
+        // Where the header doesn't say how much is needed, a guess must not stand in the way.
+        if header.has(.initialSize) {
+            guard let runtime, memory.ram.contains(where: { $0.range.contains(runtime) }) else {
+                throw runtimeError(image, end: start.addingSaturating(image.runtimeSize))
+            }
+        }
+        try load([image.segment(at: address, memorySize: image.codeSize)])
+        if let runtime { layout.reserve(runtime, for: LinuxImage.name) }
+    }
+
+    private func runtimeError(_ image: LinuxImage, end: UInt64) -> BootError {
+        .runtimeMemory(
+            what: image.runtimeSizeField, size: image.runtimeSize, end: end, memory: memory.size, canGrow: end <= memory.growthLimit)
+    }
+
+    private mutating func addPageTables() throws(BootError) -> UInt32 {
+        let address = try layout.place(
+            size: UInt64(IdentityPageTables.size), alignment: Self.pageSize, in: Self.linuxWindows, for: "the page tables")
+        add(LoadPlan.Blob(name: "the page tables", guestAddress: address, bytes: IdentityPageTables.bytes(at: address)))
+        return UInt32(truncatingIfNeeded: address)
+    }
+}

@@ -1,0 +1,140 @@
+/// What the firmware tables say about a machine, as a value: the caller's memory map and wiring in, ``FirmwareTables`` out.
+public struct Board: Equatable, Sendable {
+    /// A COM port.
+    public struct SerialPort: Equatable, Sendable {
+        /// The first of its eight I/O ports.
+        public let port: UInt16
+        /// Its ISA interrupt, 0...15.
+        public let irq: UInt8
+
+        public init(port: UInt16, irq: UInt8) {
+            self.port = port
+            self.irq = irq
+        }
+    }
+
+    /// Where a PCI function's interrupt pin is wired to.
+    public struct InterruptRoute: Equatable, Sendable {
+        /// The slot on bus 0, 0...31.
+        public let slot: Int
+        /// 1...4 for INTA...INTD.
+        public let pin: Int
+        /// The IOAPIC pin, which is the GSI too. The line is level-triggered.
+        public let gsi: UInt32
+
+        public init(slot: Int, pin: Int, gsi: UInt32) {
+            self.slot = slot
+            self.pin = pin
+            self.gsi = gsi
+        }
+    }
+
+    /// ACPI's fixed hardware (ACPI 6.5, section 4.8).
+    public struct PowerManagement: Equatable, Sendable {
+        /// PM1a status and enable registers: two ports each, aligned to 4.
+        public var eventPort: UInt16
+        /// PM1a control register: two ports.
+        public var controlPort: UInt16
+        /// The 32-bit power management timer: four ports, 3.579545 MHz.
+        public var timerPort: UInt16
+        /// SLP_TYP that PM1a control takes for soft off, 0...7.
+        public var sleepTypeS5: UInt8
+        /// The system control interrupt's GSI, level-triggered and active high.
+        public var interrupt: UInt8
+        /// The port whose value `resetValue` resets the machine.
+        public var resetPort: UInt16
+        public var resetValue: UInt8
+
+        public init(
+            eventPort: UInt16 = 0x600, controlPort: UInt16 = 0x604, timerPort: UInt16 = 0x608, sleepTypeS5: UInt8 = 0,
+            interrupt: UInt8 = 9, resetPort: UInt16 = 0xcf9, resetValue: UInt8 = 6
+        ) {
+            self.eventPort = eventPort
+            self.controlPort = controlPort
+            self.timerPort = timerPort
+            self.sleepTypeS5 = sleepTypeS5
+            self.interrupt = interrupt
+            self.resetPort = resetPort
+            self.resetValue = resetValue
+        }
+    }
+
+    /// The processors' APIC ids, rising, the bootstrap processor's first. Their place in the list is their ACPI UID.
+    public var apicIDs: [UInt32]
+    /// CPUID leaf 1, EAX: the MP table tells old kernels family, model and stepping.
+    public var processorSignature: UInt32 = 0x600
+    /// CPUID leaf 1, EDX, for the same readers: here an FPU and a local APIC.
+    public var processorFeatures: UInt32 = 0x201
+    /// Physical address of the local APICs.
+    public var localAPICAddress: UInt32 = 0xfee0_0000
+    /// Physical address of the one IOAPIC, whose pins are GSI 0 and on.
+    public var ioapicAddress: UInt32 = 0xfec0_0000
+    /// The id its ID register gives after reset.
+    public var ioapicID: UInt8 = 0
+    /// How many pins it has, 16...240.
+    public var ioapicPins: UInt8 = 24
+    /// The enhanced configuration window of segment 0, 1 MiB a bus from bus 0 on; nil where there is only CF8.
+    public var ecam: Range<UInt64>?
+    /// Where BARs may lie: each window wholly below or wholly above 4 GiB.
+    public var memoryWindows: [Range<UInt64>]
+    /// How INTx pins are wired.
+    public var interruptRoutes: [InterruptRoute]
+    public var serialPorts: [SerialPort]
+    public var powerManagement = PowerManagement()
+    /// An MC146818 at ports 0x70 and 0x71 with IRQ 8 and the century in byte 0x32.
+    public var hasRTC = false
+    /// A keyboard controller that answers commands. One that only resets does not count: kernels would probe it and complain.
+    public var hasKeyboardController = false
+    /// pvpanic's port, nil for none.
+    public var panicPort: UInt16?
+
+    /// Describes a machine; all that isn't named here has a PC's values and can be set afterwards.
+    public init(
+        apicIDs: [UInt32], ecam: Range<UInt64>?, memoryWindows: [Range<UInt64>], interruptRoutes: [InterruptRoute],
+        serialPorts: [SerialPort] = [SerialPort(port: 0x3f8, irq: 4)]
+    ) {
+        self.apicIDs = apicIDs
+        self.ecam = ecam
+        self.memoryWindows = memoryWindows
+        self.interruptRoutes = interruptRoutes
+        self.serialPorts = serialPorts
+    }
+
+    /// The highest bus that can be reached.
+    var lastBus: UInt8 {
+        guard let ecam else { return 0xff }
+        return UInt8(clamping: (ecam.upperBound - ecam.lowerBound) >> 20 - 1)
+    }
+
+    /// Checks that the tables can say all this.
+    func check() throws(FirmwareTablesError) {
+        guard !apicIDs.isEmpty else { throw .badField("apicIDs", reason: "there must be a processor") }
+        guard zip(apicIDs, apicIDs.dropFirst()).allSatisfy({ $0 < $1 }), apicIDs.last != .max else {
+            throw .badField("apicIDs", reason: "they must rise, and 0xffffffff is no processor's")
+        }
+        guard (16...240).contains(ioapicPins) else { throw .badField("ioapicPins", reason: "\(ioapicPins) is not within 16...240") }
+        if let ecam {
+            let size = ecam.upperBound - ecam.lowerBound
+            guard ecam.lowerBound % (1 << 20) == 0, size % (1 << 20) == 0, (1...256).contains(size >> 20) else {
+                throw .badField("ecam", reason: "it must be 1 to 256 whole MiB, aligned to 1 MiB")
+            }
+        }
+        for window in memoryWindows where window.isEmpty || window.lowerBound < Self.fourGiB && window.upperBound > Self.fourGiB {
+            throw .badField("memoryWindows", reason: "\(AddressRange(window)) is empty or lies on both sides of 4 GiB")
+        }
+        for route in interruptRoutes {
+            guard (0...31).contains(route.slot), (1...4).contains(route.pin), route.gsi < ioapicPins else {
+                throw .badField("interruptRoutes", reason: "slot \(route.slot), pin \(route.pin), GSI \(route.gsi) can't be")
+            }
+        }
+        guard interruptRoutes.count <= 32 * 4 else { throw .badField("interruptRoutes", reason: "there are more than pins") }
+        for serial in serialPorts where serial.irq > 15 || serial.port > 0xfff8 {
+            throw .badField("serialPorts", reason: "port \(UInt64(serial.port).hexadecimal), IRQ \(serial.irq) can't be")
+        }
+        guard serialPorts.count <= 9 else { throw .badField("serialPorts", reason: "there are more than nine") }
+        guard powerManagement.sleepTypeS5 <= 7 else { throw .badField("sleepTypeS5", reason: "it has three bits") }
+        guard powerManagement.interrupt < 16 else { throw .badField("powerManagement.interrupt", reason: "it must be an ISA interrupt") }
+    }
+
+    private static let fourGiB = MemoryMap.fourGiB
+}

@@ -1,0 +1,78 @@
+/// All tables that firmware would leave in a PC's memory, for kernels that are booted without firmware: ACPI's and the MP table.
+///
+/// They lie in the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM: the ACPI tables from 0xe0000, the RSDP first; the MP
+/// table from 0xf0000, its floating pointer first. A kernel that isn't told an address finds both by scanning, as it would on a PC.
+public struct FirmwareTables: Equatable, Sendable {
+    /// Where the ACPI tables lie.
+    public static let acpiArea: Range<UInt64> = 0xe0000..<0xf0000
+    /// Where the MP table lies. The rest of the 64 KiB from 0xf0000 is free.
+    public static let multiprocessorArea: Range<UInt64> = 0xf0000..<0xf4000
+
+    /// Each table, the bytes to be copied to its address; by rising address.
+    public let pieces: [LoadPlan.Blob]
+
+    /// The RSDP's guest physical address, for boot protocols that pass it on.
+    public let rsdpAddress: UInt64
+
+    /// Makes the tables.
+    /// - Parameter board: The machine they describe.
+    /// - Throws: ``FirmwareTablesError`` where a field can't be expressed, or where there are more processors than room; 1024 fit.
+    public init(describing board: Board) throws(FirmwareTablesError) {
+        try board.check()
+        var acpi = Area(Self.acpiArea)
+        let rsdpAddress = acpi.reserve(RSDP.size)
+        let facs = acpi.place(FACS.bytes, name: "the FACS", alignment: UInt32(FACS.alignment))
+        let dsdt = acpi.place(DSDT(board: board).table.bytes, name: "the DSDT")
+        var tables = [
+            acpi.place(FADT(board: board, facsAddress: facs, dsdtAddress: dsdt).table.bytes, name: "the FADT"),
+            acpi.place(MADT(board: board).table.bytes, name: "the MADT"),
+        ]
+        if let ecam = board.ecam {
+            tables.append(acpi.place(MCFG(ecam: ecam, lastBus: board.lastBus).table.bytes, name: "the MCFG"))
+        }
+        let rsdt = acpi.place(RootTable.rsdt(tables).bytes, name: "the RSDT")
+        let xsdt = acpi.place(RootTable.xsdt(tables).bytes, name: "the XSDT")
+        let rsdp = RSDP(rsdtAddress: rsdt, xsdtAddress: UInt64(xsdt))
+
+        var multiprocessor = Area(Self.multiprocessorArea)
+        let pointerAddress = multiprocessor.reserve(MPTable.pointerSize)
+        let table = multiprocessor.place(MPTable(board: board).bytes, name: "the MP table")
+
+        for (area, name) in [(acpi, "ACPI tables"), (multiprocessor, "MP tables")] where area.used > area.size {
+            throw .noRoom(what: name, size: area.used, limit: area.size, processors: board.apicIDs.count)
+        }
+        self.rsdpAddress = UInt64(rsdpAddress)
+        let rsdpPiece = LoadPlan.Blob(name: "the RSDP", guestAddress: UInt64(rsdpAddress), bytes: rsdp.bytes)
+        let pointerPiece = LoadPlan.Blob(
+            name: "the MP floating pointer", guestAddress: UInt64(pointerAddress), bytes: MPTable.pointer(to: table))
+        pieces = [rsdpPiece] + acpi.pieces + [pointerPiece] + multiprocessor.pieces
+    }
+
+    /// A part of the BIOS area that fills from its start; it may run over, which the caller looks at when it is done.
+    private struct Area {
+        let start: UInt32
+        let size: Int
+        private(set) var used = 0
+        private(set) var pieces: [LoadPlan.Blob] = []
+
+        /// A range below 4 GiB.
+        init(_ range: Range<UInt64>) {
+            start = UInt32(truncatingIfNeeded: range.lowerBound)
+            size = Int(range.upperBound - range.lowerBound)
+        }
+
+        /// Takes room on a 16-byte boundary, and says where.
+        mutating func reserve(_ count: Int, alignment: UInt32 = 16) -> UInt32 {
+            let mask = Int(alignment) - 1
+            let offset = (used + mask) & ~mask
+            used = offset + count
+            return start + UInt32(truncatingIfNeeded: offset)
+        }
+
+        mutating func place(_ bytes: [UInt8], name: String, alignment: UInt32 = 16) -> UInt32 {
+            let address = reserve(bytes.count, alignment: alignment)
+            pieces.append(LoadPlan.Blob(name: name, guestAddress: UInt64(address), bytes: bytes))
+            return address
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import LinuxSystem
+import Synchronization
+
+/// PM1a status and enable, two ports each: ACPI 6.5, section 4.8.3.1. Nothing here ever raises an event, so the status stays 0; what is enabled reads back.
+final class PowerEvents: BusDevice, @unchecked Sendable {
+    private let enable = Atomic<UInt16>(0)
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 {
+        (UInt64(enable.load(ordering: .relaxed)) << 16) >> (offset * 8)
+    }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        switch (offset, width) {
+        case (0, 4...): enable.store(UInt16(truncatingIfNeeded: value >> 16), ordering: .relaxed)
+        case (2, 2...): enable.store(UInt16(truncatingIfNeeded: value), ordering: .relaxed)
+        default: break
+        }
+    }
+}
+
+/// PM1a control: a write with SLP_EN (bit 13) goes to sleep; the only state there is is S5, soft off. ACPI 6.5, section 4.8.3.2.1.
+final class PowerManagement: BusDevice, @unchecked Sendable {
+    private let ending: Ending
+
+    init(_ ending: Ending) { self.ending = ending }
+
+    // SCI_EN: ACPI mode is always on.
+    override func read(_ offset: UInt64, width: Int) -> UInt64 { offset == 0 ? 1 : 0 }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        if offset == 0, width >= 2, value & 1 << 13 != 0 { ending.finish(.powerOff) }
+    }
+}
+
+/// The power management timer: 32 bits that count at 3.579545 MHz. ACPI 6.5, section 4.8.3.3.
+final class PowerTimer: BusDevice, @unchecked Sendable {
+    static let frequency: UInt64 = 3_579_545
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 {
+        let now = MonotonicClock.now
+        let second: UInt64 = 1_000_000_000
+        let ticks = now / second &* Self.frequency &+ now % second &* Self.frequency / second
+        return (ticks & 0xFFFF_FFFF) >> (offset * 8)
+    }
+}
