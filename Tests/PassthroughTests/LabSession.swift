@@ -12,9 +12,10 @@ final class LabSession: Sendable {
     /// - Parameters:
     ///   - name: of its folder below .build/passthrough.
     ///   - devices: the options of `swiftlet lab` that put devices into it.
+    ///   - timeout: how long it may take.
     ///   - script: for bash, after the functions of `LabScript`.
-    init(_ name: String, devices: [String], script: String) {
-        boot = Task { try await Self.boot(name, devices, LabScript.text(script)) }
+    init(_ name: String, devices: [String], timeout: String = "300s", script: String) {
+        boot = Task { try await Self.boot(name, ["--timeout", timeout] + devices, LabScript.text(script)) }
     }
 
     /// What the command of this name in the script left behind.
@@ -42,7 +43,7 @@ final class LabSession: Sendable {
         // Each lab wants two processors to itself: they wait in line, those of other test processes too.
         process.executableURL = URL(filePath: "/usr/bin/flock")
         process.arguments =
-            [Package.root.appending(path: ".build/lab.lock").path, Package.binary, "lab", "--timeout", "300s"]
+            [Package.root.appending(path: ".build/lab.lock").path, Package.binary, "lab"]
             + ["--console-log", directory.appending(path: "kernel").path] + devices
             + ["--", "/bin/bash", scriptFile.path, Package.binary, Package.guests, directory.path]
         process.standardInput = FileHandle.nullDevice

@@ -1,0 +1,123 @@
+import Testing
+
+/// A stock Debian kernel as the guest, driving what was passed to it: what it found in its tables, which interrupts came, what its drivers did.
+@Suite struct LinuxTests {
+    private func guest(_ name: String) async throws -> LinuxGuest {
+        LinuxGuest(record: try await LinuxLab.session.record(name))
+    }
+
+    @Test("with two NICs of Intel's, a virtio NIC and an NVMe controller in one guest, each NIC pings its gateway and the disk keeps what is written")
+    func fourDevices() async throws {
+        let guest = try await guest("four")
+        #expect(guest.record.status == 0, guest.record.account)
+        #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
+        #expect(guest.lines("eth1") == ["eth1 0000:00:02.0 e1000 msi=0 ip=10.0.2.15 ping=5/5"])
+        #expect(guest.lines("eth2") == ["eth2 0000:00:03.0 virtio_net msi=3 ip=10.0.2.15 ping=5/5"])
+        #expect(guest.lines("nvme0n1") == ["nvme0n1 0000:00:04.0 nvme write-read=same"])
+        #expect(guest.record.blockedTransfers.isEmpty, "\(guest.record.blockedTransfers)")
+    }
+
+    @Test("its /proc/interrupts has each device's interrupts where it belongs, and the report has counted as many")
+    func interruptsOfFour() async throws {
+        let guest = try await guest("four")
+        let report = try #require(guest.record.report)
+        func messages(_ address: String) throws -> UInt64 {
+            try #require(report.device(address)).messages.compactMap(\.counts?.delivered).reduce(0, +)
+        }
+        for name in ["eth0-rx-0", "eth0-tx-0", "eth0", "virtio0-input.0", "virtio0-output.0", "nvme0q0", "nvme0q1", "nvme0q2"] {
+            let found = guest.interrupts(of: name, by: "PCI-MSI")
+            #expect(found.count == 1 && found[0].total > 0, "\(name): \(guest.file("interrupts"))")
+        }
+        let e1000e = ["eth0-rx-0", "eth0-tx-0", "eth0"].flatMap { guest.interrupts(of: $0, by: "PCI-MSI") }.map(\.total).reduce(0, +)
+        #expect(e1000e <= (try messages(LinuxLab.e1000e)))
+        let nvme = (0...2).flatMap { guest.interrupts(of: "nvme0q\($0)", by: "PCI-MSI") }.map(\.total).reduce(0, +)
+        #expect(nvme <= (try messages(LinuxLab.nvme)))
+        let line = try #require(guest.interrupts(of: "eth1", by: "IO-APIC 18-fasteoi").first, "\(guest.file("interrupts"))")
+        #expect(line.total > 0 && line.total <= (report.device(LinuxLab.e1000)?.intx?.delivered ?? 0))
+        for device in report.devices { #expect(device.counts.allSatisfy { $0.failed == 0 }, "\(device.address)") }
+    }
+
+    @Test("both vCPUs run, and both take interrupts")
+    func processors() async throws {
+        let guest = try await guest("four")
+        #expect(guest.lines("cpus") == ["cpus 0-1"])
+        let timers = guest.interrupts.filter { $0.description == "Local timer interrupts" }
+        #expect(timers.count == 1 && timers[0].counts.count == 2 && timers[0].counts.allSatisfy { $0 > 10 }, "\(guest.file("interrupts"))")
+        #expect(guest.lines("clocksource") == ["clocksource kvm-clock"])
+    }
+
+    @Test("its /proc/iomem has RAM, the PCI bus's windows, the BARs and the controllers where the firmware tables say")
+    func memoryMap() async throws {
+        let map = try await guest("four").file("iomem")
+        for line in [
+            "00001000-0009fbff : System RAM", "00100000-1fffffff : System RAM", "c0000000-dfffffff : PCI Bus 0000:00",
+            "  c0000000-c001ffff : 0000:00:01.0", "    c0000000-c001ffff : e1000e", "e0000000-efffffff : PCI MMCONFIG 0000 [bus 00-ff]",
+            "fec00000-fec003ff : IOAPIC 0", "fee00000-fee00fff : Local APIC",
+        ] {
+            #expect(map.contains(line), "\(line) is not in \(map)")
+        }
+        for driver in ["e1000e", "e1000", "virtio-pci-modern", "nvme"] { #expect(map.contains { $0.hasSuffix(" : \(driver)") }, "\(driver): \(map)") }
+    }
+
+    @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "high", "linux32"])
+    func firmwareComplaints(_ name: String) async throws {
+        let log = try await guest(name).kernelLog
+        #expect(log.contains { $0.contains("ACPI: Interpreter enabled") }, "\(log)")
+        #expect(log.contains { $0.contains("ACPI: Using IOAPIC for interrupt routing") })
+        let complaints = log.filter { line in
+            ["ACPI BIOS", "ACPI Error", "ACPI Warning", "ACPI Exception", "ACPI: Unable", "[Firmware", "cut here", "unexpected IRQ", "nobody cared"]
+                .contains { line.contains($0) }
+        }
+        #expect(complaints.isEmpty, "\(complaints)")
+    }
+
+    @Test("without MSI the NIC's line arrives through the IOAPIC")
+    func intx() async throws {
+        let guest = try await guest("intx")
+        #expect(guest.record.status == 0, guest.record.account)
+        #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=0 ip=10.0.2.15 ping=5/5"], guest.record.account)
+        let line = try #require(guest.interrupts(of: "eth0", by: "IO-APIC 17-fasteoi").first, "\(guest.file("interrupts"))")
+        #expect(line.total > 5)
+        #expect(!guest.file("interrupts").contains { $0.contains("PCI-MSI") })
+        let device = try #require(guest.record.report?.device(LinuxLab.e1000e))
+        #expect(device.intx.map { $0.delivered >= line.total } == true)
+        #expect(device.messages.allSatisfy { $0.counts?.delivered == 0 })
+        #expect(guest.lines("cpus") == ["cpus 0-1"])
+    }
+
+    @Test("with RAM above 4 GiB a NIC and a SCSI controller reach all of it, the controller by MSI")
+    func highMemory() async throws {
+        let guest = try await guest("high")
+        #expect(guest.record.status == 0, guest.record.account)
+        let map = guest.file("iomem")
+        #expect(map.contains("00100000-bfffffff : System RAM") && map.contains("100000000-10fffffff : System RAM"), "\(map)")
+        #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
+        #expect(guest.lines("host0") == ["host0 0000:00:02.0 mptsas"], guest.record.account)
+        let message = try #require(guest.interrupts(of: "ioc0", by: "PCI-MSI").first, "\(guest.file("interrupts"))")
+        #expect(message.total > 10)
+        let device = try #require(guest.record.report?.device(LinuxLab.mptsas))
+        let used = device.messages.filter { $0.counts?.delivered ?? 0 > 0 }
+        #expect(used.map(\.kind) == ["msi"])
+        #expect(used.first?.counts.map { $0.delivered >= message.total && $0.failed == 0 } == true)
+        #expect(guest.record.blockedTransfers.isEmpty, "\(guest.record.blockedTransfers)")
+    }
+
+    @Test("without ACPI the MP table brings up the second vCPU and wires the NIC")
+    func mpTable() async throws {
+        let guest = try await guest("no-acpi")
+        #expect(guest.kernelLog.contains { $0.contains("Intel MultiProcessor Specification") }, guest.record.account)
+        #expect(guest.lines("cpus") == ["cpus 0-1"])
+        #expect(guest.lines("eth0").first?.hasSuffix("ping=5/5") == true, guest.record.account)
+        // Only ACPI can power off, so it resets, which is an end of its own.
+        #expect(guest.record.status == 103)
+        #expect(guest.record.report?.outcome == "reset")
+    }
+
+    @Test("the 32-bit entry reaches init, and a reset ends the run with its status")
+    func linux32() async throws {
+        let guest = try await guest("linux32")
+        #expect(guest.lines("ready").count == 1, guest.record.account)
+        #expect(guest.record.status == 103)
+        #expect(guest.record.lastWord.contains("reset"))
+    }
+}
