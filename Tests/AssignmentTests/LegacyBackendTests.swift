@@ -155,7 +155,7 @@ import Testing
 
     @Test func routesRunOutWithAClearError() throws {
         let fixture = try LegacyFixture()
-        fixture.kernel.set(capability: 25, 41)
+        fixture.kernel.set(capability: 25, 40)
         let backend = try LegacyHost(fixture.vm, routes: MessageRoutes(vm: fixture.vm), tree: fixture.host.tree).open(LegacyFixture.address)
         try backend.startMessages(.msix, initial: 0)
         try backend.setVector(0, Self.message, masked: false)
@@ -173,7 +173,7 @@ import Testing
         let fixture = try LegacyFixture()
         var gsis: [UInt32] = []
         #expect(throws: KVMError.self) { while true { gsis.append(try fixture.routes.add(Self.message)) } }
-        #expect(gsis.count == 984 && gsis.max() == 1007 && fixture.kernel.messageRoutes == 984)
+        #expect(gsis.count == 985 && gsis.max() == 1008 && fixture.kernel.messageRoutes == 985)
         for gsi in gsis { try fixture.routes.remove(gsi) }
         #expect(fixture.kernel.messageRoutes == 0)
     }

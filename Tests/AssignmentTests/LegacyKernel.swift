@@ -16,7 +16,7 @@ final class LegacyKernel: IoctlDoor, @unchecked Sendable {
         var irq: UInt32 = 0
         var messageCount = 0
         var entries: [UInt16: UInt32] = [:]
-        var routes = 40
+        var routes = 39
         var capabilities: [UInt: Int32] = [29: 1, 18: 1, 47: 1, 75: 1, 25: 1024, 136: 0]
     }
 
@@ -40,7 +40,7 @@ final class LegacyKernel: IoctlDoor, @unchecked Sendable {
     /// MSI-X entries and the GSIs they lead to.
     var entries: [UInt16: UInt32] { state.withLock { $0.entries } }
     /// How many routes lead to messages.
-    var messageRoutes: Int { state.withLock { $0.routes - 40 } }
+    var messageRoutes: Int { state.withLock { $0.routes - 39 } }
 
     override func opened(_ descriptor: Int32, object: String) { state.withLock { $0.objects[descriptor] = object } }
 

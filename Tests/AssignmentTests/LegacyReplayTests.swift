@@ -67,6 +67,8 @@ import Testing
         }
         let door = try #require(replay)
         try door.run { _ in
+            // The board's own wiring, which the machine lays before it has any function.
+            try fixture.vm.setRouting(IRQRouting())
             let backend = try fixture.open()
             let failures = fixture.failures
             let function = try AssignedFunction(
