@@ -59,7 +59,7 @@ import Testing
         for driver in ["e1000e", "e1000", "virtio-pci-modern", "nvme"] { #expect(map.contains { $0.hasSuffix(" : \(driver)") }, "\(driver): \(map)") }
     }
 
-    @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "high", "linux32"])
+    @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "high", "linux32", "pvh"])
     func firmwareComplaints(_ name: String) async throws {
         let log = try await guest(name).kernelLog
         #expect(log.contains { $0.contains("ACPI: Interpreter enabled") }, "\(log)")
@@ -111,6 +111,15 @@ import Testing
         // Only ACPI can power off, so it resets, which is an end of its own.
         #expect(guest.record.status == 103)
         #expect(guest.record.report?.outcome == "reset")
+    }
+
+    @Test("the ELF kernel starts by its PVH note, with its initrd and the same firmware tables")
+    func pvh() async throws {
+        let guest = try await guest("pvh")
+        #expect(guest.record.status == 0, guest.record.account)
+        #expect(guest.kernelLog.contains { $0.contains("Booting paravirtualized kernel on KVM") }, guest.record.account)
+        #expect(guest.lines("cpus") == ["cpus 0-1"])
+        #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
     }
 
     @Test("the 32-bit entry reaches init, and a reset ends the run with its status")
