@@ -57,8 +57,7 @@ struct IASLTests {
         files.append(("RSDT", try guest.table(at: UInt64(rsdp.uint32(at: 16))).bytes))
         files.append(("XSDT", try guest.table(at: rsdp.uint64(at: 24)).bytes))
 
-        let directory = FileManager.default.temporaryDirectory.appending(path: "swiftlet-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let directory = try makeDirectory()
         defer { try? FileManager.default.removeItem(at: directory) }
         for (name, bytes) in files {
             try Data(bytes).write(to: directory.appending(path: "\(name).dat"))
@@ -74,6 +73,52 @@ struct IASLTests {
             let again = Array(try Data(contentsOf: directory.appending(path: "again-\(name).aml")))
             #expect(signed(again) == signed(bytes), "\(name)")
         }
+    }
+
+    @Test("the DSDT names the PCI root with its windows and pins, the serial ports, soft off and what else there is")
+    func devices() throws {
+        let source = try disassembledDSDT(.full)
+        for piece in [
+            #"Device (C000) { Name (_HID, "ACPI0007") Name (_UID, Zero) } Device (C001)"#, #"Device (C12B) { Name (_HID, "ACPI0007") Name (_UID, 0x012B) }"#,
+            #"Device (PCI0) { Name (_HID, EisaId ("PNP0A08")) Name (_CID, EisaId ("PNP0A03")) Name (_UID, Zero) Name (_SEG, Zero) Name (_BBN, Zero)"#,
+            "WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode, 0x0000, 0x0000, 0x00FF, 0x0000, 0x0100,",
+            "0x0000, 0x0000, 0x0CF7, 0x0000, 0x0CF8, ,, , TypeStatic", "0x0000, 0x0D00, 0xFFFF, 0x0000, 0xF300, ,, , TypeStatic",
+            "IO (Decode16, 0x0CF8, 0x0CF8, 0x01, 0x08,)", "0x00000000, 0xC0000000, 0xDFFFFFFF, 0x00000000, 0x20000000,",
+            "NonCacheable, ReadWrite, 0x0000000000000000, 0x000000C000000000, 0x000000FFFFFFFFFF, 0x0000000000000000, 0x0000004000000000,",
+            "Name (_PRT, Package (0x7C) { Package (0x04) { 0x0001FFFF, Zero, Zero, 0x11 }, Package (0x04) { 0x0001FFFF, One, Zero, 0x12 }",
+            "Package (0x04) { 0x001FFFFF, 0x03, Zero, 0x12 } })",
+            #"If ((Arg0 == ToUUID ("33db4d5b-1ff7-401c-9657-7441c03dd766"))) { CreateDWordField (Arg3, 0x08, CDW3) Local0 = (CDW3 & 0x1C)"#,
+            "IO (Decode16, 0xB000, 0xB000, 0x01, 0x04,) IO (Decode16, 0xB004, 0xB004, 0x01, 0x02,) IO (Decode16, 0xB008, 0xB008, 0x01, 0x04,)",
+            "Memory32Fixed (ReadWrite, 0xE0000000, 0x10000000,)",
+            #"Device (COM1) { Name (_HID, EisaId ("PNP0501")) Name (_UID, One) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x03F8, 0x03F8, 0x01, 0x08,) IRQNoFlags () {4} })"#,
+            #"Device (COM2) { Name (_HID, EisaId ("PNP0501")) Name (_UID, 0x02) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x02F8, 0x02F8, 0x01, 0x08,) IRQNoFlags () {3} })"#,
+            #"Device (RTC) { Name (_HID, EisaId ("PNP0B00")) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0070, 0x0070, 0x01, 0x02,) IRQNoFlags () {8} })"#,
+            #"Device (PEVT) { Name (_HID, "QEMU0001") Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0505, 0x0505, 0x01, 0x01,) })"#,
+            "Name (_S5, Package (0x04) { 0x05, 0x05, Zero, Zero })",
+        ] {
+            #expect(source.contains(piece), "\(piece)")
+        }
+        let least = try disassembledDSDT(Self.cases[1].board)
+        for absent in ["_PRT", "COM1", "RTC", "PEVT", "Memory32Fixed", "DWordMemory"] { #expect(!least.contains(absent)) }
+    }
+
+    /// The disassembled DSDT, without comments, its white space made even.
+    private func disassembledDSDT(_ board: Board) throws -> String {
+        let guest = try GuestTables(FirmwareTables(describing: board))
+        let directory = try makeDirectory()
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let table = try guest.table(at: UInt64(try guest.table("FACP").uint32(at: 40)))
+        try Data(table.bytes).write(to: directory.appending(path: "DSDT.dat"))
+        _ = try IASL.run(["-d", "DSDT.dat"], in: directory)
+        return try String(contentsOf: directory.appending(path: "DSDT.dsl"), encoding: .utf8)
+            .replacing(/\/\*.*?\*\/|\/\/[^\n]*/.dotMatchesNewlines(), with: "").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            .replacing(" )", with: ")")
+    }
+
+    private func makeDirectory() throws -> URL {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "swiftlet-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        return directory
     }
 
     /// A line that speaks of something wrong. The disassembler says so in its output or in comments.
