@@ -151,6 +151,11 @@ extension LoadPlanBuilder {
             guard let runtime, memory.ram.contains(where: { $0.range.contains(runtime) }) else {
                 throw runtimeError(image, end: start.addingSaturating(image.runtimeSize))
             }
+            if let other = layout.claims.first(where: { $0.range.overlaps(runtime) }) {
+                throw .overlap(
+                    segment: "the decompressed Linux kernel", range: runtime.description, other: other.owner,
+                    otherRange: other.range.description)
+            }
         }
         try load([image.segment(at: address, memorySize: image.codeSize)])
         if let runtime { layout.reserve(runtime, for: LinuxImage.name) }

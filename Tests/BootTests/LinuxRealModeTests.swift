@@ -121,6 +121,15 @@ struct LinuxRealModeTests {
 
     private func text(_ count: Int) -> String { String(repeating: "x", count: count) }
 
+    @Test("a kernel that would decompress itself over its setup code is refused")
+    func runtimeOverSetup() {
+        let builder = LinuxBuilder(isRelocatable: false, preferredAddress: 0x1_0000, initialSize: 0x1000)
+        #expect(
+            failure { try plan(builder.bytes, format: .linux16) }
+                == "the decompressed Linux kernel (0x10000-0x10fff) overlaps the setup code (0x10000-0x103ff)")
+        #expect(throws: Never.self) { try plan(builder.bytes, format: .linux32) }
+    }
+
     @Test("low memory that isn't there is named")
     func tooSmall() {
         #expect(
