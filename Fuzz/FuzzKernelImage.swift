@@ -1,8 +1,9 @@
 // Fuzzes the planner: any bytes as a kernel file give a plan that holds to its invariants or a BootError, in bounded time and memory.
 //
-// The input is the kernel file. Its last byte, which few files need, also chooses the guest's memory (bits 0 and 1), the format asked for
-// (bits 2 and 3) and the number of modules (bits 4 and 5). tools/fuzz compiles this file together with the Boot room.
-// The seeds in corpus/kernel_image are what the builders of Tests/BootTests/ImageBuilders.swift make, that byte appended.
+// The input is the kernel file. Its last two bytes, which few files need, also choose: the last one the guest's memory (bits 0 and 1), the format
+// asked for (bits 2 and 3, and bit 0 of the one before), the number of modules (bits 4 and 5), a name that ends in .bin (6) and a command line (7);
+// bits 1 to 5 of the one before how large the modules are, up to some hundred GiB. tools/fuzz compiles this file together with the Boot room.
+// The seeds in corpus/kernel_image are what the builders of Tests/BootTests make, those bytes appended.
 
 private let guestMemories: [MemoryMap] = [
     MemoryMap(belowFourGiB: 128 << 20),
@@ -16,21 +17,41 @@ private let guestMemories: [MemoryMap] = [
         ]),
 ]
 
-private let formats: [KernelFormat?] = [nil, .pvh, .multiboot, .flat]
+private let formats: [KernelFormat?] = [nil, .pvh, .multiboot, .flat, .linux, .linux64, .linux32, .linux16]
+
+/// Counts what is read of an image, so that no plan costs memory in proportion to what a field says.
+private final class MeteredImage: ImageSource {
+    let image: InMemoryImage
+    private(set) var bytesRead = 0
+
+    init(_ bytes: [UInt8]) { image = InMemoryImage(bytes) }
+
+    var size: UInt64 { image.size }
+
+    func read(at offset: UInt64, count: Int) throws -> [UInt8] {
+        bytesRead += count
+        if count > 1 << 16 { fatalError("\(count) bytes read at once") }
+        return try image.read(at: offset, count: count)
+    }
+}
 
 private func checkPlan(of bytes: [UInt8]) {
     let choice = Int(bytes.last ?? 0)
+    let further = Int(bytes.dropLast().last ?? 0)
     let memory = guestMemories[choice & 3]
     let modules = (0..<(choice >> 4 & 3)).map {
-        LoadPlan.Module(name: "module\($0)", size: UInt64(choice) << UInt64(6 * $0), commandLine: $0 == 1 ? "arguments" : "")
+        LoadPlan.Module(name: "module\($0)", size: UInt64(choice) << UInt64(6 * $0 + further >> 1 & 31), commandLine: $0 == 1 ? "arguments" : "")
     }
+    let image = MeteredImage(bytes)
+    defer { if image.bytesRead > 1 << 18 { fatalError("\(image.bytesRead) bytes read") } }
     do throws(BootError) {
         let plan = try LoadPlan.plan(
-            image: InMemoryImage(bytes), name: choice & 0x40 == 0 ? "kernel" : "kernel.bin",
-            commandLine: choice & 0x80 == 0 ? "" : "irq=msix", modules: modules, memory: memory, format: formats[choice >> 2 & 3])
+            image: image, name: choice & 0x40 == 0 ? "kernel" : "kernel.bin",
+            commandLine: choice & 0x80 == 0 ? "" : "irq=msix", modules: modules, memory: memory, format: formats[choice >> 2 & 3 | further << 2 & 4])
         let violations = LoadPlanInvariants.violations(
             of: plan, kernelSize: UInt64(bytes.count), modules: modules, memory: memory)
         if !violations.isEmpty { fatalError("unsound \(plan.format) plan: \(violations)") }
+        if plan.blobs.reduce(0, { $0 + $1.bytes.count }) > 1 << 17 { fatalError("a plan with large blobs") }
     } catch {
         if error.description.isEmpty { fatalError("an error without a sentence") }
     }

@@ -17,7 +17,7 @@ extension LoadPlanBuilder {
             throw .entryOutsideKernel(field: "the kernel's 64-bit entry (protected-mode code + 0x200)", entry: entry)
         }
         let entryPoint = try checkEntry(entry, field: "the kernel's entry")
-        let ramdisk = try placeInitrd(header: &header)
+        let ramdisk = try placeInitrd(header: &header, hasUpperBits: true)
 
         let tables: UInt32 = format == .linux64 ? try addPageTables() : 0
         header.fillCommonFields()
@@ -54,23 +54,32 @@ extension LoadPlanBuilder {
     }
 
     /// Places the initrd as high as the kernel takes it, and says so in the header.
+    /// - Parameters:
+    ///   - header: The setup header, which takes the lower 32 bits of address and size.
+    ///   - hasUpperBits: Whether the kernel gets the upper ones as well.
     /// - Returns: Where it lies; nil for none, or an empty one.
-    mutating func placeInitrd(header: inout LinuxSetupHeader) throws(BootError) -> AddressRange? {
+    mutating func placeInitrd(header: inout LinuxSetupHeader, hasUpperBits: Bool) throws(BootError) -> AddressRange? {
         guard modules.count <= 1 else { throw .tooManyModules(count: modules.count, limit: 1) }
-        guard let module = modules.first else { return nil }
-        guard module.commandLine.isEmpty else { throw .nothingTakesIt(what: "arguments of an initrd", format: .linux) }
         header[.ramdiskImage] = 0
         header[.ramdiskSize] = 0
+        guard let module = modules.first else { return nil }
+        guard module.commandLine.isEmpty else { throw .nothingTakesIt(what: "arguments of an initrd", format: .linux) }
         guard module.size > 0 else { return nil }
 
         var windows: [(Range<UInt64>, GuestLayout.Edge)] = []
         let end = min(header.initrdLimit + 1, Self.highWindow.upperBound)
         if end > Self.highWindow.lowerBound { windows.append((Self.highWindow.lowerBound..<end, .top)) }
-        if header.reachesAbove4GiB { windows += [(Self.highWindow, .top), (MemoryMap.fourGiB..<UInt64.max, .top)] }
+        if header.reachesAbove4GiB {
+            windows.append((Self.highWindow, .top))
+            if hasUpperBits { windows.append((MemoryMap.fourGiB..<UInt64.max, .top)) }
+        }
         guard
             let address = layout.firstPlace(size: module.size, alignment: Self.pageSize, in: windows, for: "module \(module.name)"),
             let range = AddressRange(start: address, size: module.size)
         else {
+            guard !header.reachesAbove4GiB else {
+                throw .noRoom(what: "initrd \(module.name)", size: module.size, memory: memory.size)
+            }
             throw .noRoomForInitrd(
                 name: module.name, size: module.size, field: LinuxSetupHeader.Field.initrdLimit.name, limit: header.initrdLimit,
                 memory: memory.size)
@@ -109,25 +118,25 @@ extension LoadPlanBuilder {
         }
     }
 
-    /// Finds a place for a relocatable kernel: its preferred one if that is free, else the lowest, as well aligned as can be.
+    /// Finds a place for a relocatable kernel: its preferred one if that is free, else the lowest behind it, as well aligned as can be.
+    ///
+    /// Not before it, since a kernel that is loaded lower moves itself up to the preferred address before it runs (boot.rst, "init_size").
     private mutating func relocate(
         _ image: LinuxImage, _ header: LinuxSetupHeader
     ) throws(BootError) -> (address: UInt64, alignment: UInt64) {
         let size = image.runtimeSize
+        let lowest = max(header[.preferredAddress] ?? 0, Self.highWindow.lowerBound)
         let alignments = try header.alignments
-        for alignment in alignments {
-            var windows = [(Self.highWindow, GuestLayout.Edge.bottom)]
-            if let preferred = AddressRange(start: header[.preferredAddress] ?? 0, size: size), preferred.start > 0,
-                preferred.end <= Self.highWindow.upperBound
-            {
-                windows.insert((preferred.start..<preferred.end, .bottom), at: 0)
+        if lowest < Self.highWindow.upperBound {
+            let window = lowest..<Self.highWindow.upperBound
+            for alignment in alignments {
+                guard let address = layout.firstPlace(size: size, alignment: alignment, in: [(window, .bottom)], for: LinuxImage.name)
+                else { continue }
+                add(image.segment(at: address, memorySize: size))
+                return (address, alignment)
             }
-            guard let address = layout.firstPlace(size: size, alignment: alignment, in: windows, for: LinuxImage.name) else { continue }
-            add(image.segment(at: address, memorySize: size))
-            return (address, alignment)
         }
-        let lowest = Self.highWindow.lowerBound.aligned(upTo: alignments.last ?? 1) ?? .max
-        throw runtimeError(image, end: lowest.addingSaturating(size))
+        throw runtimeError(image, end: (lowest.aligned(upTo: alignments.last ?? 1) ?? .max).addingSaturating(size))
     }
 
     /// Loads a kernel that can't be relocated, and keeps the memory free to which it decompresses itself.
@@ -141,6 +150,11 @@ extension LoadPlanBuilder {
         if header.has(.initialSize) {
             guard let runtime, memory.ram.contains(where: { $0.range.contains(runtime) }) else {
                 throw runtimeError(image, end: start.addingSaturating(image.runtimeSize))
+            }
+            if let other = layout.claims.first(where: { $0.range.overlaps(runtime) }) {
+                throw .overlap(
+                    segment: "the decompressed Linux kernel", range: runtime.description, other: other.owner,
+                    otherRange: other.range.description)
             }
         }
         try load([image.segment(at: address, memorySize: image.codeSize)])

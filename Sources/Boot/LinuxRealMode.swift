@@ -63,8 +63,12 @@ extension LoadPlanBuilder {
                     of: "what fits from 0x10000 to 0x90000")
             }
             try load([image.segment(at: LinuxRealMode.lowAddress, memorySize: image.codeSize)])
+            // It decompresses itself to 1 MiB, where no initrd may be in its way.
+            if let runtime = AddressRange(start: LinuxImage.defaultAddress, size: image.runtimeSize) {
+                layout.reserve(runtime, for: LinuxImage.name)
+            }
         }
-        _ = try placeInitrd(header: &header)
+        _ = try placeInitrd(header: &header, hasUpperBits: false)
 
         header.fillCommonFields()
         if header.has(.heapEnd) {

@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: "A file handed to the kernel as its initrd or first multiboot module.", completion: .file())
     var initrd: String?
 
-    @Option(help: "Boot the file as this format whatever its signs say: pvh, multiboot or flat.")
+    @Option(help: "Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, linux32, linux16), multiboot or flat.")
     var format: KernelFormat?
 
     @Option(

@@ -39,16 +39,6 @@ struct KernelImageTests {
         #expect(sentence.contains("is \(name), which is known but not supported yet"))
     }
 
-    @Test("a bzImage is named, with what to give in its place")
-    func bzImage() {
-        var image = [UInt8](repeating: 0, count: 1024)
-        image.replaceSubrange(0x202..<0x206, with: Array("HdrS".utf8))
-        image[0] = 0x4d
-        image[1] = 0x5a
-        #expect(
-            failure { try plan(image) }.contains("a Linux bzImage, which is known but not supported yet: give the uncompressed vmlinux"))
-    }
-
     @Test("junk and an empty file are refused")
     func junk() {
         #expect(failure { try plan(Array("#!/bin/sh\n".utf8)) }.contains("of no known format"))

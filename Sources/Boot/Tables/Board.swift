@@ -39,7 +39,7 @@ public struct Board: Equatable, Sendable {
         public var timerPort: UInt16
         /// SLP_TYP that PM1a control takes for soft off, 0...7.
         public var sleepTypeS5: UInt8
-        /// The system control interrupt's GSI, level-triggered and active high.
+        /// The system control interrupt's GSI, 1 or 3...15, level-triggered and active high.
         public var interrupt: UInt8
         /// The port whose value `resetValue` resets the machine.
         public var resetPort: UInt16
@@ -112,6 +112,9 @@ public struct Board: Equatable, Sendable {
         guard zip(apicIDs, apicIDs.dropFirst()).allSatisfy({ $0 < $1 }), apicIDs.last != .max else {
             throw .badField("apicIDs", reason: "they must rise, and 0xffffffff is no processor's")
         }
+        guard let bootstrap = apicIDs.first, bootstrap < MADT.firstX2APICID else {
+            throw .badField("apicIDs", reason: "the bootstrap processor's must be below 255")
+        }
         guard (16...240).contains(ioapicPins) else { throw .badField("ioapicPins", reason: "\(ioapicPins) is not within 16...240") }
         if let ecam {
             let size = ecam.upperBound - ecam.lowerBound
@@ -133,7 +136,13 @@ public struct Board: Equatable, Sendable {
         }
         guard serialPorts.count <= 9 else { throw .badField("serialPorts", reason: "there are more than nine") }
         guard powerManagement.sleepTypeS5 <= 7 else { throw .badField("sleepTypeS5", reason: "it has three bits") }
-        guard powerManagement.interrupt < 16 else { throw .badField("powerManagement.interrupt", reason: "it must be an ISA interrupt") }
+        // The PIT has the one, the second PIC the other.
+        guard powerManagement.interrupt < 16, ![0, 2].contains(powerManagement.interrupt) else {
+            throw .badField("powerManagement.interrupt", reason: "it must be an ISA interrupt, 1 or 3...15")
+        }
+        guard powerManagement.eventPort <= 0xfffc, powerManagement.controlPort <= 0xfffe, powerManagement.timerPort <= 0xfffc else {
+            throw .badField("powerManagement", reason: "its registers must lie within 64 KiB of ports")
+        }
     }
 
     private static let fourGiB = MemoryMap.fourGiB

@@ -42,9 +42,7 @@ struct DSDT: Equatable, Sendable {
                 .name("_SEG", .integer(0)),
                 .name("_BBN", .integer(0)),
                 .name("_CRS", AMLResource.template(windows)),
-                .name("_PRT", .package(routes)),
-                operatingSystemCapabilities,
-            ])
+            ] + routing + [operatingSystemCapabilities])
     }
 
     /// What the root hands on to the bus, and the configuration ports, which it keeps.
@@ -54,13 +52,14 @@ struct DSDT: Equatable, Sendable {
         return [buses] + ports + board.memoryWindows.map(AMLResource.memoryWindow)
     }
 
-    /// Slot, pin, and the GSI it is wired to, with no link device between. ACPI 6.5, section 6.2.13.
-    private var routes: [AML] {
-        board.interruptRoutes.map { route in
-            .package([
+    /// `_PRT`: slot, pin, and the GSI it is wired to, with no link device between. ACPI 6.5, section 6.2.13.
+    private var routing: [AML] {
+        let routes = board.interruptRoutes.map { route in
+            AML.package([
                 .integer(UInt64(route.slot) << 16 | 0xffff), .integer(UInt64(route.pin - 1)), .integer(0), .integer(UInt64(route.gsi)),
             ])
         }
+        return routes.isEmpty ? [] : [.name("_PRT", .package(routes))]
     }
 
     /// What the system may do by itself: PME (bit 2), AER (3) and the PCI Express capability (4). There is no slot to plug anything into.
