@@ -38,6 +38,17 @@ static inline int cl_ioctl_value(int fd, unsigned long request, unsigned long ar
 static inline int cl_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 static inline int cl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 
+/* The CPUID instruction: EAX, EBX, ECX, EDX of a leaf, of the processor this runs on. */
+static inline void cl_cpuid(uint32_t function, uint32_t index, uint32_t registers[4])
+{
+#if defined(__x86_64__)
+    __asm__ volatile("cpuid" : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3]) : "a"(function), "c"(index));
+#else
+    (void)function; (void)index;
+    registers[0] = registers[1] = registers[2] = registers[3] = 0;
+#endif
+}
+
 /* One vCPU turn. The error path of KVM_RUN is hot (every kick ends in EINTR), so it answers -errno without a wrapper's work. */
 static inline int cl_kvm_run(int fd) { return ioctl(fd, KVM_RUN, 0) < 0 ? -errno : 0; }
 

@@ -1,3 +1,5 @@
+import CLinux
+
 /// The table of CPUID answers a vCPU gives; `struct kvm_cpuid2` of Documentation/virt/kvm/api.rst 4.46.
 public struct CPUID: Sendable {
     /// One answer. Registers as the CPUID instruction returns them.
@@ -56,36 +58,24 @@ public struct CPUID: Sendable {
         return (32...52).contains(bits) ? bits : 36
     }
 
-    /// The same table as the vCPU with this APIC id sees it, in a machine of `count` vCPUs, one thread a core, one package.
-    ///
-    /// Sets the ids in leaves 1, 0xB and 0x1F, the logical processor count in leaf 1 (Intel SDM volume 2A, CPUID), the x2APIC bit, and
-    /// the TSC-deadline bit, which KVM emulates but leaves out of its own answer.
-    public func forVCPU(apicID: UInt32, count: Int) -> CPUID {
-        var copy = self
-        let processors = UInt32(min(max(count, 1), 255))
-        var shift: UInt32 = 0
-        while (1 << shift) < count { shift += 1 }
-        for number in copy.entries.indices {
-            switch copy.entries[number].function {
-            case 1:
-                copy.entries[number].ebx = copy.entries[number].ebx & 0x0000_FFFF | min(apicID, 255) << 24 | processors << 16
-                copy.entries[number].ecx |= 1 << 21 | 1 << 24 | 1 << 31
-                if count > 1 { copy.entries[number].edx |= 1 << 28 } else { copy.entries[number].edx &= ~(1 << 28) }
-            case 0xB, 0x1F:
-                copy.entries[number].edx = apicID
-                switch copy.entries[number].index {
-                case 0: (copy.entries[number].eax, copy.entries[number].ebx, copy.entries[number].ecx) = (0, 1, 1 << 8)
-                case 1: (copy.entries[number].eax, copy.entries[number].ebx, copy.entries[number].ecx) = (shift, UInt32(count), 2 << 8 | 1)
-                default: (copy.entries[number].eax, copy.entries[number].ebx, copy.entries[number].ecx) = (0, 0, copy.entries[number].index)
-                }
-            case 0x8000_001E:
-                // AMD's own topology leaf, APM volume 3, E.4.16: extended APIC id; compute unit, one thread each; node 0.
-                copy.entries[number].eax = apicID
-                copy.entries[number].ebx = apicID & 0xFF
-                copy.entries[number].ecx = 0
-            default: break
-            }
+    /// What this host's processor answers to the CPUID instruction.
+    static func host(_ function: UInt32) -> Entry {
+        var registers: [UInt32] = [0, 0, 0, 0]
+        registers.withUnsafeMutableBufferPointer { cl_cpuid(function, 0, $0.baseAddress) }
+        return Entry(function: function, index: 0, flags: 0, eax: registers[0], ebx: registers[1], ecx: registers[2], edx: registers[3])
+    }
+
+    /// The processor's name and its first caches, which KVM leaves zero although there is nothing in them to support.
+    private static let identity: ClosedRange<UInt32> = 0x8000_0002...0x8000_0005
+
+    /// Fills what KVM left empty of what only names the processor.
+    /// - Parameter host: answers for a leaf of the host's.
+    mutating func fillIdentity(from host: (UInt32) -> Entry = CPUID.host) {
+        guard let last = entry(0x8000_0000)?.eax, last > 0x8000_0000 else { return }
+        for function in Self.identity where function <= last {
+            if let entry = entry(function), entry.eax | entry.ebx | entry.ecx | entry.edx != 0 { continue }
+            entries.removeAll { $0.function == function }
+            entries.append(host(function))
         }
-        return copy
     }
 }

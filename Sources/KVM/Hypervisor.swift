@@ -22,6 +22,10 @@ public struct Capability: Sendable {
     public static let signalMSI = Capability(number: 77, name: "KVM_CAP_SIGNAL_MSI")
     public static let immediateExit = Capability(number: 136, name: "KVM_CAP_IMMEDIATE_EXIT")
     public static let maximumVCPUs = Capability(number: 66, name: "KVM_CAP_MAX_VCPUS")
+    /// The first APIC id that a vCPU can't have.
+    public static let maximumVCPUID = Capability(number: 128, name: "KVM_CAP_MAX_VCPU_ID")
+    /// x2APIC ids of 32 bits in messages, and no broadcast by 255. Linux 4.8.
+    public static let x2apicInterface = Capability(number: 129, name: "KVM_CAP_X2APIC_API")
     public static let memorySlots = Capability(number: 10, name: "KVM_CAP_NR_MEMSLOTS")
 }
 
@@ -66,12 +70,14 @@ public struct Hypervisor: ~Copyable, Sendable {
         }
     }
 
-    /// The CPUID leaves this host can give a guest. KVM_GET_SUPPORTED_CPUID, api.rst 4.46.
+    /// The CPUID leaves this host can give a guest, the processor's name among them. KVM_GET_SUPPORTED_CPUID, api.rst 4.46.
     public func supportedCPUID() throws(KVMError) -> CPUID {
         try KVMError.catching { () throws(SystemCallError) in
             var bytes = CPUID.emptyTable
             try descriptor.ioctl(.getSupportedCPUID, bytes: &bytes)
-            return CPUID(table: bytes)
+            var cpuid = CPUID(table: bytes)
+            cpuid.fillIdentity()
+            return cpuid
         }
     }
 }

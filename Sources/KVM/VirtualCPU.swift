@@ -178,6 +178,24 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
+    /// Sets model-specific registers in turn. KVM_SET_MSRS, api.rst 4.19.
+    /// - Returns: how many were set: the one after them is refused by this KVM, or its value is.
+    public func setMSRs(_ values: [MSR]) throws(KVMError) -> Int {
+        try KVMError.catching { () throws(SystemCallError) in
+            var table = MSR.table(values)
+            return Int(try descriptor.ioctl(.setMSRs, bytes: &table))
+        }
+    }
+
+    /// What a model-specific register holds; nil where KVM does not know it. KVM_GET_MSRS, api.rst 4.18.
+    public func msr(_ index: UInt32) throws(KVMError) -> UInt64? {
+        try KVMError.catching { () throws(SystemCallError) in
+            var table = MSR.table([MSR(index: index, value: 0)])
+            guard try descriptor.ioctl(.getMSRs, bytes: &table) == 1 else { return nil }
+            return table.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self) }
+        }
+    }
+
     /// The local APIC's registers, 1 KiB as the APIC page has them. api.rst 4.57.
     public func localAPIC() throws(KVMError) -> [UInt8] {
         try KVMError.catching { () throws(SystemCallError) in

@@ -22,6 +22,16 @@ public final class VirtualMachine: Sendable {
         Int((try? descriptor.ioctl(.checkExtension, value: capability.number)) ?? 0)
     }
 
+    /// Switches a capability on. KVM_ENABLE_CAP, api.rst 4.37.
+    public func enable(_ capability: Capability, _ argument: UInt64) throws(KVMError) {
+        try KVMError.catching { () throws(SystemCallError) in
+            var enabling = kvm_enable_cap()
+            enabling.cap = UInt32(capability.number)
+            enabling.args.0 = argument
+            try descriptor.ioctl(.enableCapability, &enabling)
+        }
+    }
+
     // MARK: Memory
 
     /// Puts host memory into the guest's physical address space. KVM_SET_USER_MEMORY_REGION, api.rst 4.35.

@@ -132,6 +132,9 @@ struct HostKVMTests {
         Refusal("KVM_IRQFD", on: "virtual machine") { try $0.vm.attachIRQFD(20, event: 2) },
         Refusal("KVM_IOEVENTFD", on: "virtual machine") { try $0.vm.attachIOEventFD(address: 0x80, port: true, length: 1, event: 2) },
         Refusal("KVM_SIGNAL_MSI", on: "virtual machine") { _ = try $0.vm.signal(MSIMessage(address: 0xFEE0_0000, data: 0x40)) },
+        Refusal("KVM_ENABLE_CAP", on: "virtual machine") { try $0.vm.enable(.x2apicInterface, 3) },
+        Refusal("KVM_SET_MSRS", on: "vCPU 3") { _ = try $0.vcpu.setMSRs([MSR(index: 0x2FF, value: 0x806)]) },
+        Refusal("KVM_GET_MSRS", on: "vCPU 3") { _ = try $0.vcpu.msr(0x2FF) },
         Refusal("KVM_CREATE_VCPU", on: "virtual machine") { _ = try $0.vm.makeVirtualCPU(9) },
         Refusal("KVM_CREATE_DEVICE", on: "virtual machine") { _ = try $0.vm.makeDevice(.vfio) },
         Refusal("KVM_SET_DEVICE_ATTR", on: "KVM device vfio") {

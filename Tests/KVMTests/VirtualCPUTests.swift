@@ -32,6 +32,14 @@ struct VirtualCPUTests {
         }
     }
 
+    @Test func registersAreSetUpToTheFirstThatIsRefused() throws {
+        let vcpu = try RealModeGuest([]).vcpu
+        let unknown: UInt32 = 0xDEAD_0000
+        let values = [MSR(index: 0x2FF, value: 0x806), MSR(index: unknown, value: 1), MSR(index: 0x2FF, value: 0)]
+        #expect(try vcpu.setMSRs(values) == 1)
+        #expect(try vcpu.msr(0x2FF) == 0x806 && vcpu.msr(unknown) == nil)
+    }
+
     @Test func stringInstructionsCarryEveryElement() throws {
         // mov si, 0x2000; mov dx, 0x3f8; mov cx, 5; cld; rep outsb; out 0xf4, al
         let guest = try RealModeGuest([0xBE, 0x00, 0x20, 0xBA, 0xF8, 0x03, 0xB9, 0x05, 0x00, 0xFC, 0xF3, 0x6E, 0xE6, 0xF4])

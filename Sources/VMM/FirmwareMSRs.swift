@@ -1,0 +1,44 @@
+import KVM
+
+/// Model-specific registers as firmware leaves them, since the machine starts kernels without one.
+enum FirmwareMSRs {
+    private enum Index {
+        static let featureControl: UInt32 = 0x3A
+        static let miscellaneousEnable: UInt32 = 0x1A0
+        static let rangeBase: UInt32 = 0x200
+        static let rangeMask: UInt32 = 0x201
+        static let defaultType: UInt32 = 0x2FF
+    }
+
+    /// - Parameter cpuid: what the guest's processors tell of themselves.
+    static func values(_ cpuid: CPUID) -> [MSR] {
+        var values: [MSR] = []
+        let features = cpuid.entry(1)
+        if let features, features.edx & 1 << 12 != 0 {
+            // Memory is write-back but for the devices below 4 GiB. With MTRRs off all of it would be uncached (Intel SDM volume 3A, 12.11), which
+            // Intel hosts enforce once a device is passed through. Systems also tie their use of PAT to them.
+            let start = PhysicalLayout.lowRAMLimit
+            let size = PhysicalLayout.highRAMStart - start
+            let mask = (UInt64(1) << UInt64(cpuid.physicalAddressBits) - 1) & ~(size - 1)
+            values += [
+                MSR(index: Index.rangeBase, value: start), MSR(index: Index.rangeMask, value: mask | 1 << 11),
+                MSR(index: Index.defaultType, value: 1 << 11 | 6),
+            ]
+        }
+        if cpuid.isIntel {
+            // Fast string instructions, without which systems avoid them; no branch trace store, no PEBS.
+            values.append(MSR(index: Index.miscellaneousEnable, value: 1 | 1 << 11 | 1 << 12))
+            // VMX may be used outside SMX, and that is locked: so the guest's own KVM finds it.
+            if let features, features.ecx & 1 << 5 != 0 { values.append(MSR(index: Index.featureControl, value: 0b101)) }
+        }
+        return values
+    }
+}
+
+extension VirtualCPU {
+    /// Sets registers as firmware would; what this KVM refuses stays as it is.
+    func setFirmwareMSRs(_ values: [MSR]) throws(KVMError) {
+        var rest = values[...]
+        while !rest.isEmpty { rest = rest.dropFirst(try setMSRs(Array(rest)) + 1) }
+    }
+}
