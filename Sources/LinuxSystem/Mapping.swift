@@ -33,6 +33,19 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
         self.count = count
     }
 
+    /// Maps fresh zeroed memory in huge pages of 2 MiB, all reserved now: touching it can't fail later.
+    /// - Parameter count: bytes, a multiple of 2 MiB.
+    /// - Throws: ENOMEM where fewer huge pages are free, EINVAL where the kernel has none.
+    public init(hugePages count: Int, object: String) throws(SystemCallError) {
+        // MAP_HUGE_2MB is 21, the size's logarithm, at MAP_HUGE_SHIFT.
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 21 << 26
+        guard let base = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
+            throw .last("mmap", object)
+        }
+        self.base = base
+        self.count = count
+    }
+
     /// Reads a device's register: one access of exactly `width` bytes where the bus has such accesses (1, 2, 4, 8), else byte by byte.
     /// - Returns: all ones outside of the mapping.
     public func readRegister(_ offset: Int, width: Int) -> UInt64 {

@@ -33,7 +33,7 @@ public final class ConsoleOutput: Sendable {
     }
 
     private static let capacity = 1 << 16
-    private static let tailLength = 4096
+    static let tailLength = 4096
     /// A pipe that poll calls writable takes this many bytes without blocking; pipe(7), PIPE_BUF.
     private static let stride = 4096
     private let state = Mutex(State())

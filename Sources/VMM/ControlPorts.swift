@@ -25,29 +25,36 @@ final class PanicPort: BusDevice, @unchecked Sendable {
     }
 }
 
-/// The keyboard controller's command port 0x64, of which guests here want one thing: 0xFE, pulse the reset line.
-final class KeyboardController: BusDevice, @unchecked Sendable {
+/// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; what is written reads back.
+final class SystemControlA: BusDevice, @unchecked Sendable {
     private let ending: Ending
+    private let value = Atomic<UInt8>(2)
 
     init(_ ending: Ending) { self.ending = ending }
 
-    // Input and output buffers empty.
-    override func read(_ offset: UInt64, width: Int) -> UInt64 { 0 }
+    override func read(_ offset: UInt64, width: Int) -> UInt64 { UInt64(value.load(ordering: .relaxed)) }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
-        if offset == 0, value & 0xFF == 0xFE { ending.finish(.reset("keyboard controller, port 0x64")) }
+        self.value.store(UInt8(truncatingIfNeeded: value) & 0xFE, ordering: .relaxed)
+        if value & 1 != 0 { ending.finish(.reset("system control port 0x92")) }
     }
 }
 
-/// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate, which is always open.
-final class SystemControlA: BusDevice, @unchecked Sendable {
-    private let ending: Ending
+/// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to pass.
+final class POSTPort: BusDevice, @unchecked Sendable {
+    /// Above a byte's values: nothing was written yet.
+    private static let none: UInt16 = 0x100
+    private let value = Atomic<UInt16>(none)
 
-    init(_ ending: Ending) { self.ending = ending }
+    /// The last byte that was written; nil for none.
+    var code: UInt8? {
+        let value = value.load(ordering: .relaxed)
+        return value == Self.none ? nil : UInt8(truncatingIfNeeded: value)
+    }
 
-    override func read(_ offset: UInt64, width: Int) -> UInt64 { 2 }
+    override func read(_ offset: UInt64, width: Int) -> UInt64 { UInt64(code ?? 0xFF) }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
-        if value & 1 != 0 { ending.finish(.reset("system control port 0x92")) }
+        self.value.store(UInt16(UInt8(truncatingIfNeeded: value)), ordering: .relaxed)
     }
 }

@@ -31,10 +31,13 @@ public final class GuestMemory: Sendable {
         }
     }
 
-    /// - Parameter count: bytes, a multiple of the page size.
-    public init(count: UInt64) throws(SystemCallError) {
+    /// - Parameters:
+    ///   - count: bytes, a multiple of the page size.
+    ///   - hugePages: takes it from the host's huge pages of 2 MiB, all at once.
+    public init(count: UInt64, hugePages: Bool = false) throws(SystemCallError) {
         guard let size = Int(exactly: count) else { throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory) }
-        mapping = try Mapping(anonymous: size, object: "\(count >> 20) MiB of guest memory")
+        let object = "\(count >> 20) MiB of guest memory"
+        mapping = hugePages ? try Mapping(hugePages: size, object: object) : try Mapping(anonymous: size, object: object)
         let low = min(count, PhysicalLayout.lowRAMLimit)
         var regions = [Region(guestAddress: 0, count: low, offset: 0)]
         if count > low {

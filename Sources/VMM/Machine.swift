@@ -7,14 +7,24 @@ public import LinuxSystem
 public final class Machine {
     /// What a run came to.
     public struct Result: Sendable {
-        public let outcome: Outcome
+        public var outcome: Outcome
         /// Seconds from the first vCPU's start.
-        public let duration: Double
-        public let exits: ExitCounts
+        public private(set) var duration: Double
+        public private(set) var exits: ExitCounts
         /// The last lines of the guest's console.
-        public let consoleTail: String
+        public private(set) var consoleTail: String
         /// Console bytes that nobody read: the reader stopped taking them.
-        public let unwrittenConsoleBytes: Int
+        public private(set) var unwrittenConsoleBytes: Int
+        /// The last byte that the guest wrote to port 0x80; nil for none.
+        public let postCode: UInt8?
+
+        /// Adds what an earlier boot came to, of which this one is the next.
+        public mutating func follow(_ earlier: Result) {
+            duration += earlier.duration
+            exits.add(earlier.exits)
+            unwrittenConsoleBytes += earlier.unwrittenConsoleBytes
+            consoleTail = String(decoding: (Array(earlier.consoleTail.utf8) + consoleTail.utf8).suffix(ConsoleOutput.tailLength), as: UTF8.self)
+        }
     }
 
     public let configuration: MachineConfiguration
@@ -27,6 +37,9 @@ public final class Machine {
     private let wake: Wake
     private let console: ConsoleOutput
     private let serial: SerialPort
+    private let clock: RealTimeClock
+    private let alarm: Alarm
+    private let post = POSTPort()
     private let ports: Bus
     private let mmio: Bus
     private let vcpus: [VirtualCPU]
@@ -38,14 +51,22 @@ public final class Machine {
         init() throws(SystemCallError) { event = try EventDescriptor("end of run") }
     }
 
+    /// Wakes the clock from the main thread.
+    private final class Alarm: Sendable {
+        let timer: TimerDescriptor
+        init() throws(SystemCallError) { timer = try TimerDescriptor("real-time clock") }
+    }
+
     /// Builds the board and its vCPUs. Nothing runs yet.
     public init(_ configuration: MachineConfiguration, on hypervisor: borrowing Hypervisor) throws(MachineError) {
         self.configuration = configuration
-        try Self.check(configuration, hypervisor)
+        let cpuid: CPUID
+        do { cpuid = try hypervisor.supportedCPUID() } catch { throw .kvm(error) }
+        try Self.check(configuration, hypervisor, cpuid)
+        memory = try Self.memory(configuration)
         kick = configuration.kick ?? (hypervisor.check(.immediateExit) > 0 ? .immediateExit : .signalMask)
         do {
             vm = try hypervisor.makeVirtualMachine()
-            memory = try GuestMemory(count: configuration.memory)
             // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's grace period.
             for (slot, region) in memory.regions.enumerated() {
                 try vm.setMemory(
@@ -60,17 +81,24 @@ public final class Machine {
             let ending = Ending { wake.event.signal() }
             self.ending = ending
             console = try ConsoleOutput(destination: configuration.consoleOutput)
-            let cpuid = try hypervisor.supportedCPUID()
             board = Self.board(configuration, cpuid)
             bridge = PCIHostBridge(
                 vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: cpuid.physicalAddressBits
             ) { ending.finish(.hostFailure($0)) }
+            let alarm = try Alarm()
+            self.alarm = alarm
+            clock = RealTimeClock(
+                cells: Self.cmos(memory, configuration), now: { WallClock.now }, setLine: Self.line(PhysicalLayout.clockGSI, vm)
+            ) { alarm.timer.arm(at: $0) }
             serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
+            if configuration.cpus > Self.xapicCPUs { try vm.enable(.x2apicInterface, Self.wideX2APIC) }
+            let msrs = FirmwareMSRs.values(cpuid)
             var vcpus: [VirtualCPU] = []
             for number in 0..<UInt32(configuration.cpus) {
                 let vcpu = try vm.makeVirtualCPU(number)
                 try vcpu.setCPUID(cpuid.forVCPU(apicID: number, count: configuration.cpus))
                 try vcpu.wireLocalInterrupts()
+                try vcpu.setFirmwareMSRs(msrs)
                 vcpus.append(vcpu)
             }
             self.vcpus = vcpus
@@ -89,7 +117,9 @@ public final class Machine {
         ports.claim(UInt64(PhysicalLayout.pm1aEventPort)..<UInt64(PhysicalLayout.pm1aEventPort) + 4, PowerEvents())
         ports.claim(UInt64(PhysicalLayout.pmTimerPort)..<UInt64(PhysicalLayout.pmTimerPort) + 4, PowerTimer())
         ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(ending))
-        ports.claim(0x64..<0x65, KeyboardController(ending))
+        ports.claim(PhysicalLayout.keyboardPorts, KeyboardController(ending, setLine: Self.line(PhysicalLayout.keyboardGSI, vm)))
+        ports.claim(PhysicalLayout.clockPorts, clock)
+        ports.claim(UInt64(PhysicalLayout.postPort)..<UInt64(PhysicalLayout.postPort) + 1, post)
         ports.claim(0x92..<0x93, SystemControlA(ending))
         self.ports = ports
         var mmio = Bus()
@@ -97,17 +127,52 @@ public final class Machine {
         self.mmio = mmio
     }
 
-    private static func check(_ configuration: MachineConfiguration, _ hypervisor: borrowing Hypervisor) throws(MachineError) {
-        let limit = max(hypervisor.check(.maximumVCPUs), 1)
-        guard (1...min(limit, 254)).contains(configuration.cpus) else {
-            throw .tooManyCPUs(asked: configuration.cpus, limit: min(limit, 254))
+    /// vCPUs that have APIC ids of eight bits; 255 is the broadcast.
+    private static let xapicCPUs = 255
+    /// KVM_X2APIC_API_USE_32BIT_IDS and KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK; api.rst 7.7.
+    private static let wideX2APIC: UInt64 = 3
+
+    private static func check(_ configuration: MachineConfiguration, _ hypervisor: borrowing Hypervisor, _ cpuid: CPUID) throws(MachineError) {
+        var limit = max(hypervisor.check(.maximumVCPUs), 1)
+        // APIC ids run from 0. Hosts that don't know the capability take as many ids as vCPUs.
+        let ids = hypervisor.check(.maximumVCPUID)
+        if ids > 0 { limit = min(limit, ids) }
+        if hypervisor.check(.x2apicInterface) == 0 { limit = min(limit, xapicCPUs) }
+        guard (1...limit).contains(configuration.cpus) else {
+            throw .tooManyCPUs(asked: configuration.cpus, limit: limit)
         }
-        guard configuration.memory % 4096 == 0 else {
-            throw .badMemorySize(bytes: configuration.memory, reason: "it must be a multiple of 4 KiB")
+        let (page, name): (UInt64, String) = configuration.hugePages ? (HugePages.size, "2 MiB") : (4096, "4 KiB")
+        guard configuration.memory % page == 0 else {
+            throw .badMemorySize(bytes: configuration.memory, reason: "it must be a multiple of \(name)")
         }
         guard (1 << 20...1 << 40).contains(configuration.memory) else {
             throw .badMemorySize(bytes: configuration.memory, reason: "it must lie between 1 MiB and 1 TiB")
         }
+        let bits = cpuid.physicalAddressBits
+        let room = PhysicalLayout.highMemoryWindow(physicalAddressBits: bits).lowerBound - PhysicalLayout.highRAMStart + PhysicalLayout.lowRAMLimit
+        guard configuration.memory <= room else {
+            throw .badMemorySize(
+                bytes: configuration.memory,
+                reason: "this host's processors address \(bits) bits, of which devices take the top quarter: ask for \(room >> 30)G at the most")
+        }
+    }
+
+    private static func memory(_ configuration: MachineConfiguration) throws(MachineError) -> GuestMemory {
+        do {
+            return try GuestMemory(count: configuration.memory, hugePages: configuration.hugePages)
+        } catch {
+            throw configuration.hugePages ? HugePages.shortage(configuration.memory, error, pool: HugePages()) : .system(error)
+        }
+    }
+
+    private static func cmos(_ memory: GuestMemory, _ configuration: MachineConfiguration) -> [UInt8] {
+        let low = memory.regions.first?.count ?? 0
+        return CMOSMemory.cells(lowMemory: low, highMemory: memory.count - low, cpus: configuration.cpus)
+    }
+
+    /// Sets the level of an interrupt. The in-kernel irqchip exists for as long as the VM does; a refusal has no meaning a guest could act on.
+    private static func line(_ gsi: UInt32, _ vm: VirtualMachine) -> @Sendable (Bool) -> Void {
+        { level in try? vm.setLine(gsi, level) }
     }
 
     /// What the firmware tables say of this machine.
@@ -127,6 +192,7 @@ public final class Machine {
             board.processorFeatures = leaf.edx
         }
         board.panicPort = PhysicalLayout.panicPort
+        board.hasRTC = true
         return board
     }
 
@@ -178,7 +244,7 @@ public final class Machine {
         for worker in workers { exits.add(worker.counts) }
         return Result(
             outcome: ending.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
-            consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten)
+            consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten, postCode: post.code)
     }
 
     /// The main thread's part: console, signals and time, until the run has ended.
@@ -187,6 +253,7 @@ public final class Machine {
         try loop.watch(wake.event.raw, token: 0)
         try loop.watch(console.ready.raw, token: 1)
         try loop.watch(signals.descriptor.raw, token: 2)
+        try loop.watch(alarm.timer.raw, token: 4)
         var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
         let deadline = configuration.timeout.map { start + UInt64($0 * 1e9) }
         var hasOutput = false
@@ -208,6 +275,7 @@ public final class Machine {
                 case 1: hasOutput = console.ready.take() > 0
                 case 2: if let signal = signals.take() { ending.finish(.signal(signal)) }
                 case 3: hasInput = true
+                case 4: if alarm.timer.take() { clock.attend() }
                 default: break
                 }
             }

@@ -5,6 +5,8 @@ public import KVM
 public struct MachineConfiguration: Sendable {
     /// RAM in bytes: a multiple of 4 KiB, at least 1 MiB.
     public var memory: UInt64
+    /// Whether RAM comes from the host's huge pages; `memory` is a multiple of 2 MiB then.
+    public var hugePages: Bool
     /// 1 or more; the host says how many it takes.
     public var cpus: Int
     /// Where the guest's console goes: a descriptor that outlives the run, nil for nowhere.
@@ -17,10 +19,11 @@ public struct MachineConfiguration: Sendable {
     public var kick: VirtualCPU.Kick?
 
     public init(
-        memory: UInt64 = 256 << 20, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil,
+        memory: UInt64 = 256 << 20, hugePages: Bool = false, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil,
         kick: VirtualCPU.Kick? = nil
     ) {
         self.memory = memory
+        self.hugePages = hugePages
         self.cpus = cpus
         self.consoleOutput = consoleOutput
         self.consoleInput = consoleInput

@@ -14,6 +14,8 @@ public enum MachineError: Error, CustomStringConvertible {
     case noTables(FirmwareTablesError)
     case tooManyCPUs(asked: Int, limit: Int)
     case badMemorySize(bytes: UInt64, reason: String)
+    /// The host has too few huge pages for the guest's memory; in words, with the way out.
+    case hugePages(String)
 
     public var description: String {
         switch self {
@@ -25,6 +27,7 @@ public enum MachineError: Error, CustomStringConvertible {
         case .noTables(let error): "\(error)"
         case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"
         case .badMemorySize(let bytes, let reason): "\(bytes) bytes of memory won't do: \(reason)"
+        case .hugePages(let reason): reason
         }
     }
 }

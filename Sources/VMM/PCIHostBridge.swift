@@ -177,6 +177,7 @@ public final class PCIHostBridge: @unchecked Sendable {
 final class ConfigPorts: BusDevice, @unchecked Sendable {
     private let bridge: PCIHostBridge
     private let ending: Ending
+    private let resetControl = Atomic<UInt8>(0)
 
     init(_ bridge: PCIHostBridge, _ ending: Ending) {
         self.bridge = bridge
@@ -184,7 +185,8 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
     }
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
-        guard offset >= 4 else { return offset == 0 && width == 4 ? UInt64(bridge.addressLatch) : offset == 1 && width == 1 ? 0 : .max }
+        if offset == 1, width == 1 { return UInt64(resetControl.load(ordering: .relaxed)) }
+        guard offset >= 4 else { return offset == 0 && width == 4 ? UInt64(bridge.addressLatch) : .max }
         guard let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) else { return .max }
         return UInt64(bridge.read(access, width: min(width, 8 - Int(offset))))
     }
@@ -193,6 +195,8 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
         if offset == 0, width == 4 {
             bridge.addressLatch = UInt32(truncatingIfNeeded: value)
         } else if offset == 1, width == 1 {
+            // Bit 1 chooses between the processor alone and all, bit 3 adds the power; bit 2 does it. Here each of them resets all.
+            resetControl.store(UInt8(truncatingIfNeeded: value) & 0x0A, ordering: .relaxed)
             if value & 4 != 0 { ending.finish(.reset("reset control port 0xCF9")) }
         } else if offset >= 4, let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) {
             bridge.write(access, UInt32(truncatingIfNeeded: value), width: min(width, 8 - Int(offset)))

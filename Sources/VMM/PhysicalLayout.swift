@@ -32,6 +32,14 @@ public enum PhysicalLayout {
         return end / 4 * 3..<end
     }
 
+    /// The keyboard controller: 0x60 and 0x64; between them only 0x61 is something, and in the kernel.
+    public static let keyboardPorts: Range<UInt64> = 0x60..<0x65
+    public static let keyboardGSI: UInt32 = 1
+    /// The clock's index and data.
+    public static let clockPorts: Range<UInt64> = 0x70..<0x72
+    public static let clockGSI: UInt32 = 8
+    /// Where firmware writes how far it has come.
+    public static let postPort: UInt16 = 0x80
     public static let comPort: UInt16 = 0x3F8
     public static let comGSI: UInt32 = 4
     /// What a guest writes here ends the run with that value.

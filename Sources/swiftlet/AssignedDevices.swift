@@ -34,7 +34,7 @@ final class AssignedDevices {
         for option in options {
             let interface = option.interface ?? preferred
             try LegacyHost.demand(interface, on: machine.vm, for: option.address, delivery: option.delivery)
-            try DeviceReadiness(interface).demand(option.address, guestMemory: machine.memory.count)
+            try DeviceReadiness(interface).demand(option.address, guestMemory: machine.memory.count, isReserved: machine.configuration.hugePages)
             interfaces.append(interface)
             if option.interface == nil, interface == .kvm {
                 notice("\(option.address): passed by KVM's own assignment, since this host has no VFIO (backend=kvm says so outright)")

@@ -60,6 +60,14 @@ struct Verdict {
         }
     }
 
+    /// The last boot's, and how many there were before it.
+    init(_ run: BootSeries.Account) {
+        let last = Verdict(run.result.outcome)
+        let times = run.reboots == 1 ? "once" : "\(run.reboots) times"
+        let history = run.reboots == 0 ? "" : "; before, it had reset itself \(times), the last time by \(run.lastReset)"
+        self.init(last.outcome, last.status, last.sentence + history)
+    }
+
     private init(_ outcome: String, _ status: Int32, _ sentence: String) {
         self.outcome = outcome
         self.status = status
@@ -88,6 +96,7 @@ extension ExitStatus {
                 cause.errno == .permissionDenied || cause.errno == .notPermitted ? noPermission : noInput
             case .badKernel: badInput
             case .tooManyCPUs, .badMemorySize, .noTables: usage
+            case .hugePages: unavailable
             }
         case let error as KVMError:
             if case .noPermission = error { noPermission } else { hostFailure }
@@ -143,7 +152,9 @@ extension ExitStatus {
 
 /// A duration in words: `90 s`, `1.5 s`.
 enum Duration {
-    static func words(_ seconds: Double) -> String {
-        seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
+    static func words(_ exact: Double) -> String {
+        // Milliseconds, which is what people give: 0.7 s, not 0.7000000000000001 s.
+        let seconds = (exact * 1000).rounded() / 1000
+        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
     }
 }

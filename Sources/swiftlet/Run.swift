@@ -67,20 +67,22 @@ struct Run {
         if case .stdio = request.console { (output, input) = (1, 0) }
         if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor(door: door)
-        let machine = try Machine(
-            MachineConfiguration(
-                memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                timeout: request.timeout?.seconds),
-            on: hypervisor)
-        try machine.load(
-            BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
-        let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
-        defer { devices.release() }
-        let result = try machine.run(signals: signals)
-        let verdict = Verdict(result.outcome)
+        let run = try BootSeries(action: request.onReset, timeout: request.timeout?.seconds).run { timeout in
+            let machine = try Machine(
+                MachineConfiguration(
+                    memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
+                    timeout: timeout),
+                on: hypervisor)
+            try machine.load(
+                BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+            let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
+            defer { devices.release() }
+            return (try machine.run(signals: signals), devices.report)
+        }
+        let verdict = Verdict(run)
         // First, since a report that can't be written must not take away what became of the guest.
-        tell(result, verdict)
-        try account { RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report) }
+        tell(run.result, verdict)
+        try account { RunReport(kernel: request.kernel, verdict: verdict, run: run) }
         return verdict.status
     }
 
@@ -105,7 +107,7 @@ struct Run {
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
         if verdict.status != ExitStatus.passed {
             if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
-            let tail = result.consoleTail.split(separator: "\n").suffix(5)
+            let tail = result.consoleTail.split(whereSeparator: \.isNewline).suffix(5)
             if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }
         }
         if result.unwrittenConsoleBytes > 0 {

@@ -24,6 +24,9 @@ struct RunCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "Guest memory: 256M, 2G, ...")
     var memory = MemorySize(bytes: 256 << 20)
 
+    @Flag(name: .customLong("hugepages"), help: "Take guest memory from the host's huge pages of 2 MiB.")
+    var hugePages = false
+
     @Option(help: "How many vCPUs.")
     var cpus = 1
 
@@ -44,6 +47,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")
     var timeout: TimeLimit?
 
+    @Option(help: "What a guest's reset does: end the run (end), or start the machine again (reboot).")
+    var onReset = ResetAction.end
+
     @Option(help: "Where the guest's serial console goes: stdio, none, file:PATH.")
     var console = ConsoleOption.stdio
 
@@ -56,8 +62,8 @@ struct RunCommand: ParsableCommand {
     /// The same as a value.
     var request: RunRequest {
         RunRequest(
-            kernel: kernel, memory: memory, cpus: cpus, append: append, initrd: initrd, format: format, devices: device, timeout: timeout,
-            console: console, report: report, record: record)
+            kernel: kernel, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd, format: format, devices: device,
+            timeout: timeout, onReset: onReset, console: console, report: report, record: record)
     }
 
     func run() throws {

@@ -54,12 +54,24 @@ struct RunReport: Encodable {
         }
     }
 
+    /// A number that may be missing, and is null then.
+    struct PostCode: Encodable {
+        let value: UInt8?
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            if let value { try container.encode(value) } else { try container.encodeNil() }
+        }
+    }
+
     let format = 1
     let kernel: String
     let outcome: String
     let exitStatus: Int32
     let message: String
     let durationSeconds: Double
+    let reboots: Int
+    let postCode: PostCode
     /// Exits by kind; kinds that never came are left out.
     let exits: [String: UInt64]
     /// The failed vCPU's registers after an internal error, else empty.
@@ -74,20 +86,24 @@ struct RunReport: Encodable {
         exitStatus = status
         self.message = message
         durationSeconds = 0
+        (reboots, postCode) = (0, PostCode(value: nil))
         (exits, registers, consoleTail, devices) = ([:], [], "", [])
     }
 
-    init(kernel: String, verdict: Verdict, result: Machine.Result, devices: [Device]) {
+    init(kernel: String, verdict: Verdict, run: BootSeries.Account) {
+        let result = run.result
         self.kernel = kernel
         outcome = verdict.outcome
         exitStatus = verdict.status
         message = verdict.sentence
         durationSeconds = result.duration
+        reboots = run.reboots
+        postCode = PostCode(value: result.postCode)
         exits = Dictionary(
             uniqueKeysWithValues: VCPUExit.Kind.allCases.filter { result.exits[$0] > 0 }.map { ($0.name, result.exits[$0]) })
         if case .internalError(_, _, let lines) = result.outcome { registers = lines } else { registers = [] }
         consoleTail = result.consoleTail
-        self.devices = devices
+        devices = run.devices
     }
 }
 

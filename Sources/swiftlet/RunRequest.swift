@@ -5,12 +5,14 @@ import VMM
 struct RunRequest: Equatable {
     var kernel = ""
     var memory = MemorySize(bytes: 256 << 20)
+    var hugePages = false
     var cpus = 1
     var append = ""
     var initrd: String?
     var format: KernelFormat?
     var devices: [DeviceOption] = []
     var timeout: TimeLimit?
+    var onReset = ResetAction.end
     var console = ConsoleOption.stdio
     var report: ReportOption?
     var record: String?
@@ -33,6 +35,10 @@ extension RunRequest {
                 hasKernel = true
                 continue
             }
+            if word == "--hugepages" {
+                hugePages = true
+                continue
+            }
             let value: String
             let name: String
             if let equals = word.firstIndex(of: "=") {
@@ -50,7 +56,7 @@ extension RunRequest {
 
     /// The options that `init(plain:)` knows.
     static let plainOptions = [
-        "--memory", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--report",
+        "--memory", "--hugepages", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset", "--console", "--report",
         "--record",
     ]
 
@@ -76,6 +82,7 @@ extension RunRequest {
             devices.append(device)
             return true
         case "--timeout": return take(&timeout, TimeLimit(argument: value))
+        case "--on-reset": return take(&onReset, ResetAction(rawValue: value))
         case "--console": return take(&console, ConsoleOption(argument: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)

@@ -21,6 +21,8 @@ struct RunRequestTests {
             ["k.elf", "--append", ""],
             ["k.bin", "--format", "flat", "--timeout", "1.5s", "--console", "none"],
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
+            ["--hugepages", "k.elf", "--on-reset", "reboot"],
+            ["k.elf", "--on-reset=end", "--memory", "4M", "--hugepages"],
             ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
         ])
     func bothReadersAgree(_ arguments: [String]) throws {
@@ -35,6 +37,7 @@ struct RunRequestTests {
             ["k.elf", "--memory", "1Q"], ["k.elf", "--memory", "99999999999999T"], ["k.elf", "--cpus", "x"], ["k.elf", "--format", "elf"],
             ["k.elf", "--timeout", "0"], ["k.elf", "--timeout", "1sec"], ["k.elf", "--timeout", "nan"], ["k.elf", "--timeout", "inf"],
             ["k.elf", "--console", "file:"], ["k.elf", "--report", "junit:x"], ["k.elf", "--device", "zz"],
+            ["k.elf", "--on-reset", "stop"], ["k.elf", "--hugepages=1"],
             ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
             ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--device", ""],
         ])

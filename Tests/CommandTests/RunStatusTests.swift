@@ -57,6 +57,61 @@ struct RunStatusTests {
         #expect(ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 0.3 s")
     }
 
+    /// `ends` starts again until its clock says so, and finds its RAM cleared each time.
+    @Test(arguments: ["reset", "reset-acpi", "reset-full", "reset-kbd", "reset-kbd-output", "reset-92", "triplefault"])
+    func aResetStartsTheMachineAgain(end: String) throws {
+        let report = "\(directory.path)/report.json"
+        let until = WallClock.now / 1_000_000_000 + 2
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("ends.elf"), "--append", "end=\(end) until=\(until)", "--on-reset", "reboot", "--timeout", "60s", "--report",
+            "json:\(report)")
+        #expect(ended.status == 0 && ended.output.hasSuffix("ends: it is time\r\n"), "\(ended.errors)")
+        let written = try WrittenReport(readFile(report))
+        #expect(written.reboots >= 1 && ended.output.matches(of: /ends: (reset|triplefault)/).count == written.reboots)
+        #expect(written.outcome == "passed" && written.message.contains("before, it had reset itself "))
+        #expect(written.durationSeconds > 0 && written.exits["port_out", default: 0] > UInt64(20 * written.reboots), "all boots together")
+        #expect(written.consoleTail.hasSuffix("ends: it is time\r\n") && ended.output.hasSuffix(written.consoleTail))
+    }
+
+    @Test func aResetLoopEndsByItsTime() throws {
+        let report = "\(directory.path)/report.json"
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--timeout", "700ms", "--report", "json:\(report)")
+        #expect(ended.status == 124, "\(ended.errors)")
+        let written = try WrittenReport(readFile(report))
+        #expect(written.outcome == "timeout" && written.reboots >= 2)
+        #expect(
+            written.message == "timeout: the guest was still running after 0.7 s; before, it had reset itself \(written.reboots) times, "
+                + "the last time by reset control port 0xCF9")
+    }
+
+    @Test func aMachineThatCantBeBuiltAgainIsTheHostsFailure() throws {
+        let kernel = try flat(Array(readFile(TestKernel.built("ends.elf"))), "ends.elf")
+        let process = try SwiftletProcess(["run", kernel, "--append", "end=reset", "--on-reset", "reboot", "--timeout", "60s"])
+        #expect(eventually { process.output.contains("ends: reset") })
+        unlink(kernel)
+        let ended = try process.wait()
+        #expect(ended.status == 125, "\(ended.errors)")
+        #expect(ended.lastLine.contains("could not be built again after a reset: \(kernel): there is no such file"))
+    }
+
+    @Test func theLastPOSTCodeIsReported() throws {
+        let report = "\(directory.path)/report.json"
+        // mov al, 0x42; out 0x80, al; and the exit.
+        let ended = try SwiftletProcess.run("run", flat([0xB0, 0x42, 0xE6, 0x80] + TestKernel.exits(0)), "--report", "json:\(report)")
+        #expect(ended.status == 0)
+        #expect(try WrittenReport(readFile(report)).postCode == 0x42)
+        _ = try SwiftletProcess.run("run", flat(TestKernel.exits(0)), "--report", "json:\(report)")
+        #expect(try WrittenReport(readFile(report)).postCode == nil)
+    }
+
+    /// More than any host has: what to type is said, with what is there already taken into account.
+    @Test func tooFewHugePagesAreCounted() throws {
+        let ended = try SwiftletProcess.run("run", flat(TestKernel.exits(0)), "--memory", "512G", "--hugepages")
+        #expect(ended.status == 69, "\(ended.errors)")
+        #expect(ended.lastLine.contains(/takes 262144 huge pages of 2 MiB and \d+ are free: sysctl vm\.nr_hugepages=26214[4-9]|no huge pages of 2 MiB/))
+    }
+
     /// A kernel that can't be started, under 65 where it is bad and 66 where there is none.
     @Test func kernelsThatCantBeStarted() throws {
         let hello = try readFile(TestKernel.built("hello.elf"))
@@ -82,7 +137,9 @@ struct RunStatusTests {
         #expect(ended.status == 65 && ended.lastLine.contains("hello.elf: ") && ended.lastLine.contains("memory"))
     }
 
-    @Test(arguments: [["--memory", "0"], ["--memory", "1000"], ["--memory", "2T"], ["--cpus", "0"], ["--cpus", "100000"]])
+    @Test(arguments: [
+        ["--memory", "0"], ["--memory", "1000"], ["--memory", "2T"], ["--memory", "3M", "--hugepages"], ["--cpus", "0"], ["--cpus", "100000"],
+    ])
     func machinesThatCantBeBuilt(arguments: [String]) throws {
         let ended = try SwiftletProcess(["run", try flat(TestKernel.exits(0))] + arguments).wait()
         #expect(ended.status == 64 && ended.lastLine.hasPrefix("swiftlet: ") && ended.output.isEmpty, "\(ended.errors)")

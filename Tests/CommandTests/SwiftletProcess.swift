@@ -110,6 +110,9 @@ struct WrittenReport: Decodable {
     let exits: [String: UInt64]
     let registers: [String]
     let consoleTail: String
+    let reboots: Int
+    /// Null where the guest wrote none.
+    let postCode: UInt8?
     let devices: [Device]
 
     struct Device: Decodable {}

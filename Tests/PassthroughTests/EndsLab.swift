@@ -59,5 +59,17 @@ enum EndsLab {
             run end-value ends "end=exit value=42"
             for end in hang spin; do limit=1s run "end-$end" ends "end=$end"; done
             run smp smp cpus=4 --cpus 4
+
+            run reboot ends "end=reset-acpi until=$(($(date +%s) + 3))" --on-reset reboot --device $nvme
+            record after-reboot command_register $nvme
+            run after-reboot-next nvme "" --device $nvme
+            run chipset chipset "now=$(date +%s)"
+
+            run huge-none hello "" --hugepages
+            echo 64 > /proc/sys/vm/nr_hugepages
+            run huge hello "" --hugepages
+            run huge-device nvme "" --hugepages --device $nvme
+            memory=1G run huge-few hello "" --hugepages
+            echo 0 > /proc/sys/vm/nr_hugepages
             """#)
 }

@@ -45,4 +45,38 @@ import Testing
         #expect(record.status == 0, record.account)
         #expect(record.output.last == "smp: 4/4 PASS", record.account)
     }
+
+    @Test("with --on-reset reboot a passed-through device starts again with the machine, and works in the next run")
+    func reboot() async throws {
+        let record = try await EndsLab.session.record("reboot")
+        #expect(record.status == 0, record.account)
+        #expect(record.output.last == "ends: it is time", record.account)
+        #expect(try #require(record.report).reboots >= 1)
+        let command = try InterruptedRunTests.command(try await EndsLab.session.record("after-reboot"))
+        #expect(command & InterruptedRunTests.busMaster == 0, "COMMAND is 0x\(String(command, radix: 16))")
+        let next = try await EndsLab.session.record("after-reboot-next")
+        #expect(NVMeTests.interruptsOfPass(next) == 9, next.account)
+    }
+
+    @Test("clock, keyboard controller and the small ports answer as a PC's do")
+    func chipset() async throws {
+        let record = try await EndsLab.session.record("chipset")
+        #expect(record.status == 0, record.account)
+        #expect(record.output.last == "chipset: 6/6 PASS", record.account)
+    }
+
+    @Test("huge pages: a guest runs in them, a device too; too few are counted", arguments: ["huge", "huge-device"])
+    func hugePages(_ name: String) async throws {
+        let record = try await EndsLab.session.record(name)
+        #expect(record.status == 0, record.account)
+    }
+
+    @Test("the command that reserves what is missing", arguments: [("huge-none", 32, 0, 32), ("huge-few", 512, 64, 512)] as [(String, Int, Int, Int)])
+    func missingHugePages(_ name: String, _ needed: Int, _ free: Int, _ wanted: Int) async throws {
+        let record = try await EndsLab.session.record(name)
+        #expect(record.status == 69, record.account)
+        #expect(
+            record.lastWord == "swiftlet: the guest's memory takes \(needed) huge pages of 2 MiB and \(free) are free: sysctl vm.nr_hugepages=\(wanted)",
+            record.account)
+    }
 }

@@ -129,4 +129,34 @@ import Testing
         #expect(guest.record.status == 103)
         #expect(guest.record.lastWord.contains("reset"))
     }
+
+    /// The kernel warns of processors' faults and of a slow host; the rest would be the board's.
+    @Test("nothing that the board brings is warned of", arguments: ["four", "intx", "high", "no-acpi"])
+    func boardWarnings(_ name: String) async throws {
+        let guest = try await guest(name)
+        #expect(guest.record.output.contains("linux: end warnings"), guest.record.account)
+        let subjects = ["acpi", "rtc", "i8042", "serio", "pci ", "apic", "mtrr", "pat:", "timer:", "bios", "firmware", "topology", "iommu"]
+        let complaints = guest.file("warnings").filter { line in subjects.contains { line.lowercased().contains($0) } }
+        #expect(complaints.isEmpty, "\(complaints)")
+    }
+
+    @Test("the clock has the host's time, and its alarm comes", arguments: ["four", "no-acpi"])
+    func clock(_ name: String) async throws {
+        let guest = try await guest(name)
+        let words = try #require(guest.lines("rtc").first, guest.record.account).split(separator: " ").compactMap { Int($0) }
+        try #require(words.count == 2, guest.record.account)
+        #expect(abs(words[0] - words[1]) <= 2 && words[1] > 1_700_000_000, "\(words)")
+        #expect(guest.kernelLog.contains { $0.contains("setting system clock to 20") })
+        // Without ACPI the kernel offers no alarm to wake by.
+        if name == "four" { #expect(guest.lines("alarms") == ["alarms 1"], guest.record.account) }
+    }
+
+    @Test("with --on-reset reboot the kernel starts again, and so does the NIC")
+    func again() async throws {
+        let guest = try await guest("again")
+        #expect(guest.record.status == 0, guest.record.account)
+        let boots = guest.lines("eth0")
+        #expect(boots.count >= 2 && boots.allSatisfy { $0.hasSuffix("ping=5/5") }, guest.record.account)
+        #expect(guest.record.report?.reboots == boots.count - 1)
+    }
 }

@@ -27,6 +27,7 @@ struct RunReport: Decodable, Sendable {
     let exitStatus: Int32
     let message: String
     let durationSeconds: Double
+    let reboots: Int
     let exits: [String: UInt64]
     let registers: [String]
     let consoleTail: String

@@ -182,8 +182,12 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
     @Test(arguments: [(2, false), (4, true), (6, true), (0xE, true)] as [(UInt64, Bool)])
     func theResetControlRegisterResets(value: UInt64, resets: Bool) {
         let ending = Ending {}
-        ConfigPorts(bridge, ending).write(1, value, width: 1)
+        let ports = ConfigPorts(bridge, ending)
+        ports.write(0, value << 8, width: 4)
+        #expect(ending.outcome == nil, "a doubleword is an address")
+        ports.write(1, value, width: 1)
         #expect((ending.outcome != nil) == resets)
+        #expect(ports.read(1, width: 1) == value & 0xA && ports.read(0, width: 4) == value << 8)
     }
 
     @Test func theEnhancedWindowAnswersEveryWidth() {

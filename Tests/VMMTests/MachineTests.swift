@@ -48,6 +48,11 @@ struct MachineTests {
         return try run(directory.file("guest.bin", code), memory: memory, timeout: timeout, pending: pending)
     }
 
+    private static func takes(_ cpus: Int) -> Bool {
+        guard let hypervisor = try? Hypervisor() else { return false }
+        return hypervisor.check(.maximumVCPUs) >= cpus && hypervisor.check(.maximumVCPUID) >= cpus && hypervisor.check(.x2apicInterface) > 0
+    }
+
     @Test(arguments: ["hello.elf", "hello32.elf"])
     func aKernelSaysHelloAndPasses(name: String) throws {
         let account = try Self.run(TestKernel.built(name), append: "one two")
@@ -73,6 +78,8 @@ struct MachineTests {
         arguments: [
             ("poweroff", .powerOff), ("panic", .panic), ("reset", .reset("reset control port 0xCF9")),
             ("reset-kbd", .reset("keyboard controller, port 0x64")), ("triplefault", .tripleFault(vcpu: 0)),
+            ("reset-full", .reset("reset control port 0xCF9")), ("reset-acpi", .reset("reset control port 0xCF9")),
+            ("reset-92", .reset("system control port 0x92")), ("reset-kbd-output", .reset("keyboard controller's output port")),
         ] as [(String, Outcome)])
     func everyEndIsTold(end: String, outcome: Outcome) throws {
         let account = try Self.run(TestKernel.built("ends.elf"), append: "end=\(end)")
@@ -109,6 +116,30 @@ struct MachineTests {
         let account = try Self.run(TestKernel.built("smp.elf"), cpus: 4, append: "cpus=4")
         #expect(account.outcome == .exitPort(0))
         #expect(account.console.contains("4/4 PASS"))
+    }
+
+    /// Ids from 255 on are reached by x2APIC alone.
+    @Test(.enabled(if: Self.takes(258), "the host lacks room for 258 vCPUs"))
+    func processorsBeyondEightBitsStart() throws {
+        let account = try Self.run(TestKernel.built("smp.elf"), cpus: 258, append: "cpus=258", timeout: 300)
+        #expect(account.outcome == .exitPort(0), "\(account.console)")
+        #expect(account.console.contains("x2APIC mode") && account.console.contains("cpu 257 up") && account.console.contains("258/258 PASS"))
+    }
+
+    @Test(arguments: ["keyboard", "a20", "memory-size", "clock-runs", "periodic-interrupt", "post"])
+    func theChipsetAnswers(claim: String) throws {
+        let now = WallClock.now / 1_000_000_000
+        let account = try Self.run(TestKernel.built("chipset.elf"), append: "test=\(claim) now=\(now) post=0x3c")
+        #expect(account.outcome == .exitPort(0) && account.console.contains("1/1 PASS"), "\(account.console)")
+        #expect((account.result.postCode == 0x3C) == (claim == "post"))
+    }
+
+    /// The guest's RAM takes host memory as it is touched: 64 GiB are as quick as a little.
+    @Test func memoryAboveFourGiBIsThereAndCostsNothing() throws {
+        let account = try Self.run(TestKernel.built("hello.elf"), memory: 64 << 30)
+        #expect(account.outcome == .exitPort(0) && account.console.contains(" 67108479 KiB"), "\(account.console)")
+        let sizes = try Self.run(TestKernel.built("chipset.elf"), memory: 5 << 30, append: "test=memory-size high=2048")
+        #expect(sizes.outcome == .exitPort(0), "\(sizes.console)")
     }
 
     @Test(arguments: [TestKernel.spins, TestKernel.talksForEver, [0xFA, 0xF4, 0xEB, 0xFC]])
@@ -178,6 +209,7 @@ struct MachineTests {
 
     @Test(arguments: [
         "KVM_CREATE_VM", "KVM_SET_USER_MEMORY_REGION", "KVM_CREATE_IRQCHIP", "KVM_CREATE_PIT2", "KVM_CREATE_VCPU", "KVM_SET_CPUID2", "KVM_SET_LAPIC",
+        "KVM_GET_SUPPORTED_CPUID", "KVM_SET_MSRS",
     ])
     func whatTheKernelRefusesIsSaid(call: String) throws {
         let door = RecordingDoor(asksKernel: true)

@@ -24,6 +24,18 @@ void end_by_reset(void);
 /// Resets by the keyboard controller's pulse command.
 void end_by_keyboard_reset(void);
 
+/// Resets by the reset control register with power, 0xe.
+void end_by_full_reset(void);
+
+/// Resets by bit 0 of the keyboard controller's output port.
+void end_by_keyboard_output(void);
+
+/// Resets by bit 0 of system control port A, 0x92.
+void end_by_system_control(void);
+
+/// Resets by the register that ACPI's fixed description table names; returns where there is none.
+void end_by_acpi_reset(void);
+
 /// Takes an exception with an empty IDT.
 void end_by_triple_fault(void);
 

@@ -1,5 +1,7 @@
 #include "lapic.h"
 
+#include <stdbool.h>
+
 #include "interrupts.h"
 #include "mmio.h"
 
@@ -15,8 +17,41 @@ enum { DELIVERY_INIT = 0x500, DELIVERY_STARTUP = 0x600, LEVEL_ASSERT = 0x4000, D
 // The bit is never seen set on a hypervisor; the limit is for one that never clears it.
 enum { COMMAND_POLL_LIMIT = 100000 };
 
-static uint32_t read(uint32_t offset) { return mmio_read32(LAPIC_BASE + offset); }
-static void write(uint32_t offset, uint32_t value) { mmio_write32(LAPIC_BASE + offset, value); }
+// Intel SDM vol. 3, 11.12: in x2APIC mode a register is the MSR 0x800 + offset / 16, and the two halves of the command register are one.
+enum { MSR_APIC_BASE = 0x1b, MSR_X2APIC = 0x800, APIC_ENABLED = 0x800, X2APIC_ENABLED = 0x400 };
+
+static bool is_x2apic;
+
+static uint64_t read_msr(uint32_t index)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index) : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static void write_msr(uint32_t index, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+static uint32_t read(uint32_t offset)
+{
+    return is_x2apic ? (uint32_t)read_msr(MSR_X2APIC + offset / 16) : mmio_read32(LAPIC_BASE + offset);
+}
+
+static void write(uint32_t offset, uint32_t value)
+{
+    if (is_x2apic)
+        write_msr(MSR_X2APIC + offset / 16, value);
+    else
+        mmio_write32(LAPIC_BASE + offset, value);
+}
+
+void lapic_use_x2apic(void)
+{
+    write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_ENABLED | X2APIC_ENABLED);
+    is_x2apic = true;
+}
 
 void lapic_start(void)
 {
@@ -28,9 +63,9 @@ void lapic_start(void)
     write(SPURIOUS, SOFTWARE_ENABLE | VECTOR_SPURIOUS);
 }
 
-uint8_t lapic_id(void)
+uint32_t lapic_id(void)
 {
-    return (uint8_t)(read(ID) >> 24);
+    return is_x2apic ? read(ID) : read(ID) >> 24;
 }
 
 void lapic_end_of_interrupt(void)
@@ -55,20 +90,24 @@ uint32_t lapic_timer_count(void)
     return read(TIMER_CURRENT);
 }
 
-static void send(uint8_t target, uint32_t command)
+static void send(uint32_t target, uint32_t command)
 {
-    write(COMMAND_HIGH, (uint32_t)target << 24);
+    if (is_x2apic) {
+        write_msr(MSR_X2APIC + COMMAND_LOW / 16, (uint64_t)target << 32 | command);
+        return;
+    }
+    write(COMMAND_HIGH, target << 24);
     write(COMMAND_LOW, command);
     for (unsigned i = 0; i < COMMAND_POLL_LIMIT && (read(COMMAND_LOW) & DELIVERY_PENDING); i++)
         ;
 }
 
-void lapic_send_init(uint8_t target)
+void lapic_send_init(uint32_t target)
 {
     send(target, DELIVERY_INIT | LEVEL_ASSERT);
 }
 
-void lapic_send_startup(uint8_t target, uint8_t page)
+void lapic_send_startup(uint32_t target, uint8_t page)
 {
     send(target, DELIVERY_STARTUP | LEVEL_ASSERT | page);
 }

@@ -7,8 +7,12 @@
 /// Enables this processor's local APIC, masks its LVT entries, and accepts every priority.
 void lapic_start(void);
 
+/// Puts this processor's local APIC into x2APIC mode, in which ids have 32 bits. Every processor has to; from the first on, all functions here
+/// expect it of their caller's.
+void lapic_use_x2apic(void);
+
 /// This processor's APIC id.
-uint8_t lapic_id(void);
+uint32_t lapic_id(void);
 
 /// Ends the interrupt in service.
 void lapic_end_of_interrupt(void);
@@ -23,7 +27,7 @@ void lapic_timer_start(uint32_t count);
 uint32_t lapic_timer_count(void);
 
 /// Sends an INIT to one processor.
-void lapic_send_init(uint8_t target);
+void lapic_send_init(uint32_t target);
 
 /// Sends a start-up interrupt to one processor, which then runs from `page` * 4096 in real mode.
-void lapic_send_startup(uint8_t target, uint8_t page);
+void lapic_send_startup(uint32_t target, uint8_t page);

@@ -72,6 +72,6 @@ stacks_used:
     .long 0
     .balign 16
 processor_stacks:
-    .skip 255 * STACK_SIZE
+    .skip 1024 * STACK_SIZE
 
     .section .note.GNU-stack, "", @progbits

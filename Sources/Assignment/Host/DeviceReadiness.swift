@@ -56,8 +56,8 @@ public struct DeviceReadiness: Sendable {
     }
 
     /// Throws the first thing that stands in the way of a function, if there is one.
-    public func demand(_ address: PCIAddress, guestMemory: UInt64) throws(DeviceNotReady) {
-        for check in checks(address, guestMemory: guestMemory) {
+    public func demand(_ address: PCIAddress, guestMemory: UInt64, isReserved: Bool = false) throws(DeviceNotReady) {
+        for check in checks(address, guestMemory: guestMemory, isReserved: isReserved) {
             if case .failed(let reason) = check.outcome { throw reason }
         }
     }
@@ -66,7 +66,9 @@ public struct DeviceReadiness: Sendable {
     /// - Parameters:
     ///   - address: the function
     ///   - guestMemory: bytes of guest memory that will be pinned
-    public func checks(_ address: PCIAddress, guestMemory: UInt64 = 0) -> [Check] {
+    ///   - isReserved: the host has set that memory aside already: huge pages
+    public func checks(_ address: PCIAddress, guestMemory: UInt64 = 0, isReserved: Bool = false) -> [Check] {
+        let missingMemory = isReserved ? nil : checkAvailableMemory(guestMemory)
         let presence = checkPresence(address)
         let kind = presence.isPassed ? checkKind(address) : .notReached
         if interface == .kvm {
@@ -75,7 +77,7 @@ public struct DeviceReadiness: Sendable {
                 Check(title: "presence", outcome: presence),
                 Check(title: "kind", outcome: kind),
                 Check(title: "driver", outcome: kind.isPassed ? checkHolder(address) : .notReached),
-                Check(title: "memory", outcome: checkAvailableMemory(guestMemory) ?? .passed("there is enough to pin")),
+                Check(title: "memory", outcome: missingMemory ?? .passed("there is enough to pin")),
             ]
         }
         let group = kind.isPassed ? IOMMUGroup(of: address, tree: tree) : nil
@@ -94,7 +96,7 @@ public struct DeviceReadiness: Sendable {
             Check(title: "companions", outcome: companions),
             Check(title: "VFIO", outcome: checkNode("/dev/vfio/vfio")),
             Check(title: "access", outcome: access),
-            Check(title: "locked memory", outcome: checkMemory(guestMemory)),
+            Check(title: "locked memory", outcome: missingMemory ?? checkLimit(guestMemory)),
         ]
     }
 
@@ -198,8 +200,7 @@ public struct DeviceReadiness: Sendable {
         return .failed(.memoryIsShort(needed: needed, available: available))
     }
 
-    private func checkMemory(_ needed: UInt64) -> Outcome {
-        if let failure = checkAvailableMemory(needed) { return failure }
+    private func checkLimit(_ needed: UInt64) -> Outcome {
         guard let limit = lockedMemory ?? (try? .current(tree: tree)) else { return .passed("the limit is not known") }
         guard let bytes = limit.bytes else { return .passed("no limit") }
         guard limit.allows(needed) else { return .failed(.lockedMemoryIsLimited(needed: needed, limit: bytes)) }
