@@ -77,7 +77,7 @@ public struct IRQRouting: Sendable {
                     case .picSlave(let pin): [entry.gsi, 1, 0, 0, 1, pin]
                     case .ioapic(let pin): [entry.gsi, 1, 0, 0, 2, pin]
                     case .msi(let message):
-                        [entry.gsi, 2, 0, 0, UInt32(truncatingIfNeeded: message.address), UInt32(message.address >> 32), message.data]
+                        [entry.gsi, 2, 0, 0, UInt32(truncatingIfNeeded: message.address), message.upperWord, message.data]
                     }
                 for (index, word) in words.enumerated() {
                     bytes.storeBytes(of: word, toByteOffset: 8 + number * 48 + index * 4, as: UInt32.self)

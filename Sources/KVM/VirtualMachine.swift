@@ -148,7 +148,7 @@ public final class VirtualMachine: Sendable {
         try KVMError.catching { () throws(SystemCallError) in
             var argument = kvm_msi()
             argument.address_lo = UInt32(truncatingIfNeeded: message.address)
-            argument.address_hi = UInt32(message.address >> 32)
+            argument.address_hi = message.upperWord
             argument.data = message.data
             return try descriptor.ioctl(.signalMSI, &argument) > 0 ? .delivered : .blocked
         }

@@ -11,7 +11,7 @@ import VMM
 
 /// What VFIO and KVM are asked for on behalf of a device, and what becomes of its interrupts.
 @Suite struct VFIOBackendTests {
-    private static let message = MSIMessage(address: 0x12_FEE0_1000, data: 0x4041)
+    private static let message = MSIMessage(address: 0x1234_FEE0_1000, data: 0x4041)
 
     /// A backend over doubles of the device and of KVM. With the default answer KVM delivers every message.
     private struct Parts {
@@ -112,7 +112,7 @@ import VMM
         Self.fire(event)
         #expect(eventually { parts.counts(2)?.delivered == 1 })
         let signal = try #require(parts.signals.first)
-        #expect([0, 4, 8, 12].map { signal.word($0) } == [0xFEE0_1000, 0x12, 0x4041, 0])
+        #expect([0, 4, 8, 12].map { signal.word($0) } == [0xFEE0_1000, 0x1200, 0x4041, 0])
         try parts.backend.setVector(2, MSIMessage(address: 0xFEE0_0000, data: 0x55), masked: false)
         Self.fire(event)
         #expect(eventually { parts.counts(2)?.delivered == 2 })
@@ -169,7 +169,7 @@ import VMM
         #expect(attached.word(0) == UInt32(event) && attached.word(8) == 0)
         let table = try #require(parts.kvm.calls("KVM_SET_GSI_ROUTING").last)
         let route = try #require((0..<Int(table.word(0))).first { table.word(8 + 48 * $0) == gsi })
-        #expect([16, 20, 24].map { table.word(8 + 48 * route + $0) } == [0xFEE0_1000, 0x12, 0x4041])
+        #expect([16, 20, 24].map { table.word(8 + 48 * route + $0) } == [0xFEE0_1000, 0x1200, 0x4041])
         #expect(
             parts.kvm.calls.map(\.name).suffix(2) == ["KVM_SET_GSI_ROUTING", "KVM_IRQFD"], "the route is there before the first message comes")
         parts.kvm.forget()

@@ -43,12 +43,12 @@ import Testing
 
     @Test func aMessageIsAddressHighAndData() throws {
         var routing = IRQRouting()
-        let added = routing.add(MSIMessage(address: 0x12_FEE0_1004, data: 0x4041))
+        let added = routing.add(MSIMessage(address: 0x1234_FEE0_1004, data: 0x4041))
         let gsi = try #require(added)
         #expect(gsi == IRQRouting.firstMessageGSI)
         let entry = try #require(try parse(routing.table).first { $0.gsi == gsi })
         #expect(entry.type == UInt32(KVM_IRQ_ROUTING_MSI))
-        #expect(entry.words == [0xFEE0_1004, 0x12, 0x4041, 0, 0, 0, 0, 0])
+        #expect(entry.words == [0xFEE0_1004, 0x1200, 0x4041, 0, 0, 0, 0, 0])
         routing.update(gsi, MSIMessage(address: 0xFEE0_2000, data: 7))
         #expect(try parse(routing.table).filter { $0.gsi == gsi }.map(\.words) == [[0xFEE0_2000, 0, 7, 0, 0, 0, 0, 0]])
         routing.remove(gsi)
