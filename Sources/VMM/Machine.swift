@@ -21,6 +21,8 @@ public final class Machine {
     public let vm: VirtualMachine
     public let memory: GuestMemory
     public let bridge: PCIHostBridge
+    /// What firmware and test kernels read of the machine; loaders add files to it.
+    public let firmwareConfig: FirmwareConfig
     /// By GSI, made when the first function asks.
     private var lines: [UInt32: InterruptLine] = [:]
     private let ending: Ending
@@ -43,6 +45,7 @@ public final class Machine {
         self.configuration = configuration
         try Self.check(configuration, hypervisor)
         kick = configuration.kick ?? (hypervisor.check(.immediateExit) > 0 ? .immediateExit : .signalMask)
+        firmwareConfig = FirmwareConfig(.init(memory: configuration.memory, cpus: configuration.cpus))
         do {
             vm = try hypervisor.makeVirtualMachine()
             memory = try GuestMemory(count: configuration.memory)
@@ -69,7 +72,7 @@ public final class Machine {
             var vcpus: [VirtualCPU] = []
             for number in 0..<UInt32(configuration.cpus) {
                 let vcpu = try vm.makeVirtualCPU(number)
-                try vcpu.setCPUID(cpuid.forVCPU(apicID: number, count: configuration.cpus))
+                try vcpu.setCPUID(configuration.cpuModel.applied(to: cpuid.forVCPU(apicID: number, count: configuration.cpus)))
                 try vcpu.wireLocalInterrupts()
                 vcpus.append(vcpu)
             }
@@ -91,9 +94,17 @@ public final class Machine {
         ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(ending))
         ports.claim(0x64..<0x65, KeyboardController(ending))
         ports.claim(0x92..<0x93, SystemControlA(ending))
-        self.ports = ports
+        ports.claim(FirmwareConfig.ports, firmwareConfig)
         var mmio = Bus()
         mmio.claim(PhysicalLayout.ecam, ECAM(bridge))
+        if configuration.hasTestDevice {
+            do throws(PCIHostBridge.PlugError) {
+                try TestDevice.attach(vm: vm, memory: memory, bridge: bridge, ports: &ports, mmio: &mmio)
+            } catch {
+                throw .noTestDevice(error)
+            }
+        }
+        self.ports = ports
         self.mmio = mmio
     }
 

@@ -67,17 +67,18 @@ struct Run {
         if case .stdio = request.console { (output, input) = (1, 0) }
         if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor(door: door)
+        try tellMissingFeatures(hypervisor)
         let machine = try Machine(
             MachineConfiguration(
                 memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                timeout: request.timeout?.seconds),
+                timeout: request.timeout?.seconds, cpuModel: request.cpu?.model ?? .host, hasTestDevice: request.testdev),
             on: hypervisor)
         try machine.load(
             BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
         let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
         defer { devices.release() }
         let result = try machine.run(signals: signals)
-        let verdict = Verdict(result.outcome)
+        let verdict = Verdict(result.outcome, exitPortStyle: request.exitPortStyle)
         // First, since a report that can't be written must not take away what became of the guest.
         tell(result, verdict)
         try account { RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report) }
@@ -101,9 +102,17 @@ struct Run {
         }
     }
 
+    /// What the processor asked for lacks on this host, which the guest would otherwise have to find out.
+    private func tellMissingFeatures(_ hypervisor: borrowing Hypervisor) throws(KVMError) {
+        guard let model = request.cpu?.model, model != .host else { return }
+        for feature in model.missing(from: try hypervisor.supportedCPUID()) {
+            Self.say("warning: KVM does not offer the processor feature \(feature.name) here; the guest goes without")
+        }
+    }
+
     /// The last words: registers where KVM failed, the console's tail where nobody saw it, and one line that says what happened.
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
-        if verdict.status != ExitStatus.passed {
+        if verdict.outcome != "passed" {
             if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
             let tail = result.consoleTail.split(separator: "\n").suffix(5)
             if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }

@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Boot
 
 extension KernelFormat: ExpressibleByArgument {}
+extension ExitPortStyle: ExpressibleByArgument {}
 
 /// `swiftlet run`: boots one kernel and ends with what became of it.
 struct RunCommand: ParsableCommand {
@@ -50,6 +51,16 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Write a report of the run: json:PATH.")
     var report: ReportOption?
 
+    @Option(
+        help: ArgumentHelp("The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)", valueName: "model"))
+    var cpu: CPUOption?
+
+    @Option(help: "What a value written to port 0xf4 makes of the exit status: plain, or as QEMU's isa-debug-exit does.")
+    var exitPortStyle = ExitPortStyle.plain
+
+    @Flag(help: "Add the test device of kvm-unit-tests: docs/kvm-unit-tests.md.")
+    var testdev = false
+
     @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
     var record: String?
 
@@ -57,7 +68,7 @@ struct RunCommand: ParsableCommand {
     var request: RunRequest {
         RunRequest(
             kernel: kernel, memory: memory, cpus: cpus, append: append, initrd: initrd, format: format, devices: device, timeout: timeout,
-            console: console, report: report, record: record)
+            console: console, report: report, record: record, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev)
     }
 
     func run() throws {

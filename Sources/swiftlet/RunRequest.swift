@@ -14,6 +14,9 @@ struct RunRequest: Equatable {
     var console = ConsoleOption.stdio
     var report: ReportOption?
     var record: String?
+    var cpu: CPUOption?
+    var exitPortStyle = ExitPortStyle.plain
+    var testdev = false
 }
 
 extension RunRequest {
@@ -31,6 +34,10 @@ extension RunRequest {
                 guard !hasKernel, !word.isEmpty else { return nil }
                 kernel = word
                 hasKernel = true
+                continue
+            }
+            if word == "--testdev" {
+                testdev = true
                 continue
             }
             let value: String
@@ -51,7 +58,7 @@ extension RunRequest {
     /// The options that `init(plain:)` knows.
     static let plainOptions = [
         "--memory", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--report",
-        "--record",
+        "--record", "--cpu", "--exit-port-style", "--testdev",
     ]
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
@@ -79,6 +86,8 @@ extension RunRequest {
         case "--console": return take(&console, ConsoleOption(argument: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
+        case "--cpu": return take(&cpu, CPUOption(argument: value))
+        case "--exit-port-style": return take(&exitPortStyle, ExitPortStyle(rawValue: value))
         default: return false
         }
     }
