@@ -25,8 +25,8 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
     public var items: Items { state.withLock { $0.items } }
 
     /// Changes what there is to read, as a loader does that has files for firmware. Before the first vCPU runs.
-    public func change(_ body: (inout Items) throws(FileError) -> Void) throws(FileError) {
-        try state.withLock { state throws(FileError) in
+    public func change<Failure: Error>(_ body: (inout Items) throws(Failure) -> Void) throws(Failure) {
+        try state.withLock { state throws(Failure) in
             try body(&state.items)
             state = State(items: state.items, selected: state.items[.signature])
         }

@@ -93,4 +93,3 @@ final class TestLines: BusDevice, @unchecked Sendable {
         try? vm.setLine(UInt32(offset), value != 0)
     }
 }
-

@@ -71,7 +71,7 @@ struct Run {
         let machine = try Machine(
             MachineConfiguration(
                 memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                timeout: request.timeout?.seconds, cpuModel: request.cpu?.model ?? .host, hasTestDevice: request.testdev),
+                timeout: request.timeout?.seconds, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev),
             on: hypervisor)
         try machine.load(
             BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
@@ -104,7 +104,7 @@ struct Run {
 
     /// What the processor asked for lacks on this host, which the guest would otherwise have to find out.
     private func tellMissingFeatures(_ hypervisor: borrowing Hypervisor) throws(KVMError) {
-        guard let model = request.cpu?.model, model != .host else { return }
+        guard let model = request.cpu, model != .host else { return }
         for feature in model.missing(from: try hypervisor.supportedCPUID()) {
             Self.say("warning: KVM does not offer the processor feature \(feature.name) here; the guest goes without")
         }

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Boot
+import KVM
 
 extension KernelFormat: ExpressibleByArgument {}
 extension ExitPortStyle: ExpressibleByArgument {}
@@ -52,8 +53,9 @@ struct RunCommand: ParsableCommand {
     var report: ReportOption?
 
     @Option(
-        help: ArgumentHelp("The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)", valueName: "model"))
-    var cpu: CPUOption?
+        help: ArgumentHelp("The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)", valueName: "model"),
+        transform: { try CPUModel($0) })
+    var cpu: CPUModel?
 
     @Option(help: "What a value written to port 0xf4 makes of the exit status: plain, or as QEMU's isa-debug-exit does.")
     var exitPortStyle = ExitPortStyle.plain

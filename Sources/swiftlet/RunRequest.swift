@@ -1,4 +1,5 @@
 import Boot
+import KVM
 import VMM
 
 /// What `swiftlet run` was asked for, as a value.
@@ -14,7 +15,7 @@ struct RunRequest: Equatable {
     var console = ConsoleOption.stdio
     var report: ReportOption?
     var record: String?
-    var cpu: CPUOption?
+    var cpu: CPUModel?
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
 }
@@ -37,6 +38,7 @@ extension RunRequest {
                 continue
             }
             if word == "--testdev" {
+                guard !testdev else { return nil }
                 testdev = true
                 continue
             }
@@ -86,7 +88,7 @@ extension RunRequest {
         case "--console": return take(&console, ConsoleOption(argument: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
-        case "--cpu": return take(&cpu, CPUOption(argument: value))
+        case "--cpu": return take(&cpu, try? CPUModel(value))
         case "--exit-port-style": return take(&exitPortStyle, ExitPortStyle(rawValue: value))
         default: return false
         }

@@ -21,6 +21,7 @@ struct RunRequestTests {
             ["k.elf", "--append", ""],
             ["k.bin", "--format", "flat", "--timeout", "1.5s", "--console", "none"],
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
+            ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"], ["--testdev", "k.elf", "--cpus=2"],
             ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
         ])
     func bothReadersAgree(_ arguments: [String]) throws {
@@ -36,7 +37,8 @@ struct RunRequestTests {
             ["k.elf", "--timeout", "0"], ["k.elf", "--timeout", "1sec"], ["k.elf", "--timeout", "nan"], ["k.elf", "--timeout", "inf"],
             ["k.elf", "--console", "file:"], ["k.elf", "--report", "junit:x"], ["k.elf", "--device", "zz"],
             ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
-            ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--device", ""],
+            ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--testdev=on"], ["k.elf", "--cpu", "pentium"], ["k.elf", "--exit-port-style", "x"],
+            ["k.elf", "--testdev", "--testdev"], ["k.elf", "--device", ""],
         ])
     func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {
         #expect(plain(arguments) == nil)
