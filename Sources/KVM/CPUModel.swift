@@ -120,7 +120,7 @@ public struct CPUModel: Equatable, Sendable {
     public func applied(to table: CPUID) -> CPUID {
         guard self != Self.host else { return table }
         var copy = table
-        if let named { Self.reduce(&copy, to: named) }
+        if let named { reduce(&copy, to: named) }
         for change in changes {
             for number in copy.entries.indices where change.feature.covers(copy.entries[number]) {
                 let isOffered = Self.isEmulated(change.feature) || change.feature.isSet(in: table.entries[number])
@@ -141,13 +141,15 @@ public struct CPUModel: Equatable, Sendable {
         return copy
     }
 
-    private static func reduce(_ table: inout CPUID, to model: Named) {
+    private func reduce(_ table: inout CPUID, to model: Named) {
+        let hasExtendedState = changes.last { $0.feature.name == "xsave" }?.isOn == true
         let others = CPUFeature.all.filter { !model.features.contains($0) }
         for number in table.entries.indices {
             switch table.entries[number].function {
             case 0: table.entries[number].eax = min(table.entries[number].eax, model.highestLeaf)
             case 0x8000_0000: table.entries[number].eax = min(table.entries[number].eax, model.highestExtendedLeaf)
             case 1: table.entries[number].eax = model.signature
+            case 0xD where hasExtendedState: break
             // Thermal, performance counters, extended state, invariant TSC: none of them is of the model.
             case 5, 6, 0xA, 0xD, 0x8000_0007, 0x8000_000A:
                 let entry = table.entries[number]

@@ -64,9 +64,10 @@ public final class Machine {
             self.ending = ending
             console = try ConsoleOutput(destination: configuration.consoleOutput)
             let cpuid = try hypervisor.supportedCPUID()
-            board = Self.board(configuration, cpuid)
+            let guestCPUID = configuration.cpuModel.applied(to: cpuid)
+            board = Self.board(configuration, guestCPUID)
             bridge = PCIHostBridge(
-                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: cpuid.physicalAddressBits
+                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: guestCPUID.physicalAddressBits
             ) { ending.finish(.hostFailure($0)) }
             serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
             var vcpus: [VirtualCPU] = []

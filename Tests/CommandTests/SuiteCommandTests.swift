@@ -57,6 +57,9 @@ struct SuiteCommandTests {
             [faults]
             file = ends.flat
             test_args = end=triplefault
+            [sleeps]
+            file = ends.flat
+            test_args = end=poweroff
             [needs]
             file = ends.flat
             qemu_params = -device intel-iommu
@@ -82,9 +85,11 @@ struct SuiteCommandTests {
             "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=spin --timeout 1.0s",
             "FAIL faults (triple fault on vCPU 0: an exception came while none could be handled)",
             "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=triplefault --timeout 90.0s",
+            "FAIL sleeps (the guest powered itself off)",
+            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=poweroff --timeout 90.0s",
             "SKIP needs (asks for -device intel-iommu)", "SKIP elsewhere (i386 only)", "SKIP checked (/dev/null is not Y)",
             "SKIP lost (there is no \(path)/x86/none.flat)", "SKIP by-hand (runs only when it is named, or a group of it)",
-            "SUMMARY: 12 tests, 2 passed, 4 failed, 6 skipped",
+            "SUMMARY: 13 tests, 2 passed, 5 failed, 6 skipped",
         ]
         #expect(lines == expected)
         #expect(ended.status == 1 && ended.errors.isEmpty)

@@ -68,6 +68,8 @@ import Testing
         #expect(table.entry(1)?.ebx == 0x0102_0800, "the vCPU's own ids stay")
         #expect(table.entry(0x1F) == nil && table.entry(0x8000_001E) == nil && table.entry(0x4000_0000) != nil)
         #expect(table.entry(0xD)?.eax == 0)
+        let withXSAVE = try CPUModel("qemu64,+xsave").applied(to: host)
+        #expect(try has("xsave", withXSAVE) && withXSAVE.entry(0xD)?.eax == 7)
         // On AMD's processors the extended leaf repeats the bits of the first.
         #expect(try #require(table.entry(0x8000_0001)).edx & 1 << 9 != 0)
         #expect(try #require(CPUModel("qemu64,vendor=GenuineIntel").applied(to: host).entry(0x8000_0001)).edx & 1 << 9 == 0)

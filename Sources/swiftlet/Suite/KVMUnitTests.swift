@@ -71,7 +71,7 @@ struct KVMUnitTests {
                 plan = .skip(error.reason)
             }
             return SuiteCase(
-                name: test.name, plan: plan, meanings: Self.meanings, summaryPrefix: "SUMMARY: ", complaintPrefix: "FAIL: ")
+                name: test.name, plan: plan, meanings: Self.meanings, passesByPowerOff: false, summaryPrefix: "SUMMARY: ", complaintPrefix: "FAIL: ")
         }
     }
 

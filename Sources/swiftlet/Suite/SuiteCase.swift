@@ -10,6 +10,8 @@ struct SuiteCase: Equatable {
     let plan: Plan
     /// What exit statuses of the run mean that are neither 0 nor a plain failure.
     var meanings: [Int32: SuiteVerdict] = [:]
+    /// Whether a guest that powers itself off has passed.
+    var passesByPowerOff = true
     /// A line of the console that begins so sums the test up.
     var summaryPrefix: String?
     /// Lines of the console that begin so say what failed.
@@ -51,7 +53,7 @@ struct SuiteResult: Equatable {
         let sentence = lastWords.split(whereSeparator: \.isNewline).last.map(String.init) ?? "swiftlet said nothing"
         let said = sentence.hasPrefix("swiftlet: ") ? String(sentence.dropFirst(10)) : sentence
         switch status {
-        case 0: verdict = .passed
+        case 0: verdict = !test.passesByPowerOff && said == Verdict(.powerOff).sentence ? .failed("the guest powered itself off") : .passed
         case ..<0: verdict = .failed("swiftlet was ended by signal \(-status)")
         default: verdict = test.meanings[status] ?? .failed(said)
         }
