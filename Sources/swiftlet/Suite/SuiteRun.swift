@@ -75,6 +75,15 @@ struct SuiteRun: ~Copyable {
     /// Runs all, and tells of each as it ends.
     /// - Returns: the results in the order of the cases.
     mutating func run(tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
+        do throws(Failure) {
+            return try runAll(tell)
+        } catch {
+            endRunning()
+            throw error
+        }
+    }
+
+    private mutating func runAll(_ tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
         var results = [SuiteResult?](repeating: nil, count: cases.count)
         var next = 0
         while next < cases.count || !running.isEmpty {
@@ -88,10 +97,11 @@ struct SuiteRun: ~Copyable {
             guard !running.isEmpty else { continue }
             try wait()
             for over in running where over.isOver {
+                // Out of the list first: its id is free for others once it was waited for.
+                running.removeAll { $0.number == over.number }
                 let result = try finish(over)
                 results[over.number] = result
                 tell(result)
-                running.removeAll { $0.number == over.number }
             }
         }
         return results.compactMap(\.self)
@@ -153,17 +163,25 @@ struct SuiteRun: ~Copyable {
         var event = pollfd(fd: signals.descriptor.raw, events: Int16(POLLIN), revents: 0)
         _ = poll(&event, 1, patience)
         while let signal = signals.take() {
-            guard signal != SIGCHLD else { continue }
-            for member in running { member.child.signal(SIGTERM) }
-            for member in running { _ = try? member.child.wait() }
-            running = []
-            throw .interrupted(signal)
+            guard signal == SIGCHLD else { throw .interrupted(signal) }
         }
         for member in running where !member.isGivenUp {
             guard let deadline = member.deadline, MonotonicClock.now >= deadline else { continue }
             member.isGivenUp = true
             member.child.signal(SIGKILL)
         }
+    }
+
+    /// Ends what still runs, kindly first: a run that is asked to end puts its devices back.
+    private mutating func endRunning() {
+        for member in running { member.child.signal(SIGTERM) }
+        let deadline = MonotonicClock.now + 5_000_000_000
+        while MonotonicClock.now < deadline, running.contains(where: { !$0.isOver }) { usleep(10_000) }
+        for member in running {
+            member.child.signal(SIGKILL)
+            _ = try? member.child.wait()
+        }
+        running = []
     }
 
     private func finish(_ over: Running) throws(Failure) -> SuiteResult {
