@@ -60,6 +60,12 @@ struct SuiteCommandTests {
             [sleeps]
             file = ends.flat
             test_args = end=poweroff
+            [patient]
+            file = hello.flat
+            timeout = 0
+            [odd]
+            file = hello.flat
+            timeout = soon
             [needs]
             file = ends.flat
             qemu_params = -device intel-iommu
@@ -78,18 +84,19 @@ struct SuiteCommandTests {
         let lines = ended.output.split(separator: "\n").map(String.init)
         let expected = [
             "PASS passes", "PASS machine", "FAIL says (it said so; 2 tests, 1 unexpected failures)", "#   FAIL: two",
-            "#   again: swiftlet run \(path)/x86/says.bin --memory 128M --cpus 1 --cpu qemu64 --testdev --timeout 90.0s",
+            "#   again: swiftlet run \(path)/x86/says.bin --memory 128M --cpus 1 --cpu qemu64 --testdev --timeout 90s",
             "FAIL aborts (the test aborted)",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=value=63 --timeout 90.0s",
+            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=value=63 --timeout 90s",
             "SKIP skips (the test itself skipped everything)", "FAIL hangs (timeout: the guest was still running after 1 s)",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=spin --timeout 1.0s",
+            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=spin --timeout 1s",
             "FAIL faults (triple fault on vCPU 0: an exception came while none could be handled)",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=triplefault --timeout 90.0s",
+            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=triplefault --timeout 90s",
             "FAIL sleeps (the guest powered itself off)",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=poweroff --timeout 90.0s",
-            "SKIP needs (asks for -device intel-iommu)", "SKIP elsewhere (i386 only)", "SKIP checked (/dev/null is not Y)",
+            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=poweroff --timeout 90s",
+            "PASS patient", "SKIP odd (its timeout is no time: soon)", "SKIP needs (asks for -device intel-iommu)", "SKIP elsewhere (i386 only)",
+            "SKIP checked (/dev/null is not Y)",
             "SKIP lost (there is no \(path)/x86/none.flat)", "SKIP by-hand (runs only when it is named, or a group of it)",
-            "SUMMARY: 13 tests, 2 passed, 5 failed, 6 skipped",
+            "SUMMARY: 15 tests, 3 passed, 5 failed, 7 skipped",
         ]
         #expect(lines == expected)
         #expect(ended.status == 1 && ended.errors.isEmpty)

@@ -94,41 +94,22 @@ struct KVMUnitTests {
         let image = "\(directory)/x86/\(test.file)"
         guard !test.file.isEmpty, access(image, R_OK) == 0 else { throw Unsupported(reason: "there is no \(image)") }
         let words = try UnitTestPlan(test, time: time(nil)).arguments(image: image, environment: environment)
-        var limit: Double? = selection.timeout ?? Self.defaultTimeout
-        if selection.timeout == nil, !test.timeout.isEmpty, test.timeout != "0" {
-            guard let named = TimeLimit(argument: test.timeout) else { throw Unsupported(reason: "its timeout is no time: \(test.timeout)") }
-            limit = named.seconds
-        } else if selection.timeout == nil, test.timeout == "0" {
-            limit = nil
-        }
-        return .run(words + (limit.map { ["--timeout", "\($0)s"] } ?? []), timeout: limit)
-    }
-}
-
-/// A small text file, whole.
-enum TextFile {
-    /// More than any such file has.
-    private static let limit = 1 << 20
-
-    /// - Throws: `EFBIG` where it is larger than a MiB.
-    static func read(_ path: String) throws(SystemCallError) -> String {
-        let file = try Descriptor(opening: path, flags: O_RDONLY)
-        return try read(file)
+        let ownLimit = try limit(of: test)
+        guard let limit = selection.timeout ?? ownLimit else { return .run(words, timeout: nil) }
+        let text = limit == limit.rounded() ? "\(Int(limit))" : "\(limit)"
+        return .run(words + ["--timeout", "\(text)s"], timeout: limit)
     }
 
-    /// Everything from a file's start. Files of sysfs and procfs don't say how long they are.
-    static func read(_ file: borrowing Descriptor) throws(SystemCallError) -> String {
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = pread(file.raw, &piece, piece.count, off_t(bytes.count))
-            guard count >= 0 else {
-                if errno == EINTR { continue }
-                throw .last("pread", file.object)
+    /// A test's own time limit in seconds, nil where it wants none.
+    private func limit(of test: UnitTestsFile.Test) throws(UnitTestPlan.Unsupported) -> Double? {
+        switch test.timeout {
+        case "": return Self.defaultTimeout
+        case "0": return nil
+        default:
+            guard let limit = TimeLimit(argument: test.timeout) else {
+                throw UnitTestPlan.Unsupported(reason: "its timeout is no time: \(test.timeout)")
             }
-            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
-            bytes += piece[..<count]
-            guard bytes.count <= limit else { throw SystemCallError(call: "read", object: file.object, errno: .init(rawValue: EFBIG)) }
+            return limit.seconds
         }
     }
 }
