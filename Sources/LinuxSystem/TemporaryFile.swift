@@ -36,6 +36,9 @@ public struct TemporaryFile: ~Copyable, Sendable {
         return Descriptor(owning: raw, object: object)
     }
 
+    /// Its descriptor, for an owner that takes it over.
+    public consuming func release() -> Descriptor { descriptor }
+
     /// Bytes in it.
     public var size: Int { Int(lseek(descriptor.raw, 0, SEEK_END)) }
 }

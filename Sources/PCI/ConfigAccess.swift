@@ -7,13 +7,16 @@ public struct ConfigAccess: Sendable, Hashable {
     public let offset: Int
 
     /// Configuration mechanism 1: the address latched at port 0xCF8 and the data port used, 0xCFC + `lane`. PCI Local Bus 3.0, section 3.2.2.3.2.
+    ///
+    /// That section has bits 1:0 of the address read as zero. Here they name a byte as the lane does, as with QEMU, whose guests latch a byte
+    /// address and then use 0xCFC itself (kvm-unit-tests) or the lane (which says the same twice).
     /// - Returns: nil while the address's enable bit is clear: the access is then an ordinary I/O access.
     public init?(latch: UInt32, lane: Int) {
         guard latch & 0x8000_0000 != 0 else { return nil }
         bus = Int(latch >> 16 & 0xFF)
         device = Int(latch >> 11 & 0x1F)
         function = Int(latch >> 8 & 7)
-        offset = Int(latch & 0xFC) + (lane & 3)
+        offset = Int(latch & 0xFF) | (lane & 3)
     }
 
     /// The enhanced mechanism: 4 KiB a function from the start of the ECAM window. PCI Express 3.0, section 7.2.2.

@@ -31,6 +31,8 @@ public final class Machine {
     public let vm: VirtualMachine
     public let memory: GuestMemory
     public let bridge: PCIHostBridge
+    /// What firmware and test kernels read of the machine; loaders add files to it.
+    public let firmwareConfig: FirmwareConfig
     /// By GSI, made when the first function asks.
     private var lines: [UInt32: InterruptLine] = [:]
     private let ending: Ending
@@ -65,6 +67,7 @@ public final class Machine {
         try Self.check(configuration, hypervisor, cpuid)
         memory = try Self.memory(configuration)
         kick = configuration.kick ?? (hypervisor.check(.immediateExit) > 0 ? .immediateExit : .signalMask)
+        firmwareConfig = FirmwareConfig(.init(memory: configuration.memory, cpus: configuration.cpus))
         do {
             vm = try hypervisor.makeVirtualMachine()
             // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's grace period.
@@ -81,9 +84,10 @@ public final class Machine {
             let ending = Ending { wake.event.signal() }
             self.ending = ending
             console = try ConsoleOutput(destination: configuration.consoleOutput)
-            board = Self.board(configuration, cpuid)
+            let guestCPUID = configuration.cpuModel.applied(to: cpuid)
+            board = Self.board(configuration, guestCPUID)
             bridge = PCIHostBridge(
-                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: cpuid.physicalAddressBits
+                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: guestCPUID.physicalAddressBits
             ) { ending.finish(.hostFailure($0)) }
             let alarm = try Alarm()
             self.alarm = alarm
@@ -92,11 +96,11 @@ public final class Machine {
             ) { alarm.timer.arm(at: $0) }
             serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
             if configuration.cpus > Self.xapicCPUs { try vm.enable(.x2apicInterface, Self.wideX2APIC) }
-            let msrs = FirmwareMSRs.values(cpuid)
+            let msrs = FirmwareMSRs.values(guestCPUID)
             var vcpus: [VirtualCPU] = []
             for number in 0..<UInt32(configuration.cpus) {
                 let vcpu = try vm.makeVirtualCPU(number)
-                try vcpu.setCPUID(cpuid.forVCPU(apicID: number, count: configuration.cpus))
+                try vcpu.setCPUID(configuration.cpuModel.applied(to: cpuid.forVCPU(apicID: number, count: configuration.cpus)))
                 try vcpu.wireLocalInterrupts()
                 try vcpu.setFirmwareMSRs(msrs)
                 vcpus.append(vcpu)
@@ -121,9 +125,17 @@ public final class Machine {
         ports.claim(PhysicalLayout.clockPorts, clock)
         ports.claim(UInt64(PhysicalLayout.postPort)..<UInt64(PhysicalLayout.postPort) + 1, post)
         ports.claim(0x92..<0x93, SystemControlA(ending))
-        self.ports = ports
+        ports.claim(FirmwareConfig.ports, firmwareConfig)
         var mmio = Bus()
         mmio.claim(PhysicalLayout.ecam, ECAM(bridge))
+        if configuration.hasTestDevice {
+            do throws(PCIHostBridge.PlugError) {
+                try TestDevice.attach(vm: vm, memory: memory, bridge: bridge, ports: &ports, mmio: &mmio)
+            } catch {
+                throw .noTestDevice(error)
+            }
+        }
+        self.ports = ports
         self.mmio = mmio
     }
 

@@ -17,10 +17,14 @@ public struct MachineConfiguration: Sendable {
     public var timeout: Double?
     /// How vCPUs are kicked; nil: the best way the host has.
     public var kick: VirtualCPU.Kick?
+    /// The processor that guests see.
+    public var cpuModel = CPUModel.host
+    /// Whether the board has the test device of kvm-unit-tests: ports, memory, and a PCI function in slot 31.
+    public var hasTestDevice = false
 
     public init(
         memory: UInt64 = 256 << 20, hugePages: Bool = false, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil,
-        kick: VirtualCPU.Kick? = nil
+        kick: VirtualCPU.Kick? = nil, cpuModel: CPUModel = .host, hasTestDevice: Bool = false
     ) {
         self.memory = memory
         self.hugePages = hugePages
@@ -29,6 +33,8 @@ public struct MachineConfiguration: Sendable {
         self.consoleInput = consoleInput
         self.timeout = timeout
         self.kick = kick
+        self.cpuModel = cpuModel
+        self.hasTestDevice = hasTestDevice
     }
 }
 

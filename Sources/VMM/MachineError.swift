@@ -12,6 +12,8 @@ public enum MachineError: Error, CustomStringConvertible {
     case badKernel(path: String, cause: BootError)
     /// The firmware tables can't describe the machine.
     case noTables(FirmwareTablesError)
+    /// The test device finds no place on the bus.
+    case noTestDevice(PCIHostBridge.PlugError)
     case tooManyCPUs(asked: Int, limit: Int)
     case badMemorySize(bytes: UInt64, reason: String)
     /// The host has too few huge pages for the guest's memory; in words, with the way out.
@@ -25,6 +27,7 @@ public enum MachineError: Error, CustomStringConvertible {
             cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
         case .badKernel(let path, let cause): "\(path): \(cause)"
         case .noTables(let error): "\(error)"
+        case .noTestDevice(let error): "the test device can't be had: \(error)"
         case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"
         case .badMemorySize(let bytes, let reason): "\(bytes) bytes of memory won't do: \(reason)"
         case .hugePages(let reason): reason

@@ -29,6 +29,21 @@ enum ExitStatus {
     static let guestValues: ClosedRange<UInt32> = 0...63
 }
 
+/// How a value that the guest wrote to the exit port becomes swiftlet's own exit status.
+enum ExitPortStyle: String, CaseIterable, Sendable {
+    /// 0...63 as they are, anything else 1.
+    case plain
+    /// As QEMU's isa-debug-exit: the value shifted left by one, and 1; the low eight bits of that, as exit(3) keeps them.
+    case qemu
+
+    func status(of value: UInt32) -> Int32 {
+        switch self {
+        case .plain: ExitStatus.guestValues.contains(value) ? Int32(value) : ExitStatus.failed
+        case .qemu: Int32((value << 1 | 1) & 0xFF)
+        }
+    }
+}
+
 /// How a run ended, in the words and numbers that people and scripts get.
 struct Verdict {
     /// One word for the report.
@@ -37,13 +52,11 @@ struct Verdict {
     /// One sentence for the last line.
     let sentence: String
 
-    init(_ outcome: Outcome) {
+    init(_ outcome: Outcome, exitPortStyle style: ExitPortStyle = .plain) {
         switch outcome {
-        case .exitPort(0): self.init("passed", ExitStatus.passed, "passed: the guest wrote 0 to the exit port")
-        case .exitPort(1): self.init("failed", ExitStatus.failed, "failed: the guest wrote 1 to the exit port")
         case .exitPort(let value):
-            let status = ExitStatus.guestValues.contains(value) ? Int32(value) : ExitStatus.failed
-            self.init("failed", status, "failed: the guest wrote \(value) to the exit port")
+            let word = value == 0 ? "passed" : "failed"
+            self.init(word, style.status(of: value), "\(word): the guest wrote \(value) to the exit port")
         case .powerOff: self.init("passed", ExitStatus.passed, "passed: the guest powered itself off")
         case .panic: self.init("panic", ExitStatus.panic, "the guest said through port 0x505 that it panicked")
         case .reset(let how): self.init("reset", ExitStatus.reset, "the guest reset itself (\(how))")
@@ -61,8 +74,8 @@ struct Verdict {
     }
 
     /// The last boot's, and how many there were before it.
-    init(_ run: BootSeries.Account) {
-        let last = Verdict(run.result.outcome)
+    init(_ run: BootSeries.Account, exitPortStyle style: ExitPortStyle = .plain) {
+        let last = Verdict(run.result.outcome, exitPortStyle: style)
         let times = run.reboots == 1 ? "once" : "\(run.reboots) times"
         let history = run.reboots == 0 ? "" : "; before, it had reset itself \(times), the last time by \(run.lastReset)"
         self.init(last.outcome, last.status, last.sentence + history)
@@ -95,7 +108,7 @@ extension ExitStatus {
             case .noKernel(_, let cause):
                 cause.errno == .permissionDenied || cause.errno == .notPermitted ? noPermission : noInput
             case .badKernel: badInput
-            case .tooManyCPUs, .badMemorySize, .noTables: usage
+            case .tooManyCPUs, .badMemorySize, .noTables, .noTestDevice: usage
             case .hugePages: unavailable
             }
         case let error as KVMError:

@@ -67,11 +67,12 @@ struct Run {
         if case .stdio = request.console { (output, input) = (1, 0) }
         if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor(door: door)
+        try tellMissingFeatures(hypervisor)
         let run = try BootSeries(action: request.onReset, timeout: request.timeout?.seconds).run { timeout in
             let machine = try Machine(
                 MachineConfiguration(
                     memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                    timeout: timeout),
+                    timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev),
                 on: hypervisor)
             try machine.load(
                 BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
@@ -79,7 +80,7 @@ struct Run {
             defer { devices.release() }
             return (try machine.run(signals: signals), devices.report)
         }
-        let verdict = Verdict(run)
+        let verdict = Verdict(run, exitPortStyle: request.exitPortStyle)
         // First, since a report that can't be written must not take away what became of the guest.
         tell(run.result, verdict)
         try account { RunReport(kernel: request.kernel, verdict: verdict, run: run) }
@@ -103,9 +104,17 @@ struct Run {
         }
     }
 
+    /// What the processor asked for lacks on this host, which the guest would otherwise have to find out.
+    private func tellMissingFeatures(_ hypervisor: borrowing Hypervisor) throws(KVMError) {
+        guard let model = request.cpu, model != .host else { return }
+        for feature in model.missing(from: try hypervisor.supportedCPUID()) {
+            Self.say("warning: KVM does not offer the processor feature \(feature.name) here; the guest goes without")
+        }
+    }
+
     /// The last words: registers where KVM failed, the console's tail where nobody saw it, and one line that says what happened.
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
-        if verdict.status != ExitStatus.passed {
+        if verdict.outcome != "passed" {
             if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
             let tail = result.consoleTail.split(whereSeparator: \.isNewline).suffix(5)
             if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }

@@ -1,7 +1,9 @@
 public import ArgumentParser
 public import Boot
+import KVM
 
 extension KernelFormat: ExpressibleByArgument {}
+extension ExitPortStyle: ExpressibleByArgument {}
 
 /// `swiftlet run`: boots one kernel and ends with what became of it.
 struct RunCommand: ParsableCommand {
@@ -56,6 +58,17 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Write a report of the run: json:PATH.")
     var report: ReportOption?
 
+    @Option(
+        help: ArgumentHelp("The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)", valueName: "model"),
+        transform: { try CPUModel($0) })
+    var cpu: CPUModel?
+
+    @Option(help: "What a value written to port 0xf4 makes of the exit status: plain, or as QEMU's isa-debug-exit does.")
+    var exitPortStyle = ExitPortStyle.plain
+
+    @Flag(help: "Add the test device of kvm-unit-tests: docs/kvm-unit-tests.md.")
+    var testdev = false
+
     @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
     var record: String?
 
@@ -63,7 +76,8 @@ struct RunCommand: ParsableCommand {
     var request: RunRequest {
         RunRequest(
             kernel: kernel, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd, format: format, devices: device,
-            timeout: timeout, onReset: onReset, console: console, report: report, record: record)
+            timeout: timeout, onReset: onReset, console: console, report: report, record: record, cpu: cpu, exitPortStyle: exitPortStyle,
+            testdev: testdev)
     }
 
     func run() throws {

@@ -1,4 +1,5 @@
 import Boot
+import KVM
 import VMM
 
 /// What `swiftlet run` was asked for, as a value.
@@ -16,6 +17,9 @@ struct RunRequest: Equatable {
     var console = ConsoleOption.stdio
     var report: ReportOption?
     var record: String?
+    var cpu: CPUModel?
+    var exitPortStyle = ExitPortStyle.plain
+    var testdev = false
 }
 
 extension RunRequest {
@@ -39,6 +43,11 @@ extension RunRequest {
                 hugePages = true
                 continue
             }
+            if word == "--testdev" {
+                guard !testdev else { return nil }
+                testdev = true
+                continue
+            }
             let value: String
             let name: String
             if let equals = word.firstIndex(of: "=") {
@@ -57,7 +66,7 @@ extension RunRequest {
     /// The options that `init(plain:)` knows.
     static let plainOptions = [
         "--memory", "--hugepages", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset", "--console", "--report",
-        "--record",
+        "--record", "--cpu", "--exit-port-style", "--testdev",
     ]
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
@@ -86,6 +95,8 @@ extension RunRequest {
         case "--console": return take(&console, ConsoleOption(argument: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
+        case "--cpu": return take(&cpu, try? CPUModel(value))
+        case "--exit-port-style": return take(&exitPortStyle, ExitPortStyle(rawValue: value))
         default: return false
         }
     }

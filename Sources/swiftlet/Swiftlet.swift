@@ -7,7 +7,7 @@ struct Swiftlet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "swiftlet",
         abstract: "A minimal x86 VMM for Linux/KVM: boots test kernels with passed-through PCI devices, and never ends in silence.",
-        subcommands: [RunCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self])
+        subcommands: [RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self])
 
     static func main() {
         let arguments = CommandLine.arguments

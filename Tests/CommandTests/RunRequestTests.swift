@@ -23,6 +23,7 @@ struct RunRequestTests {
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
             ["--hugepages", "k.elf", "--on-reset", "reboot"],
             ["k.elf", "--on-reset=end", "--memory", "4M", "--hugepages"],
+            ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"], ["--testdev", "k.elf", "--cpus=2"],
             ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
         ])
     func bothReadersAgree(_ arguments: [String]) throws {
@@ -39,7 +40,8 @@ struct RunRequestTests {
             ["k.elf", "--console", "file:"], ["k.elf", "--report", "junit:x"], ["k.elf", "--device", "zz"],
             ["k.elf", "--on-reset", "stop"], ["k.elf", "--hugepages=1"],
             ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
-            ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--device", ""],
+            ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--testdev=on"], ["k.elf", "--cpu", "pentium"], ["k.elf", "--exit-port-style", "x"],
+            ["k.elf", "--testdev", "--testdev"], ["k.elf", "--device", ""],
         ])
     func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {
         #expect(plain(arguments) == nil)

@@ -25,6 +25,32 @@ struct RunStatusTests {
 
     @Test(
         arguments: [
+            ("exit-dword", "0", "plain", 0), ("exit-dword", "38", "plain", 38), ("exit-dword", "0x100", "plain", 1), ("exit-word", "0x105", "plain", 1),
+            ("exit", "0", "qemu", 1), ("exit", "1", "qemu", 3), ("exit", "63", "qemu", 127), ("exit-dword", "0", "qemu", 1),
+            ("exit-dword", "1", "qemu", 3), ("exit-dword", "38", "qemu", 77), ("exit-dword", "0x80", "qemu", 1), ("exit-dword", "0xffffffff", "qemu", 255),
+            ("exit-word", "0x105", "qemu", 11),
+        ] as [(String, String, String, Int32)])
+    func exitPortStyles(end: String, value: String, style: String, status: Int32) throws {
+        let report = "\(directory.path)/report.json"
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("ends.elf"), "--append", "end=\(end) value=\(value)", "--exit-port-style", style, "--report", "json:\(report)")
+        #expect(ended.status == status && ended.output.contains("ends: \(end)"))
+        // Whatever the status is made of, only a zero passes.
+        let written = try WrittenReport(readFile(report))
+        #expect(written.outcome == (value == "0" ? "passed" : "failed") && written.exitStatus == status)
+        #expect(ended.lastLine.hasPrefix("swiftlet: \(written.outcome): the guest wrote "))
+    }
+
+    @Test func aProcessorThatKVMCantGiveIsSaid() throws {
+        let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--cpu", "host,+3dnowext,-sse4.2", "--timeout", "60s")
+        #expect(ended.status == 0)
+        let bad = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--cpu", "host,+nonsense")
+        #expect(bad.status == 64 && bad.errors.contains("'+nonsense' is no processor feature known here"), "\(bad.errors)")
+        #expect(ended.errors.contains("warning: KVM does not offer the processor feature 3dnowext here; the guest goes without"))
+    }
+
+    @Test(
+        arguments: [
             ("poweroff", 0, "passed: the guest powered itself off", "passed"), ("panic", 101, "panicked", "panic"),
             ("triplefault", 102, "triple fault on vCPU 0", "triple-fault"), ("reset", 103, "reset itself (reset control port 0xCF9)", "reset"),
             ("reset-kbd", 103, "reset itself (keyboard controller", "reset"),

@@ -5,7 +5,8 @@ import Testing
     @Test(
         arguments: [
             (0x8000_0000, 0, 0, 0, 0, 0), (0x8000_2004, 0, 0, 4, 0, 4), (0x8000_2004, 3, 0, 4, 0, 7), (0x80FF_FFFC, 3, 255, 31, 7, 255),
-            (0x8001_0A10, 1, 1, 1, 2, 0x11), (0xFF00_2003, 0, 0, 4, 0, 0), (0x8000_2004, 5, 0, 4, 0, 5),
+            (0x8001_0A10, 1, 1, 1, 2, 0x11), (0xFF00_2003, 0, 0, 4, 0, 3), (0x8000_2006, 0, 0, 4, 0, 6),
+            (0x8000_2006, 2, 0, 4, 0, 6), (0x8000_2004, 5, 0, 4, 0, 5),
         ] as [(UInt32, Int, Int, Int, Int, Int)])
     func mechanismOne(latch: UInt32, lane: Int, bus: Int, device: Int, function: Int, offset: Int) throws {
         let access = try #require(ConfigAccess(latch: latch, lane: lane))

@@ -23,10 +23,16 @@ public final class TemporaryDirectory: Sendable {
     public func contents(_ name: String) throws -> [UInt8] { try readFile("\(path)/\(name)") }
 
     deinit {
+        Self.remove(path)
+    }
+
+    private static func remove(_ path: String) {
         guard let directory = opendir(path) else { return }
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if name != "." && name != ".." { unlink("\(path)/\(name)") }
+            guard name != ".", name != ".." else { continue }
+            // A link to a directory is taken away itself; only what can't be unlinked is a directory.
+            if unlink("\(path)/\(name)") != 0 { remove("\(path)/\(name)") }
         }
         closedir(directory)
         rmdir(path)

@@ -5,10 +5,16 @@
 #include "cmos.h"
 #include "console.h"
 #include "ending.h"
+#include "port.h"
 
 const char guest_name_text[] = "ends";
 
 static void exit_now(void) { exit_with((uint8_t)argument_number("value", 0)); }
+
+// The exit port takes wider writes too, as test kernels for QEMU make them.
+static void exit_by_word(void) { port_write16(0xf4, (uint16_t)argument_number("value", 0)); }
+
+static void exit_by_dword(void) { port_write32(0xf4, (uint32_t)argument_number("value", 0)); }
 
 static void undefined_instruction(void) { __asm__ volatile("ud2"); }
 
@@ -34,6 +40,8 @@ static const struct {
     void (*act)(void);
 } endings[] = {
     {"exit", exit_now},
+    {"exit-word", exit_by_word},
+    {"exit-dword", exit_by_dword},
     {"poweroff", end_by_power_off},
     {"reset", end_by_reset},
     {"reset-full", end_by_full_reset},

@@ -1,0 +1,95 @@
+import Glibc
+import KVM
+import Synchronization
+
+/// The test device that kvm-unit-tests expect of a board, as QEMU's `pc-testdev` is one: ports and memory that hold what was written, a port
+/// that takes a page out of KVM's page tables, and ports that set interrupt lines.
+///
+/// | where | what |
+/// |---|---|
+/// | ports 0xE0...0xE3, 0xE8...0xEB | four bytes, the same ones in both places |
+/// | port 0xE4 | a guest-physical address: its page leaves KVM's tables, so the next access faults into KVM |
+/// | ports 0x2000 + N | the level of GSI N, 0...23: low where zero is written |
+/// | memory at 0xFF000000 | 64 KiB |
+enum TestDevice {
+    static let scratchPorts: [Range<UInt64>] = [0xE0..<0xE4, 0xE8..<0xEC]
+    static let flushPort: Range<UInt64> = 0xE4..<0xE8
+    static let linePorts: Range<UInt64> = 0x2000..<0x2018
+    static let window: Range<UInt64> = 0xFF00_0000..<0xFF01_0000
+
+    /// The last one, so that what is passed through sits where it would without the test device.
+    static let slot = 31
+
+    /// Claims the device's ranges and puts its function on the bus. Before the first vCPU runs.
+    static func attach(
+        vm: VirtualMachine, memory: GuestMemory, bridge: PCIHostBridge, ports: inout Bus, mmio: inout Bus
+    ) throws(PCIHostBridge.PlugError) {
+        let scratch = TestScratch(count: 4)
+        for range in scratchPorts { ports.claim(range, scratch) }
+        ports.claim(flushPort, TestPageFlush(memory))
+        ports.claim(linePorts, TestLines(vm))
+        mmio.claim(window, TestScratch(count: Int(window.upperBound - window.lowerBound)))
+        try bridge.plug(TestFunction(), slot: slot)
+        bridge.remap()
+    }
+}
+
+/// Bytes that hold what was written, least significant first. What lies behind the last one reads as zero.
+final class TestScratch: BusDevice, @unchecked Sendable {
+    private let bytes: Mutex<[UInt8]>
+
+    init(count: Int) { bytes = Mutex([UInt8](repeating: 0, count: count)) }
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 {
+        bytes.withLock { bytes in
+            let end = min(bytes.count, Int(offset) + width)
+            var value: UInt64 = 0
+            for index in stride(from: end - 1, through: Int(offset), by: -1) { value = value << 8 | UInt64(bytes[index]) }
+            return value
+        }
+    }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        bytes.withLock { bytes in
+            for index in Int(offset)..<min(bytes.count, Int(offset) + width) {
+                bytes[index] = UInt8(truncatingIfNeeded: value >> UInt64((index - Int(offset)) * 8))
+            }
+        }
+    }
+}
+
+/// A write takes the page at that guest-physical address out of KVM's page tables. Its bytes stay.
+///
+/// A change of the host mapping's protection does it, of which the kernel tells KVM; Linux's Documentation/mm/mmu_notifier.rst. What changes is
+/// whether the host may execute the page, which it never does, so that other vCPUs read and write it all the while.
+final class TestPageFlush: BusDevice, @unchecked Sendable {
+    private static let pageSize = 4096
+    private let memory: GuestMemory
+
+    init(_ memory: GuestMemory) { self.memory = memory }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        guard offset == 0 else { return }
+        let page = value & ~UInt64(Self.pageSize - 1)
+        // Outside of RAM there is nothing to flush.
+        try? memory.withBytes(at: page, count: Self.pageSize) { bytes in
+            // A host that forbids memory to be executable as well as writable: other vCPUs must keep off the page for that moment.
+            if mprotect(bytes.baseAddress, bytes.count, PROT_READ | PROT_WRITE | PROT_EXEC) != 0 {
+                mprotect(bytes.baseAddress, bytes.count, PROT_READ)
+            }
+            mprotect(bytes.baseAddress, bytes.count, PROT_READ | PROT_WRITE)
+        }
+    }
+}
+
+/// The levels of the interrupt controllers' pins.
+final class TestLines: BusDevice, @unchecked Sendable {
+    private let vm: VirtualMachine
+
+    init(_ vm: VirtualMachine) { self.vm = vm }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        // KVM refuses a line only where there is no interrupt controller, and then there is nobody to miss it.
+        try? vm.setLine(UInt32(offset), value != 0)
+    }
+}

@@ -1,0 +1,210 @@
+import Glibc
+import LinuxSystem
+
+/// Runs a suite's cases, each in a process of its own, several at a time.
+///
+/// A process each, so that nothing a guest brings about in one run reaches another, and so that each can be repeated by the line that is printed.
+struct SuiteRun: ~Copyable {
+    /// Why a suite can't be run to its end.
+    enum Failure: Error, CustomStringConvertible {
+        case system(SystemCallError)
+        case noLogs(String, SystemCallError)
+        case interrupted(Int32)
+
+        var description: String {
+            switch self {
+            case .system(let error): "\(error)"
+            case .noLogs(let path, let error): "the consoles can't be kept in \(path): \(error.errno)"
+            case .interrupted(let signal): "ended by signal \(signal); what was running was ended too"
+            }
+        }
+    }
+
+    /// A case that runs. A class because a noncopyable file can't stand in an array.
+    private final class Running {
+        let number: Int
+        let arguments: [String]
+        let child: ChildProcess
+        let console: Descriptor
+        let words: TemporaryFile
+        /// When it is given up, in nanoseconds of the monotonic clock; nil: never.
+        let deadline: UInt64?
+        var isGivenUp = false
+
+        init(
+            number: Int, arguments: [String], child: ChildProcess, console: consuming Descriptor, words: consuming TemporaryFile, deadline: UInt64?
+        ) {
+            self.number = number
+            self.arguments = arguments
+            self.child = child
+            self.console = console
+            self.words = words
+            self.deadline = deadline
+        }
+
+        /// Whether it has ended, without taking its status.
+        var isOver: Bool {
+            var information = siginfo_t()
+            return waitid(P_PID, id_t(child.id), &information, WEXITED | WNOHANG | WNOWAIT) != 0 || information.si_signo == SIGCHLD
+        }
+    }
+
+    /// How much longer than its own limit a run may take before it is killed: it ends itself at the limit.
+    private static let grace = 30.0
+    /// So much of a console's end is looked at.
+    private static let consoleLimit = 4 << 20
+
+    private let cases: [SuiteCase]
+    private let jobs: Int
+    private let logs: String?
+    private let signals: SignalDescriptor
+    private var running: [Running] = []
+
+    /// - Parameters:
+    ///   - jobs: how many at a time, 1 or more.
+    ///   - logs: a directory in which each case leaves its console as NAME.log, nil for none.
+    init(_ cases: [SuiteCase], jobs: Int, logs: String?) throws(Failure) {
+        self.cases = cases
+        self.jobs = max(jobs, 1)
+        self.logs = logs
+        if let logs, mkdir(logs, 0o755) != 0, errno != EEXIST { throw .noLogs(logs, .last("mkdir", logs)) }
+        // Also that of ended children, to be woken by it.
+        do throws(SystemCallError) { signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP, SIGCHLD]) } catch { throw .system(error) }
+    }
+
+    /// Runs all, and tells of each as it ends.
+    /// - Returns: the results in the order of the cases.
+    mutating func run(tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
+        do throws(Failure) {
+            return try runAll(tell)
+        } catch {
+            endRunning()
+            throw error
+        }
+    }
+
+    private mutating func runAll(_ tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
+        var results = [SuiteResult?](repeating: nil, count: cases.count)
+        var next = 0
+        while next < cases.count || !running.isEmpty {
+            while next < cases.count, running.count < jobs {
+                if let result = try start(next) {
+                    results[next] = result
+                    tell(result)
+                }
+                next += 1
+            }
+            guard !running.isEmpty else { continue }
+            try wait()
+            for over in running where over.isOver {
+                // Out of the list first: its id is free for others once it was waited for.
+                running.removeAll { $0.number == over.number }
+                let result = try finish(over)
+                results[over.number] = result
+                tell(result)
+            }
+        }
+        return results.compactMap(\.self)
+    }
+
+    /// Starts a case.
+    /// - Returns: its result where there is nothing to wait for.
+    private mutating func start(_ number: Int) throws(Failure) -> SuiteResult? {
+        let test = cases[number]
+        guard case .run(let arguments, let timeout) = test.plan else {
+            if case .skip(let reason) = test.plan { return SuiteResult(test, .skipped(reason)) }
+            return nil
+        }
+        let console = try openConsole(test)
+        do throws(SystemCallError) {
+            let nothing = try Descriptor(opening: "/dev/null")
+            let words = try TemporaryFile("what a run says")
+            let child = try ChildProcess(
+                "/proc/self/exe", arguments: arguments, environment: Self.environment,
+                descriptors: [nothing.raw, console.raw, words.descriptor.raw])
+            running.append(
+                Running(
+                    number: number, arguments: arguments, child: child, console: console, words: words,
+                    deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) }))
+        } catch {
+            throw .system(error)
+        }
+        return nil
+    }
+
+    private func openConsole(_ test: SuiteCase) throws(Failure) -> Descriptor {
+        guard let logs else {
+            do throws(SystemCallError) { return try TemporaryFile("a console").release() } catch { throw .system(error) }
+        }
+        // A name is a line of somebody's file: it must not lead elsewhere.
+        let name = String(test.name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
+        do throws(SystemCallError) {
+            return try Descriptor(opening: "\(logs)/\(name).log", flags: O_RDWR | O_CREAT | O_TRUNC | O_APPEND)
+        } catch {
+            throw .noLogs(logs, error)
+        }
+    }
+
+    private static var environment: [String] {
+        var variables: [String] = []
+        var entry = environ
+        while let text = entry.pointee {
+            variables.append(String(cString: text))
+            entry += 1
+        }
+        return variables
+    }
+
+    /// Waits until a case may have ended, and kills those that should have ended by themselves long ago.
+    private mutating func wait() throws(Failure) {
+        let now = MonotonicClock.now
+        let next = running.compactMap { $0.isGivenUp ? nil : $0.deadline }.min()
+        let patience = next.map { $0 > now ? Int32(clamping: ($0 - now) / 1_000_000 + 1) : 0 } ?? -1
+        var event = pollfd(fd: signals.descriptor.raw, events: Int16(POLLIN), revents: 0)
+        _ = poll(&event, 1, patience)
+        while let signal = signals.take() {
+            guard signal == SIGCHLD else { throw .interrupted(signal) }
+        }
+        for member in running where !member.isGivenUp {
+            guard let deadline = member.deadline, MonotonicClock.now >= deadline else { continue }
+            member.isGivenUp = true
+            member.child.signal(SIGKILL)
+        }
+    }
+
+    /// Ends what still runs, kindly first: a run that is asked to end puts its devices back.
+    private mutating func endRunning() {
+        for member in running { member.child.signal(SIGTERM) }
+        let deadline = MonotonicClock.now + 5_000_000_000
+        while MonotonicClock.now < deadline, running.contains(where: { !$0.isOver }) { usleep(10_000) }
+        for member in running {
+            member.child.signal(SIGKILL)
+            _ = try? member.child.wait()
+        }
+        running = []
+    }
+
+    private func finish(_ over: Running) throws(Failure) -> SuiteResult {
+        let test = cases[over.number]
+        do throws(SystemCallError) {
+            let status: Int32 =
+                switch try over.child.wait() {
+                case .exited(let status): status
+                case .signaled(let signal): -signal
+                }
+            if over.isGivenUp { return SuiteResult(test, .failed("swiftlet did not end at its time limit and was killed")) }
+            let (console, words) = (try Self.text(over.console), try Self.text(over.words.descriptor))
+            return SuiteResult(test, arguments: over.arguments, status: status, console: console, lastWords: words)
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private static func text(_ file: borrowing Descriptor) throws(SystemCallError) -> String {
+        var status = stat()
+        guard fstat(file.raw, &status) == 0 else { throw .last("fstat", file.object) }
+        let size = Int(max(status.st_size, 0))
+        let start = max(size - consoleLimit, 0)
+        return String(decoding: try file.read(count: size - start, at: UInt64(start)), as: UTF8.self)
+    }
+}
