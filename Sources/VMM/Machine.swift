@@ -27,7 +27,7 @@ public final class Machine {
     private let wake: Wake
     private let console: ConsoleOutput
     private let serial: SerialPort
-    private let ports: Bus
+    private var ports: Bus
     private let mmio: Bus
     private let vcpus: [VirtualCPU]
     private let kick: VirtualCPU.Kick
@@ -148,7 +148,8 @@ public final class Machine {
 
     /// Loads a kernel and puts the first vCPU at its entry.
     public func load(_ boot: BootConfiguration) throws(MachineError) {
-        let entry = try KernelLoader(memory: memory, board: board).load(boot)
+        let (entry, disk) = try KernelLoader(memory: memory, board: board).load(boot)
+        if let disk { ports.claim(UInt64(BootROM.diskPort)..<UInt64(BootROM.diskPort) + 4, disk) }
         do { try vcpus[0].enter(at: entry) } catch { throw .kvm(error) }
     }
 
