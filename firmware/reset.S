@@ -146,7 +146,7 @@ set_controllers:
     outb %al, $0x21
     movb $0xff, %al
     outb %al, $0xa1
-    movb $0x36, %al
+    movb $0x34, %al
     outb %al, $0x43
     xorb %al, %al
     outb %al, $0x40

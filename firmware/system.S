@@ -122,27 +122,35 @@ data_area:
     movw $EBDA, CALLER_ES
     jmp no_error
 
-// CX:DX microseconds. Bit 4 of port 0x61 turns about every 15 of them.
+// CX:DX microseconds, by the timer's counter: 1.193182 a microsecond, downwards.
 wait:
     shll $16, %ecx
     movw %dx, %cx
-    movl %ecx, %eax
-    xorl %edx, %edx
-    movl $15, %ecx
-    divl %ecx
-    movl %eax, %ecx
-    incl %ecx
+    movl $78197, %eax
+    mull %ecx
+    shrdl $16, %edx, %eax
+    shrl $16, %edx
+    movl %eax, %esi                         // EDX:ESI counts to go
     sti
-    inb $0x61, %al
-    andb $0x10, %al
-    movb %al, %ah
-1:  inb $0x61, %al
-    andb $0x10, %al
-    cmpb %ah, %al
-    je 1b
-    movb %al, %ah
-    addr32 loop 1b
+    call counter
+    movw %ax, %bx
+1:  call counter
+    subw %ax, %bx
+    movzwl %bx, %ecx
+    movw %ax, %bx
+    subl %ecx, %esi
+    sbbl $0, %edx
+    jns 1b
     jmp success
+
+counter:
+    movb $0, %al
+    outb %al, $0x43
+    inb $0x40, %al
+    movb %al, %ah
+    inb $0x40, %al
+    xchgb %al, %ah
+    ret
 
 // ES:SI, a GDT whose descriptors 2 and 3 are the source and the target; CX words. Done by a GDT of our own: limits of 64 KiB, which
 // is what the segments must have back in real mode.

@@ -52,7 +52,7 @@ public struct BootROM: Equatable, Sendable {
         let extended = memory.upperKiB
         writer.append(UInt16(min(extended, 15 << 10)))
         writer.append(UInt16(clamping: (extended - min(extended, 15 << 10)) / 64))
-        writer.append(UInt16(clamping: extended))
+        writer.append(UInt16(min(extended, 63 << 10)))
         let map = memory.e820Table.prefix(20 * maximumRegions)
         writer.append(UInt16(map.count / 20))
         writer.append(UInt16(0))
