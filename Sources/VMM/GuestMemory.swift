@@ -31,11 +31,13 @@ public final class GuestMemory: Sendable {
         }
     }
 
-    /// - Parameter count: bytes, a multiple of the page size.
-    public init(count: UInt64) throws(SystemCallError) {
+    /// - Parameters:
+    ///   - count: bytes, a multiple of the page size.
+    ///   - lowLimit: where RAM below 4 GiB ends at the latest.
+    public init(count: UInt64, lowLimit: UInt64 = PhysicalLayout.lowRAMLimit) throws(SystemCallError) {
         guard let size = Int(exactly: count) else { throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory) }
         mapping = try Mapping(anonymous: size, object: "\(count >> 20) MiB of guest memory")
-        let low = min(count, PhysicalLayout.lowRAMLimit)
+        let low = min(count, lowLimit)
         var regions = [Region(guestAddress: 0, count: low, offset: 0)]
         if count > low {
             regions.append(Region(guestAddress: PhysicalLayout.highRAMStart, count: count - low, offset: Int(low)))

@@ -21,6 +21,8 @@ public final class Machine {
     public let vm: VirtualMachine
     public let memory: GuestMemory
     public let bridge: PCIHostBridge
+    /// What test kernels and firmware read at ports 0x510 and 0x511.
+    public let firmwareConfig: FirmwareConfig
     /// By GSI, made when the first function asks.
     private var lines: [UInt32: InterruptLine] = [:]
     private let ending: Ending
@@ -32,6 +34,7 @@ public final class Machine {
     private let vcpus: [VirtualCPU]
     private let kick: VirtualCPU.Kick
     private let board: Board
+    private var firmware: FirmwareROM?
 
     private final class Wake: Sendable {
         let event: EventDescriptor
@@ -41,11 +44,14 @@ public final class Machine {
     /// Builds the board and its vCPUs. Nothing runs yet.
     public init(_ configuration: MachineConfiguration, on hypervisor: borrowing Hypervisor) throws(MachineError) {
         self.configuration = configuration
+        firmwareConfig = FirmwareConfig(.init(memory: configuration.memory, cpus: configuration.cpus))
         try Self.check(configuration, hypervisor)
         kick = configuration.kick ?? (hypervisor.check(.immediateExit) > 0 ? .immediateExit : .signalMask)
         do {
             vm = try hypervisor.makeVirtualMachine()
-            memory = try GuestMemory(count: configuration.memory)
+            memory = try GuestMemory(
+                count: configuration.memory,
+                lowLimit: configuration.hasFirmware ? PhysicalLayout.firmwareECAM.lowerBound : PhysicalLayout.lowRAMLimit)
             // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's grace period.
             for (slot, region) in memory.regions.enumerated() {
                 try vm.setMemory(
@@ -63,7 +69,8 @@ public final class Machine {
             let cpuid = try hypervisor.supportedCPUID()
             board = Self.board(configuration, cpuid)
             bridge = PCIHostBridge(
-                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: cpuid.physicalAddressBits
+                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count) + 1, physicalAddressBits: cpuid.physicalAddressBits,
+                hasFirmware: configuration.hasFirmware
             ) { ending.finish(.hostFailure($0)) }
             serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
             var vcpus: [VirtualCPU] = []
@@ -91,9 +98,15 @@ public final class Machine {
         ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(ending))
         ports.claim(0x64..<0x65, KeyboardController(ending))
         ports.claim(0x92..<0x93, SystemControlA(ending))
+        ports.claim(FirmwareConfig.ports, firmwareConfig)
+        if configuration.showsDebugConsole { ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console)) }
+        ports.claim(0x70..<0x72, StubCMOS())
         self.ports = ports
         var mmio = Bus()
-        mmio.claim(PhysicalLayout.ecam, ECAM(bridge))
+        mmio.claim(PhysicalLayout.ecam, ECAM(bridge, at: PhysicalLayout.ecam.lowerBound))
+        if configuration.hasFirmware {
+            mmio.claim(PhysicalLayout.firmwareECAM, ECAM(bridge, at: PhysicalLayout.firmwareECAM.lowerBound))
+        }
         self.mmio = mmio
     }
 
@@ -151,6 +164,19 @@ public final class Machine {
         let (entry, disk) = try KernelLoader(memory: memory, board: board).load(boot)
         if let disk { ports.claim(UInt64(BootROM.diskPort)..<UInt64(BootROM.diskPort) + 4, disk) }
         do { try vcpus[0].enter(at: entry) } catch { throw .kvm(error) }
+    }
+
+    /// Loads firmware, with which the first vCPU then starts. Of a machine that was configured for it.
+    public func loadFirmware(_ path: String) throws(MachineError) {
+        let rom = try FirmwareROM(path)
+        try rom.place(in: vm, memory, slot: UInt32(memory.regions.count))
+        firmware = rom
+        do throws(FirmwareConfig.FileError) {
+            let memory = memory
+            try firmwareConfig.change { items throws(FirmwareConfig.FileError) in try items.describe(memory, reserved: []) }
+        } catch {
+            throw .firmwareFiles(error)
+        }
     }
 
     /// Runs until the guest, a signal, the time limit or a failure ends it. Once.
@@ -239,4 +265,8 @@ private struct Crew: ~Copyable {
         }
         members = []
     }
+}
+
+final class StubCMOS: BusDevice, @unchecked Sendable {
+    override func read(_ offset: UInt64, width: Int) -> UInt64 { 0 }
 }

@@ -53,6 +53,11 @@ enum ConsoleOption: Equatable, ExpressibleByArgument {
     }
 }
 
+/// `--debug-console console|none`.
+enum DebugConsoleOption: String, ExpressibleByArgument {
+    case console, none
+}
+
 /// `--report json:PATH`.
 struct ReportOption: Equatable, ExpressibleByArgument {
     let path: String

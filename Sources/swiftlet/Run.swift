@@ -47,7 +47,7 @@ struct Run {
         } catch  where !(error is ReportError) {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
-                try file.write(RunReport(kernel: request.kernel, status: ExitStatus.of(error), message: "\(error)"))
+                try file.write(RunReport(kernel: request.image, status: ExitStatus.of(error), message: "\(error)"))
             } catch let second {
                 Self.say("\(second)")
             }
@@ -70,17 +70,22 @@ struct Run {
         let machine = try Machine(
             MachineConfiguration(
                 memory: request.memory.bytes, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                timeout: request.timeout?.seconds),
+                timeout: request.timeout?.seconds, hasFirmware: request.firmware != nil,
+                showsDebugConsole: request.debugConsole == .console),
             on: hypervisor)
-        try machine.load(
-            BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+        if let firmware = request.firmware {
+            try machine.loadFirmware(firmware)
+        } else {
+            try machine.load(
+                BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+        }
         let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
         defer { devices.release() }
         let result = try machine.run(signals: signals)
         let verdict = Verdict(result.outcome)
         // First, since a report that can't be written must not take away what became of the guest.
         tell(result, verdict)
-        try account { RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report) }
+        try account { RunReport(kernel: request.image, verdict: verdict, result: result, devices: devices.report) }
         return verdict.status
     }
 

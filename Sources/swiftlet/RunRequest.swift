@@ -3,7 +3,9 @@ import VMM
 
 /// What `swiftlet run` was asked for, as a value.
 struct RunRequest: Equatable {
+    /// Empty where firmware boots.
     var kernel = ""
+    var firmware: String?
     var memory = MemorySize(bytes: 256 << 20)
     var cpus = 1
     var append = ""
@@ -12,11 +14,22 @@ struct RunRequest: Equatable {
     var devices: [DeviceOption] = []
     var timeout: TimeLimit?
     var console = ConsoleOption.stdio
+    var debugConsole = DebugConsoleOption.none
     var report: ReportOption?
     var record: String?
 }
 
 extension RunRequest {
+    /// The file that is booted.
+    var image: String { firmware ?? kernel }
+
+    /// What can't be asked for together, as a sentence; nil for what can.
+    var contradiction: String? {
+        guard firmware != nil else { return kernel.isEmpty ? "name the kernel to boot, or firmware with --firmware" : nil }
+        let others = [("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", initrd != nil), ("--format", format != nil)]
+        return others.first { $0.1 }.map { "\($0.0) and --firmware don't go together: firmware finds by itself what to boot" }
+    }
+
     /// Reads plain, well-formed arguments, as scripts give them: a kernel and options by their full names, each with a value.
     ///
     /// The argument parser builds its picture of a command by reflection, which takes longer than building and entering a virtual machine
@@ -45,12 +58,12 @@ extension RunRequest {
             guard name == "--device" || !seen.contains(name), set(name, value) else { return nil }
             seen.append(name)
         }
-        guard hasKernel else { return nil }
+        guard contradiction == nil else { return nil }
     }
 
     /// The options that `init(plain:)` knows.
     static let plainOptions = [
-        "--memory", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--report",
+        "--memory", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--debug-console", "--report",
         "--record",
     ]
 
@@ -68,6 +81,7 @@ extension RunRequest {
         switch name {
         case "--memory": return take(&memory, MemorySize(argument: value))
         case "--cpus": return take(&cpus, Int(value))
+        case "--firmware": return take(&firmware, value.isEmpty ? nil : value)
         case "--append": return take(&append, value)
         case "--initrd": return take(&initrd, value)
         case "--format": return take(&format, KernelFormat(rawValue: value))
@@ -77,6 +91,7 @@ extension RunRequest {
             return true
         case "--timeout": return take(&timeout, TimeLimit(argument: value))
         case "--console": return take(&console, ConsoleOption(argument: value))
+        case "--debug-console": return take(&debugConsole, DebugConsoleOption(rawValue: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
         default: return false
