@@ -26,6 +26,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         let guestAddress: UInt64
         let count: UInt64
         let memory: UInt
+        let isReadOnly: Bool
     }
 
     private struct Mapped {
@@ -111,7 +112,9 @@ public final class PCIHostBridge: @unchecked Sendable {
             for entry in map.entries where !entry.isIO {
                 for area in entry.function.directAreas(entry.bar) {
                     wanted.insert(
-                        DirectSlot(guestAddress: entry.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory)))
+                        DirectSlot(
+                            guestAddress: entry.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory),
+                            isReadOnly: area.isReadOnly))
                 }
             }
             for (slot, number) in mapped.slots where !wanted.contains(slot) {
@@ -128,7 +131,7 @@ public final class PCIHostBridge: @unchecked Sendable {
                 let number = mapped.free.popLast() ?? mapped.next
                 if number == mapped.next { mapped.next += 1 }
                 do {
-                    try vm.setMemory(slot: number, guestAddress: slot.guestAddress, memory: pointer, count: slot.count)
+                    try vm.setMemory(slot: number, guestAddress: slot.guestAddress, memory: pointer, count: slot.count, readOnly: slot.isReadOnly)
                     mapped.slots[slot] = number
                 } catch {
                     // Without the slot every access exits and is forwarded: slower, and right.

@@ -44,7 +44,8 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N]. May be given several times.", valueName: "bdf"))
+            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N][,rom=on|off]. May be given several times.", valueName: "bdf")
+    )
     var device: [DeviceOption] = []
 
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")
