@@ -8,12 +8,12 @@ final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
 
     /// Where ECAM answers now; nil while it is off.
     var ecam: UInt64? {
-        space.withLock { space in
-            let register = UInt64(space.read(Self.ecamRegister, width: 4))
-            return register & 1 == 0 ? nil : register & 0xF000_0000
-        }
+        let register = ecamBase.load(ordering: .relaxed)
+        return register & 1 == 0 ? nil : register & 0xF000_0000
     }
 
+    /// PCIEXBAR's lower half, apart from the others: every access to ECAM looks at it.
+    private let ecamBase: Atomic<UInt64>
     private static let ecamRegister = 0x60
     /// PAM0 to PAM6, which make the BIOS area writable on a PC; here it always is, and they only keep what is written.
     private static let shadowRegisters = 0x90..<0x97
@@ -33,6 +33,7 @@ final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
             // 256 MiB, enabled.
             space.set(Self.ecamRegister, UInt32(PhysicalLayout.ecam.lowerBound) | 1, width: 4)
         }
+        ecamBase = Atomic(UInt64(space.read(Self.ecamRegister, width: 4)))
         self.space = Mutex(space)
         super.init()
     }
@@ -42,6 +43,9 @@ final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
     }
 
     override func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {
-        space.withLock { $0.write(offset, value, width: width) }
+        space.withLock { space in
+            space.write(offset, value, width: width)
+            ecamBase.store(UInt64(space.read(Self.ecamRegister, width: 4)), ordering: .relaxed)
+        }
     }
 }

@@ -69,7 +69,8 @@ public final class Machine {
             let cpuid = try hypervisor.supportedCPUID()
             board = Self.board(configuration, cpuid)
             bridge = PCIHostBridge(
-                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count) + 1, physicalAddressBits: cpuid.physicalAddressBits,
+                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count) + (configuration.hasFirmware ? 1 : 0),
+                physicalAddressBits: cpuid.physicalAddressBits,
                 hasFirmware: configuration.hasFirmware
             ) { ending.finish(.hostFailure($0)) }
             serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)

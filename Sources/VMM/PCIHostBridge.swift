@@ -171,6 +171,7 @@ public final class PCIHostBridge: @unchecked Sendable {
     }
 
     /// Whether ECAM answers in a window that begins there.
+    @inline(__always)
     fileprivate func hasECAM(at address: UInt64) -> Bool { host.ecam == address }
 
     private func function(_ access: ConfigAccess) -> PCIFunction? {
@@ -216,7 +217,7 @@ final class ECAM: BusDevice, @unchecked Sendable {
     /// Where it lies; it answers as long as PCIEXBAR says so.
     private let start: UInt64
 
-    init(_ bridge: PCIHostBridge, at start: UInt64) {
+    init(_ bridge: PCIHostBridge, at start: UInt64 = PhysicalLayout.ecam.lowerBound) {
         self.bridge = bridge
         self.start = start
     }

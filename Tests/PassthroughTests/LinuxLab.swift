@@ -32,6 +32,7 @@ enum LinuxLab {
             memory=3328M linux high "linux.show linux.modules=e1000e,mptsas mptbase.mpt_msi_enable_sas=1" --device \(e1000e) --device \(mptsas)
             linux no-acpi "acpi=off linux.show linux.end=reboot linux.modules=e1000e" --cpus 2 --device \(e1000e)
             linux linux32 "linux.end=reboot" --format linux32
+            linux linux16 "linux.end=reboot" --format linux16
             # The lab keeps the ELF kernel that it took out of the same image.
             image=$(ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/swiftlet/vmlinux-"$(basename "$kernel")"-* | head -n 1)
             linux pvh "linux.modules=e1000e" --cpus 2 --device \(e1000e)
