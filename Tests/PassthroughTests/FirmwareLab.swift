@@ -19,12 +19,22 @@ enum FirmwareLab {
             }
             printf '\\033' > /tmp/escape
             # record leaves its command no input.
-            menu() { "$@" < /tmp/escape; }
-            record menu menu "$swiftlet" run --firmware "$seabios" --memory 128M --timeout 15s --device \(withROM),rom=on
+            typing() { "$@" < /tmp/escape; }
+            # The key must come after the question: firmware drops what was typed before. The shell's own reading is too slow to answer in time.
+            mkfifo /tmp/menu
+            exec 7<> /tmp/menu
+            "$swiftlet" run --firmware "$seabios" --memory 128M --timeout 15s < /tmp/menu 2> "$out/menu.errors" |
+                tee "$out/menu.output" | {
+                    grep -q "Press ESC for boot menu"
+                    printf '\033' >&7
+                    cat > /dev/null
+                }
+            finished menu ${PIPESTATUS[0]}
+            exec 7>&-
             firmware debug --debug-console console --timeout 6s --cpus 2
             firmware boot-rom --timeout 30s --device \(withROM),rom=on
 
-            record disk menu "$swiftlet" run "$guests/bios-disk.img" --memory 32M --timeout 30s
+            record disk typing "$swiftlet" run "$guests/bios-disk.img" --memory 32M --timeout 30s
             record ipxe "$swiftlet" run /boot/ipxe.lkrn --memory 128M --timeout 60s --device \(withoutROM)
             """)
 }
