@@ -101,7 +101,7 @@ public final class Machine {
         ports.claim(0x92..<0x93, SystemControlA(ending))
         ports.claim(FirmwareConfig.ports, firmwareConfig)
         if configuration.showsDebugConsole { ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console)) }
-        ports.claim(0x70..<0x72, StubCMOS())
+        if configuration.hasFirmware { ports.claim(0x70..<0x72, EmptyCMOS()) }
         self.ports = ports
         var mmio = Bus()
         mmio.claim(PhysicalLayout.ecam, ECAM(bridge, at: PhysicalLayout.ecam.lowerBound))
@@ -268,6 +268,7 @@ private struct Crew: ~Copyable {
     }
 }
 
-final class StubCMOS: BusDevice, @unchecked Sendable {
+/// Ports 0x70 and 0x71 of a machine without a clock: firmware takes all ones there for numbers, as 256 processors to wait for.
+private final class EmptyCMOS: BusDevice, @unchecked Sendable {
     override func read(_ offset: UInt64, width: Int) -> UInt64 { 0 }
 }

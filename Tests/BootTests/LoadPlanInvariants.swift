@@ -68,7 +68,7 @@ enum LoadPlanInvariants {
         case .linux32, .linux64: headerAddress = UInt64(plan.entry.esi)
         case .linux16: headerAddress = UInt64(plan.entry.data.base)
         case .linux: return ["the plan doesn't say which entry it takes"]
-        case .pvh, .multiboot, .flat: return []
+        case .pvh, .multiboot, .disk, .flat: return []
         }
         guard let header = plan.blobs.first(where: { $0.guestAddress == headerAddress })?.bytes, header.count >= 1024 else {
             return ["there is no setup header"]
