@@ -11,12 +11,12 @@ LIBPCI := $(CURDIR)/.build/libpci
 STATIC := -Xswiftc -static-executable
 DYNAMIC := --static-swift-stdlib
 
-.PHONY: setup build swiftlet guests test test-legacy demo bench fuzz lint format clean
+.PHONY: setup build swiftlet guests firmware test test-legacy demo bench fuzz lint format clean
 
 setup:
 	@tools/setup
 
-build: swiftlet guests
+build: swiftlet guests firmware
 
 swiftlet:
 	@if tools/static-libpci; then \
@@ -27,6 +27,9 @@ swiftlet:
 
 guests:
 	@$(MAKE) --no-print-directory -C guests
+
+firmware:
+	@$(MAKE) --no-print-directory -C firmware
 
 test: setup
 	@$(MAKE) --no-print-directory build
@@ -55,4 +58,4 @@ format:
 	@swift format --in-place --recursive Sources Tests Package.swift
 
 clean:
-	rm -rf .build guests/build bench/build
+	rm -rf .build guests/build firmware/build bench/build

@@ -24,33 +24,40 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     private let state: Mutex<State>
     private let decoded = Mutex<[Decoded]>([])
     private let areas: [[DirectArea]]
+    private let rom: OptionROMCopy?
+    private let functionBARs: [BAR]
     private let line: InterruptLine?
     private let onFailure: @Sendable (String) -> Void
     private let door: IoctlDoor
 
     /// Takes over a function that a backend has opened, its decoders off.
     /// - Parameters:
+    ///   - showsROM: whether the guest finds the device's expansion ROM: a copy that is read now.
     ///   - line: finds the line for a pin, 1...4.
     ///   - door: is told of the guest's accesses, so that a recording says what its calls answer to.
     ///   - onFailure: told, as a sentence, when the host fails on behalf of the device; the run can't go on then.
     public init(
-        _ backend: Backend, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine, door: IoctlDoor = .kernel,
+        _ backend: Backend, showsROM: Bool = false, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine, door: IoctlDoor = .kernel,
         onFailure: @escaping @Sendable (String) -> Void
     ) throws(AssignmentError) {
         self.backend = backend
         self.onFailure = onFailure
         self.door = door
-        let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: backend.bars, hasINTx: backend.hasINTx, access: backend.access)
+        let rom = showsROM ? try Self.copyROM(backend) : nil
+        self.rom = rom
+        functionBARs = backend.bars + (rom.map { [$0.bar] } ?? [])
+        let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: functionBARs, hasINTx: backend.hasINTx, access: backend.access)
         self.layout = layout
         do throws(SystemCallError) {
             self.line = layout.interruptPin > 0 ? try line(layout.interruptPin) : nil
         } catch {
             throw .system(backend.address, error)
         }
-        var areas = [[DirectArea]](repeating: [], count: 6)
+        var areas = [[DirectArea]](repeating: [], count: 7)
         for bar in backend.bars where !bar.isIO {
             areas[bar.index] = try backend.map(bar, trapped: Self.trappedRanges(layout, bar.index))
         }
+        if let rom { areas[rom.bar.index] = rom.areas }
         self.areas = areas
         state = Mutex(State(space: layout.space, table: layout.msix.map { MSIXTable(count: $0.vectorCount) }))
         super.init()
@@ -67,7 +74,14 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         return ranges.map { $0.lowerBound & ~0xFFF..<($0.upperBound + 0xFFF) & ~0xFFF }
     }
 
-    public override var bars: [BAR] { backend.bars }
+    private static func copyROM(_ backend: Backend) throws(AssignmentError) -> OptionROMCopy {
+        let rom: OptionROM
+        let bytes = try backend.readROM()
+        do { rom = try OptionROM(bytes) } catch { throw .unfit(backend.address, reason: "\(error): leave out rom=on") }
+        return try OptionROMCopy(rom, of: backend.address)
+    }
+
+    public override var bars: [BAR] { functionBARs }
     public override var interruptPin: Int { layout.interruptPin }
 
     public override func assign(_ bar: BAR, address: UInt64) {
@@ -176,6 +190,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     // MARK: BARs
 
     public override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
+        if bar == BAR.romIndex { return rom?.read(offset, width: width) ?? .max }
         if let msix = layout.msix {
             if bar == msix.tableBAR, msix.tableRange.contains(offset) {
                 return state.withLock { $0.table?.read(offset - msix.tableOffset, width: width) ?? 0 }
@@ -204,6 +219,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     }
 
     public override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
+        if bar == BAR.romIndex { return }
         door.note { "guest \(backend.address) range \(bar) write 0x\(String(offset, radix: 16)) width \(width) value 0x\(String(value, radix: 16))" }
         if let msix = layout.msix {
             if bar == msix.tableBAR, msix.tableRange.contains(offset) { return writeTable(msix, offset, value, width) }

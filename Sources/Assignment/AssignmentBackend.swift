@@ -25,6 +25,10 @@ public protocol AssignmentBackend: AnyObject, Sendable {
     func readConfig(_ offset: Int, width: Int) throws(AssignmentError) -> UInt32
     func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError)
 
+    /// The expansion ROM's bytes, read once, the function's decoders off before and after.
+    /// - Throws: ``AssignmentError`` where it has none, or one that is too large, too slow or can't be read.
+    func readROM() throws(AssignmentError) -> [UInt8]
+
     func readBAR(_ bar: Int, offset: UInt64, width: Int) throws(AssignmentError) -> UInt64
     func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) throws(AssignmentError)
     /// Maps what can be mapped of a memory BAR, but for `trapped`.

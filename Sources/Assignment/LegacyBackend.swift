@@ -116,6 +116,15 @@ public final class LegacyBackend: AssignmentBackend {
         try Self.onFiles(address) { () throws(SystemCallError) in try function.writeConfig(offset, physical, width: width) }
     }
 
+    public func readROM() throws(AssignmentError) -> [UInt8] {
+        guard let rom = function.rom else { throw .unfit(address, reason: "it has no expansion ROM that the host can read: leave out rom=on") }
+        do throws(SystemCallError) { try rom.enable(true) } catch { throw .system(address, error) }
+        defer { try? rom.enable(false) }
+        return try OptionROMReader.read(address, size: rom.size) { offset, count throws(SystemCallError) in
+            try rom.read(offset, count: count)
+        }
+    }
+
     public func readBAR(_ bar: Int, offset: UInt64, width: Int) throws(AssignmentError) -> UInt64 {
         try Self.onFiles(address) { () throws(SystemCallError) in try function.read(bar, offset, width: width) }
     }

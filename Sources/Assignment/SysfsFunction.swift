@@ -10,6 +10,8 @@ final class SysfsFunction: Sendable {
     let bars: [BAR]
     /// 256 or 4096 bytes.
     let configSize: Int
+    /// Its expansion ROM; nil where it has none.
+    let rom: SysfsROM?
     private let config: Descriptor
     private let windows: [Window]
 
@@ -65,6 +67,7 @@ final class SysfsFunction: Sendable {
             var status = stat()
             guard fstat(config.raw, &status) == 0 else { throw .last("fstat", config.object) }
             configSize = status.st_size >= 4096 ? 4096 : 256
+            rom = function.romSize > 0 ? SysfsROM("\(folder)/rom", size: function.romSize, door: door) : nil
             self.windows = windows
             bars = windows.map(\.bar)
             self.config = config
@@ -120,5 +123,38 @@ final class SysfsFunction: Sendable {
         case .some(let mapping): return mapping.base
         case .none: return nil
         }
+    }
+}
+
+/// An expansion ROM's file in sysfs: it reads as the ROM between a 1 and a 0 that are written to it. Opened for each use.
+struct SysfsROM: Sendable {
+    private let path: String
+    /// Bytes of the ROM's range.
+    let size: UInt64
+    private let door: IoctlDoor
+
+    init(_ path: String, size: UInt64, door: IoctlDoor) {
+        self.path = path
+        self.size = size
+        self.door = door
+    }
+
+    func enable(_ isOn: Bool) throws(SystemCallError) {
+        let file = try Descriptor(opening: path, door: door)
+        let digit: [UInt8] = [UInt8(ascii: isOn ? "1" : "0")]
+        var failure: SystemCallError?
+        digit.withUnsafeBytes { bytes in
+            do throws(SystemCallError) { try file.write(bytes, at: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Fewer bytes than asked for where the ROM ends: the kernel counts its images.
+    func read(_ offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
+        let file = try Descriptor(opening: path, flags: O_RDONLY, door: door)
+        var bytes = [UInt8](repeating: 0, count: count)
+        let answer = bytes.withUnsafeMutableBytes { file.door.read(file.raw, $0, at: offset) }
+        guard answer >= 0 else { throw SystemCallError(call: "pread", object: path, errno: .init(rawValue: Int32(truncatingIfNeeded: -answer))) }
+        return Array(bytes.prefix(answer))
     }
 }

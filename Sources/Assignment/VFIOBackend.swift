@@ -179,6 +179,17 @@ public final class VFIOBackend: AssignmentBackend {
         try onSystem { () throws(SystemCallError) in try device.write(bar, offset, value, width: width) }
     }
 
+    public func readROM() throws(AssignmentError) -> [UInt8] {
+        let size = device.regions[VFIORegion.romIndex].size
+        guard size > 0 else { throw .unfit(address, reason: "it has no expansion ROM that the host can read: leave out rom=on") }
+        // The ROM answers only where memory does.
+        try writeConfig(ConfigRegister.command, UInt32(Command.memorySpace.rawValue), width: 2)
+        defer { try? writeConfig(ConfigRegister.command, 0, width: 2) }
+        return try OptionROMReader.read(address, size: size) { offset, count throws(SystemCallError) in
+            try device.read(VFIORegion.romIndex, offset, count: count)
+        }
+    }
+
     public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.DirectArea] {
         var areas: [PCIFunction.DirectArea] = []
         for range in DirectRanges.of(device.regions[bar.index].mappable, without: trapped, barSize: bar.size) {

@@ -16,6 +16,7 @@ public enum BootError: Error, CustomStringConvertible {
     case noMultibootHeader
     case notLinux(KernelFormat)
     case multibootWithoutLoadAddresses
+    case notBootable(size: UInt64)
 
     case nothingToLoad
     case entryOutsideKernel(field: String, entry: UInt64)
@@ -36,7 +37,6 @@ public enum BootError: Error, CustomStringConvertible {
     case tooManyModules(count: Int, limit: Int)
     case tooManyRegions(count: Int, limit: Int)
     case nothingTakesIt(what: String, format: KernelFormat)
-    case needsFirmware(KernelFormat)
 
     public var description: String {
         switch self {
@@ -51,7 +51,7 @@ public enum BootError: Error, CustomStringConvertible {
         case .badField(let field, let value, let expected):
             "\(field) is \(value.hexadecimal) where \(expected) is expected"
         case .unknownFormat:
-            "the kernel file is of no known format: it is neither ELF nor a Linux bzImage nor multiboot; a flat binary is booted when its name ends in "
+            "the kernel file is of no known format: it is neither ELF nor a Linux bzImage nor multiboot nor a disk with a boot sector; a flat binary is booted when its name ends in "
                 + ".bin or .flat, or with --format flat"
         case .unsupportedFormat(let format):
             "the kernel file is \(format), which is known but not supported yet: \(format.remedy)"
@@ -68,6 +68,11 @@ public enum BootError: Error, CustomStringConvertible {
             "the kernel file can't be booted as \(format): it has no setup header (HdrS at 0x202), so it is no bzImage"
         case .multibootWithoutLoadAddresses:
             "the multiboot header has no address fields (flag 16) and the kernel file is no ELF file, so nothing says where to load it"
+        case .notBootable(let size):
+            "the file can't be booted as a disk image: "
+                + (size < DiskImage.sectorSize || size > DiskImage.maximumSize
+                    ? "it has \(size) bytes, where \(DiskImage.sectorSize) to \(DiskImage.maximumSize) are expected"
+                    : "its first sector has no boot signature (0x55 0xaa at byte 510)")
         case .nothingToLoad:
             "the ELF file has no segment to load"
         case .entryOutsideKernel(let field, let entry):
@@ -108,8 +113,6 @@ public enum BootError: Error, CustomStringConvertible {
             "the memory map has \(count) regions, more than the \(limit) that a kernel of a boot protocol before 2.09 takes"
         case .nothingTakesIt(let what, let format):
             "a kernel booted as \(format) has no way to receive \(what)"
-        case .needsFirmware(let format):
-            "a kernel booted as \(format) calls the BIOS, and there is none"
         }
     }
 

@@ -12,6 +12,8 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
     case linux32
     /// Linux by its real-mode entry, through firmware: images that call the BIOS.
     case linux16
+    /// A disk or floppy image that begins with a boot sector, through firmware.
+    case disk
     /// Bare code that starts in real mode.
     case flat
 
@@ -23,6 +25,7 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
         case .linux64: "Linux by the 64-bit boot protocol"
         case .linux32: "Linux by the 32-bit boot protocol"
         case .linux16: "Linux by the real-mode entry"
+        case .disk: "disk image"
         case .flat: "flat binary"
         }
     }
@@ -31,7 +34,7 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
     var isLinux: Bool {
         switch self {
         case .linux, .linux64, .linux32, .linux16: true
-        case .pvh, .multiboot, .flat: false
+        case .pvh, .multiboot, .disk, .flat: false
         }
     }
 }
@@ -63,6 +66,7 @@ enum KernelImage {
     case linux(LinuxImage)
     case multibootELF(ELFImage, MultibootHeader)
     case multibootRaw(MultibootHeader)
+    case disk(DiskImage)
     case flat
 
     /// Names that say a file is bare code: it has no magic number of its own.
@@ -72,12 +76,16 @@ enum KernelImage {
     /// - Parameters:
     ///   - image: The kernel file.
     ///   - name: Its name; a suffix in ``flatSuffixes`` makes a file without any known magic number a flat binary.
-    ///   - format: The only format to consider, or nil for the first that fits: PVH, Linux, multiboot, flat.
+    ///   - format: The only format to consider, or nil for the first that fits: PVH, Linux, disk, multiboot, flat.
     /// - Returns: The format, with what was read to recognise it.
     /// - Throws: ``BootError`` for a damaged file, or one that can't be booted (in the format asked for).
     static func recognize(_ image: some ImageSource, name: String, format: KernelFormat?) throws(BootError) -> KernelImage {
         guard image.size > 0 else { throw .emptyImage }
         if format == .flat { return .flat }
+        if format == .disk {
+            guard let disk = try DiskImage(image) else { throw .notBootable(size: image.size) }
+            return .disk(disk)
+        }
         if let format, format.isLinux {
             guard let linux = try LinuxImage(image) else { throw .notLinux(format) }
             return .linux(linux)
@@ -91,6 +99,10 @@ enum KernelImage {
         }
         if elf == nil, format == nil, let linux = try LinuxImage(image) {
             return .linux(linux)
+        }
+        // Before multiboot: a disk's boot loader may have a multiboot header as well.
+        if elf == nil, format == nil, let disk = try DiskImage(image) {
+            return .disk(disk)
         }
         switch (try MultibootHeader(searching: image), elf) {
         case (let header?, _) where header.givesLoadAddresses: return .multibootRaw(header)

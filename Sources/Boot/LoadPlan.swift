@@ -60,10 +60,12 @@ public struct LoadPlan: Equatable, Sendable {
     public let segments: [Segment]
     public let blobs: [Blob]
     public let entry: EntryState
+    /// The disk that the guest boots from; nil for a kernel. None of it is in a segment: firmware reads what the guest asks for.
+    public let disk: DiskImage?
 
     /// Whether the kernel calls the BIOS. Firmware must then set up its interrupt vectors and data areas first and enter the kernel in
-    /// the state that ``entry`` describes; without any, the plan can't be run.
-    public var needsFirmware: Bool { format == .linux16 }
+    /// the state that ``entry`` describes; without any, the plan can't be run. ``BootROM`` is such firmware.
+    public var needsFirmware: Bool { format == .linux16 || format == .disk }
 
     /// Turns a kernel image into a plan.
     ///
@@ -106,6 +108,8 @@ public struct LoadPlan: Equatable, Sendable {
             let entry = format.flatMap { $0 == .linux ? nil : $0 } ?? linux.bestFormat
             return entry == .linux16
                 ? try builder.linuxRealMode(linux, setupCode: try linux.setupCode(in: image)) : try builder.linux(linux, format: entry)
+        case .disk(let disk):
+            return try builder.disk(disk)
         case .flat:
             try builder.load([try FlatImage.segment(imageSize: image.size)])
             return try builder.flat()

@@ -110,6 +110,14 @@ struct LoadPlanBuilder {
         return plan(.flat, entry: FlatImage.entry)
     }
 
+    /// Completes the plan of a disk, whose boot sector firmware loads to 0000:7c00.
+    func disk(_ disk: DiskImage) throws(BootError) -> LoadPlan {
+        guard commandLine.isEmpty else { throw .nothingTakesIt(what: "a command line", format: .disk) }
+        guard modules.isEmpty else { throw .nothingTakesIt(what: "an initrd or module", format: .disk) }
+        let entry = EntryState.real16(codeSegment: 0, instructionPointer: 0x7c00, dataSegment: 0, stackSegment: 0, stackPointer: 0x7c00)
+        return LoadPlan(format: .disk, segments: [], blobs: [], entry: entry, disk: disk)
+    }
+
     private mutating func plan(_ format: KernelFormat, entry: UInt32, eax: UInt32, ebx: UInt32) throws(BootError) -> LoadPlan {
         let gdt = try addBlob(EntryState.flatGDT, name: "the GDT")
         return plan(format, entry: .protected32(instructionPointer: entry, eax: eax, ebx: ebx, gdtBase: gdt))
@@ -117,7 +125,7 @@ struct LoadPlanBuilder {
 
     /// The plan of what was placed.
     func plan(_ format: KernelFormat, entry: EntryState) -> LoadPlan {
-        LoadPlan(format: format, segments: segments, blobs: blobs, entry: entry)
+        LoadPlan(format: format, segments: segments, blobs: blobs, entry: entry, disk: nil)
     }
 
     func checkEntry(_ entry: UInt64, field: String) throws(BootError) -> UInt32 {

@@ -5,9 +5,11 @@ public struct BAR: Sendable, Hashable {
         case memory32
         /// Takes this register and the next one.
         case memory64
+        /// The expansion ROM's, with an enable bit of its own. PCI Local Bus 3.0, section 6.2.5.2.
+        case rom
     }
 
-    /// 0...5.
+    /// 0...5; the expansion ROM's is 6.
     public let index: Int
     public let kind: Kind
     /// Bytes; a power of two, at least 4 for I/O and 16 for memory.
@@ -16,7 +18,7 @@ public struct BAR: Sendable, Hashable {
 
     /// - Returns: nil where the size is no power of two, too small, or the register does not exist.
     public init?(index: Int, kind: Kind, size: UInt64, prefetchable: Bool = false) {
-        guard (0...5).contains(index), kind != .memory64 || index < 5 else { return nil }
+        guard (0...5).contains(index), kind != .memory64 || index < 5, kind != .rom else { return nil }
         guard size.nonzeroBitCount == 1, size >= (kind == .io ? 4 : 16) else { return nil }
         guard size <= (kind == .io ? 1 << 16 : kind == .memory32 ? 1 << 31 : 1 << 51) else { return nil }
         self.index = index
@@ -25,8 +27,22 @@ public struct BAR: Sendable, Hashable {
         self.prefetchable = prefetchable
     }
 
+    /// An expansion ROM's register.
+    /// - Parameter romSize: a power of two, 2 KiB...16 MiB.
+    init(romSize: UInt64) {
+        index = Self.romIndex
+        kind = .rom
+        size = romSize
+        prefetchable = false
+    }
+
+    /// The expansion ROM's number among the registers.
+    public static let romIndex = 6
+
+    private static let romEnable: UInt32 = 1
+
     /// The register's offset in configuration space.
-    public var offset: Int { ConfigRegister.bars + 4 * index }
+    public var offset: Int { kind == .rom ? ConfigRegister.expansionROM : ConfigRegister.bars + 4 * index }
 
     public var isIO: Bool { kind == .io }
 
@@ -35,6 +51,7 @@ public struct BAR: Sendable, Hashable {
         case .io: 1
         case .memory32: prefetchable ? 8 : 0
         case .memory64: 4 | (prefetchable ? 8 : 0)
+        case .rom: 0
         }
     }
 
@@ -42,7 +59,8 @@ public struct BAR: Sendable, Hashable {
     public func lay(into space: inout ConfigSpace) {
         let mask = ~(size - 1)
         space.set(offset, typeBits, width: 4)
-        space.own(offset, width: 4, writable: UInt32(truncatingIfNeeded: mask), live: 0, forwarded: 0)
+        let enable = kind == .rom ? Self.romEnable : 0
+        space.own(offset, width: 4, writable: UInt32(truncatingIfNeeded: mask) | enable, live: 0, forwarded: 0)
         if kind == .memory64 {
             space.set(offset + 4, 0, width: 4)
             space.own(offset + 4, width: 4, writable: UInt32(mask >> 32), live: 0, forwarded: 0)
@@ -51,7 +69,7 @@ public struct BAR: Sendable, Hashable {
 
     /// The address the guest gave it.
     public func address(in space: ConfigSpace) -> UInt64 {
-        let low = UInt64(space.read(offset, width: 4)) & ~UInt64(isIO ? 3 : 15)
+        let low = UInt64(space.read(offset, width: 4)) & ~UInt64(isIO ? 3 : kind == .rom ? 0x7FF : 15)
         guard kind == .memory64 else { return low }
         return UInt64(space.read(offset + 4, width: 4)) << 32 | low
     }
@@ -62,8 +80,9 @@ public struct BAR: Sendable, Hashable {
         if kind == .memory64 { space.write(offset + 4, UInt32(address >> 32), width: 4) }
     }
 
-    /// Whether its decoder answers: I/O BARs by COMMAND bit 0, memory BARs by bit 1.
+    /// Whether its decoder answers: I/O BARs by COMMAND bit 0, memory BARs by bit 1, the expansion ROM by its own bit beside that.
     public func isDecoded(in space: ConfigSpace) -> Bool {
-        space.command.contains(isIO ? .ioSpace : .memorySpace)
+        if kind == .rom, space.read(offset, width: 4) & Self.romEnable == 0 { return false }
+        return space.command.contains(isIO ? .ioSpace : .memorySpace)
     }
 }

@@ -116,6 +116,15 @@ public final class VFIODevice: Sendable {
         return try descriptor.readRegister(at: region.offset + offset, width: width)
     }
 
+    /// Reads bytes that are no registers, as those of the ROM.
+    public func read(_ region: Int, _ offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
+        let region = regions[region]
+        guard count >= 0, offset <= region.size, UInt64(count) <= region.size - offset else {
+            throw SystemCallError(call: "pread", object: "\(address) region \(region.index)", errno: .invalidArgument)
+        }
+        return try descriptor.read(count: count, at: region.offset + offset)
+    }
+
     /// Writes 1...8 bytes, little-endian.
     public func write(_ region: Int, _ offset: UInt64, _ value: UInt64, width: Int) throws(SystemCallError) {
         let region = regions[region]

@@ -34,11 +34,12 @@ public final class GuestMemory: Sendable {
     /// - Parameters:
     ///   - count: bytes, a multiple of the page size.
     ///   - hugePages: takes it from the host's huge pages of 2 MiB, all at once.
-    public init(count: UInt64, hugePages: Bool = false) throws(SystemCallError) {
+    ///   - lowLimit: where RAM below 4 GiB ends at the latest.
+    public init(count: UInt64, hugePages: Bool = false, lowLimit: UInt64 = PhysicalLayout.lowRAMLimit) throws(SystemCallError) {
         guard let size = Int(exactly: count) else { throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory) }
         let object = "\(count >> 20) MiB of guest memory"
         mapping = hugePages ? try Mapping(hugePages: size, object: object) : try Mapping(anonymous: size, object: object)
-        let low = min(count, PhysicalLayout.lowRAMLimit)
+        let low = min(count, lowLimit)
         var regions = [Region(guestAddress: 0, count: low, offset: 0)]
         if count > low {
             regions.append(Region(guestAddress: PhysicalLayout.highRAMStart, count: count - low, offset: Int(low)))

@@ -6,13 +6,34 @@ import Synchronization
 final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
     private let space: Mutex<ConfigSpace>
 
-    override init() {
+    /// Where ECAM answers now; nil while it is off.
+    var ecam: UInt64? {
+        let register = ecamBase.load(ordering: .relaxed)
+        return register & 1 == 0 ? nil : register & 0xF000_0000
+    }
+
+    /// PCIEXBAR's lower half, apart from the others: every access to ECAM looks at it.
+    private let ecamBase: Atomic<UInt64>
+    private static let ecamRegister = 0x60
+    /// PAM0 to PAM6, which make the BIOS area writable on a PC; here it always is, and they only keep what is written.
+    private static let shadowRegisters = 0x90..<0x97
+
+    /// - Parameter hasFirmware: as after a reset, for firmware to set up; else as firmware leaves it.
+    init(hasFirmware: Bool) {
         var space = ConfigSpace(size: 4096)
         space.set(ConfigRegister.vendorID, 0x29C0_8086, width: 4)
         space.set(ConfigRegister.revisionAndClass, 0x0600_0000, width: 4)
         space.own(ConfigRegister.command, width: 2, writable: 0x0106)
-        // 256 MiB, enabled.
-        space.set(0x60, UInt32(PhysicalLayout.ecam.lowerBound) | 1, width: 4)
+        if hasFirmware {
+            // By these firmware knows that fw_cfg is there; QEMU, docs/specs/pci-ids.rst.
+            space.set(ConfigRegister.subsystemVendorID, 0x1100_1AF4, width: 4)
+            space.own(Self.ecamRegister, width: 4, writable: 0xF000_0001)
+            for register in Self.shadowRegisters { space.own(register, width: 1, writable: 0x33) }
+        } else {
+            // 256 MiB, enabled.
+            space.set(Self.ecamRegister, UInt32(PhysicalLayout.ecam.lowerBound) | 1, width: 4)
+        }
+        ecamBase = Atomic(UInt64(space.read(Self.ecamRegister, width: 4)))
         self.space = Mutex(space)
         super.init()
     }
@@ -22,6 +43,9 @@ final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
     }
 
     override func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {
-        space.withLock { $0.write(offset, value, width: width) }
+        space.withLock { space in
+            space.write(offset, value, width: width)
+            ecamBase.store(UInt64(space.read(Self.ecamRegister, width: 4)), ordering: .relaxed)
+        }
     }
 }

@@ -12,7 +12,8 @@ private struct ImageFile: ImageSource {
     func read(at offset: UInt64, count: Int) throws -> [UInt8] { try file.read(at: offset, count: count) }
 }
 
-private final class FileSource {
+/// A file that a guest is given, open for reading.
+final class FileSource: Sendable {
     let descriptor: Descriptor
     let size: UInt64
 
@@ -48,8 +49,8 @@ struct KernelLoader {
     /// The machine, as the firmware tables are to describe it.
     let board: Board
 
-    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts.
-    func load(_ boot: BootConfiguration) throws(MachineError) -> EntryState {
+    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, and from which disk, if it is one.
+    func load(_ boot: BootConfiguration) throws(MachineError) -> (entry: EntryState, disk: BootDisk?) {
         let kernel = try open(boot.kernel)
         var modules: [LoadPlan.Module] = []
         var files = [kernel]
@@ -75,16 +76,20 @@ struct KernelLoader {
         } catch {
             throw .badKernel(path: boot.kernel, cause: error)
         }
-        guard !plan.needsFirmware else { throw .badKernel(path: boot.kernel, cause: .needsFirmware(plan.format)) }
+        let rom = plan.needsFirmware ? [BootROM(booting: plan, memory: map).blob] : []
         for segment in plan.segments { try fill(segment, files) }
-        for blob in tables.pieces + plan.blobs {
+        for blob in tables.pieces + plan.blobs + rom {
             do throws(GuestMemory.OutOfBounds) {
                 try memory.write(blob.bytes, at: blob.guestAddress)
             } catch {
                 throw .badMemorySize(bytes: memory.count, reason: "\(blob.name) does not fit (\(error))")
             }
         }
-        return plan.entry
+        var disk: BootDisk?
+        if let image = plan.disk {
+            do { disk = try BootDisk(image, file: kernel, memory: memory) } catch { throw .system(error) }
+        }
+        return (plan.needsFirmware ? BootROM.entry : plan.entry, disk)
     }
 
     private func open(_ path: String) throws(MachineError) -> FileSource {

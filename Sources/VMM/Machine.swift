@@ -42,11 +42,12 @@ public final class Machine {
     private let clock: RealTimeClock
     private let alarm: Alarm
     private let post = POSTPort()
-    private let ports: Bus
+    private var ports: Bus
     private let mmio: Bus
     private let vcpus: [VirtualCPU]
     private let kick: VirtualCPU.Kick
     private let board: Board
+    private var firmware: FirmwareROM?
 
     private final class Wake: Sendable {
         let event: EventDescriptor
@@ -87,7 +88,8 @@ public final class Machine {
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
             board = Self.board(configuration, guestCPUID)
             bridge = PCIHostBridge(
-                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count), physicalAddressBits: guestCPUID.physicalAddressBits
+                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count) + (configuration.hasFirmware ? 1 : 0),
+                physicalAddressBits: guestCPUID.physicalAddressBits, hasFirmware: configuration.hasFirmware
             ) { ending.finish(.hostFailure($0)) }
             let alarm = try Alarm()
             self.alarm = alarm
@@ -126,8 +128,12 @@ public final class Machine {
         ports.claim(UInt64(PhysicalLayout.postPort)..<UInt64(PhysicalLayout.postPort) + 1, post)
         ports.claim(0x92..<0x93, SystemControlA(ending))
         ports.claim(FirmwareConfig.ports, firmwareConfig)
+        if configuration.showsDebugConsole { ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console)) }
         var mmio = Bus()
-        mmio.claim(PhysicalLayout.ecam, ECAM(bridge))
+        mmio.claim(PhysicalLayout.ecam, ECAM(bridge, at: PhysicalLayout.ecam.lowerBound))
+        if configuration.hasFirmware {
+            mmio.claim(PhysicalLayout.firmwareECAM, ECAM(bridge, at: PhysicalLayout.firmwareECAM.lowerBound))
+        }
         if configuration.hasTestDevice {
             do throws(PCIHostBridge.PlugError) {
                 try TestDevice.attach(vm: vm, memory: memory, bridge: bridge, ports: &ports, mmio: &mmio)
@@ -171,7 +177,9 @@ public final class Machine {
 
     private static func memory(_ configuration: MachineConfiguration) throws(MachineError) -> GuestMemory {
         do {
-            return try GuestMemory(count: configuration.memory, hugePages: configuration.hugePages)
+            return try GuestMemory(
+                count: configuration.memory, hugePages: configuration.hugePages,
+                lowLimit: configuration.hasFirmware ? PhysicalLayout.firmwareECAM.lowerBound : PhysicalLayout.lowRAMLimit)
         } catch {
             throw configuration.hugePages ? HugePages.shortage(configuration.memory, error, pool: HugePages()) : .system(error)
         }
@@ -226,8 +234,22 @@ public final class Machine {
 
     /// Loads a kernel and puts the first vCPU at its entry.
     public func load(_ boot: BootConfiguration) throws(MachineError) {
-        let entry = try KernelLoader(memory: memory, board: board).load(boot)
+        let (entry, disk) = try KernelLoader(memory: memory, board: board).load(boot)
+        if let disk { ports.claim(UInt64(BootROM.diskPort)..<UInt64(BootROM.diskPort) + 4, disk) }
         do { try vcpus[0].enter(at: entry) } catch { throw .kvm(error) }
+    }
+
+    /// Loads firmware, with which the first vCPU then starts. Of a machine that was configured for it.
+    public func loadFirmware(_ path: String) throws(MachineError) {
+        let rom = try FirmwareROM(path)
+        try rom.place(in: vm, memory, slot: UInt32(memory.regions.count))
+        firmware = rom
+        do throws(FirmwareConfig.FileError) {
+            let memory = memory
+            try firmwareConfig.change { items throws(FirmwareConfig.FileError) in try items.describe(memory, reserved: []) }
+        } catch {
+            throw .firmwareFiles(error)
+        }
     }
 
     /// Runs until the guest, a signal, the time limit or a failure ends it. Once.

@@ -15,6 +15,10 @@ public struct MachineConfiguration: Sendable {
     public var consoleInput: Int32?
     /// How long the guest may run, in seconds; nil: for ever.
     public var timeout: Double?
+    /// Whether firmware of its own sets the machine up: it finds a chipset as after a reset, and no tables.
+    public var hasFirmware: Bool
+    /// Whether what the guest writes to its debug console, port 0x402, is shown on its console.
+    public var showsDebugConsole: Bool
     /// How vCPUs are kicked; nil: the best way the host has.
     public var kick: VirtualCPU.Kick?
     /// The processor that guests see.
@@ -24,7 +28,8 @@ public struct MachineConfiguration: Sendable {
 
     public init(
         memory: UInt64 = 256 << 20, hugePages: Bool = false, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil,
-        kick: VirtualCPU.Kick? = nil, cpuModel: CPUModel = .host, hasTestDevice: Bool = false
+        kick: VirtualCPU.Kick? = nil, cpuModel: CPUModel = .host, hasTestDevice: Bool = false, hasFirmware: Bool = false,
+        showsDebugConsole: Bool = false
     ) {
         self.memory = memory
         self.hugePages = hugePages
@@ -35,6 +40,8 @@ public struct MachineConfiguration: Sendable {
         self.kick = kick
         self.cpuModel = cpuModel
         self.hasTestDevice = hasTestDevice
+        self.hasFirmware = hasFirmware
+        self.showsDebugConsole = showsDebugConsole
     }
 }
 

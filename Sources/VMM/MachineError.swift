@@ -10,6 +10,12 @@ public enum MachineError: Error, CustomStringConvertible {
     case noKernel(path: String, cause: SystemCallError)
     /// The kernel's bytes don't make a kernel this machine can start.
     case badKernel(path: String, cause: BootError)
+    /// The firmware file can't be read.
+    case noFirmware(path: String, cause: SystemCallError)
+    /// The firmware file is too small, too large, or no whole number of pages.
+    case badFirmware(path: String, size: UInt64)
+    /// What firmware is to be told can't be put into files.
+    case firmwareFiles(FirmwareConfig.FileError)
     /// The firmware tables can't describe the machine.
     case noTables(FirmwareTablesError)
     /// The test device finds no place on the bus.
@@ -26,6 +32,11 @@ public enum MachineError: Error, CustomStringConvertible {
         case .noKernel(let path, let cause):
             cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
         case .badKernel(let path, let cause): "\(path): \(cause)"
+        case .noFirmware(let path, let cause):
+            cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
+        case .badFirmware(let path, let size):
+            "\(path): \(size) bytes are no firmware image: 64 KiB to 16 MiB, in whole pages of 4 KiB, are expected"
+        case .firmwareFiles(let error): "\(error)"
         case .noTables(let error): "\(error)"
         case .noTestDevice(let error): "the test device can't be had: \(error)"
         case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"

@@ -14,11 +14,14 @@ open class PCIFunction: @unchecked Sendable {
         /// Page-aligned bytes.
         public let count: UInt64
         public let memory: UnsafeMutableRawPointer
+        /// The guest's writes are not for the memory: they come to `writeBAR`.
+        public let isReadOnly: Bool
 
-        public init(offset: UInt64, count: UInt64, memory: UnsafeMutableRawPointer) {
+        public init(offset: UInt64, count: UInt64, memory: UnsafeMutableRawPointer, isReadOnly: Bool = false) {
             self.offset = offset
             self.count = count
             self.memory = memory
+            self.isReadOnly = isReadOnly
         }
     }
 

@@ -26,6 +26,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         let guestAddress: UInt64
         let count: UInt64
         let memory: UInt
+        let isReadOnly: Bool
     }
 
     private struct Mapped {
@@ -36,6 +37,7 @@ public final class PCIHostBridge: @unchecked Sendable {
 
     private let vm: VirtualMachine
     private let memory: GuestMemory
+    private let host: HostBridgeFunction
     private var slots: [PCIFunction?]
     private var windows: (ports: BARWindow, low: BARWindow, high: BARWindow)
     private let latch = Atomic<UInt32>(0)
@@ -46,21 +48,24 @@ public final class PCIHostBridge: @unchecked Sendable {
     private let onMapFailure: @Sendable (String) -> Void
 
     /// - Parameters:
+    ///   - hasFirmware: whether firmware places ECAM and BARs.
     ///   - firstMemorySlot: KVM memory slots from here on are the bridge's.
     ///   - onMapFailure: told when the host does not take a BAR's memory back: the guest would keep what it must not reach.
     init(
-        vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int,
+        vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int, hasFirmware: Bool = false,
         onMapFailure: @escaping @Sendable (String) -> Void
     ) {
         self.vm = vm
         self.memory = memory
         let high = PhysicalLayout.highMemoryWindow(physicalAddressBits: physicalAddressBits)
         slots = Array(repeating: nil, count: 32)
-        slots[0] = HostBridgeFunction()
+        host = HostBridgeFunction(hasFirmware: hasFirmware)
+        slots[0] = host
         windows = (BARWindow(PhysicalLayout.portWindow), BARWindow(PhysicalLayout.memoryWindow), BARWindow(high))
         let ramEnd = memory.regions.map { $0.range.upperBound }.max() ?? 0
         // Below 4 GiB a BAR may go anywhere between RAM and the interrupt controllers, but for ECAM.
-        let low = memory.regions[0].range.upperBound..<PhysicalLayout.ecam.lowerBound
+        let ramLimit = memory.regions[0].range.upperBound
+        let low = hasFirmware ? PhysicalLayout.firmwareECAM.upperBound..<PhysicalLayout.ecam.upperBound : ramLimit..<PhysicalLayout.ecam.lowerBound
         let highAllowed = max(ramEnd, PhysicalLayout.highRAMStart)..<max(high.upperBound, ramEnd, PhysicalLayout.highRAMStart)
         allowedWindows = [low, PhysicalLayout.upperMemoryWindow, highAllowed]
         mapped = Mutex(Mapped(next: firstMemorySlot))
@@ -107,7 +112,9 @@ public final class PCIHostBridge: @unchecked Sendable {
             for entry in map.entries where !entry.isIO {
                 for area in entry.function.directAreas(entry.bar) {
                     wanted.insert(
-                        DirectSlot(guestAddress: entry.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory)))
+                        DirectSlot(
+                            guestAddress: entry.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory),
+                            isReadOnly: area.isReadOnly))
                 }
             }
             for (slot, number) in mapped.slots where !wanted.contains(slot) {
@@ -124,7 +131,7 @@ public final class PCIHostBridge: @unchecked Sendable {
                 let number = mapped.free.popLast() ?? mapped.next
                 if number == mapped.next { mapped.next += 1 }
                 do {
-                    try vm.setMemory(slot: number, guestAddress: slot.guestAddress, memory: pointer, count: slot.count)
+                    try vm.setMemory(slot: number, guestAddress: slot.guestAddress, memory: pointer, count: slot.count, readOnly: slot.isReadOnly)
                     mapped.slots[slot] = number
                 } catch {
                     // Without the slot every access exits and is forwarded: slower, and right.
@@ -162,6 +169,10 @@ public final class PCIHostBridge: @unchecked Sendable {
         guard let function = function(access) else { return }
         function.writeConfig(access.offset, value, width: width, remap: remap)
     }
+
+    /// Whether ECAM answers in a window that begins there.
+    @inline(__always)
+    fileprivate func hasECAM(at address: UInt64) -> Bool { host.ecam == address }
 
     private func function(_ access: ConfigAccess) -> PCIFunction? {
         access.bus == 0 && access.function == 0 ? slots[access.device] : nil
@@ -207,16 +218,23 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
 /// The ECAM window. Accesses of up to 4 bytes inside one function are configuration accesses; longer ones are two.
 final class ECAM: BusDevice, @unchecked Sendable {
     private let bridge: PCIHostBridge
+    /// Where it lies; it answers as long as PCIEXBAR says so.
+    private let start: UInt64
 
-    init(_ bridge: PCIHostBridge) { self.bridge = bridge }
+    init(_ bridge: PCIHostBridge, at start: UInt64 = PhysicalLayout.ecam.lowerBound) {
+        self.bridge = bridge
+        self.start = start
+    }
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
+        guard bridge.hasECAM(at: start) else { return .max }
         let low = UInt64(bridge.read(ConfigAccess(ecamOffset: offset), width: min(width, 4)))
         guard width > 4 else { return low }
         return low | UInt64(bridge.read(ConfigAccess(ecamOffset: offset + 4), width: width - 4)) << 32
     }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        guard bridge.hasECAM(at: start) else { return }
         bridge.write(ConfigAccess(ecamOffset: offset), UInt32(truncatingIfNeeded: value), width: min(width, 4))
         if width > 4 { bridge.write(ConfigAccess(ecamOffset: offset + 4), UInt32(value >> 32), width: width - 4) }
     }

@@ -8,6 +8,8 @@ public enum PhysicalLayout {
     public static let memoryWindow: Range<UInt64> = 0xC000_0000..<0xE000_0000
     /// The enhanced configuration window: 256 buses of 1 MiB.
     public static let ecam: Range<UInt64> = 0xE000_0000..<0xF000_0000
+    /// Where firmware puts that window: SeaBIOS does without asking (`src/fw/dev-q35.h`), so RAM below 4 GiB ends there at the latest.
+    public static let firmwareECAM: Range<UInt64> = 0xB000_0000..<0xC000_0000
     /// Guests may move them here as well: behind ECAM, below the interrupt controllers.
     public static let upperMemoryWindow: Range<UInt64> = 0xF000_0000..<0xFEC0_0000
     /// Four pages that Intel hosts need for real mode: one for an identity map, three for a TSS.

@@ -58,7 +58,7 @@ final class AssignedDevices {
         guard let slot = option.slot ?? machine.bridge.freeSlot(without: claimed) else { throw AssignmentError.plug(address, .noSlot) }
         let end = machine.end
         let function = try AssignedFunction(
-            backend, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, door: machine.vm.door,
+            backend, showsROM: option.showsROM, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, door: machine.vm.door,
             onFailure: { end(.hostFailure($0)) })
         do throws(PCIHostBridge.PlugError) {
             try machine.bridge.plug(function, slot: slot)

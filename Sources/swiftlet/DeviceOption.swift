@@ -2,7 +2,7 @@ import ArgumentParser
 import Assignment
 import PCI
 
-/// `--device BDF[,backend=auto|group|kvm][,msi=auto|signal|irqfd][,slot=N]`.
+/// `--device BDF[,backend=auto|group|kvm][,msi=auto|signal|irqfd][,slot=N][,rom=on|off]`.
 struct DeviceOption: Equatable, ExpressibleByArgument {
     let address: PCIAddress
     /// The kernel interface that passes it; nil for the one this host has.
@@ -11,6 +11,8 @@ struct DeviceOption: Equatable, ExpressibleByArgument {
     private(set) var delivery: MessageDelivery?
     /// The guest's slot; nil for the first free one.
     private(set) var slot: Int?
+    /// Whether the guest finds the device's expansion ROM.
+    private(set) var showsROM = false
 
     init?(argument: String) {
         var parts = argument.split(separator: ",", omittingEmptySubsequences: false)[...]
@@ -28,6 +30,8 @@ struct DeviceOption: Equatable, ExpressibleByArgument {
             case ("msi", let name):
                 guard let value = MessageDelivery(rawValue: String(name)) else { return nil }
                 delivery = value
+            case ("rom", "on"): showsROM = true
+            case ("rom", "off"): showsROM = false
             case ("slot", let number):
                 guard let value = Int(number), (1...31).contains(value) else { return nil }
                 slot = value
@@ -51,6 +55,11 @@ enum ConsoleOption: Equatable, ExpressibleByArgument {
             self = .file(String(argument.dropFirst(5)))
         }
     }
+}
+
+/// `--debug-console console|none`.
+enum DebugConsoleOption: String, ExpressibleByArgument {
+    case console, none
 }
 
 /// `--report json:PATH`.

@@ -104,10 +104,10 @@ extension ExitStatus {
         case let error as MachineError:
             switch error {
             case .kvm(let error): of(error)
-            case .system: hostFailure
-            case .noKernel(_, let cause):
+            case .system, .firmwareFiles: hostFailure
+            case .noKernel(_, let cause), .noFirmware(_, let cause):
                 cause.errno == .permissionDenied || cause.errno == .notPermitted ? noPermission : noInput
-            case .badKernel: badInput
+            case .badKernel, .badFirmware: badInput
             case .tooManyCPUs, .badMemorySize, .noTables, .noTestDevice: usage
             case .hugePages: unavailable
             }

@@ -47,7 +47,7 @@ struct Run {
         } catch  where !(error is ReportError) {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
-                try file.write(RunReport(kernel: request.kernel, status: ExitStatus.of(error), message: "\(error)"))
+                try file.write(RunReport(kernel: request.image, status: ExitStatus.of(error), message: "\(error)"))
             } catch let second {
                 Self.say("\(second)")
             }
@@ -72,10 +72,15 @@ struct Run {
             let machine = try Machine(
                 MachineConfiguration(
                     memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                    timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev),
+                    timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
+                    showsDebugConsole: request.debugConsole == .console),
                 on: hypervisor)
-            try machine.load(
-                BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+            if let firmware = request.firmware {
+                try machine.loadFirmware(firmware)
+            } else {
+                try machine.load(
+                    BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+            }
             let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
             defer { devices.release() }
             return (try machine.run(signals: signals), devices.report)
@@ -83,7 +88,7 @@ struct Run {
         let verdict = Verdict(run, exitPortStyle: request.exitPortStyle)
         // First, since a report that can't be written must not take away what became of the guest.
         tell(run.result, verdict)
-        try account { RunReport(kernel: request.kernel, verdict: verdict, run: run) }
+        try account { RunReport(kernel: request.image, verdict: verdict, run: run) }
         return verdict.status
     }
 

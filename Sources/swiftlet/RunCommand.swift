@@ -20,8 +20,13 @@ struct RunCommand: ParsableCommand {
             101 panic, 102 triple fault, 103 reset, 104 KVM internal error, 124 timeout, 125 the host failed, 128+N ended by signal N.
             """)
 
-    @Argument(help: "The kernel: an ELF file with a PVH note, a multiboot 1 image, or a flat binary (.bin).", completion: .file())
-    var kernel: String
+    @Argument(
+        help: "The kernel: an ELF file with a PVH note, a Linux bzImage, a multiboot 1 image, a disk with a boot sector, or a flat binary (.bin).",
+        completion: .file())
+    var kernel: String?
+
+    @Option(help: "Boot this firmware image instead of a kernel: a ROM that is mapped below 4 GiB, as SeaBIOS.", completion: .file())
+    var firmware: String?
 
     @Option(name: .shortAndLong, help: "Guest memory: 256M, 2G, ...")
     var memory = MemorySize(bytes: 256 << 20)
@@ -38,12 +43,14 @@ struct RunCommand: ParsableCommand {
     @Option(help: "A file handed to the kernel as its initrd or first multiboot module.", completion: .file())
     var initrd: String?
 
-    @Option(help: "Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, linux32, linux16), multiboot or flat.")
+    @Option(
+        help: "Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, linux32, linux16), multiboot, disk or flat.")
     var format: KernelFormat?
 
     @Option(
         help: ArgumentHelp(
-            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N]. May be given several times.", valueName: "bdf"))
+            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N][,rom=on|off]. May be given several times.", valueName: "bdf")
+    )
     var device: [DeviceOption] = []
 
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")
@@ -54,6 +61,9 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: "Where the guest's serial console goes: stdio, none, file:PATH.")
     var console = ConsoleOption.stdio
+
+    @Option(help: "Where what firmware writes to port 0x402 goes: console, none.")
+    var debugConsole = DebugConsoleOption.none
 
     @Option(help: "Write a report of the run: json:PATH.")
     var report: ReportOption?
@@ -75,9 +85,13 @@ struct RunCommand: ParsableCommand {
     /// The same as a value.
     var request: RunRequest {
         RunRequest(
-            kernel: kernel, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd, format: format, devices: device,
-            timeout: timeout, onReset: onReset, console: console, report: report, record: record, cpu: cpu, exitPortStyle: exitPortStyle,
-            testdev: testdev)
+            kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd,
+            format: format, devices: device, timeout: timeout, onReset: onReset, console: console, debugConsole: debugConsole, report: report,
+            record: record, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev)
+    }
+
+    func validate() throws {
+        if let contradiction = request.contradiction { throw ValidationError(contradiction) }
     }
 
     func run() throws {

@@ -4,7 +4,9 @@ import VMM
 
 /// What `swiftlet run` was asked for, as a value.
 struct RunRequest: Equatable {
+    /// Empty where firmware boots.
     var kernel = ""
+    var firmware: String?
     var memory = MemorySize(bytes: 256 << 20)
     var hugePages = false
     var cpus = 1
@@ -15,6 +17,7 @@ struct RunRequest: Equatable {
     var timeout: TimeLimit?
     var onReset = ResetAction.end
     var console = ConsoleOption.stdio
+    var debugConsole = DebugConsoleOption.none
     var report: ReportOption?
     var record: String?
     var cpu: CPUModel?
@@ -23,6 +26,16 @@ struct RunRequest: Equatable {
 }
 
 extension RunRequest {
+    /// The file that is booted.
+    var image: String { firmware ?? kernel }
+
+    /// What can't be asked for together, as a sentence; nil for what can.
+    var contradiction: String? {
+        guard firmware != nil else { return kernel.isEmpty ? "name the kernel to boot, or firmware with --firmware" : nil }
+        let others = [("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", initrd != nil), ("--format", format != nil)]
+        return others.first { $0.1 }.map { "\($0.0) and --firmware don't go together: firmware finds by itself what to boot" }
+    }
+
     /// Reads plain, well-formed arguments, as scripts give them: a kernel and options by their full names, each with a value.
     ///
     /// The argument parser builds its picture of a command by reflection, which takes longer than building and entering a virtual machine
@@ -60,13 +73,13 @@ extension RunRequest {
             guard name == "--device" || !seen.contains(name), set(name, value) else { return nil }
             seen.append(name)
         }
-        guard hasKernel else { return nil }
+        guard contradiction == nil else { return nil }
     }
 
     /// The options that `init(plain:)` knows.
     static let plainOptions = [
-        "--memory", "--hugepages", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset", "--console", "--report",
-        "--record", "--cpu", "--exit-port-style", "--testdev",
+        "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset", "--console",
+        "--debug-console", "--report", "--record", "--cpu", "--exit-port-style", "--testdev",
     ]
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
@@ -83,6 +96,7 @@ extension RunRequest {
         switch name {
         case "--memory": return take(&memory, MemorySize(argument: value))
         case "--cpus": return take(&cpus, Int(value))
+        case "--firmware": return take(&firmware, value.isEmpty ? nil : value)
         case "--append": return take(&append, value)
         case "--initrd": return take(&initrd, value)
         case "--format": return take(&format, KernelFormat(rawValue: value))
@@ -93,6 +107,7 @@ extension RunRequest {
         case "--timeout": return take(&timeout, TimeLimit(argument: value))
         case "--on-reset": return take(&onReset, ResetAction(rawValue: value))
         case "--console": return take(&console, ConsoleOption(argument: value))
+        case "--debug-console": return take(&debugConsole, DebugConsoleOption(rawValue: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
         case "--cpu": return take(&cpu, try? CPUModel(value))

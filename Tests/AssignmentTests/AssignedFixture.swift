@@ -68,7 +68,7 @@ struct AssignedFixture {
         return bytes
     }
 
-    init(hasINTx: Bool = true, failingAfter count: Int? = nil) throws {
+    init(hasINTx: Bool = true, failingAfter count: Int? = nil, rom: [UInt8]? = nil) throws {
         let vm = doorMachine(SlotDoor(timeline))
         let failures = Failures()
         self.failures = failures
@@ -76,10 +76,11 @@ struct AssignedFixture {
         let area = UnsafeMutableRawPointer(bitPattern: 0x10_0000).map { PCIFunction.DirectArea(offset: 0, count: 0x2000, memory: $0) }
         backend = RecordingBackend(
             Self.hardware, bars: [BAR(index: 0, kind: .memory64, size: 0x4000), BAR(index: 2, kind: .io, size: 32)].compactMap { $0 },
-            hasINTx: hasINTx, areas: [0: [area].compactMap { $0 }], timeline: timeline)
+            hasINTx: hasINTx, areas: [0: [area].compactMap { $0 }], rom: rom, timeline: timeline)
         if let count { backend.fail(after: count) }
         function = try AssignedFunction(
-            backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) }, onFailure: { failures.add($0) })
+            backend, showsROM: rom != nil, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) },
+            onFailure: { failures.add($0) })
         bridge = PCIHostBridge(vm: vm, memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40) { failures.add($0) }
         try bridge.plug(function, slot: 4)
         ports = ConfigPorts(bridge, Ending {})

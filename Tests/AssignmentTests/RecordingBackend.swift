@@ -55,12 +55,16 @@ final class RecordingBackend: AssignmentBackend {
     let timeline: Timeline
     /// Directly reachable parts by BAR.
     let areas: [Int: [PCIFunction.DirectArea]]
+    /// What its expansion ROM holds; nil for none.
+    let rom: [UInt8]?
     private let mapped = Mutex<[Int: [Range<UInt64>]]>([:])
     private let state: Mutex<State>
 
     init(
-        _ hardware: [UInt8], bars: [BAR], hasINTx: Bool = true, areas: [Int: [PCIFunction.DirectArea]] = [:], timeline: Timeline = Timeline()
+        _ hardware: [UInt8], bars: [BAR], hasINTx: Bool = true, areas: [Int: [PCIFunction.DirectArea]] = [:], rom: [UInt8]? = nil,
+        timeline: Timeline = Timeline()
     ) {
+        self.rom = rom
         self.bars = bars
         self.hasINTx = hasINTx
         self.areas = areas
@@ -103,6 +107,11 @@ final class RecordingBackend: AssignmentBackend {
     }
 
     func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError) { try change(.configWrite(offset, value, width: width)) }
+
+    func readROM() throws(AssignmentError) -> [UInt8] {
+        guard let rom else { throw .unfit(address, reason: "it has no expansion ROM") }
+        return rom
+    }
 
     func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
         timeline.add(.barRead(bar, offset, width: width))

@@ -16,7 +16,10 @@ struct LinuxHeaderTests {
         var image = LinuxBuilder().bytes
         image.replaceSubrange(1024..<1036, with: multibootHeader())
         #expect(try plan(image).format == .linux64)
-        #expect(sentence { $0[0x202] = 0 }.contains("of no known format"))
+        // Without the magic number what is left is a boot sector.
+        var sector = LinuxBuilder().bytes
+        sector[0x202] = 0
+        #expect(try plan(sector).format == .disk)
         #expect(failure { try plan(Array(LinuxBuilder().bytes[..<0x208])) }.contains("its Linux setup header should reach to byte 620"))
     }
 

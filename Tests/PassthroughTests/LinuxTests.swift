@@ -59,7 +59,7 @@ import Testing
         for driver in ["e1000e", "e1000", "virtio-pci-modern", "nvme"] { #expect(map.contains { $0.hasSuffix(" : \(driver)") }, "\(driver): \(map)") }
     }
 
-    @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "high", "linux32", "pvh"])
+    @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "high", "linux32", "linux16", "pvh"])
     func firmwareComplaints(_ name: String) async throws {
         let log = try await guest(name).kernelLog
         #expect(log.contains { $0.contains("ACPI: Interpreter enabled") }, "\(log)")
@@ -122,9 +122,11 @@ import Testing
         #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
     }
 
-    @Test("the 32-bit entry reaches init, and a reset ends the run with its status")
-    func linux32() async throws {
-        let guest = try await guest("linux32")
+    @Test(
+        "the 32-bit entry, and the real-mode one through the boot ROM, reach init, and a reset ends the run with its status",
+        arguments: ["linux32", "linux16"])
+    func olderEntries(_ name: String) async throws {
+        let guest = try await guest(name)
         #expect(guest.lines("ready").count == 1, guest.record.account)
         #expect(guest.record.status == 103)
         #expect(guest.record.lastWord.contains("reset"))

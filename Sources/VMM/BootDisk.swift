@@ -1,0 +1,135 @@
+import Boot
+import LinuxSystem
+import Synchronization
+
+/// The disk that the boot ROM reads and writes: an image file, over which lies, in the host's memory, what the guest wrote. The file itself
+/// is never written.
+///
+/// The guest writes the physical address of a request to the port, and the request is carried out before its OUT is done. A request is 24
+/// bytes, little-endian: command (16 bits: 1 read, 2 write, 3 verify), sectors (16), status (32, answered), physical address of the buffer
+/// (64), first sector (64).
+final class BootDisk: BusDevice, @unchecked Sendable {
+    // @unchecked: `overlay` and `written` are touched with the lock held.
+
+    /// INT 13h's status of a request, in the request's own third field.
+    enum Status: UInt32 {
+        case good = 0x00
+        case badRequest = 0x01
+        case noSuchSector = 0x04
+        /// The buffer is not wholly in RAM.
+        case badBuffer = 0x09
+        /// The host can't read the image.
+        case unreadable = 0x20
+    }
+
+    /// What the overlay is kept in.
+    private static let blockSize = 4096
+
+    private let file: FileSource
+    private let memory: GuestMemory
+    private let sectorCount: UInt64
+    /// As large as the image; holds host memory only where the guest wrote.
+    private let overlay: Mapping
+    /// A byte for each block: 1 where the overlay counts.
+    private let written: Mapping
+    private let lock = Mutex(())
+
+    init(_ disk: DiskImage, file: FileSource, memory: GuestMemory) throws(SystemCallError) {
+        self.file = file
+        self.memory = memory
+        sectorCount = disk.sectorCount
+        let blocks = Int((disk.sectorCount * DiskImage.sectorSize + UInt64(Self.blockSize) - 1) / UInt64(Self.blockSize))
+        overlay = try Mapping(anonymous: blocks * Self.blockSize, object: "what the guest writes to its disk")
+        written = try Mapping(anonymous: blocks, object: "what the guest writes to its disk")
+    }
+
+    /// 'DISK', by which a guest can tell that the port answers.
+    override func read(_ offset: UInt64, width: Int) -> UInt64 {
+        offset == 0 && width == 4 ? 0x4B53_4944 : .max
+    }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        guard offset == 0, width == 4 else { return }
+        lock.withLock { _ in
+            func field<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: UInt64, as type: Number.Type) -> Number? {
+                try? memory.withBytes(at: value + offset, count: MemoryLayout<Number>.size) { $0.loadUnaligned(as: type) }
+            }
+            // A request that isn't wholly in RAM has no place for an answer either.
+            guard let command = field(0, as: UInt16.self), let count = field(2, as: UInt16.self),
+                let buffer = field(8, as: UInt64.self), let first = field(16, as: UInt64.self)
+            else { return }
+            let status = serve(command: command, count: UInt64(count), buffer: buffer, first: first)
+            try? memory.withBytes(at: value + 4, count: 4) { $0.storeBytes(of: status.rawValue.littleEndian, as: UInt32.self) }
+        }
+    }
+
+    private func serve(command: UInt16, count: UInt64, buffer: UInt64, first: UInt64) -> Status {
+        guard first <= sectorCount, count <= sectorCount - first else { return .noSuchSector }
+        let start = Int(first * DiskImage.sectorSize)
+        let bytes = Int(count * DiskImage.sectorSize)
+        guard command != 3 else { return .good }
+        do throws(GuestMemory.OutOfBounds) {
+            return try memory.withBytes(at: buffer, count: bytes) { bytes in
+                switch command {
+                case 1: read(into: bytes, at: start)
+                case 2: write(from: UnsafeRawBufferPointer(bytes), at: start)
+                default: .badRequest
+                }
+            }
+        } catch {
+            return .badBuffer
+        }
+    }
+
+    private func isWritten(_ block: Int) -> Bool {
+        written.base.load(fromByteOffset: block, as: UInt8.self) != 0
+    }
+
+    /// The image's bytes; zeros behind its end, in the last sector.
+    private func load(into bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Bool {
+        let held = min(max(Int(file.size) - start, 0), bytes.count)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[held...]).initializeMemory(as: UInt8.self, repeating: 0)
+        guard held > 0 else { return true }
+        return (try? file.descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<held]), at: UInt64(start))) != nil
+    }
+
+    private func read(into bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Status {
+        var done = 0
+        while done < bytes.count {
+            let place = start + done
+            let isHere = isWritten(place / Self.blockSize)
+            var end = place
+            repeat {
+                end = (end / Self.blockSize + 1) * Self.blockSize
+            } while end < start + bytes.count && isWritten(end / Self.blockSize) == isHere
+            let piece = UnsafeMutableRawBufferPointer(rebasing: bytes[done..<min(end - start, bytes.count)])
+            if isHere {
+                piece.copyMemory(from: UnsafeRawBufferPointer(start: overlay.base + place, count: piece.count))
+            } else if !load(into: piece, at: place) {
+                return .unreadable
+            }
+            done += piece.count
+        }
+        return .good
+    }
+
+    private func write(from bytes: UnsafeRawBufferPointer, at start: Int) -> Status {
+        var done = 0
+        while done < bytes.count {
+            let place = start + done
+            let block = place / Self.blockSize
+            let count = min((block + 1) * Self.blockSize - place, bytes.count - done)
+            if !isWritten(block) {
+                if count < Self.blockSize {
+                    let whole = UnsafeMutableRawBufferPointer(start: overlay.base + block * Self.blockSize, count: Self.blockSize)
+                    guard load(into: whole, at: block * Self.blockSize) else { return .unreadable }
+                }
+                written.base.storeBytes(of: 1, toByteOffset: block, as: UInt8.self)
+            }
+            UnsafeMutableRawBufferPointer(start: overlay.base + place, count: count)
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[done..<done + count]))
+            done += count
+        }
+        return .good
+    }
+}

@@ -1,0 +1,35 @@
+import Synchronization
+
+/// Port 0x402, QEMU's and Bochs's debug console: what firmware says of its own work, shown on the guest's console line by line, so that it does
+/// not fall into the midst of what the firmware shows on its screen. A read gives 0xe9, by which firmware knows that somebody listens;
+/// SeaBIOS, docs/Debugging.md.
+final class DebugConsole: BusDevice, @unchecked Sendable {
+    // @unchecked: the line is behind a lock.
+    static let port: UInt64 = 0x402
+
+    private static let lineLimit = 256
+    private let console: ConsoleOutput
+    private let line: Mutex<[UInt8]>
+
+    init(_ console: ConsoleOutput) {
+        self.console = console
+        var line: [UInt8] = []
+        line.reserveCapacity(Self.lineLimit)
+        self.line = Mutex(line)
+    }
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 { 0xE9 }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        guard offset == 0 else { return }
+        let byte = UInt8(truncatingIfNeeded: value)
+        line.withLock { line in
+            if byte != UInt8(ascii: "\n") { line.append(byte) }
+            guard byte == UInt8(ascii: "\n") || line.count == Self.lineLimit else { return }
+            for byte in line { console.put(byte) }
+            console.put(UInt8(ascii: "\r"))
+            console.put(UInt8(ascii: "\n"))
+            line.removeAll(keepingCapacity: true)
+        }
+    }
+}

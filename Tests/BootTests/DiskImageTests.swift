@@ -1,0 +1,107 @@
+import Testing
+
+@testable import Boot
+
+@Suite("Disk images")
+struct DiskImageTests {
+    /// An image of so many bytes with a boot signature, whose first sector `body` completes. Only its head is there.
+    private struct Image: ImageSource {
+        let size: UInt64
+        let head: [UInt8]
+
+        init(_ size: UInt64, _ body: (inout [UInt8]) -> Void = { _ in }) {
+            var head = [UInt8](repeating: 0, count: Int(min(size, 16384)))
+            if size >= 512 { (head[510], head[511]) = (0x55, 0xaa) }
+            body(&head)
+            self.size = size
+            self.head = head
+        }
+
+        func read(at offset: UInt64, count: Int) throws -> [UInt8] {
+            try InMemoryImage(head).read(at: offset, count: count)
+        }
+    }
+
+    private static func disk(_ image: Image) throws -> DiskImage {
+        let plan = try LoadPlan.plan(image: image, name: "disk", memory: MemoryMap(belowFourGiB: 32 << 20))
+        #expect(plan.format == .disk && plan.needsFirmware && plan.segments.isEmpty && plan.blobs.isEmpty)
+        return try #require(plan.disk)
+    }
+
+    @Test("a floppy is known by its size", arguments: [(1440, 80, 18, 4), (720, 80, 9, 3), (1200, 80, 15, 2), (360, 40, 9, 1), (2880, 80, 36, 6)])
+    func floppies(kib: UInt64, cylinders: UInt16, sectors: UInt16, type: UInt8) throws {
+        let disk = try Self.disk(Image(kib << 10))
+        #expect(disk.drive == 0 && disk.cylinders == cylinders && disk.heads == 2 && disk.trackSectors == sectors && disk.floppyType == type)
+        #expect(disk.sectorCount == kib * 2)
+    }
+
+    @Test(
+        "any other size is a fixed disk's, and a sector begun counts",
+        arguments: [
+            (512, 1, 1, 16), (513, 2, 1, 16), (4 << 20, 8192, 9, 16), (1024 * 16 * 63 * 512, 1024 * 16 * 63, 1024, 16),
+            (1024 * 16 * 63 * 512 + 1, 1024 * 16 * 63 + 1, 65, 255), (1 << 41, 1 << 32, 1024, 255),
+        ] as [(UInt64, UInt64, UInt16, UInt16)])
+    func fixedDisks(size: UInt64, sectors: UInt64, cylinders: UInt16, heads: UInt16) throws {
+        let disk = try Self.disk(Image(size))
+        #expect(disk.drive == 0x80 && disk.sectorCount == sectors && disk.cylinders == cylinders && disk.heads == heads && disk.trackSectors == 63)
+        #expect(disk.floppyType == 0)
+    }
+
+    @Test("the geometry is the first partition's, or the file system's")
+    func geometry() throws {
+        let partitioned = try Self.disk(
+            Image(8 << 20) {
+                $0[0x1be + 4] = 0x0c
+                $0[0x1be + 5] = 63
+                $0[0x1be + 6] = 0xe0
+            })
+        #expect(partitioned.heads == 64 && partitioned.trackSectors == 32 && partitioned.cylinders == 8)
+        let formatted = try Self.disk(
+            Image(8 << 20) {
+                $0.replaceSubrange(0..<3, with: [0xeb, 0x3c, 0x90])
+                $0.replaceSubrange(0x0b..<0x0d, with: [0x00, 0x02])
+                $0[0x15] = 0xf8
+                $0.replaceSubrange(0x18..<0x1c, with: [17, 0, 4, 0])
+            })
+        #expect(formatted.heads == 4 && formatted.trackSectors == 17 && formatted.cylinders == 241)
+    }
+
+    @Test("what makes no sense in it is not taken", arguments: [(0xff, 0x3f), (0x0f, 0x00), (0xff, 0x00)] as [(UInt8, UInt8)])
+    func nonsense(head: UInt8, sector: UInt8) throws {
+        let disk = try Self.disk(
+            Image(8 << 20) {
+                $0[0x1be + 4] = 0x83
+                $0[0x1be + 5] = head
+                $0[0x1be + 6] = sector
+            })
+        #expect(disk.heads == 16 && disk.trackSectors == 63)
+    }
+
+    @Test("a boot loader's multiboot header doesn't hide the disk, a bzImage's and an ELF file's own does")
+    func precedence() throws {
+        let magic: [UInt8] = [0x02, 0xb0, 0xad, 0x1b, 0, 0, 0, 0, 0xfe, 0x4f, 0x52, 0xe4]
+        #expect(try Self.disk(Image(1 << 20) { $0.replaceSubrange(1024..<1036, with: magic) }).sectorCount == 2048)
+        let named = try LoadPlan.plan(image: Image(1024), name: "boot.bin", memory: MemoryMap(belowFourGiB: 32 << 20))
+        #expect(named.format == .disk)
+        let flat = try LoadPlan.plan(image: Image(1024), name: "boot.bin", memory: MemoryMap(belowFourGiB: 32 << 20), format: .flat)
+        #expect(flat.format == .flat)
+    }
+
+    @Test("what can't be booted is said", arguments: [(511, "it has 511 bytes"), (1 << 41 + 1, "it has "), (4096, "no boot signature")] as [(UInt64, String)])
+    func refusals(size: UInt64, words: String) throws {
+        let image = Image(size) { $0[min($0.count - 1, 511)] = 0 }
+        let error = #expect(throws: BootError.self) {
+            _ = try LoadPlan.plan(image: image, name: "disk", memory: MemoryMap(belowFourGiB: 32 << 20), format: .disk)
+        }
+        #expect(error?.description.contains(words) == true)
+    }
+
+    @Test("nothing is handed to a boot sector")
+    func arguments() throws {
+        let memory = MemoryMap(belowFourGiB: 32 << 20)
+        #expect(throws: BootError.self) { try LoadPlan.plan(image: Image(512), name: "disk", commandLine: "x", memory: memory) }
+        #expect(throws: BootError.self) {
+            try LoadPlan.plan(image: Image(512), name: "disk", modules: [.init(name: "initrd", size: 1)], memory: memory)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Testing
+
+@testable import PCI
+
+@Suite struct OptionROMTests {
+    @Test(arguments: [(2, 2048), (2048, 2048), (2049, 4096), (75264, 131072), (16 << 20, 16 << 20)])
+    func isPaddedToASizeThatARegisterHas(count: Int, size: Int) throws {
+        var bytes = [UInt8](repeating: 0x11, count: count)
+        (bytes[0], bytes[1]) = (0x55, 0xAA)
+        let rom = try OptionROM(bytes)
+        #expect(rom.bytes.count == size && Array(rom.bytes.prefix(count)) == bytes)
+        #expect(rom.bytes.dropFirst(count).allSatisfy { $0 == 0xFF })
+        #expect(rom.bar.size == UInt64(size) && rom.bar.offset == 0x30)
+    }
+
+    @Test(
+        arguments: [
+            ([], .empty), ([0x55], .empty), ([0xFF, 0xFF], .noSignature(0xFFFF)), ([0xAA, 0x55], .noSignature(0x55AA)),
+            ([UInt8](repeating: 0x55, count: 16 << 20 + 1), .tooLarge(bytes: 16 << 20 + 1)),
+        ] as [([UInt8], OptionROM.Fault)])
+    func whatIsNoROMIsRefused(bytes: [UInt8], fault: OptionROM.Fault) {
+        #expect(throws: fault) { try OptionROM(bytes) }
+    }
+
+    @Test func itsRegisterIsSizedAndAnswersOnlyWhenEnabled() {
+        var space = ConfigSpace()
+        let bar = BAR(romSize: 0x20000)
+        space.own(ConfigRegister.command, width: 2, writable: 2)
+        bar.lay(into: &space)
+        #expect(space.read(0x30, width: 4) == 0)
+        space.write(0x30, 0xFFFF_F800, width: 4)
+        #expect(space.read(0x30, width: 4) == 0xFFFE_0000)
+        bar.assign(0xC002_0000, in: &space)
+        #expect(bar.address(in: space) == 0xC002_0000 && space.read(0x30, width: 4) == 0xC002_0000)
+        space.write(0x04, 2, width: 2)
+        #expect(!bar.isDecoded(in: space))
+        space.write(0x30, 0xC002_0001, width: 4)
+        #expect(bar.isDecoded(in: space) && bar.address(in: space) == 0xC002_0000)
+        space.write(0x04, 0, width: 2)
+        #expect(!bar.isDecoded(in: space))
+        #expect(BAR(index: 0, kind: .rom, size: 2048) == nil)
+    }
+}

@@ -1,0 +1,151 @@
+import Boot
+import TestSupport
+import Testing
+import VMM
+
+/// The boot ROM's services, as guests/bios saw them.
+@Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
+struct BIOSTests {
+    /// The guest's lines: "bios: NAME FIELD=VALUE...", fields in order, since a name may come twice.
+    private struct Account {
+        let outcome: Outcome
+        let console: String
+
+        func fields(_ name: String) -> [String] { all(name).first ?? [] }
+
+        func all(_ name: String) -> [[String]] {
+            console.split(whereSeparator: \.isNewline).map { $0.split(separator: " ").map(String.init) }
+                .filter { $0.count > 1 && $0[0] == "bios:" && $0[1] == name }.map { Array($0.dropFirst(2)) }
+        }
+    }
+
+    private static func boot(_ image: String, memory: UInt64 = 32 << 20, typed: String = "\u{1B}") throws -> Account {
+        let account = try MachineTests.run(TestKernel.built(image), memory: memory, input: typed)
+        return Account(outcome: account.outcome, console: account.console)
+    }
+
+    @Test func aFloppyBootsAndFindsItsGeometry() throws {
+        let account = try Self.boot("bios-floppy.img")
+        #expect(account.outcome == .exitPort(0))
+        #expect(account.fields("boot") == ["dl=0000", "cs=0000", "ip=7c00"])
+        #expect(account.fields("equipment") == ["ax=0221"])
+        #expect(account.fields("disk-geometry") == ["cf=0", "bx=0004", "cx=4f12", "dx=0101"])
+        #expect(account.fields("disk-type") == ["cf=0", "ax=0100", "cx=0000", "dx=0000"])
+        #expect(account.fields("disk-other") == ["cf=1", "ax=0101"])
+        #expect(account.fields("disk-extensions") == ["cf=1", "bx=55aa", "cx=0000"])
+    }
+
+    @Test func aFixedDiskBootsAndHasExtensions() throws {
+        let account = try Self.boot("bios-disk.img")
+        #expect(account.outcome == .exitPort(0))
+        #expect(account.fields("boot") == ["dl=0080", "cs=0000", "ip=7c00"])
+        #expect(account.fields("data") == ["com1=03f8", "ebda=9fc0", "disks=0001"])
+        #expect(account.fields("disk-geometry") == ["cf=0", "bx=0000", "cx=083f", "dx=0f01"])
+        #expect(account.fields("disk-type") == ["cf=0", "ax=0300", "cx=0000", "dx=2000"])
+        #expect(account.fields("disk-extensions") == ["cf=0", "bx=aa55", "cx=0005"])
+        #expect(account.fields("disk-parameters") == ["cf=0", "cylinders=0009", "heads=0010", "sectors=003f", "total=2000", "bytes=0200"])
+        #expect(account.fields("disk-extended-read") == ["cf=0", "ax=0000", "first=0000"])
+        #expect(account.fields("disk-extended-write") == ["cf=0", "first=a5a5"])
+        #expect(account.fields("disk-extended-outside") == ["cf=1", "ax=0400", "count=0000"])
+        #expect(account.fields("disk-no-memory") == ["cf=1", "ax=0900"])
+    }
+
+    @Test(arguments: ["bios-floppy.img", "bios-disk.img"])
+    func sectorsAreReadAndWrittenAndTheFileStays(image: String) throws {
+        let path = try TestKernel.built(image)
+        let before = try readFile(path)
+        let account = try Self.boot(image)
+        #expect(account.fields("disk-read") == ["cf=0", "ax=0001", "first=4343", "last=4343"])
+        // Its neighbours keep what they had.
+        #expect(account.fields("disk-write") == ["cf=0", "ax=0001", "cf=0", "before=0000", "first=5a5a", "last=5a5a", "behind=0000"])
+        #expect(account.fields("disk-verify") == ["cf=0", "ax=0001"])
+        #expect(account.fields("disk-outside") == ["cf=1", "ax=0400", "status=0404"])
+        #expect(account.fields("disk-no-sector") == ["cf=1", "ax=0400"])
+        #expect(try readFile(path) == before)
+    }
+
+    @Test func memoryIsToldAndMoved() throws {
+        let account = try Self.boot("bios-floppy.img", memory: 128 << 20)
+        #expect(account.fields("memory") == ["ax=027f"])
+        #expect(account.fields("e801") == ["cf=0", "ax=3c00", "bx=0700", "cx=3c00", "dx=0700"])
+        #expect(account.fields("extended") == ["cf=0", "ax=fc00"])
+        #expect(account.fields("a20-on") == ["cf=0"])
+        #expect(account.fields("a20") == ["cf=0", "ax=0001"])
+        #expect(account.fields("no-such") == ["cf=1", "ax=8600"])
+        let map = MemoryMap(
+            belowFourGiB: 128 << 20,
+            reserved: [.init(start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved, name: "the PCI configuration window")])
+        func words(_ value: UInt64) -> [String] {
+            (0..<4).map {
+                let digits = String(UInt16(truncatingIfNeeded: value >> UInt64(48 - 16 * $0)), radix: 16)
+                return String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        let expected = map.regions.map { region in
+            (words(region.start) + words(region.size) + ["000\(region.kind.rawValue)"]).enumerated().map { index, word in
+                (index == 0 ? "start=" : index == 4 ? "size=" : index == 8 ? "type=" : "=") + word
+            }
+        }
+        #expect(account.all("region") == expected)
+        #expect(account.fields("move") == ["cf=0", "ax=003c", "cf=0", "first=3c3c", "last=3c3c"])
+    }
+
+    @Test func theClockTicks() throws {
+        let clock = try Self.boot("bios-floppy.img").fields("clock")
+        #expect(clock.count == 4)
+        // The hook counts what INT 1Ah counts.
+        let counts = clock.compactMap { Int($0.split(separator: "=").last ?? "", radix: 16) }
+        #expect(counts.count == 4 && counts[0] >= 3 && counts[1] - counts[0] <= 1 && counts[0] <= counts[1])
+        #expect(counts[3] >= 3, "200 ms are more than three ticks of 55 ms")
+    }
+
+    @Test func thePCIBusIsFound() throws {
+        let account = try Self.boot("bios-floppy.img")
+        #expect(account.fields("pci") == ["cf=0", "ax=0001", "bx=0210", "cx=0000", "dx=4350"])
+        #expect(account.fields("pci-find") == ["cf=0", "ax=0002", "bx=0000"])
+        #expect(account.fields("pci-class") == ["cf=0", "bx=0000"])
+        #expect(account.fields("pci-read") == ["byte=0080", "word=29c0", "cf=0", "low=8086", "high=29c0"])
+        #expect(account.fields("pci-write") == ["cf=0", "command=0106"])
+        #expect(account.fields("pci-none") == ["cf=1", "ax=8602", "cf=1", "odd=8709"])
+    }
+
+    @Test func whatIsTypedAreKeys() throws {
+        let account = try Self.boot("bios-floppy.img", typed: "aZ\n1\u{7F}\u{1B}[A\u{1B}[5~\u{1B}OP\u{1}\u{1B}")
+        // The first was pushed by the guest itself.
+        let keys = ["1e61", "1e61", "2c5a", "1c0d", "0231", "0e08", "4800", "4900", "3b00", "1e01", "011b"]
+        #expect(account.all("key") == keys.map { ["peek=\($0)", "ax=\($0)"] })
+        #expect(account.fields("serial") == ["!", "state=60b0"])
+        #expect(account.outcome == .exitPort(0))
+    }
+
+    @Test func theScreenIsShownOnTheConsole() throws {
+        let account = try Self.boot("bios-floppy.img")
+        #expect(account.fields("mode") == ["ax=5003", "shape=0607"])
+        #expect(account.fields("cursor") == ["dx=0510"])
+        #expect(account.console.contains("\r\nbios: string written by 13h xxx"))
+    }
+
+    /// Code for a boot sector, as bytes.
+    private static func sector(_ code: [UInt8]) throws -> (directory: TemporaryDirectory, path: String) {
+        let directory = try TemporaryDirectory()
+        let padding = [UInt8](repeating: 0, count: 510 - code.count)
+        return (directory, try directory.file("disk.img", code + padding + [0x55, 0xAA]))
+    }
+
+    @Test(
+        arguments: [
+            // int 0x18
+            ([0xCD, 0x18], "ROM: the boot code gave up"),
+            // xor cx, cx; div cx, at 0000:7c02
+            ([0x31, 0xC9, 0xF7, 0xF1], "ROM: divide error at 0000:7c02"),
+            // ud2
+            ([0x0F, 0x0B], "ROM: invalid opcode at 0000:7c00"),
+        ] as [([UInt8], String)])
+    func bootCodeThatGivesUpFails(code: [UInt8], words: String) throws {
+        let (directory, path) = try Self.sector(code)
+        let account = try MachineTests.run(path, memory: 2 << 20)
+        #expect(account.outcome == .exitPort(1))
+        #expect(account.console.contains(words))
+        withExtendedLifetime(directory) {}
+    }
+}
