@@ -31,7 +31,7 @@ enum LinuxLab {
             linux intx "pci=nomsi linux.show linux.modules=e1000e" --cpus 2 --device \(e1000e)
             memory=3328M linux high "linux.show linux.modules=e1000e,mptsas mptbase.mpt_msi_enable_sas=1" --device \(e1000e) --device \(mptsas)
             linux no-acpi "acpi=off linux.show linux.end=reboot linux.modules=e1000e" --cpus 2 --device \(e1000e)
-            linux again "linux.end=reboot linux.until=$(($(date +%s) + 30)) linux.modules=e1000e" --on-reset reboot --device \(e1000e)
+            linux again "linux.end=reboot linux.until=$(($(date +%s) + 45)) linux.modules=e1000e" --on-reset reboot --device \(e1000e)
             linux linux32 "linux.end=reboot" --format linux32
             linux linux16 "linux.end=reboot" --format linux16
             # The lab keeps the ELF kernel that it took out of the same image.
