@@ -11,6 +11,7 @@ enum FirmwareLab {
             run rom-off pci "test=rom" --device \(withROM)
             run rom-none pci "test=rom" --device \(withoutROM),rom=on
 
+            screen=
             seabios=/usr/share/seabios/bios-256k.bin
             firmware() {
                 local name=$1
@@ -20,17 +21,19 @@ enum FirmwareLab {
             printf '\\033' > /tmp/escape
             # record leaves its command no input.
             typing() { "$@" < /tmp/escape; }
-            # The key must come after the question: firmware drops what was typed before. The shell's own reading is too slow to answer in time.
-            mkfifo /tmp/menu
-            exec 7<> /tmp/menu
-            "$swiftlet" run --firmware "$seabios" --memory 128M --timeout 15s < /tmp/menu 2> "$out/menu.errors" |
-                tee "$out/menu.output" | {
-                    grep -q "Press ESC for boot menu"
-                    printf '\033' >&7
-                    cat > /dev/null
-                }
-            finished menu ${PIPESTATUS[0]}
-            exec 7>&-
+            # Firmware drops what was typed before its question.
+            mkfifo /tmp/keys /tmp/screen
+            "$swiftlet" run --firmware "$seabios" --memory 128M --timeout 10s < /tmp/keys > /tmp/screen 2> "$out/menu.errors" &
+            process=$!
+            exec 7> /tmp/keys 8< /tmp/screen
+            while IFS= read -r -t 60 line <&8; do
+                case $line in *"Press ESC"*) printf '\\033' >&7 ;; esac
+                screen+=$line$'\\n'
+            done
+            printf '%s' "$screen" > "$out/menu.output"
+            wait "$process"
+            finished menu $?
+            exec 7>&- 8<&-
             firmware debug --debug-console console --timeout 6s --cpus 2
             firmware boot-rom --timeout 30s --device \(withROM),rom=on
 
