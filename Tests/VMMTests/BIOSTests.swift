@@ -101,7 +101,10 @@ struct BIOSTests {
 
     @Test func thePCIBusIsFound() throws {
         let account = try Self.boot("bios-floppy.img")
-        #expect(account.fields("pci") == ["cf=0", "ax=0001", "bx=0210", "cx=0000", "dx=4350"])
+        // CL is the last bus; CH is whatever it was.
+        let found = account.fields("pci")
+        #expect(found.count == 5 && found[3].hasPrefix("cx=") && found[3].hasSuffix("00"), "\(found)")
+        #expect(found.filter { !$0.hasPrefix("cx=") } == ["cf=0", "ax=0001", "bx=0210", "dx=4350"])
         #expect(account.fields("pci-find") == ["cf=0", "ax=0002", "bx=0000"])
         #expect(account.fields("pci-class") == ["cf=0", "bx=0000"])
         #expect(account.fields("pci-read") == ["byte=0080", "word=29c0", "cf=0", "low=8086", "high=29c0"])
