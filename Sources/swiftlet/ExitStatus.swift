@@ -53,6 +53,7 @@ struct Verdict {
             self.init("internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
         case .timeout(let seconds):
             self.init("timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
+        case .console: self.init("passed", ExitStatus.passed, "passed: the console said what was asked for")
         case .signal(let signal):
             self.init("interrupted", 128 + signal, "ended by \(Self.name(signal))")
         case .hostFailure(let reason):
@@ -60,7 +61,7 @@ struct Verdict {
         }
     }
 
-    private init(_ outcome: String, _ status: Int32, _ sentence: String) {
+    init(_ outcome: String, _ status: Int32, _ sentence: String) {
         self.outcome = outcome
         self.status = status
         self.sentence = sentence

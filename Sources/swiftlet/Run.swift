@@ -2,6 +2,7 @@ import Assignment
 import Glibc
 import KVM
 import LinuxSystem
+import Scripting
 import VMM
 
 /// Carries out one `swiftlet run`.
@@ -76,11 +77,14 @@ struct Run {
             BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
         let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
         defer { devices.release() }
-        let result = try machine.run(signals: signals)
-        let verdict = Verdict(result.outcome)
+        let watch = WatchedConsole(request.script)
+        let result = try machine.run(signals: signals, watch: watch)
+        let verdict = Verdict(result.outcome, request.script, watch.findings)
         // First, since a report that can't be written must not take away what became of the guest.
         tell(result, verdict)
-        try account { RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report) }
+        try account {
+            RunReport(kernel: request.kernel, verdict: verdict, result: result, devices: devices.report, console: ConsoleReport(request.script, watch.findings))
+        }
         return verdict.status
     }
 

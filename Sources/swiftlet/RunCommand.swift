@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Boot
+import Scripting
 
 extension KernelFormat: ExpressibleByArgument {}
 
@@ -53,11 +54,14 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
     var record: String?
 
+    @OptionGroup(title: "The console")
+    var script: ScriptOptions
+
     /// The same as a value.
     var request: RunRequest {
         RunRequest(
             kernel: kernel, memory: memory, cpus: cpus, append: append, initrd: initrd, format: format, devices: device, timeout: timeout,
-            console: console, report: report, record: record)
+            console: console, report: report, record: record, script: script.script)
     }
 
     func run() throws {

@@ -66,6 +66,7 @@ struct RunReport: Encodable {
     let registers: [String]
     let consoleTail: String
     let devices: [Device]
+    let console: ConsoleReport
 
     /// The account of a run that never started.
     init(kernel: String, status: Int32, message: String) {
@@ -75,9 +76,10 @@ struct RunReport: Encodable {
         self.message = message
         durationSeconds = 0
         (exits, registers, consoleTail, devices) = ([:], [], "", [])
+        console = ConsoleReport()
     }
 
-    init(kernel: String, verdict: Verdict, result: Machine.Result, devices: [Device]) {
+    init(kernel: String, verdict: Verdict, result: Machine.Result, devices: [Device], console: ConsoleReport) {
         self.kernel = kernel
         outcome = verdict.outcome
         exitStatus = verdict.status
@@ -88,6 +90,7 @@ struct RunReport: Encodable {
         if case .internalError(_, _, let lines) = result.outcome { registers = lines } else { registers = [] }
         consoleTail = result.consoleTail
         self.devices = devices
+        self.console = console
     }
 }
 

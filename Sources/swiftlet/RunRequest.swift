@@ -1,4 +1,5 @@
 import Boot
+import Scripting
 import VMM
 
 /// What `swiftlet run` was asked for, as a value.
@@ -14,6 +15,7 @@ struct RunRequest: Equatable {
     var console = ConsoleOption.stdio
     var report: ReportOption?
     var record: String?
+    var script = ConsoleScript()
 }
 
 extension RunRequest {
@@ -42,17 +44,18 @@ extension RunRequest {
                 guard let next = rest.popFirst(), !next.hasPrefix("-") else { return nil }
                 (name, value) = (word, next)
             }
-            guard name == "--device" || !seen.contains(name), set(name, value) else { return nil }
+            guard name == "--device" || ScriptOptions.repeatable.contains(name) || !seen.contains(name), set(name, value) else { return nil }
             seen.append(name)
         }
         guard hasKernel else { return nil }
     }
 
     /// The options that `init(plain:)` knows.
-    static let plainOptions = [
-        "--memory", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--report",
-        "--record",
-    ]
+    static let plainOptions =
+        [
+            "--memory", "--cpus", "--append", "--initrd", "--format", "--device", "--timeout", "--console", "--report",
+            "--record",
+        ] + ScriptOptions.names
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
         func take<Value>(_ place: inout Value, _ value: Value?) -> Bool {
@@ -79,7 +82,7 @@ extension RunRequest {
         case "--console": return take(&console, ConsoleOption(argument: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
-        default: return false
+        default: return script.set(name, value)
         }
     }
 }
