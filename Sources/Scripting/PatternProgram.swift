@@ -8,7 +8,7 @@ struct PatternProgram: Sendable {
     }
 
     /// How many instructions an expression may come to. It bounds what a byte can cost.
-    static let sizeLimit = 2000
+    static let sizeLimit = 1000
 
     private(set) var instructions: [Instruction] = []
     /// Where the expressions begin.

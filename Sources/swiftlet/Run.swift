@@ -107,6 +107,10 @@ struct Run {
 
     /// The last words: registers where KVM failed, the console's tail where nobody saw it, and one line that says what happened.
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
+        if case .stdio = request.console, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
+            // Half a line of the guest's would swallow the beginning of ours.
+            _ = write(2, "\n", 1)
+        }
         if verdict.status != ExitStatus.passed {
             if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
             let tail = result.consoleTail.split(separator: "\n").suffix(5)
@@ -116,6 +120,12 @@ struct Run {
             Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, failed, or took nothing for 10 s")
         }
         Self.say(verdict.sentence)
+    }
+
+    /// Whether the console and swiftlet's own words go to the same terminal, file or pipe.
+    private static var isOneStream: Bool {
+        var (output, errors) = (stat(), stat())
+        return fstat(1, &output) == 0 && fstat(2, &errors) == 0 && output.st_dev == errors.st_dev && output.st_ino == errors.st_ino
     }
 
     private static func say(_ text: String) {

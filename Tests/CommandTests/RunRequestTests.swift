@@ -21,6 +21,7 @@ struct RunRequestTests {
             ["k.elf", "--append", ""],
             ["k.bin", "--format", "flat", "--timeout", "1.5s", "--console", "none"],
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
+            ["k.elf", "--expect", "a=b", "--expect=c", "--fail-on", "none", "--fail-on", "x", "--send", "a=b=c", "--until", "end"],
             ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
         ])
     func bothReadersAgree(_ arguments: [String]) throws {
@@ -37,6 +38,8 @@ struct RunRequestTests {
             ["k.elf", "--console", "file:"], ["k.elf", "--report", "junit:x"], ["k.elf", "--device", "zz"],
             ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
             ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--device", ""],
+            ["k.elf", "--expect", "("], ["k.elf", "--expect", "-x"], ["k.elf", "--fail-on", "a*"], ["k.elf", "--send", "a"],
+            ["k.elf", "--until", "then"], ["k.elf", "--until", "end", "--until", "end"],
         ])
     func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {
         #expect(plain(arguments) == nil)
