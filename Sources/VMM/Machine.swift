@@ -218,7 +218,8 @@ public final class Machine {
                 }
             }
             if isBurst { hasOutput = console.drain { watch?.take($0, at: elapsed()) } }
-            if let watch {
+            // What has just begun to come is not drained yet, and would look like a pause.
+            if let watch, isBurst || !hasOutput {
                 let action = watch.look(at: elapsed())
                 if !action.input.isEmpty { action.input.withUnsafeBytes { serial.receive($0) } }
                 if action.endsRun { ending.finish(.console) }
