@@ -96,7 +96,7 @@ struct VerdictTests {
     @Test func aFloodInOneLineHidesNothingAndEndsInTime() throws {
         let run = try run("floods", "style=one-line", ["--expect", "\\b500 501\\b", "--console", "none"])
         #expect(run.ended.status == 0 && run.seconds < 20)
-        let slow = try self.run("floods", "style=one-line", ["--fail-on", "((\\d|a)*1(\\d| ){200}c)", "--timeout", "1s", "--console", "none"])
+        let slow = try self.run("floods", "style=one-line", ["--fail-on", "((\\d|a)*1(\\d| ){150}c)", "--timeout", "1s", "--console", "none"])
         #expect(slow.ended.status == 124 && slow.seconds < 20, "an expression that keeps the matcher busy does not keep the clock waiting")
     }
 
@@ -132,7 +132,7 @@ struct VerdictTests {
         let run = try run("asks", "", ["--send", "login: $=root\\n", "--send", "Password: $=a=b\\n", "--expect", "^welcome root$"])
         #expect(run.ended.status == 0, "\(run.ended.errors) \(run.ended.output)")
         #expect(run.report.console.answers.map(\.line) == ["asks: asks login: root", "Password: "])
-        #expect(run.report.console.expectations.map(\.line) == ["asks: welcome root"])
+        #expect(run.report.console.expectations.map(\.line) == ["welcome root"])
     }
 
     @Test func theSamePromptIsAnsweredInTurn() throws {

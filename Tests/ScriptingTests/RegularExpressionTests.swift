@@ -82,6 +82,22 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
         #expect(time < .seconds(10), "\(time) for 20000 bytes")
     }
 
+    /// An expression of 32768 states, many more than are kept.
+    @Test func whatWasForgottenIsMadeAgain() throws {
+        var automaton = PatternAutomaton([try RegularExpression("a[ab]{14}c")])
+        var random = Random(seed: 3)
+        var text: [UInt8] = []
+        var found = 0
+        for _ in 0..<60_000 {
+            text.append(random.number(24) == 0 ? 0x63 : random.number(2) == 0 ? 0x61 : 0x62)
+            let last = text.suffix(16)
+            let expected = last.count == 16 && last.first == 0x61 && last.last == 0x63 && !last.dropLast().contains(0x63)
+            if expected { found += 1 }
+            if (automaton.take(text[text.count - 1]) != nil) != expected { Issue.record("at byte \(text.count)") }
+        }
+        #expect(found > 100)
+    }
+
     /// Random expressions against a plain backtracking matcher of a few lines that can't be wrong in the same way.
     @Test func asAPlainMatcherSays() throws {
         var random = Random(seed: 7)
