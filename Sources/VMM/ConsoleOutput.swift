@@ -13,6 +13,8 @@ public final class ConsoleOutput: Sendable {
         var buffer: [UInt8] = []
         /// A burst is on: the main thread looks every millisecond, and need not be woken.
         var isBurst = false
+        /// The burst's first byte where it was written at once: whoever watches the console has yet to see it.
+        var writtenAtOnce: UInt8?
         /// The run has ended; what vCPUs still put is taken whatever its length, since nobody drains while they are waited for.
         var isClosing = false
         /// A ring of the last bytes put: byte number N stands at N modulo its capacity.
@@ -56,7 +58,7 @@ public final class ConsoleOutput: Sendable {
         while true {
             let isTaken = state.withLock { state -> Bool in
                 guard state.buffer.count < Self.capacity || state.isClosing else { return false }
-                if state.isBurst || !writeNow(byte) { state.buffer.append(byte) }
+                if state.isBurst || !writeNow(byte) { state.buffer.append(byte) } else { state.writtenAtOnce = byte }
                 let place = state.putCount % Self.tailLength
                 if place < state.tail.count { state.tail[place] = byte } else { state.tail.append(byte) }
                 state.putCount += 1
@@ -83,18 +85,22 @@ public final class ConsoleOutput: Sendable {
     }
 
     /// Writes out what the destination takes without waiting. From the main thread only.
+    /// - Parameter see: is shown every byte once, in order, before it is written; it must not call back.
     /// - Returns: whether the burst goes on: the caller looks again after a millisecond.
     @discardableResult
-    func drain() -> Bool {
+    func drain(_ see: ([UInt8]) -> Void = { _ in }) -> Bool {
         outgoing.withLock { outgoing in
             if outgoing.count == 0 {
                 outgoing.bytes.removeAll(keepingCapacity: true)
                 outgoing.start = 0
-                state.withLock { state in
+                let first = state.withLock { state in
                     swap(&state.buffer, &outgoing.bytes)
                     if outgoing.bytes.isEmpty { state.isBurst = false }
                     state.buffer.reserveCapacity(Self.capacity)
+                    return state.writtenAtOnce.take()
                 }
+                if let first { see([first]) }
+                see(outgoing.bytes)
                 if outgoing.count == 0 { return false }
             }
             guard let destination, !outgoing.isBroken else {
@@ -125,15 +131,20 @@ public final class ConsoleOutput: Sendable {
     }
 
     /// Writes out the rest, waiting for the reader for as long as it takes something every ten seconds.
+    /// - Parameter see: as for `drain`.
     /// - Returns: how many bytes were lost: to a reader that was given up, or to a destination that failed.
-    func flush() -> Int {
+    func flush(_ see: ([UInt8]) -> Void = { _ in }) -> Int {
         var patience = 100
         var before = -1
-        while drain() {
+        while drain(see) {
             let rest = outgoing.withLock { $0.count }
             guard let destination, rest > 0 else { continue }
             patience = rest == before ? patience - 1 : 100
-            guard patience > 0 else { return rest + state.withLock { $0.buffer.count } + outgoing.withLock { $0.lost } }
+            guard patience > 0 else {
+                let unread = state.withLock { $0.buffer }
+                see(unread)
+                return rest + unread.count + outgoing.withLock { $0.lost }
+            }
             before = rest
             _ = isWritable(destination, milliseconds: 100)
         }

@@ -16,6 +16,8 @@ public enum Outcome: Sendable, Equatable {
     case internalError(vcpu: UInt32, reason: String, registers: [String])
     /// The time allowed ran out.
     case timeout(seconds: Double)
+    /// What the guest wrote to its console ended the run: whoever watches it knows what that means.
+    case console
     /// A signal asked swiftlet to end.
     case signal(Int32)
     /// The host failed in a way that says nothing about the guest.

@@ -253,8 +253,10 @@ public final class Machine {
     }
 
     /// Runs until the guest, a signal, the time limit or a failure ends it. Once.
-    /// - Parameter signals: requests to end swiftlet, made before any other thread was started.
-    public func run(signals: borrowing SignalDescriptor) throws(MachineError) -> Result {
+    /// - Parameters:
+    ///   - signals: requests to end swiftlet, made before any other thread was started.
+    ///   - watch: follows the guest's console, answers there, and may end the run.
+    public func run(signals: borrowing SignalDescriptor, watch: (any ConsoleWatch)? = nil) throws(MachineError) -> Result {
         Thread.prepare()
         let terminal = configuration.consoleInput.flatMap { Terminal($0) }
         let workers = vcpus.map { VCPUThread($0, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending) }
@@ -263,7 +265,7 @@ public final class Machine {
             var threads = Crew()
             do throws(SystemCallError) {
                 for worker in workers { try threads.start("vcpu \(worker.vcpu.number)") { worker.run() } }
-                try attend(signals, start: start)
+                try attend(signals, watch, start: start)
             } catch {
                 ending.finish(.hostFailure("\(error)"))
             }
@@ -272,7 +274,8 @@ public final class Machine {
             threads.dismiss()
         }
         let duration = Double(MonotonicClock.now - start) / 1e9
-        let unwritten = console.flush()
+        let unwritten = console.flush { watch?.take($0, at: duration) }
+        watch?.close(at: duration)
         _ = consume terminal
         var exits = ExitCounts()
         for worker in workers { exits.add(worker.counts) }
@@ -282,7 +285,7 @@ public final class Machine {
     }
 
     /// The main thread's part: console, signals and time, until the run has ended.
-    private func attend(_ signals: borrowing SignalDescriptor, start: UInt64) throws(SystemCallError) {
+    private func attend(_ signals: borrowing SignalDescriptor, _ watch: (any ConsoleWatch)?, start: UInt64) throws(SystemCallError) {
         let loop = try EventLoop("run")
         try loop.watch(wake.event.raw, token: 0)
         try loop.watch(console.ready.raw, token: 1)
@@ -291,15 +294,18 @@ public final class Machine {
         var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
         let deadline = configuration.timeout.map { start + UInt64($0 * 1e9) }
         var hasOutput = false
+        var nextLook: UInt64?
+        func elapsed() -> Double { Double(MonotonicClock.now - start) / 1e9 }
         while !ending.isFinished {
             var patience: Int32 = hasOutput ? 1 : input.needsPolling ? 10 : -1
-            if let deadline {
-                let now = MonotonicClock.now
-                guard now < deadline else {
-                    ending.finish(.timeout(seconds: configuration.timeout ?? 0))
-                    break
-                }
-                let rest = Int32(clamping: (deadline - now) / 1_000_000 + 1)
+            let now = MonotonicClock.now
+            if let deadline, now >= deadline {
+                ending.finish(.timeout(seconds: configuration.timeout ?? 0))
+                break
+            }
+            for time in [deadline, nextLook] {
+                guard let time else { continue }
+                let rest = Int32(clamping: (max(time, now) - now) / 1_000_000 + 1)
                 patience = patience < 0 ? rest : min(patience, rest)
             }
             var hasInput = false
@@ -313,7 +319,14 @@ public final class Machine {
                 default: break
                 }
             }
-            if isBurst { hasOutput = console.drain() }
+            if isBurst { hasOutput = console.drain { watch?.take($0, at: elapsed()) } }
+            // What has just begun to come is not drained yet, and would look like a pause.
+            if let watch, isBurst || !hasOutput {
+                let action = watch.look(at: elapsed())
+                if !action.input.isEmpty { action.input.withUnsafeBytes { serial.receive($0) } }
+                if action.endsRun { ending.finish(.console) }
+                nextLook = action.next.map { start + UInt64(max($0, 0) * 1e9) }
+            }
             input.attend(hasInput, loop)
         }
     }

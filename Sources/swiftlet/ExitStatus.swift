@@ -3,6 +3,7 @@ import Boot
 import KVM
 import LinuxSystem
 import VFIO
+import Scripting
 import VMM
 
 /// swiftlet's exit statuses, a contract with scripts; docs/exit-status.md.
@@ -66,6 +67,7 @@ struct Verdict {
             self.init("internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
         case .timeout(let seconds):
             self.init("timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
+        case .console: self.init("passed", ExitStatus.passed, "passed: the console said what was asked for")
         case .signal(let signal):
             self.init("interrupted", 128 + signal, "ended by \(Self.name(signal))")
         case .hostFailure(let reason):
@@ -73,15 +75,15 @@ struct Verdict {
         }
     }
 
-    /// The last boot's, and how many there were before it.
-    init(_ run: BootSeries.Account, exitPortStyle style: ExitPortStyle = .plain) {
-        let last = Verdict(run.result.outcome, exitPortStyle: style)
+    /// How the last boot ended, what the console said, and how many boots there were before it.
+    init(_ run: BootSeries.Account, exitPortStyle style: ExitPortStyle, script: ConsoleScript, findings: ConsoleFindings) {
+        let last = Verdict(run.result.outcome, exitPortStyle: style, script, findings)
         let times = run.reboots == 1 ? "once" : "\(run.reboots) times"
         let history = run.reboots == 0 ? "" : "; before, it had reset itself \(times), the last time by \(run.lastReset)"
         self.init(last.outcome, last.status, last.sentence + history)
     }
 
-    private init(_ outcome: String, _ status: Int32, _ sentence: String) {
+    init(_ outcome: String, _ status: Int32, _ sentence: String) {
         self.outcome = outcome
         self.status = status
         self.sentence = sentence

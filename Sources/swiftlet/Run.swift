@@ -2,6 +2,7 @@ import Assignment
 import Glibc
 import KVM
 import LinuxSystem
+import Scripting
 import VMM
 
 /// Carries out one `swiftlet run`.
@@ -68,6 +69,7 @@ struct Run {
         if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor(door: door)
         try tellMissingFeatures(hypervisor)
+        let watch = WatchedConsole(request.script)
         let run = try BootSeries(action: request.onReset, timeout: request.timeout?.seconds).run { timeout in
             let machine = try Machine(
                 MachineConfiguration(
@@ -83,12 +85,14 @@ struct Run {
             }
             let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
             defer { devices.release() }
-            return (try machine.run(signals: signals), devices.report)
+            return (try machine.run(signals: signals, watch: watch), devices.report)
         }
-        let verdict = Verdict(run, exitPortStyle: request.exitPortStyle)
+        let verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings)
         // First, since a report that can't be written must not take away what became of the guest.
         tell(run.result, verdict)
-        try account { RunReport(kernel: request.image, verdict: verdict, run: run) }
+        try account {
+            RunReport(kernel: request.image, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings))
+        }
         return verdict.status
     }
 
@@ -119,6 +123,10 @@ struct Run {
 
     /// The last words: registers where KVM failed, the console's tail where nobody saw it, and one line that says what happened.
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
+        if case .stdio = request.console, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
+            // Half a line of the guest's would swallow the beginning of ours.
+            _ = write(2, "\n", 1)
+        }
         if verdict.outcome != "passed" {
             if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
             let tail = result.consoleTail.split(whereSeparator: \.isNewline).suffix(5)
@@ -128,6 +136,12 @@ struct Run {
             Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, failed, or took nothing for 10 s")
         }
         Self.say(verdict.sentence)
+    }
+
+    /// Whether the console and swiftlet's own words go to the same terminal, file or pipe.
+    private static var isOneStream: Bool {
+        var (output, errors) = (stat(), stat())
+        return fstat(1, &output) == 0 && fstat(2, &errors) == 0 && output.st_dev == errors.st_dev && output.st_ino == errors.st_ino
     }
 
     private static func say(_ text: String) {

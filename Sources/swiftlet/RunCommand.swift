@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Boot
 import KVM
+import Scripting
 
 extension KernelFormat: ExpressibleByArgument {}
 extension ExitPortStyle: ExpressibleByArgument {}
@@ -15,6 +16,7 @@ struct RunCommand: ParsableCommand {
               swiftlet run guests/build/hello.elf
               swiftlet run nic.elf --append irq=msix --device 0000:00:04.0
               swiftlet run test.elf --timeout 30s --report json:run.json
+              swiftlet run bzImage --initrd t.cpio --append console=ttyS0 --expect '^tests: [0-9]+ passed$' --fail-on '^not ok' --timeout 60s
 
             Exit status: 0 passed, 1 failed, 2..63 the value the guest wrote to port 0xf4, 64..78 bad usage, input or permission,
             101 panic, 102 triple fault, 103 reset, 104 KVM internal error, 124 timeout, 125 the host failed, 128+N ended by signal N.
@@ -82,12 +84,16 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
     var record: String?
 
+    @OptionGroup(title: "The console")
+    var script: ScriptOptions
+
     /// The same as a value.
     var request: RunRequest {
         RunRequest(
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd,
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, debugConsole: debugConsole, report: report,
-            record: record, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev)
+            record: record, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev,
+            script: script.script)
     }
 
     func validate() throws {

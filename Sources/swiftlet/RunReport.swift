@@ -78,6 +78,7 @@ struct RunReport: Encodable {
     let registers: [String]
     let consoleTail: String
     let devices: [Device]
+    let console: ConsoleReport
 
     /// The account of a run that never started.
     init(kernel: String, status: Int32, message: String) {
@@ -88,9 +89,10 @@ struct RunReport: Encodable {
         durationSeconds = 0
         (reboots, postCode) = (0, PostCode(value: nil))
         (exits, registers, consoleTail, devices) = ([:], [], "", [])
+        console = ConsoleReport()
     }
 
-    init(kernel: String, verdict: Verdict, run: BootSeries.Account) {
+    init(kernel: String, verdict: Verdict, run: BootSeries.Account, console: ConsoleReport) {
         let result = run.result
         self.kernel = kernel
         outcome = verdict.outcome
@@ -104,6 +106,7 @@ struct RunReport: Encodable {
         if case .internalError(_, _, let lines) = result.outcome { registers = lines } else { registers = [] }
         consoleTail = result.consoleTail
         devices = run.devices
+        self.console = console
     }
 }
 

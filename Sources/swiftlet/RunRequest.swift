@@ -1,5 +1,6 @@
 import Boot
 import KVM
+import Scripting
 import VMM
 
 /// What `swiftlet run` was asked for, as a value.
@@ -23,6 +24,7 @@ struct RunRequest: Equatable {
     var cpu: CPUModel?
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
+    var script = ConsoleScript()
 }
 
 extension RunRequest {
@@ -70,17 +72,18 @@ extension RunRequest {
                 guard let next = rest.popFirst(), !next.hasPrefix("-") else { return nil }
                 (name, value) = (word, next)
             }
-            guard name == "--device" || !seen.contains(name), set(name, value) else { return nil }
+            guard name == "--device" || ScriptOptions.repeatable.contains(name) || !seen.contains(name), set(name, value) else { return nil }
             seen.append(name)
         }
         guard contradiction == nil else { return nil }
     }
 
     /// The options that `init(plain:)` knows.
-    static let plainOptions = [
-        "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset", "--console",
-        "--debug-console", "--report", "--record", "--cpu", "--exit-port-style", "--testdev",
-    ]
+    static let plainOptions =
+        [
+            "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
+            "--console", "--debug-console", "--report", "--record", "--cpu", "--exit-port-style", "--testdev",
+        ] + ScriptOptions.names
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
         func take<Value>(_ place: inout Value, _ value: Value?) -> Bool {
@@ -112,7 +115,7 @@ extension RunRequest {
         case "--record": return take(&record, value.isEmpty ? nil : value)
         case "--cpu": return take(&cpu, try? CPUModel(value))
         case "--exit-port-style": return take(&exitPortStyle, ExitPortStyle(rawValue: value))
-        default: return false
+        default: return script.set(name, value)
         }
     }
 }

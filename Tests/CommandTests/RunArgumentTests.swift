@@ -9,7 +9,8 @@ import Testing
             ["--timeout", "0"], ["--timeout", "soon"],
             ["--timeout", "nan"], ["--console", "file:"], ["--console", "screen"], ["--report", "xml:x"], ["--report", "json:"], ["--format", "exe"],
             ["--device", "nonsense"], ["--device", "00:04.0,slot=32"], ["--device", "00:04.0,msi=maybe"], ["--device", "00:04.0,backend=magic"],
-            ["--device", ""], ["--no-such-option"], ["--memory"], ["another.elf"],
+            ["--expect", ""], ["--expect", "a)"], ["--expect", "x*"], ["--fail-on", "[z-a]"], ["--send", "login"], ["--send", "a=\\q"],
+            ["--until", "soon"], ["--device", ""], ["--no-such-option"], ["--memory"], ["another.elf"],
         ])
     func argumentsThatCantBeMeant(arguments: [String]) throws {
         let ended = try SwiftletProcess(["run", "kernel.elf"] + arguments).wait()
@@ -18,6 +19,18 @@ import Testing
         if arguments.count == 2, arguments[0].hasPrefix("--") {
             #expect(ended.errors.contains(arguments[0]), "names the option: \(ended.errors)")
         }
+    }
+
+    /// The place in the expression is told, and why: before anything is built, the kernel being none.
+    @Test(
+        arguments: [
+            ("--expect", "ab)", "character 3: this ) closes nothing"), ("--fail-on", "x[z-a]", "character 3: the range ends before it begins"),
+            ("--send", "a(=b", "character 2: this ( is never closed"), ("--send", "ab=\\q", "character 4: the escape \\q"),
+            ("--expect", "(?=x)", "character 1: looking around"),
+        ] as [(String, String, String)])
+    func aBadExpressionIsExplained(option: String, text: String, words: String) throws {
+        let ended = try SwiftletProcess(["run", "/nonexistent", option, text]).wait()
+        #expect(ended.status == 64 && ended.errors.contains(option) && ended.errors.contains(words), "\(ended.errors)")
     }
 
     @Test(arguments: [["run"], ["nonsense"], ["run", "--memory", "64M"]])

@@ -24,6 +24,7 @@ struct RunRequestTests {
             ["--hugepages", "k.elf", "--on-reset", "reboot"],
             ["k.elf", "--on-reset=end", "--memory", "4M", "--hugepages"],
             ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"], ["--testdev", "k.elf", "--cpus=2"],
+            ["k.elf", "--expect", "a=b", "--expect=c", "--fail-on", "none", "--fail-on", "x", "--send", "a=b=c", "--until", "end"],
             ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
         ])
     func bothReadersAgree(_ arguments: [String]) throws {
@@ -42,6 +43,8 @@ struct RunRequestTests {
             ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
             ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--testdev=on"], ["k.elf", "--cpu", "pentium"], ["k.elf", "--exit-port-style", "x"],
             ["k.elf", "--testdev", "--testdev"], ["k.elf", "--device", ""],
+            ["k.elf", "--expect", "("], ["k.elf", "--expect", "-x"], ["k.elf", "--fail-on", "a*"], ["k.elf", "--send", "a"],
+            ["k.elf", "--until", "then"], ["k.elf", "--until", "end", "--until", "end"],
         ])
     func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {
         #expect(plain(arguments) == nil)

@@ -114,8 +114,20 @@ struct WrittenReport: Decodable {
     /// Null where the guest wrote none.
     let postCode: UInt8?
     let devices: [Device]
+    let console: Console
 
     struct Device: Decodable {}
+
+    struct Console: Decodable {
+        struct Sighting: Decodable {
+            let expression: String?
+            let kind: String?
+            let seconds: Double?
+            let line: String?
+        }
+
+        let expectations, answers, failures: [Sighting]
+    }
 
     init(_ bytes: [UInt8]) throws {
         let decoder = JSONDecoder()

@@ -103,6 +103,23 @@ import Testing
         #expect(console.lastLines.utf8.count == 4096)
     }
 
+    /// The first byte of a burst is written before anyone looks, and a reader that stops reading ends no one's watch.
+    @Test(arguments: [nil, 0, 1] as [Int?])
+    func whoWatchesSeesEveryByteOnceInOrder(destination: Int?) throws {
+        let pipe = try Pipe()
+        // 0: writes fail at once; 1: a pipe that nobody reads.
+        let nothing = try Descriptor(opening: "/dev/null", flags: O_RDONLY)
+        let console = try ConsoleOutput(destination: destination.map { $0 == 1 ? pipe.input : nothing.raw })
+        var seen: [UInt8] = []
+        for byte in Self.pattern(30_000) {
+            console.put(byte)
+            if byte % 50 == 0 { while seen.count < 20_000, console.drain({ seen += $0 }) {} }
+        }
+        console.close()
+        while console.drain({ seen += $0 }), seen.count < 30_000 {}
+        #expect(seen == Self.pattern(30_000))
+    }
+
     @Test func theTailIsWhatCameLast() throws {
         for count in [0, 1, 4095, 4096, 4097, 10_000] {
             let console = try ConsoleOutput(destination: nil)

@@ -1,0 +1,61 @@
+/// What a console's bytes say, without what only moves a cursor or changes a colour: ECMA-48's escape sequences, control characters other than
+/// tab and line feed. Carriage returns beside a line feed go; one elsewhere begins the line anew and counts as a line feed.
+struct ConsoleText {
+    private enum State {
+        case text, escape, sequence
+        /// Within a string as of OSC or DCS, which ends with BEL or ST.
+        case string, stringEscape
+    }
+
+    /// A sequence that is never ended, as of a guest that died in it, hides no more than this.
+    private static let sequenceLimit = 256
+    private var state = State.text
+    private var length = 0
+    private var hasReturn = false
+
+    /// Takes a byte of the console and hands on what it says: nothing, itself, or a line feed and itself.
+    mutating func take(_ byte: UInt8, _ say: (UInt8) -> Void) {
+        if state == .text && byte >= 0x20 && byte != 0x7F && !hasReturn { return say(byte) }
+        switch byte {
+        case 0x0A:
+            // Also the end of whatever sequence was begun.
+            state = .text
+            hasReturn = false
+            return say(byte)
+        case 0x0D:
+            state = .text
+            hasReturn = true
+            return
+        case 0x1B:
+            state = state == .string ? .stringEscape : .escape
+            length = 0
+            return
+        default: break
+        }
+        switch state {
+        case .text:
+            guard byte == 0x09 || byte >= 0x20 && byte != 0x7F else { return }
+            if hasReturn {
+                hasReturn = false
+                say(0x0A)
+            }
+            say(byte)
+        case .escape:
+            switch byte {
+            case 0x5B: state = .sequence  // CSI
+            case 0x50, 0x58, 0x5D, 0x5E, 0x5F: state = .string  // DCS, SOS, OSC, PM, APC
+            case 0x20...0x2F: break
+            default: state = .text
+            }
+        case .sequence:
+            length += 1
+            if byte >= 0x40 || length > Self.sequenceLimit { state = .text }
+        case .string:
+            length += 1
+            if byte == 0x07 || length > Self.sequenceLimit { state = .text }
+        case .stringEscape:
+            state = byte == 0x5C ? .text : .escape
+            if byte != 0x5C { take(byte, say) }
+        }
+    }
+}

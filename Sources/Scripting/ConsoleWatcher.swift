@@ -1,0 +1,197 @@
+/// Follows a guest's console: bytes and the time in, what to type and when to end the run out.
+///
+/// A line's end is where `$` holds: a line feed, or 100 ms in which nothing came, since a prompt's line does not end. Expressions see the
+/// console as one text, so that what the kernel prints in the middle of a prompt hides nothing that came before.
+public struct ConsoleWatcher {
+    /// What is to be done now.
+    public struct Action {
+        /// What is to be typed.
+        public var input: [UInt8] = []
+        /// The run has shown what it was asked for.
+        public var endsRun = false
+        /// When to ask again, in seconds from the first vCPU's start, even if nothing comes.
+        public var next: Double?
+    }
+
+    /// In which silence a line counts as ended, in seconds.
+    static let pause = 0.1
+    /// How long a guest may go on to speak after what decided the run, in seconds: as long as the lines come, and no longer than this.
+    static let patience = (met: 0.5, script: 0.5, kernel: 0.9)
+    /// A kernel's report comes in one go; a serial line on a busy host may halt in between.
+    private static let kernelPause = 0.25
+    private static let lineLimit = 1024
+
+    public private(set) var findings: ConsoleFindings
+    private let script: ConsoleScript
+    /// Made when the guest says its first: a guest that is silent costs no time before it starts.
+    private var search: Search?
+    private var text = ConsoleText()
+    private var line: [UInt8] = []
+    private var lineNumber = 0
+    private var hasOpenSighting = false
+    private var input: [UInt8] = []
+    private var lastByte = 0.0
+    private var hasSeenPause = true
+    /// When the last expectation was met.
+    private var met: Double?
+    private var hasPanicEnd = false
+    private var harmlessLine = -1
+    /// The place of the failure's cause in `KernelDistress.all`.
+    private var distress: Int?
+
+    public init(_ script: ConsoleScript) {
+        self.script = script
+        findings = ConsoleFindings(
+            expectations: Array(repeating: nil, count: script.expectations.count), answers: Array(repeating: nil, count: script.answers.count))
+    }
+
+    /// Takes what the guest wrote.
+    /// - Parameter seconds: the time, from the first vCPU's start.
+    public mutating func take(_ bytes: [UInt8], at seconds: Double) {
+        guard !bytes.isEmpty else { return }
+        lastByte = seconds
+        hasSeenPause = false
+        var search = self.search ?? Search(script)
+        // Out of self for as long as it is worked with, so that nothing is copied.
+        self.search = nil
+        var text = self.text
+        for byte in bytes {
+            text.take(byte) { said in
+                if said != 0x0A { append(said) }
+                if let found = search.automaton.take(said) {
+                    for number in found { see(search.purposes[number], at: seconds) }
+                }
+                if said == 0x0A { endLine() }
+            }
+        }
+        self.text = text
+        self.search = search
+    }
+
+    /// What is to be done now. Asked after every `take`, and at the time that the last answer named.
+    public mutating func look(at seconds: Double) -> Action {
+        var action = Action()
+        if !hasSeenPause {
+            if seconds - lastByte >= Self.pause { seePause(at: seconds) } else { action.next = lastByte + Self.pause }
+        }
+        if let end = decision(at: seconds) {
+            if end <= seconds { action.endsRun = true } else { action.next = min(action.next ?? end, end) }
+        }
+        swap(&action.input, &input)
+        return action
+    }
+
+    /// The console ends here.
+    public mutating func close(at seconds: Double) {
+        seePause(at: seconds)
+        completeSightings()
+    }
+
+    /// When the run ends by what was seen, as far as can be told now.
+    private func decision(at seconds: Double) -> Double? {
+        if let failure = findings.failure {
+            let start = failure.sighting.seconds
+            switch failure.cause {
+            case .script:
+                if lineNumber > failure.sighting.lineNumber { return seconds }
+                return min(lastByte + Self.pause, start + Self.patience.script)
+            case .kernel:
+                if hasPanicEnd && line.isEmpty { return seconds }
+                return min(lastByte + Self.kernelPause, start + Self.patience.kernel)
+            }
+        }
+        guard let met, script.endsWhenMet else { return nil }
+        return min(lastByte + Self.pause, met + Self.patience.met)
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        if line.count >= 2 * Self.lineLimit { line.removeFirst(Self.lineLimit) }
+        line.append(byte)
+    }
+
+    private mutating func endLine() {
+        if hasOpenSighting { completeSightings() }
+        line.removeAll(keepingCapacity: true)
+        lineNumber += 1
+    }
+
+    private mutating func seePause(at seconds: Double) {
+        guard !hasSeenPause, var search else { return }
+        hasSeenPause = true
+        self.search = nil
+        for number in search.automaton.matchesAtPause() { see(search.purposes[number], at: seconds) }
+        self.search = search
+    }
+
+    private mutating func see(_ purpose: Search.Purpose, at seconds: Double) {
+        switch purpose {
+        case .expectation(let index):
+            guard findings.expectations[index] == nil else { return }
+            findings.expectations[index] = sighting(at: seconds)
+            if findings.areExpectationsMet { met = seconds }
+        case .answer(let index): answer(index, at: seconds)
+        case .failure(let index):
+            guard findings.failure == nil else { return }
+            findings.failure = .init(cause: .script(index), sighting: sighting(at: seconds))
+        case .distress(let index): suffer(index, at: seconds)
+        case .harmless:
+            harmlessLine = lineNumber
+            if distress != nil, findings.failure?.sighting.lineNumber == lineNumber {
+                findings.failure = nil
+                distress = nil
+            }
+        case .panicEnd: hasPanicEnd = true
+        }
+    }
+
+    private mutating func suffer(_ index: Int, at seconds: Double) {
+        guard harmlessLine != lineNumber else { return }
+        let distress = KernelDistress.all[index]
+        let failure = ConsoleFindings.Failure(cause: .kernel(distress.name, isPanic: distress.isPanic), sighting: sighting(at: seconds))
+        if distress.isPanic, findings.panic == nil { findings.panic = failure }
+        // "BUG: " is seen before the rest of the line tells which.
+        let isSameLine = findings.failure?.sighting.lineNumber == lineNumber
+        guard findings.failure == nil || isSameLine && index < self.distress ?? -1 else { return }
+        findings.failure = failure
+        self.distress = index
+    }
+
+    private mutating func answer(_ first: Int, at seconds: Double) {
+        let expression = script.answers[first].expression
+        var before: ConsoleFindings.Sighting?
+        for index in first..<script.answers.count where script.answers[index].expression == expression {
+            if let sighting = findings.answers[index] {
+                before = sighting
+                continue
+            }
+            // A prompt that goes on matching is still the same prompt.
+            guard before?.lineNumber != lineNumber else { return }
+            findings.answers[index] = sighting(at: seconds)
+            input += script.answers[index].bytes
+            return
+        }
+    }
+
+    private mutating func sighting(at seconds: Double) -> ConsoleFindings.Sighting {
+        hasOpenSighting = true
+        return .init(seconds: seconds, line: lineText, lineNumber: lineNumber)
+    }
+
+    /// Without the control characters that UTF-8 can still spell: a terminal would obey them.
+    private var lineText: String {
+        let text = String(decoding: line.suffix(Self.lineLimit), as: UTF8.self)
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { (0x80...0x9F).contains($0.value) ? "\u{FFFD}" : $0 }))
+    }
+
+    /// A line that was matched early is shown whole.
+    private mutating func completeSightings() {
+        hasOpenSighting = false
+        let text = lineText
+        for index in findings.expectations.indices where findings.expectations[index]?.lineNumber == lineNumber {
+            findings.expectations[index]?.line = text
+        }
+        for index in findings.answers.indices where findings.answers[index]?.lineNumber == lineNumber { findings.answers[index]?.line = text }
+        if findings.failure?.sighting.lineNumber == lineNumber { findings.failure?.sighting.line = text }
+        if findings.panic?.sighting.lineNumber == lineNumber { findings.panic?.sighting.line = text }
+    }
+}

@@ -1,0 +1,60 @@
+/// A regular expression over bytes, as `--expect`, `--fail-on` and `--send` take it; docs/verdicts.md has the syntax.
+///
+/// There are no back references and no looking around: whatever the expression and whatever the guest writes, a byte costs a bounded time.
+public struct RegularExpression: Sendable, Equatable, CustomStringConvertible {
+    /// As it was written.
+    public let text: String
+    let node: Node
+
+    /// What an expression is made of.
+    indirect enum Node: Sendable {
+        case bytes(ByteSet)
+        case assertion(Assertion)
+        case sequence([Node])
+        case choice([Node])
+        /// At least `minimum` times, at most `maximum` times; nil: no limit.
+        case repeated(Node, minimum: Int, maximum: Int?)
+    }
+
+    /// What takes no byte but looks at the two beside its place.
+    enum Assertion: Sendable {
+        case lineStart, lineEnd, wordBoundary, noWordBoundary
+    }
+
+    /// Why a text is no expression.
+    public struct Malformed: Error, Equatable, CustomStringConvertible {
+        /// Which character is wrong, counted from 1.
+        public let place: Int
+        public let reason: String
+
+        public var description: String { "character \(place): \(reason)" }
+    }
+
+    /// Reads an expression.
+    /// - Throws: `Malformed`, also for an expression that is too large or that an empty text matches, so that it would always be seen.
+    public init(_ text: String) throws(Malformed) {
+        var parser = RegularExpressionParser(text)
+        node = try parser.parse()
+        self.text = text
+        guard PatternProgram.size(of: node) <= PatternProgram.sizeLimit else {
+            throw Malformed(place: 1, reason: "the expression is too large: written out, its repetitions take more than \(PatternProgram.sizeLimit) steps")
+        }
+        guard !Self.isNullable(node) else {
+            throw Malformed(place: 1, reason: "the empty text matches this, so it would be seen before the guest has said anything")
+        }
+    }
+
+    public var description: String { text }
+
+    public static func == (left: RegularExpression, right: RegularExpression) -> Bool { left.text == right.text }
+
+    private static func isNullable(_ node: Node) -> Bool {
+        switch node {
+        case .assertion(.lineStart): true
+        case .bytes, .assertion: false
+        case .sequence(let nodes): nodes.allSatisfy(isNullable)
+        case .choice(let nodes): nodes.contains(where: isNullable)
+        case .repeated(let node, let minimum, _): minimum == 0 || isNullable(node)
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/// Follows the guest's console during a run. Called from the run's main thread alone; times are seconds from the first vCPU's start.
+public protocol ConsoleWatch: AnyObject {
+    /// Takes what the guest wrote: every byte, in order, also those that no reader takes.
+    func take(_ bytes: [UInt8], at seconds: Double)
+    /// Says what is to be done. Called after every `take`, and at the time the last answer named.
+    func look(at seconds: Double) -> ConsoleAction
+    /// The run has ended, and nothing more comes.
+    func close(at seconds: Double)
+}
+
+/// What a watch of the console asks for.
+public struct ConsoleAction {
+    /// Bytes for the guest's serial input.
+    public var input: [UInt8]
+    /// Ends the run with `Outcome.console`.
+    public var endsRun: Bool
+    /// When to look again, in seconds from the first vCPU's start; nil: not before the guest writes something.
+    public var next: Double?
+
+    public init(input: [UInt8] = [], endsRun: Bool = false, next: Double? = nil) {
+        self.input = input
+        self.endsRun = endsRun
+        self.next = next
+    }
+}
