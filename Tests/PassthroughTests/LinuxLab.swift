@@ -18,7 +18,7 @@ enum LinuxLab {
             kernel=/boot/vmlinuz-$(uname -r)
             "$(dirname "$guests")/../tools/linux-initrd" "$out/initrd" "$(uname -r)"
 
-            # linux NAME APPEND OPTION...
+            # linux NAME APPEND OPTION... A slow machine's emulation can stall a vCPU for as long as kernels complain about, and then it goes on.
             linux() {
                 local name=$1 append=$2
                 shift 2
