@@ -47,6 +47,7 @@ demo: setup
 bench: setup
 	@$(MAKE) --no-print-directory build
 	@bench/run
+	@bench/linux
 
 fuzz:
 	@tools/fuzz
