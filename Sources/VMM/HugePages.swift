@@ -1,5 +1,5 @@
 import Glibc
-public import LinuxSystem
+import LinuxSystem
 
 /// The host's pool of huge pages of 2 MiB: Documentation/admin-guide/mm/hugetlbpage.rst.
 public struct HugePages: Sendable, Equatable {
