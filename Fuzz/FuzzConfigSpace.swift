@@ -66,7 +66,7 @@ private func checkDecoding(_ accesses: [PassthroughInvariants.Access]) {
         let first = ConfigAccess(latch: access.value, lane: access.offset)
         if (first != nil) != (access.value >> 31 != 0) { fatalError("the enable bit of \(access.value)") }
         guard let first else { continue }
-        let place = UInt64(access.value & 0xFF_FF00) << 4 | UInt64(access.value & 0xFC) | UInt64(access.offset & 3)
+        let place = UInt64(access.value & 0xFF_FF00) << 4 | UInt64(access.value & 0xFF) | UInt64(access.offset & 3)
         if first != ConfigAccess(ecamOffset: place) { fatalError("\(first) by one mechanism and not by the other") }
     }
 }
