@@ -69,6 +69,7 @@ public struct SuiteReport: Sendable {
     }
 
     private func junit(ended: Bool, because reason: String? = nil) -> String {
-        JUnitReport.document(name: name, counts: counts, planned: planned, cases: cases, unfinished: ended ? nil : reason ?? "the suite did not come to its end")
+        JUnitReport.document(
+            name: name, counts: counts, planned: planned, cases: cases, unfinished: ended ? nil : reason ?? "the suite did not come to its end")
     }
 }

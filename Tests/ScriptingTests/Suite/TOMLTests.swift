@@ -38,7 +38,8 @@ import Testing
         ("a = [1]\n[[a]]", 2, "already"), ("a = {}\na.b = 1", 2, "already"), ("[a]\nb.c = 1\n[a.b]", 3, "already"), ("a = \"x", 1, "\" to end the string"),
         ("\na = \"x\ny\"", 2, "found the line's end"), ("a = '''x\n\n", 1, "never closed"), ("a = [1, 2", 1, "] to end the array"), ("a = [1 2]", 1, ", or ]"),
         ("a = {x = 1", 1, ", or }"), ("a 1", 1, "= behind the key a"), ("a = hello", 1, "hello is no value; a string stands in quotation marks"),
-        ("a = \"\\d\"", 1, "single quotes"), ("a = \"\\ud800\"", 1, "4 hexadecimal digits"), ("a = 1 2", 1, "the line's end"), ("[a\nb = 1", 1, "] to end the header"),
+        ("a = \"\\d\"", 1, "single quotes"), ("a = \"\\ud800\"", 1, "4 hexadecimal digits"), ("a = 1 2", 1, "the line's end"),
+        ("[a\nb = 1", 1, "] to end the header"),
         ("a = 012", 1, "012 is no value"), ("a = 1__0", 1, "no value"), ("a = 9223372036854775808", 1, "no value"), ("a =", 1, "a value, found the file's end"),
         ("a = 'x\u{1}'", 1, "a control character"), ("= 1", 1, "a key"), ("a = \(String(repeating: "[", count: 100_000))", 1, "more than 64 deep"),
         ("# x\u{0}\n", 1, "a control character"),
@@ -53,7 +54,9 @@ import Testing
     }
 
     @Test func standsAnything() {
-        let pieces = ["a", "=", "[", "]", "{", "}", "\"", "'", "\\", "\n", "#", ".", ",", "1", "0x", "\"\"\"", "'''", "\r", " ", "\u{0}", "é", "-", ":", "true"]
+        let pieces = [
+            "a", "=", "[", "]", "{", "}", "\"", "'", "\\", "\n", "#", ".", ",", "1", "0x", "\"\"\"", "'''", "\r", " ", "\u{0}", "é", "-", ":", "true",
+        ]
         var state: UInt64 = 1
         for _ in 0..<20_000 {
             var text = ""
