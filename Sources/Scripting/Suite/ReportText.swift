@@ -1,5 +1,5 @@
 /// Text of guests and users within reports. Whatever it holds, the report stays well-formed; what can't be told in a format is told by a sign.
-enum ReportText {
+public enum ReportText {
     /// Characters of XML: text or an attribute's value. Extensible Markup Language 1.0, sections 2.2, 2.4, 2.11 and 3.3.3.
     ///
     /// A control character, which XML has no way to tell, becomes its picture (U+2400 and on), another one U+FFFD.
@@ -57,7 +57,7 @@ enum ReportText {
     }
 
     /// All in one line: control characters become their pictures, the other line ends blanks.
-    static func line(_ text: String) -> String {
+    public static func line(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             switch scalar {
