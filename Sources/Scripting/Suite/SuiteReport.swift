@@ -68,6 +68,21 @@ public struct SuiteReport: Sendable {
         }
     }
 
+    /// A report of tests that are all over.
+    public static func whole(_ format: SuiteReportFormat, name: String, _ records: [TestRecord]) -> [UInt8] {
+        var report = SuiteReport(format, name: name, planned: records.count)
+        var changes = [report.begin()]
+        for record in records { changes.append(report.add(record)) }
+        var file: [UInt8] = []
+        for change in changes + [report.end()] {
+            switch change {
+            case .append(let bytes): file += bytes
+            case .replace(let bytes): file = bytes
+            }
+        }
+        return file
+    }
+
     private func junit(ended: Bool, because reason: String? = nil) -> String {
         JUnitReport.document(
             name: name, counts: counts, planned: planned, cases: cases, unfinished: ended ? nil : reason ?? "the suite did not come to its end")

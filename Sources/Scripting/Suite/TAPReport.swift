@@ -23,7 +23,7 @@ enum TAPReport {
         if !record.retried.isEmpty { tell("failed_before", record.retried.map(\.reason)) }
         if !record.details.isEmpty { tell("details", record.details) }
         if !record.console.isEmpty, record.outcome != .passed {
-            tell("console", record.console.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+            tell("console", record.console.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init))
         }
         return (lines + ["  ..."]).joined(separator: "\n") + "\n"
     }

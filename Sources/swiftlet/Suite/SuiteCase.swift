@@ -76,7 +76,8 @@ struct SuiteResult: Equatable {
         default: verdict = test.meanings[status] ?? .failed(said)
         }
         guard case .failed = verdict else { return }
-        self.console = String(console.suffix(Self.consoleLimit))
+        // A line's end is one character here, CR LF too: reports have plain ones.
+        self.console = String(console.suffix(Self.consoleLimit).map { $0 == "\r\n" ? "\n" : $0 })
         if let prefix = test.complaintPrefix {
             complaints = lines.filter { $0.hasPrefix(prefix) }.map(String.init)
         }

@@ -30,13 +30,15 @@ final class SuiteReportFile {
     /// Opens it and writes its beginning, so that a path that can't be written costs no boot.
     init(_ option: SuiteReportOption, name: String, planned: Int) throws(ReportError) {
         report = SuiteReport(option.format, name: name, planned: planned)
+        // A stream of this process may be a file all the same, in which others have written.
+        let isStream = option.path.hasPrefix("/dev/") || option.path.hasPrefix("/proc/")
         do throws(SystemCallError) {
-            descriptor = try Descriptor(opening: option.path, flags: O_WRONLY | O_CREAT | O_TRUNC)
+            descriptor = try Descriptor(opening: option.path, flags: isStream ? O_WRONLY | O_APPEND : O_WRONLY | O_CREAT | O_TRUNC)
         } catch {
             throw ReportError(description: "the report can't be written to \(option.path): \(error.errno)")
         }
         var status = stat()
-        isPlain = fstat(descriptor.raw, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        isPlain = !isStream && fstat(descriptor.raw, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         // Where a link leads, which is not to be replaced itself.
         var whole = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
         let isResolved = realpath(option.path, &whole) != nil
