@@ -181,8 +181,36 @@ struct TOMLReader {
             return Int64(sign + digits).map { .integer($0) }
         }
         if let float = float(unsigned) { return .float(sign == "-" ? -float : float) }
-        let isDate = unsigned.count >= 8 && !isSigned && unsigned.first?.isNumber == true && (unsigned.contains(":") || unsigned.dropFirst(4).first == "-")
-        return isDate ? .date(text) : nil
+        return isSigned || !isDate(text) ? nil : .date(text)
+    }
+
+    /// A date, a time, or both with or without an offset. RFC 3339, section 5.6.
+    private static func isDate(_ text: String) -> Bool {
+        let parts = text.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "T" || $0 == "t" || $0 == " " }
+        let first = parts[0]
+        guard first.dropFirst(4).first == "-" else { return parts.count == 1 && isTime(first) }
+        guard let numbers = numbers(first, "-", [4, 2, 2]), (1...12).contains(numbers[1]) else { return false }
+        let isLeap = numbers[0] % 4 == 0 && (numbers[0] % 100 != 0 || numbers[0] % 400 == 0)
+        let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][numbers[1] - 1]
+        guard numbers[0] > 0, (1...days).contains(numbers[2]) else { return false }
+        guard parts.count == 2 else { return true }
+        if parts[1].hasSuffix("Z") || parts[1].hasSuffix("z") { return isTime(parts[1].dropLast()) }
+        guard let sign = parts[1].firstIndex(where: { $0 == "+" || $0 == "-" }) else { return isTime(parts[1]) }
+        guard let offset = Self.numbers(parts[1][sign...].dropFirst(), ":", [2, 2]) else { return false }
+        return isTime(parts[1][..<sign]) && offset[0] < 24 && offset[1] < 60
+    }
+
+    private static func isTime(_ text: Substring) -> Bool {
+        let halves = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let numbers = numbers(halves[0], ":", [2, 2, 2]), numbers[0] < 24, numbers[1] < 60, numbers[2] < 60 else { return false }
+        return halves.count == 1 || (!halves[1].isEmpty && halves[1].allSatisfy { $0.isASCII && $0.isNumber })
+    }
+
+    /// Numbers of so many digits each.
+    private static func numbers(_ text: Substring, _ separator: Character, _ widths: [Int]) -> [Int]? {
+        let parts = text.split(separator: separator, omittingEmptySubsequences: false)
+        guard parts.map(\.count) == widths, parts.allSatisfy({ $0.allSatisfy { $0.isASCII && $0.isNumber } }) else { return nil }
+        return parts.compactMap { Int($0) }
     }
 
     /// Digits with single underscores between them, without these.

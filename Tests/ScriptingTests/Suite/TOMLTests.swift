@@ -40,7 +40,9 @@ import Testing
         ("a = {x = 1", 1, ", or }"), ("a 1", 1, "= behind the key a"), ("a = hello", 1, "hello is no value; a string stands in quotation marks"),
         ("a = \"\\d\"", 1, "single quotes"), ("a = \"\\ud800\"", 1, "4 hexadecimal digits"), ("a = 1 2", 1, "the line's end"),
         ("[a\nb = 1", 1, "] to end the header"),
-        ("a = 012", 1, "012 is no value"), ("a = 1__0", 1, "no value"), ("a = 9223372036854775808", 1, "no value"), ("a =", 1, "a value, found the file's end"),
+        ("a = 012", 1, "012 is no value"), ("a = 1__0", 1, "no value"), ("a = 1T03:04:05", 1, "no value"), ("a = 2026-02-30", 1, "no value"),
+        ("a = 07:60:00", 1, "no value"), ("a = 2026-01-02T03:04:05+1", 1, "no value"), ("a = 9223372036854775808", 1, "no value"),
+        ("a =", 1, "a value, found the file's end"),
         ("a = 'x\u{1}'", 1, "a control character"), ("= 1", 1, "a key"), ("a = \(String(repeating: "[", count: 100_000))", 1, "more than 64 deep"),
         ("# x\u{0}\n", 1, "a control character"),
     ])
