@@ -62,12 +62,19 @@ enum DebugConsoleOption: String, ExpressibleByArgument {
     case console, none
 }
 
-/// `--report json:PATH`.
+/// `--report json:PATH|junit:PATH|tap:PATH`.
 struct ReportOption: Equatable, ExpressibleByArgument {
+    enum Format: String {
+        case json, junit, tap
+    }
+
+    let format: Format
     let path: String
 
     init?(argument: String) {
-        guard argument.hasPrefix("json:"), argument.count > 5 else { return nil }
-        path = String(argument.dropFirst(5))
+        let parts = argument.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, let format = Format(rawValue: String(parts[0])) else { return nil }
+        self.format = format
+        path = String(parts[1])
     }
 }

@@ -41,8 +41,8 @@ struct Run {
 
     /// Boots, and accounts for it in the report whatever came of it.
     private func run(_ signals: borrowing SignalDescriptor, through door: IoctlDoor) throws -> Int32 {
-        guard let path = request.report?.path else { return try boot(signals, door) { _ in } }
-        let file = try ReportFile(path)
+        guard let report = request.report else { return try boot(signals, door) { _ in } }
+        let file = try ReportFile(report)
         do {
             return try boot(signals, door) { report in try file.write(report()) }
         } catch  where !(error is ReportError) {

@@ -67,7 +67,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Where what firmware writes to port 0x402 goes: console, none.")
     var debugConsole = DebugConsoleOption.none
 
-    @Option(help: "Write a report of the run: json:PATH.")
+    @Option(help: "Write a report of the run: json:PATH, junit:PATH, tap:PATH.")
     var report: ReportOption?
 
     @Option(

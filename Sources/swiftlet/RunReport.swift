@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import KVM
 import LinuxSystem
+import Scripting
 import VMM
 
 /// The machine-readable account of a run; docs/report.md describes every key.
@@ -110,6 +111,15 @@ struct RunReport: Encodable {
     }
 }
 
+extension RunReport {
+    /// The run as the one test of a suite.
+    var record: TestRecord {
+        exitStatus == ExitStatus.passed
+            ? TestRecord(name: kernel, outcome: .passed, seconds: durationSeconds)
+            : TestRecord(name: kernel, outcome: .failed(message), seconds: durationSeconds, details: registers, console: consoleTail)
+    }
+}
+
 /// The report's file can't be made or written.
 struct ReportError: Error, CustomStringConvertible {
     let description: String
@@ -124,26 +134,37 @@ struct ConsoleError: Error, CustomStringConvertible {
 struct ReportFile: ~Copyable {
     private let descriptor: Descriptor
     private let path: String
+    private let format: ReportOption.Format
 
-    init(_ path: String) throws(ReportError) {
+    init(_ option: ReportOption) throws(ReportError) {
+        path = option.path
+        format = option.format
         do throws(SystemCallError) {
             descriptor = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC)
         } catch {
             throw ReportError(description: "the report can't be written to \(path): \(error.errno)")
         }
-        self.path = path
     }
 
     func write(_ report: RunReport) throws(ReportError) {
         do {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            let bytes = Array(try encoder.encode(report)) + [10]
+            let bytes =
+                switch format {
+                case .json: try Self.json(report)
+                case .junit: SuiteReport.whole(.junit, name: "swiftlet run", [report.record])
+                case .tap: SuiteReport.whole(.tap, name: "swiftlet run", [report.record])
+                }
             try bytes.withUnsafeBytes { try append($0) }
         } catch {
             throw ReportError(description: "the report can't be written to \(path): \((error as? SystemCallError)?.errno.description ?? "\(error)")")
         }
+    }
+
+    private static func json(_ report: RunReport) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(report)) + [10]
     }
 
     /// By write(2), not at an offset: the path may name a pipe.

@@ -38,7 +38,7 @@ struct RunRequestTests {
             ["k.elf", "--append", "-v"], ["k.elf", "--cpus", "1", "--cpus", "2"], ["k.elf", "--", "x"], ["-"], [""],
             ["k.elf", "--memory", "1Q"], ["k.elf", "--memory", "99999999999999T"], ["k.elf", "--cpus", "x"], ["k.elf", "--format", "elf"],
             ["k.elf", "--timeout", "0"], ["k.elf", "--timeout", "1sec"], ["k.elf", "--timeout", "nan"], ["k.elf", "--timeout", "inf"],
-            ["k.elf", "--console", "file:"], ["k.elf", "--report", "junit:x"], ["k.elf", "--device", "zz"],
+            ["k.elf", "--console", "file:"], ["k.elf", "--report", "xml:x"], ["k.elf", "--device", "zz"],
             ["k.elf", "--on-reset", "stop"], ["k.elf", "--hugepages=1"],
             ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
             ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--testdev=on"], ["k.elf", "--cpu", "pentium"], ["k.elf", "--exit-port-style", "x"],

@@ -1,3 +1,5 @@
+import Scripting
+
 /// One test of a suite: a run of swiftlet, or the reason why there is none.
 struct SuiteCase: Equatable {
     enum Plan: Equatable {
@@ -8,6 +10,12 @@ struct SuiteCase: Equatable {
 
     let name: String
     let plan: Plan
+    /// Functions it passes to its guest, as `0000:00:04.0`: no other test has them meanwhile.
+    var devices: [String] = []
+    /// How often it is run again after it failed.
+    var retries = 0
+    /// Exit statuses that pass.
+    var passingStatuses: [Int32] = [0]
     /// What exit statuses of the run mean that are neither 0 nor a plain failure.
     var meanings: [Int32: SuiteVerdict] = [:]
     /// Whether a guest that powers itself off has passed.
@@ -35,8 +43,16 @@ struct SuiteResult: Equatable {
     var complaints: [String] = []
     /// The words after `swiftlet` that bring it about again.
     var arguments: [String] = []
+    /// How long it ran, in seconds.
+    var seconds = 0.0
+    /// The end of what the guest said, where the test failed.
+    var console = ""
+    /// The runs before, each of which failed.
+    var retried: [TestRecord.Attempt] = []
 
     static let complaintLimit = 10
+    /// So much of a console, in characters, goes into reports.
+    private static let consoleLimit = 16 << 10
 
     /// The result of a run.
     /// - Parameters:
@@ -53,11 +69,16 @@ struct SuiteResult: Equatable {
         let sentence = lastWords.split(whereSeparator: \.isNewline).last.map(String.init) ?? "swiftlet said nothing"
         let said = sentence.hasPrefix("swiftlet: ") ? String(sentence.dropFirst(10)) : sentence
         switch status {
-        case 0: verdict = !test.passesByPowerOff && said == Verdict(.powerOff).sentence ? .failed("the guest powered itself off") : .passed
         case ..<0: verdict = .failed("swiftlet was ended by signal \(-status)")
+        case _ where test.passingStatuses != [0]:
+            verdict = test.passingStatuses.contains(status) ? .passed : .failed("\(said); its status \(status) is not \(Self.told(test.passingStatuses))")
+        case 0: verdict = !test.passesByPowerOff && said == Verdict(.powerOff).sentence ? .failed("the guest powered itself off") : .passed
         default: verdict = test.meanings[status] ?? .failed(said)
         }
-        if case .failed = verdict, let prefix = test.complaintPrefix {
+        guard case .failed = verdict else { return }
+        // A line's end is one character here, CR LF too: reports have plain ones.
+        self.console = String(console.suffix(Self.consoleLimit).map { $0 == "\r\n" ? "\n" : $0 })
+        if let prefix = test.complaintPrefix {
             complaints = lines.filter { $0.hasPrefix(prefix) }.map(String.init)
         }
     }
@@ -70,9 +91,15 @@ struct SuiteResult: Equatable {
 
     /// What people read, a line each; those after the first begin with `#`.
     var lines: [String] {
-        let note = summary.map { " (\($0))" } ?? ""
+        (told + retried.enumerated().map { "#   attempt \($0 + 1): \($1.reason)" }).map(ReportText.line)
+    }
+
+    private var told: [String] {
         switch verdict {
-        case .passed: return ["PASS \(name)\(note)"]
+        case .passed:
+            let flaky = retried.isEmpty ? nil : "flaky: passed at attempt \(retried.count + 1)"
+            let notes = [summary, flaky].compactMap(\.self)
+            return ["PASS \(name)\(notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))")"]
         case .skipped(let reason): return ["SKIP \(name) (\(reason))"]
         case .failed(let reason):
             var lines = ["FAIL \(name) (\([reason, summary].compactMap(\.self).joined(separator: "; ")))"]
@@ -82,6 +109,22 @@ struct SuiteResult: Equatable {
             return lines
         }
     }
+
+    /// The same as reports take it.
+    var record: TestRecord {
+        let outcome: TestRecord.Outcome =
+            switch verdict {
+            case .passed: .passed
+            case .failed(let reason): .failed(summary.map { "\(reason); \($0)" } ?? reason)
+            case .skipped(let reason): .skipped(reason)
+            }
+        return TestRecord(
+            name: name, outcome: outcome, seconds: seconds, retried: retried,
+            details: complaints + (arguments.isEmpty || verdict == .passed ? [] : ["again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))"]),
+            console: console)
+    }
+
+    private static func told(_ statuses: [Int32]) -> String { statuses.map { "\($0)" }.joined(separator: " or ") }
 
     /// A word as a shell takes it.
     private static func quoted(_ word: String) -> String {
@@ -96,8 +139,10 @@ struct SuiteResult: Equatable {
 extension [SuiteResult] {
     var failed: Int { count { if case .failed = $0.verdict { true } else { false } } }
     var passed: Int { count { $0.verdict == .passed } }
+    var flaky: Int { count { $0.verdict == .passed && !$0.retried.isEmpty } }
 
     var summaryLine: String {
         "SUMMARY: \(count) \(count == 1 ? "test" : "tests"), \(passed) passed, \(failed) failed, \(count - passed - failed) skipped"
+            + (flaky > 0 ? ", \(flaky) flaky" : "")
     }
 }

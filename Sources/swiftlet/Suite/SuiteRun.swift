@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import Scripting
 
 /// Runs a suite's cases, each in a process of its own, several at a time.
 ///
@@ -20,9 +21,20 @@ struct SuiteRun: ~Copyable {
         }
     }
 
+    /// A case that is yet to run, perhaps again.
+    private struct Waiting {
+        let number: Int
+        var retried: [TestRecord.Attempt] = []
+        /// Whether it was told that it waits for a device.
+        var isTold = false
+    }
+
     /// A case that runs. A class because a noncopyable file can't stand in an array.
     private final class Running {
         let number: Int
+        let waiting: Waiting
+        let lease: DeviceLease
+        let start = MonotonicClock.now
         let arguments: [String]
         let child: ChildProcess
         let console: Descriptor
@@ -32,9 +44,12 @@ struct SuiteRun: ~Copyable {
         var isGivenUp = false
 
         init(
-            number: Int, arguments: [String], child: ChildProcess, console: consuming Descriptor, words: consuming TemporaryFile, deadline: UInt64?
+            _ waiting: Waiting, lease: DeviceLease, arguments: [String], child: ChildProcess, console: consuming Descriptor,
+            words: consuming TemporaryFile, deadline: UInt64?
         ) {
-            self.number = number
+            number = waiting.number
+            self.waiting = waiting
+            self.lease = lease
             self.arguments = arguments
             self.child = child
             self.console = console
@@ -51,6 +66,8 @@ struct SuiteRun: ~Copyable {
 
     /// How much longer than its own limit a run may take before it is killed: it ends itself at the limit.
     private static let grace = 30.0
+    /// How often a device that another suite has is asked for, in milliseconds.
+    private static let leaseInterval: Int32 = 100
     /// So much of a console's end is looked at.
     private static let consoleLimit = 4 << 20
 
@@ -58,12 +75,22 @@ struct SuiteRun: ~Copyable {
     private let jobs: Int
     private let logs: String?
     private let signals: SignalDescriptor
+    private let failFast: Bool
+    private let notice: (String) -> Void
+    private var waiting: [Waiting]
     private var running: [Running] = []
 
     /// - Parameters:
     ///   - jobs: how many at a time, 1 or more.
     ///   - logs: a directory in which each case leaves its console as NAME.log, nil for none.
-    init(_ cases: [SuiteCase], jobs: Int, logs: String?) throws(Failure) {
+    ///   - failFast: whether no other case is started when one has failed.
+    ///   - notice: told what is no result, a line each.
+    init(
+        _ cases: [SuiteCase], jobs: Int, logs: String?, failFast: Bool = false, notice: @escaping (String) -> Void = { _ in }
+    ) throws(Failure) {
+        self.failFast = failFast
+        self.notice = notice
+        waiting = cases.indices.map { Waiting(number: $0) }
         self.cases = cases
         self.jobs = max(jobs, 1)
         self.logs = logs
@@ -85,51 +112,80 @@ struct SuiteRun: ~Copyable {
 
     private mutating func runAll(_ tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
         var results = [SuiteResult?](repeating: nil, count: cases.count)
-        var next = 0
-        while next < cases.count || !running.isEmpty {
-            while next < cases.count, running.count < jobs {
-                if let result = try start(next) {
-                    results[next] = result
-                    tell(result)
-                }
-                next += 1
-            }
-            guard !running.isEmpty else { continue }
+        func take(_ number: Int, _ result: SuiteResult) {
+            results[number] = result
+            tell(result)
+        }
+        while !waiting.isEmpty || !running.isEmpty {
+            try startWaiting(take)
+            guard !waiting.isEmpty || !running.isEmpty else { break }
             try wait()
             for over in running where over.isOver {
                 // Out of the list first: its id is free for others once it was waited for.
                 running.removeAll { $0.number == over.number }
-                let result = try finish(over)
-                results[over.number] = result
-                tell(result)
+                var result = try finish(over)
+                result.seconds = Double(MonotonicClock.now - over.start) / 1e9
+                result.retried = over.waiting.retried
+                guard case .failed(let reason) = result.verdict else {
+                    take(over.number, result)
+                    continue
+                }
+                if result.retried.count < cases[over.number].retries {
+                    let attempt = TestRecord.Attempt(reason: reason, seconds: result.seconds)
+                    waiting.insert(Waiting(number: over.number, retried: result.retried + [attempt]), at: 0)
+                    continue
+                }
+                take(over.number, result)
+                guard failFast else { continue }
+                for rest in waiting { take(rest.number, SuiteResult(cases[rest.number], .skipped("not run: a test had failed before"))) }
+                waiting = []
             }
         }
         return results.compactMap(\.self)
     }
 
-    /// Starts a case.
-    /// - Returns: its result where there is nothing to wait for.
-    private mutating func start(_ number: Int) throws(Failure) -> SuiteResult? {
-        let test = cases[number]
-        guard case .run(let arguments, let timeout) = test.plan else {
-            if case .skip(let reason) = test.plan { return SuiteResult(test, .skipped(reason)) }
-            return nil
+    /// Starts what there is room and what there are devices for.
+    private mutating func startWaiting(_ take: (Int, SuiteResult) -> Void) throws(Failure) {
+        var place = 0
+        while place < waiting.count, running.count < jobs {
+            let next = waiting[place]
+            let test = cases[next.number]
+            guard case .run(let arguments, let timeout) = test.plan else {
+                waiting.remove(at: place)
+                if case .skip(let reason) = test.plan { take(next.number, SuiteResult(test, .skipped(reason))) }
+                continue
+            }
+            let answer: DeviceLease.Answer
+            do throws(SystemCallError) { answer = try DeviceLease.take(test.devices) } catch { throw .system(error) }
+            switch answer {
+            case .taken(let lease):
+                waiting.remove(at: place)
+                running.append(try start(next, arguments, timeout: timeout, lease: lease))
+            case .busy(let device):
+                let isOurs = running.contains { cases[$0.number].devices.contains(device) }
+                if !isOurs, !next.isTold {
+                    notice("#   \(test.name) waits for \(device), which a test of another suite has")
+                    waiting[place].isTold = true
+                }
+                place += 1
+            }
         }
-        let console = try openConsole(test)
+    }
+
+    private func start(_ waiting: Waiting, _ arguments: [String], timeout: Double?, lease: DeviceLease) throws(Failure) -> Running {
+        let console = try openConsole(cases[waiting.number])
         do throws(SystemCallError) {
             let nothing = try Descriptor(opening: "/dev/null")
             let words = try TemporaryFile("what a run says")
             let child = try ChildProcess(
                 "/proc/self/exe", arguments: arguments, environment: Self.environment,
                 descriptors: [nothing.raw, console.raw, words.descriptor.raw])
-            running.append(
-                Running(
-                    number: number, arguments: arguments, child: child, console: console, words: words,
-                    deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) }))
+            return Running(
+                waiting, lease: lease, arguments: arguments, child: child, console: console, words: words,
+                deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) })
         } catch {
             throw .system(error)
         }
-        return nil
     }
 
     private func openConsole(_ test: SuiteCase) throws(Failure) -> Descriptor {
@@ -159,7 +215,9 @@ struct SuiteRun: ~Copyable {
     private mutating func wait() throws(Failure) {
         let now = MonotonicClock.now
         let next = running.compactMap { $0.isGivenUp ? nil : $0.deadline }.min()
-        let patience = next.map { $0 > now ? Int32(clamping: ($0 - now) / 1_000_000 + 1) : 0 } ?? -1
+        var patience = next.map { $0 > now ? Int32(clamping: ($0 - now) / 1_000_000 + 1) : 0 } ?? -1
+        // Nobody tells when another suite lets a device go.
+        if !waiting.isEmpty, running.count < jobs { patience = patience < 0 ? Self.leaseInterval : min(patience, Self.leaseInterval) }
         var event = pollfd(fd: signals.descriptor.raw, events: Int16(POLLIN), revents: 0)
         _ = poll(&event, 1, patience)
         while let signal = signals.take() {

@@ -1,0 +1,46 @@
+/// JUnit's XML.
+///
+/// There is no standard; this is what the readers of it agree on: elements and attributes of Ant's `junit` task, and the elements that
+/// Maven Surefire added for attempts (`flakyFailure`, `rerunFailure`), which readers that don't know them pass over.
+enum JUnitReport {
+    /// - Parameters:
+    ///   - cases: what `testCase` made of those that are over.
+    ///   - unfinished: why there are fewer than planned; nil at a suite's end.
+    static func document(name: String, counts: TestCounts, planned: Int, cases: String, unfinished: String?) -> String {
+        let errors = unfinished == nil ? 0 : 1
+        let numbers = #"tests="\#(counts.all + errors)" failures="\#(counts.failed)" errors="\#(errors)""#
+        let attributes = #"name="\#(ReportText.xml(name))" \#(numbers) time="\#(ReportText.seconds(counts.seconds))""#
+        var text = #"<?xml version="1.0" encoding="UTF-8"?>"# + "\n<testsuites \(attributes)>\n"
+        // Schemas know this one only here.
+        text += "  <testsuite \(attributes) skipped=\"\(counts.skipped)\">\n"
+        text += "    <properties>\n      <property name=\"planned\" value=\"\(planned)\"/>\n    </properties>\n" + cases
+        if let unfinished {
+            let message = ReportText.xml("\(unfinished): \(counts.all) of \(planned) tests are over")
+            text += "    <testcase \(identity("(suite)", suite: name, seconds: 0))>\n      <error message=\"\(message)\" type=\"unfinished\"/>\n"
+            text += "    </testcase>\n"
+        }
+        return text + "  </testsuite>\n</testsuites>\n"
+    }
+
+    static func testCase(_ record: TestRecord, suite: String) -> String {
+        var text = "    <testcase \(identity(record.name, suite: suite, seconds: record.seconds))>\n"
+        func element(_ name: String, _ message: String, type: String, lines: [String] = []) {
+            text += "      <\(name) message=\"\(ReportText.xml(message))\" type=\"\(type)\""
+            text += lines.isEmpty ? "/>\n" : ">\(ReportText.xmlLines(lines.joined(separator: "\n")))</\(name)>\n"
+        }
+        switch record.outcome {
+        case .passed:
+            for attempt in record.retried { element("flakyFailure", attempt.reason, type: "failed") }
+        case .failed(let reason):
+            element("failure", reason, type: "failed", lines: [reason] + record.details)
+            for attempt in record.retried { element("rerunFailure", attempt.reason, type: "failed") }
+        case .skipped(let reason): text += "      <skipped message=\"\(ReportText.xml(reason))\"/>\n"
+        }
+        if !record.console.isEmpty { text += "      <system-out>\(ReportText.xmlLines(record.console))</system-out>\n" }
+        return text + "    </testcase>\n"
+    }
+
+    private static func identity(_ name: String, suite: String, seconds: Double) -> String {
+        "classname=\"\(ReportText.xml(suite))\" name=\"\(ReportText.xml(name))\" time=\"\(ReportText.seconds(seconds))\""
+    }
+}

@@ -1,0 +1,85 @@
+/// A suite of boots, as a TOML file describes it: docs/suites.md.
+///
+/// All of it is checked before there is anything to run, and all mistakes are told at once.
+public struct SuiteFile {
+    /// One boot.
+    public struct Boot: Sendable, Equatable {
+        /// Unique: the boot's own name, and behind it in brackets what the matrix chose.
+        public let name: String
+        /// The name without the matrix's part.
+        public let group: String
+        /// The words behind `swiftlet`.
+        public let arguments: [String]
+        /// The time it may take, as its option takes it.
+        public let timeout: String
+        /// What it passes to the guest, as their options take them.
+        public let devices: [String]
+        /// Exit statuses that pass.
+        public let statuses: [Int32]
+        /// How often a failed boot is tried again.
+        public let retries: Int
+        /// Why it is not to be run; nil where it is.
+        public let skip: String?
+        /// Where it begins in the file, counted from 1.
+        public let line: Int
+    }
+
+    /// One thing that is wrong.
+    public struct Mistake: Error, Sendable, Equatable, CustomStringConvertible {
+        public let line: Int
+        /// Empty where there is none.
+        public let key: String
+        public let reason: String
+
+        public init(line: Int, key: String, reason: String) {
+            self.line = line
+            self.key = key
+            self.reason = reason
+        }
+
+        /// Behind the file's name and a colon.
+        public var description: String { key.isEmpty ? "\(line): \(reason)" : "\(line): \(key): \(reason)" }
+    }
+
+    /// What is wrong with a file, in the order of its lines.
+    public struct Malformed: Error, Sendable, Equatable {
+        public let mistakes: [Mistake]
+    }
+
+    /// The questions that this host has to answer.
+    public struct Checks {
+        /// Why an option of `swiftlet run` doesn't take a value; nil where it does.
+        public let option: (_ name: String, _ value: String) -> String?
+        /// Why a file can't be read; nil where it can.
+        public let file: (_ path: String) -> String?
+
+        public init(option: @escaping (_ name: String, _ value: String) -> String?, file: @escaping (_ path: String) -> String?) {
+            self.option = option
+            self.file = file
+        }
+    }
+
+    /// More than a suite can mean.
+    static let bootLimit = 10_000
+    static let defaultTimeout = "60s"
+
+    /// The suite's name; nil where it gives itself none.
+    public private(set) var name: String?
+    public private(set) var boots: [Boot] = []
+
+    /// - Parameters:
+    ///   - text: the file.
+    ///   - directory: what its relative paths begin at.
+    public init(_ text: String, directory: String, checks: Checks) throws(Malformed) {
+        let root: TOMLTable
+        do throws(TOMLDocument.Malformed) {
+            root = try TOMLDocument(text).root
+        } catch {
+            throw Malformed(mistakes: [Mistake(line: error.line, key: "", reason: error.reason)])
+        }
+        var reading = SuiteReading(directory: directory, checks: checks)
+        boots = reading.boots(root)
+        name = reading.name
+        guard reading.mistakes.isEmpty else { throw Malformed(mistakes: reading.mistakes.sorted { $0.line < $1.line }) }
+    }
+}

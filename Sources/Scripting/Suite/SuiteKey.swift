@@ -1,0 +1,60 @@
+/// What a boot of a suite file may be asked for: a key, and the option of `swiftlet run` it becomes.
+enum SuiteKey: String, CaseIterable {
+    case kernel, firmware, initrd, append, memory, hugepages, cpus, cpu, format, devices, testdev, timeout
+    case onReset = "on-reset"
+    case exitPortStyle = "exit-port-style"
+    case expect
+    case failOn = "fail-on"
+    case send, until, status, retries, skip
+
+    /// What a value of it looks like.
+    enum Form {
+        case text, path, texts, number, truth, numbers
+    }
+
+    var form: Form {
+        switch self {
+        case .kernel, .firmware, .initrd: .path
+        case .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .until, .skip: .text
+        case .devices, .expect, .failOn, .send: .texts
+        case .cpus, .retries: .number
+        case .hugepages, .testdev: .truth
+        case .status: .numbers
+        }
+    }
+
+    /// The option; nil for the kernel, which is none, and for what the suite itself acts on.
+    var option: String? {
+        switch self {
+        case .kernel, .status, .retries, .skip: nil
+        case .devices: "--device"
+        default: "--\(rawValue)"
+        }
+    }
+
+    /// What is expected, for a sentence.
+    var expectation: String {
+        switch self {
+        case .kernel, .firmware, .initrd: "a path in quotation marks"
+        case .memory: "a size in quotation marks, as \"256M\" or \"2G\""
+        case .timeout: "a time in quotation marks, as \"60s\", \"500ms\" or \"2m\""
+        case .cpus: "a number of vCPUs, 1 or more"
+        case .retries: "a number from 0 to 10"
+        case .status: "an exit status from 0 to 255, or an array of such"
+        case .devices: "a PCI function as \"0000:00:04.0\", or an array of such"
+        case .expect, .failOn: "a regular expression in quotation marks, or an array of such"
+        case .send: "\"REGEX=TEXT\", or an array of such"
+        case .until: "\"expected\" or \"end\""
+        case .onReset: "\"end\" or \"reboot\""
+        case .hugepages, .testdev: "true or false"
+        case .append, .cpu, .format, .exitPortStyle, .skip: "a string"
+        }
+    }
+}
+
+/// A key's value, checked.
+struct SuiteValue: Equatable {
+    /// As options take it; one but for keys that take several.
+    let texts: [String]
+    let line: Int
+}

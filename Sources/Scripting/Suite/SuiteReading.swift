@@ -1,0 +1,242 @@
+/// Makes boots of a suite file's tables, and notes what is wrong with them.
+struct SuiteReading {
+    private let directory: String
+    private let checks: SuiteFile.Checks
+    private(set) var name: String?
+    private(set) var mistakes: [SuiteFile.Mistake] = []
+
+    init(directory: String, checks: SuiteFile.Checks) {
+        self.directory = directory
+        self.checks = checks
+    }
+
+    private mutating func note(_ line: Int, _ key: String, _ reason: String) {
+        mistakes.append(SuiteFile.Mistake(line: line, key: key, reason: reason))
+    }
+
+    private mutating func note(_ entry: TOMLTable.Entry, expected: String) {
+        note(entry.value.line, entry.key, "expected \(expected), found \(entry.value.kind)")
+    }
+
+    /// All boots of a document.
+    mutating func boots(_ root: TOMLTable) -> [SuiteFile.Boot] {
+        var defaults: [SuiteKey: SuiteValue] = [:]
+        var tables: [TOMLTable] = []
+        for entry in root.entries {
+            switch (entry.key, entry.value.content) {
+            case ("name", .string(let text)): name = text
+            case ("name", _): note(entry, expected: "a string")
+            case ("defaults", .table(let table)): defaults = values(table, besides: [])
+            case ("defaults", _): note(entry, expected: "a table, as [defaults]")
+            case ("boot", .array(let elements)):
+                for element in elements {
+                    if case .table(let table) = element.content {
+                        tables.append(table)
+                    } else {
+                        note(element.line, "boot", "expected a table, as [[boot]], found \(element.kind)")
+                    }
+                }
+            case ("boot", .table): note(entry.line, "boot", "expected [[boot]], with two brackets, since there may be several")
+            case ("boot", _): note(entry, expected: "a table, as [[boot]]")
+            default: note(entry.line, entry.key, "there is no such key here\(Self.nearest(entry.key, ["name", "defaults", "boot"]))")
+            }
+        }
+        if tables.isEmpty, mistakes.isEmpty { note(1, "boot", "expected at least one [[boot]]") }
+        var boots: [SuiteFile.Boot] = []
+        var lines: [String: Int] = [:]
+        for table in tables {
+            for boot in self.boots(of: table, defaults) {
+                if let line = lines[boot.name] {
+                    note(boot.line, "name", "there is a boot \"\(boot.name)\" already, in line \(line)")
+                } else {
+                    lines[boot.name] = boot.line
+                    boots.append(boot)
+                }
+                guard boots.count <= SuiteFile.bootLimit else {
+                    note(boot.line, "boot", "these are more than \(SuiteFile.bootLimit) boots")
+                    return []
+                }
+            }
+        }
+        return boots
+    }
+
+    /// The boots of one `[[boot]]`: one, or as many as its matrix has combinations.
+    private mutating func boots(of table: TOMLTable, _ defaults: [SuiteKey: SuiteValue]) -> [SuiteFile.Boot] {
+        var group = ""
+        switch table["name"]?.value.content {
+        case .string(let text)? where !text.isEmpty: group = text
+        case nil: note(table.line, "name", "expected a name, as name = \"hello\", in every [[boot]]")
+        default: if let entry = table["name"] { note(entry, expected: "a string that is not empty") }
+        }
+        let own = values(table, besides: ["name", "matrix"])
+        var axes: [SuiteAxis] = []
+        if let entry = table["matrix"] {
+            if case .table(let matrix) = entry.value.content {
+                axes = self.axes(matrix, beside: table)
+            } else {
+                note(entry, expected: "a table, as [boot.matrix]")
+            }
+        }
+        var count = 1
+        for axis in axes {
+            let (product, overflow) = count.multipliedReportingOverflow(by: max(axis.values.count, 1))
+            guard !overflow, product <= SuiteFile.bootLimit else {
+                note(table.line, "matrix", "its combinations are more than \(SuiteFile.bootLimit) boots")
+                return []
+            }
+            count = product
+        }
+        let common = defaults.merging(own) { $1 }
+        return (0..<count).compactMap { number in
+            var (rest, values, labels) = (number, common, [String]())
+            // The last axis turns fastest, as an innermost loop.
+            for axis in axes.reversed() where !axis.values.isEmpty {
+                let choice = rest % axis.values.count
+                rest /= axis.values.count
+                values[axis.key] = axis.values[choice]
+                labels.insert("\(axis.key.rawValue)=\(axis.labels[choice])", at: 0)
+            }
+            return boot(labels.isEmpty ? group : "\(group)[\(labels.joined(separator: ","))]", group, values, table.line, isFirst: number == 0)
+        }
+    }
+
+    private mutating func boot(_ name: String, _ group: String, _ values: [SuiteKey: SuiteValue], _ line: Int, isFirst: Bool) -> SuiteFile.Boot? {
+        guard values[.kernel] != nil || values[.firmware] != nil else {
+            if isFirst, mistakes.isEmpty { note(line, "kernel", "expected a kernel or a firmware to boot") }
+            return nil
+        }
+        var words = ["run"] + (values[.kernel]?.texts ?? [])
+        for key in SuiteKey.allCases {
+            guard let option = key.option, key != .timeout, let value = values[key] else { continue }
+            // As one word each, since a value may begin with a hyphen.
+            words += key.form == .truth ? value.texts.contains("true") ? [option] : [] : value.texts.map { "\(option)=\($0)" }
+        }
+        let timeout = values[.timeout]?.texts.first ?? SuiteFile.defaultTimeout
+        return SuiteFile.Boot(
+            name: name, group: group, arguments: words + ["--timeout=\(timeout)"], timeout: timeout, devices: values[.devices]?.texts ?? [],
+            statuses: values[.status]?.texts.compactMap { Int32($0) } ?? [0], retries: values[.retries]?.texts.first.flatMap { Int($0) } ?? 0,
+            skip: values[.skip]?.texts.first, line: line)
+    }
+
+    private mutating func axes(_ matrix: TOMLTable, beside table: TOMLTable) -> [SuiteAxis] {
+        var axes: [SuiteAxis] = []
+        for entry in matrix.entries {
+            guard let key = key(entry, besides: []) else { continue }
+            guard case .array(let elements) = entry.value.content, !elements.isEmpty else {
+                note(entry.value.line, "matrix.\(entry.key)", "expected an array of values to choose from, found \(entry.value.kind)")
+                continue
+            }
+            if let own = table[entry.key] {
+                note(entry.line, "matrix.\(entry.key)", "the boot has one value for it already, in line \(own.line)")
+            }
+            let values = elements.compactMap { value(key, $0, name: "matrix.\(entry.key)") }
+            axes.append(SuiteAxis(key: key, values: values))
+        }
+        return axes
+    }
+
+    private mutating func values(_ table: TOMLTable, besides others: [String]) -> [SuiteKey: SuiteValue] {
+        var values: [SuiteKey: SuiteValue] = [:]
+        for entry in table.entries where !others.contains(entry.key) {
+            guard let key = key(entry, besides: others) else { continue }
+            values[key] = value(key, entry.value, name: entry.key)
+        }
+        return values
+    }
+
+    private mutating func key(_ entry: TOMLTable.Entry, besides others: [String]) -> SuiteKey? {
+        if let key = SuiteKey(rawValue: entry.key) { return key }
+        note(entry.line, entry.key, "there is no such key here\(Self.nearest(entry.key, others + SuiteKey.allCases.map(\.rawValue)))")
+        return nil
+    }
+
+    // MARK: Values
+
+    /// A key's value, or nil and a note.
+    private mutating func value(_ key: SuiteKey, _ value: TOMLValue, name: String) -> SuiteValue? {
+        guard let texts = Self.texts(value, key.form) else {
+            note(value.line, name, "expected \(key.expectation), found \(value.kind)")
+            return nil
+        }
+        var result: [(text: String, line: Int)] = texts
+        if key.form == .path { result = texts.map { (path($0.text), $0.line) } }
+        let before = mistakes.count
+        for (text, line) in result {
+            if let reason = mistake(key, text) { note(line, name, reason) }
+        }
+        return mistakes.count == before ? SuiteValue(texts: result.map(\.text), line: value.line) : nil
+    }
+
+    private static func texts(_ value: TOMLValue, _ form: SuiteKey.Form) -> [(text: String, line: Int)]? {
+        switch (form, value.content) {
+        case (.text, .string(let text)), (.texts, .string(let text)): return [(text, value.line)]
+        case (.path, .string(let text)): return text.isEmpty ? nil : [(text, value.line)]
+        case (.number, .integer(let number)), (.numbers, .integer(let number)): return [("\(number)", value.line)]
+        case (.truth, .boolean(let truth)): return [("\(truth)", value.line)]
+        case (.texts, .array(let elements)), (.numbers, .array(let elements)):
+            var texts: [(text: String, line: Int)] = []
+            for element in elements {
+                if case .array = element.content { return nil }
+                guard let text = Self.texts(element, form) else { return nil }
+                texts += text
+            }
+            return form == .numbers && texts.isEmpty ? nil : texts
+        default: return nil
+        }
+    }
+
+    /// Why a key doesn't take a value.
+    private func mistake(_ key: SuiteKey, _ text: String) -> String? {
+        let expected = "expected \(key.expectation), found \(text)"
+        if text.contains("\0") { return "a zero byte can't stand in a command line" }
+        switch key {
+        case .kernel, .firmware, .initrd: return checks.file(text).map { "\(text): \($0)" }
+        case .expect: return Self.malformed(text)
+        case .failOn: return text == "none" ? nil : Self.malformed(text)
+        case .send:
+            do throws(ConsoleAnswer.Malformed) { _ = try ConsoleAnswer(text) } catch { return "\(error), in \(text)" }
+            return nil
+        case .cpus: return Int(text).map { $0 > 0 } == true ? checks.option("--cpus", text) : expected
+        case .retries: return Int(text).map { (0...10).contains($0) } == true ? nil : expected
+        case .status: return Int32(text).map { (0...255).contains($0) } == true ? nil : expected
+        case .memory, .timeout, .devices, .until, .onReset:
+            return key.option.flatMap { checks.option($0, text) }.map { $0.isEmpty ? "\(expected)" : $0 }
+        default: return key.option.flatMap { checks.option($0, text) }
+        }
+    }
+
+    private static func malformed(_ text: String) -> String? {
+        do throws(RegularExpression.Malformed) { _ = try RegularExpression(text) } catch { return "the regular expression \(text) is none: \(error)" }
+        return nil
+    }
+
+    private func path(_ text: String) -> String {
+        let whole = text.hasPrefix("/") || directory.isEmpty || directory == "." ? text : "\(directory)/\(text)"
+        return whole.hasPrefix("-") ? "./\(whole)" : whole
+    }
+
+    /// What may have been meant by a key that isn't known.
+    private static func nearest(_ key: String, _ known: [String]) -> String {
+        let plain = { (text: String) in text.lowercased().filter { $0 != "-" && $0 != "_" } }
+        let wanted = plain(key)
+        let near = known.first { plain($0) == wanted || "\(plain($0))s" == wanted || plain($0) == "\(wanted)s" }
+        return near.map { "; did you mean \($0)?" } ?? "; there are \(known.sorted().joined(separator: ", "))"
+    }
+}
+
+/// One key of a matrix, and what it takes in turn.
+struct SuiteAxis {
+    let key: SuiteKey
+    let values: [SuiteValue]
+    /// Each value as it stands in names: paths by their last part where that tells them apart.
+    let labels: [String]
+
+    init(key: SuiteKey, values: [SuiteValue]) {
+        self.key = key
+        self.values = values
+        let whole = values.map { $0.texts.joined(separator: "+") }
+        let short = whole.map { String($0.split(separator: "/").last ?? $0[...]) }
+        labels = key.form == .path && Set(short).count == short.count ? short : whole
+    }
+}

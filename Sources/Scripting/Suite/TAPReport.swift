@@ -1,0 +1,30 @@
+/// The Test Anything Protocol, version 14 (testanything.org/tap-version-14-specification.html).
+enum TAPReport {
+    static func opening(planned: Int) -> String {
+        "TAP version 14\n1..\(planned)" + (planned == 0 ? " # SKIP there is no test\n" : "\n")
+    }
+
+    /// - Parameter number: counted from 1 in the order in which tests end.
+    static func test(_ record: TestRecord, number: Int) -> String {
+        var lines: [String] = []
+        func tell(_ key: String, _ texts: [String]) {
+            lines.append("  \(key):")
+            lines += texts.map { "    - \(ReportText.json($0))" }
+        }
+        let name = ReportText.tap(record.name)
+        switch record.outcome {
+        case .passed: lines.append("ok \(number) - \(name)")
+        case .failed: lines.append("not ok \(number) - \(name)")
+        case .skipped(let reason): return "ok \(number) - \(name) # SKIP \(ReportText.tap(reason))\n"
+        }
+        lines.append("  ---")
+        if case .failed(let reason) = record.outcome { lines.append("  message: \(ReportText.json(reason))") }
+        lines.append("  duration_ms: \(Int((record.seconds * 1000).rounded()))")
+        if !record.retried.isEmpty { tell("failed_before", record.retried.map(\.reason)) }
+        if !record.details.isEmpty { tell("details", record.details) }
+        if !record.console.isEmpty, record.outcome != .passed {
+            tell("console", record.console.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init))
+        }
+        return (lines + ["  ..."]).joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,94 @@
+import Glibc
+import KVM
+import LinuxSystem
+import Scripting
+
+/// A suite of boots that a TOML file describes, as cases.
+struct BootSuite {
+    /// Why the file is none, or has not what is asked for.
+    enum FileError: Error, CustomStringConvertible {
+        case unreadable(String, SystemCallError)
+        /// A line each for what is wrong.
+        case malformed(String, [SuiteFile.Mistake])
+        case noSuchBoot(String, file: String)
+
+        var description: String {
+            switch self {
+            case .unreadable(let path, let cause): "\(path) can't be read: \(cause.errno)"
+            case .malformed(let path, let mistakes):
+                (mistakes.map { "\(path):\($0)" } + ["nothing was run: \(mistakes.count) \(mistakes.count == 1 ? "mistake" : "mistakes") in \(path)"])
+                    .map(ReportText.line).joined(separator: "\n")
+            case .noSuchBoot(let name, let file): "\(file) has no boot '\(name)'"
+            }
+        }
+    }
+
+    let path: String
+    let name: String
+    private let boots: [SuiteFile.Boot]
+
+    init(_ path: String) throws(FileError) {
+        self.path = path
+        let text: String
+        do throws(SystemCallError) { text = try TextFile.read(path) } catch { throw .unreadable(path, error) }
+        let file: SuiteFile
+        do throws(SuiteFile.Malformed) {
+            file = try SuiteFile(text, directory: Self.directory(of: path), checks: .init(option: Self.mistake, file: Self.unreadable))
+        } catch {
+            throw .malformed(path, error.mistakes)
+        }
+        // What only the whole line of options shows: what doesn't go together.
+        var mistakes: [SuiteFile.Mistake] = []
+        for boot in file.boots where RunRequest(plain: boot.arguments.dropFirst()) == nil {
+            var reason = "these options don't go together"
+            do { _ = try RunCommand.parse(Array(boot.arguments.dropFirst())) } catch { reason = RunCommand.message(for: error) }
+            if mistakes.last?.line != boot.line { mistakes.append(.init(line: boot.line, key: "boot", reason: "\(boot.name): \(reason)")) }
+        }
+        guard mistakes.isEmpty else { throw .malformed(path, mistakes) }
+        boots = file.boots
+        let last = path.split(separator: "/").last.map(String.init) ?? path
+        name = file.name ?? (last.hasSuffix(".toml") ? String(last.dropLast(5)) : last)
+    }
+
+    /// The boots selected, in the file's order.
+    /// - Parameters:
+    ///   - names: of boots, or of combinations of a boot's matrix; all where it is empty.
+    ///   - timeout: takes the place of each boot's own, in seconds.
+    func cases(names: [String], timeout: Double?) throws(FileError) -> [SuiteCase] {
+        for name in names where !boots.contains(where: { $0.name == name || $0.group == name }) { throw .noSuchBoot(name, file: path) }
+        let chosen = boots.filter { names.isEmpty || names.contains($0.name) || names.contains($0.group) }
+        return chosen.map { boot in
+            let limit = timeout ?? TimeLimit(argument: boot.timeout)?.seconds
+            let own = limit.map { $0 == $0.rounded() ? "\(Int($0))s" : "\($0)s" }
+            let words = timeout == nil ? boot.arguments : boot.arguments.dropLast() + (own.map { ["--timeout=\($0)"] } ?? [])
+            let plan = boot.skip.map { SuiteCase.Plan.skip($0) } ?? .run(words, timeout: limit)
+            let devices = boot.devices.compactMap { DeviceOption(argument: $0).map { "\($0.address)" } }
+            return SuiteCase(name: boot.name, plan: plan, devices: devices, retries: boot.retries, passingStatuses: boot.statuses)
+        }
+    }
+
+    private static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Why an option doesn't take a value: a sentence, or nothing where the key's own says it all.
+    private static func mistake(_ option: String, _ value: String) -> String? {
+        if option == "--cpu" {
+            do throws(CPUModel.ParseError) { _ = try CPUModel(value) } catch { return "\(error)" }
+        }
+        if RunRequest(plain: ["kernel", "\(option)=\(value)"]) != nil || RunRequest(plain: ["\(option)=\(value)"]) != nil { return nil }
+        switch option {
+        case "--format", "--exit-port-style":
+            do { _ = try RunCommand.parse(["kernel", "\(option)=\(value)"]) } catch { return RunCommand.message(for: error) }
+            return nil
+        default: return ""
+        }
+    }
+
+    private static func unreadable(_ path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0, access(path, R_OK) == 0 else { return "\(SystemCallError.last("open", path).errno)" }
+        return status.st_mode & S_IFMT == S_IFDIR ? "expected a file, found a directory" : nil
+    }
+}

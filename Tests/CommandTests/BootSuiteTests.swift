@@ -1,0 +1,191 @@
+import FoundationXML
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+import struct Foundation.Data
+
+@testable import swiftlet
+
+/// `swiftlet suite FILE.toml`, with our guests for kernels.
+@Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
+struct BootSuiteTests {
+    private let directory: TemporaryDirectory
+    private var path: String { directory.path }
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        _ = try directory.file("ends.elf", readFile(TestKernel.built("ends.elf")))
+        _ = try directory.file("hello.elf", readFile(TestKernel.built("hello32.elf")))
+    }
+
+    private func start(_ suite: String, _ options: [String], environment: String = "") throws -> SwiftletProcess {
+        let file = try directory.file("boots.toml", Array(suite.utf8))
+        return try SwiftletProcess(
+            ["-c", "\(environment) exec \"$0\" \"$@\"", SwiftletProcess.path, "suite", file] + options, program: "/bin/sh")
+    }
+
+    private func run(_ suite: String, _ options: String..., environment: String = "") throws -> SwiftletProcess.Ended {
+        try start(suite, options, environment: environment).wait(within: 120)
+    }
+
+    private func lines(_ ended: SwiftletProcess.Ended) -> [String] { ended.output.split(separator: "\n").map(String.init) }
+
+    private static let several = """
+        name = "demo"
+        [defaults]
+        memory = "64M"
+        timeout = "20s"
+        [[boot]]
+        name = "hello"
+        kernel = "hello.elf"
+        append = "one two"
+        expect = 'one two'
+        matrix.memory = ["32M", "96M"]
+        [[boot]]
+        name = "seven"
+        kernel = "ends.elf"
+        append = "value=7"
+        status = 7
+        [[boot]]
+        name = "wrong"
+        kernel = "ends.elf"
+        append = "value=9"
+        retries = 1
+        [[boot]]
+        name = "odd"
+        kernel = "hello.elf"
+        status = [7, 124]
+        [[boot]]
+        name = "never"
+        kernel = "hello.elf"
+        skip = "not today"
+        """
+
+    @Test func everyBootHasItsVerdict() throws {
+        let ended = try run(Self.several, "--report", "junit:\(path)/j.xml", "--report", "tap:\(path)/t.tap")
+        #expect(
+            lines(ended) == [
+                "PASS hello[memory=32M]", "PASS hello[memory=96M]", "PASS seven", "FAIL wrong (failed: the guest wrote 9 to the exit port)",
+                "#   again: swiftlet run \(path)/ends.elf --append=value=9 --memory=64M --timeout=20s",
+                "#   attempt 1: failed: the guest wrote 9 to the exit port",
+                "FAIL odd (passed: the guest wrote 0 to the exit port; its status 0 is not 7 or 124)",
+                "#   again: swiftlet run \(path)/hello.elf --memory=64M --timeout=20s", "SKIP never (not today)",
+                "SUMMARY: 6 tests, 3 passed, 2 failed, 1 skipped",
+            ])
+        #expect(ended.status == 1 && ended.errors.isEmpty)
+        let document = try XMLDocument(data: Data(try directory.contents("j.xml")))
+        #expect(try document.nodes(forXPath: "//testcase").count == 6)
+        #expect(try document.nodes(forXPath: "//testcase[@name='wrong'][failure]/rerunFailure").count == 1)
+        #expect(try document.nodes(forXPath: "//testcase[@name='wrong']/system-out").first?.stringValue?.contains("ends:") == true)
+        #expect(access("\(path)/j.xml.partial", F_OK) != 0)
+        let tap = String(decoding: try directory.contents("t.tap"), as: UTF8.self)
+        #expect(tap.hasPrefix("TAP version 14\n1..6\nok 1 - hello[memory=32M]\n") && tap.contains("\nnot ok 4 - wrong\n"))
+    }
+
+    @Test func someAreChosen() throws {
+        let group = try run(Self.several, "--only", "hello", "--jobs", "2")
+        #expect(Set(lines(group)) == ["PASS hello[memory=32M]", "PASS hello[memory=96M]", "SUMMARY: 2 tests, 2 passed, 0 failed, 0 skipped"])
+        let shard = try run(Self.several, "--shard", "2/3")
+        #expect(lines(shard).first == "# shard 2 of 3: 2 of 6 tests" && lines(shard).contains("PASS hello[memory=96M]") && shard.status == 1)
+        let environment = try run(Self.several, environment: "CI_NODE_INDEX=3 CI_NODE_TOTAL=3")
+        #expect(
+            lines(environment) == ["# shard 3 of 3: 2 of 6 tests", "PASS seven", "SKIP never (not today)", "SUMMARY: 2 tests, 1 passed, 0 failed, 1 skipped"])
+        let fast = try run(Self.several, "--only", "wrong", "--only", "odd", "--fail-fast", "--retries", "0")
+        #expect(lines(fast).contains("SKIP odd (not run: a test had failed before)") && !fast.output.contains("attempt") && fast.status == 1)
+    }
+
+    @Test func whatPassesAtLastIsFlaky() throws {
+        // The kernel is exchanged while its first attempt runs.
+        _ = try directory.file("turns.elf", readFile(TestKernel.built("ends.elf")))
+        let suite = "[[boot]]\nname = 'turns'\nkernel = 'turns.elf'\nappend = 'end=spin'\ntimeout = '3s'\nretries = 1\n"
+        let process = try start(suite, ["--logs", "\(path)/logs"])
+        #expect(eventually(within: 30) { ((try? directory.contents("logs/turns.log")) ?? []).count > 5 })
+        _ = try directory.file("next.elf", readFile(TestKernel.built("hello32.elf")))
+        #expect(rename("\(path)/next.elf", "\(path)/turns.elf") == 0)
+        let ended = try process.wait(within: 60)
+        #expect(
+            lines(ended) == [
+                "PASS turns (flaky: passed at attempt 2)", "#   attempt 1: timeout: the guest was still running after 3 s",
+                "SUMMARY: 1 test, 1 passed, 0 failed, 0 skipped, 1 flaky",
+            ])
+        #expect(ended.status == 0)
+    }
+
+    @Test func nothingRunsBeforeAllIsValid() throws {
+        let ended = try run(
+            "[[boot]]\nname = 'a'\nkernel = 'hello.elf'\n[[boot]]\nname = 'b'\nkernel = 'none.elf'\nmemory = 'lots'\nexpect = '('\ncpu = 'x'\nfoo = 1\n",
+            "--logs", "\(path)/logs")
+        let file = "swiftlet suite: \(path)/boots.toml"
+        let said = ended.errors.split(separator: "\n").map(String.init)
+        let expected = [
+            "\(file):6: kernel: \(path)/none.elf: No such file", "\(file):7: memory: expected a size in quotation marks, as \"256M\" or \"2G\", found lots",
+            "\(file):8: expect: the regular expression ( is none", "\(file):9: cpu: there is no processor model 'x'", "\(file):10: foo: there is no such key",
+            "swiftlet suite: nothing was run: 5 mistakes in \(path)/boots.toml",
+        ]
+        #expect(said.count == expected.count && zip(said, expected).allSatisfy { $0.hasPrefix($1) }, "\(ended.errors)")
+        #expect(ended.status == 65 && ended.output.isEmpty && access("\(path)/logs", F_OK) != 0)
+        let together = try run("[[boot]]\nname = 'a'\nkernel = 'hello.elf'\nfirmware = 'hello.elf'\n")
+        #expect(together.status == 65 && together.errors.contains("boots.toml:1: boot: a: a kernel and --firmware don't go together"))
+        for (options, status, words) in [
+            (["--only", "x"], 64, "no boot 'x'"), (["--shard", "3/2"], 64, "3/2 is no shard"), (["--report", "junit:/dev/null/x"], 73, "/dev/null/x"),
+        ] as [([String], Int32, String)] {
+            let ended = try start(Self.several, options).wait()
+            #expect(ended.status == status && ended.lastLine.contains(words) && ended.output.isEmpty, "\(ended.errors)")
+        }
+    }
+
+    @Test(arguments: [SIGKILL, SIGTERM])
+    func aSuiteKilledHalfWayLeavesItsReport(_ signal: Int32) throws {
+        let suite = "[[boot]]\nname = 'a'\nkernel = 'hello.elf'\n[[boot]]\nname = 'b'\nkernel = 'ends.elf'\nappend = 'end=spin'\ntimeout = '5s'\n"
+        let process = try start(suite, ["--report", "junit:\(path)/j.xml", "--report", "jsonl:\(path)/l.jsonl", "--logs", "\(path)/logs"])
+        #expect(eventually(within: 30) { ((try? directory.contents("logs/b.log")) ?? []).count > 5 })
+        process.child.signal(signal)
+        _ = try process.wait()
+        let document = try XMLDocument(data: Data(try directory.contents("j.xml")))
+        #expect(try document.nodes(forXPath: "//testcase").count == 2)
+        #expect(try document.nodes(forXPath: "//testcase[@name='a'][not(*)]").count == 1)
+        let message = try document.nodes(forXPath: "//testcase[@name='(suite)']/error/@message").first?.stringValue ?? ""
+        #expect(message.hasSuffix("1 of 2 tests are over") && message.contains("ended by signal 15") == (signal == SIGTERM))
+        let json = String(decoding: try directory.contents("l.jsonl"), as: UTF8.self)
+        #expect(json.split(separator: "\n").count == (signal == SIGTERM ? 3 : 2) && json.hasSuffix("}\n"))
+    }
+
+    @Test func aDeviceIsInOneTestAtATime() throws {
+        let device = "00fe:1e:1d.6"
+        var lease: DeviceLease? = try taken([device])
+        #expect(lease != nil)
+        guard case .busy(let which) = try DeviceLease.take(["00fe:1e:1d.5", device]) else { throw DeviceIsTaken() }
+        #expect(which == device)
+        // All or none: the other one is free again.
+        #expect(try taken(["00fe:1e:1d.5"]) != nil)
+        let suite = "[[boot]]\nname = 'a'\nkernel = 'hello.elf'\ndevices = '\(device)'\n[[boot]]\nname = 'b'\nkernel = 'hello.elf'\n"
+        let process = try start(suite, ["--report", "jsonl:\(path)/l.jsonl"])
+        #expect(eventually(within: 30) { (try? directory.contents("l.jsonl")).map { $0.count { $0 == 10 } } == 2 })
+        let before = String(decoding: try directory.contents("l.jsonl"), as: UTF8.self)
+        #expect(before.contains("\"name\":\"b\",\"outcome\":\"passed\"") && !before.contains("\"name\":\"a\""))
+        lease = nil
+        // It goes on, and fails at once: there is no such function.
+        let ended = try process.wait(within: 30)
+        #expect(ended.status == 1 && lines(ended).first == "#   a waits for \(device), which a test of another suite has")
+        #expect(String(decoding: try directory.contents("l.jsonl"), as: UTF8.self).contains("\"name\":\"a\",\"outcome\":\"failed\""))
+    }
+
+    private struct DeviceIsTaken: Error {}
+
+    private func taken(_ devices: [String]) throws -> DeviceLease? {
+        if case .taken(let lease) = try DeviceLease.take(devices) { lease } else { nil }
+    }
+
+    @Test func aRunReportsAsASuiteOfOne() throws {
+        let passed = try SwiftletProcess(["run", "\(path)/hello.elf", "--report", "junit:\(path)/r.xml"]).wait()
+        #expect(passed.status == 0)
+        let document = try XMLDocument(data: Data(try directory.contents("r.xml")))
+        #expect(try document.nodes(forXPath: "/testsuites[@tests='1'][@failures='0']//testcase[@name='\(path)/hello.elf'][not(failure)]").count == 1)
+        let failed = try SwiftletProcess(["run", "\(path)/ends.elf", "--append", "value=9", "--report", "tap:\(path)/r.tap"]).wait()
+        #expect(failed.status == 9)
+        let tap = String(decoding: try directory.contents("r.tap"), as: UTF8.self)
+        #expect(tap.hasPrefix("TAP version 14\n1..1\nnot ok 1 - \(path)/ends.elf\n") && tap.contains("message: \"failed: the guest wrote 9"))
+    }
+}

@@ -1,0 +1,123 @@
+import Testing
+
+@testable import Scripting
+
+@Suite struct SuiteFileTests {
+    private let checks = SuiteFile.Checks(
+        option: { name, value in name == "--memory" && value == "lots" || name == "--timeout" && value == "soon" ? "" : nil },
+        file: { $0.contains("missing") ? "there is no such file" : nil })
+
+    private func file(_ text: String, directory: String = "suites") throws -> SuiteFile {
+        try SuiteFile(text, directory: directory, checks: checks)
+    }
+
+    @Test func aBootBecomesARun() throws {
+        let suite = try file(
+            #"""
+            name = "nightly"
+            [defaults]
+            memory = "128M"
+            timeout = "5s"
+            [[boot]]
+            name = "hello"
+            kernel = "k/hello.elf"
+            initrd = "/abs"
+            append = "-x y"
+            memory = "1G"
+            cpus = 2
+            testdev = true
+            hugepages = false
+            devices = ["0000:00:04.0", "0000:00:05.0,slot=3"]
+            expect = '^ok \d+$'
+            fail-on = ["none", "bad"]
+            send = 'login: =root\n'
+            until = "end"
+            status = [0, 101]
+            retries = 2
+            [[boot]]
+            name = "later"
+            firmware = "bios.bin"
+            skip = "not yet"
+            """#)
+        #expect(suite.name == "nightly" && suite.boots.count == 2)
+        let first = suite.boots[0]
+        #expect(
+            first.arguments == [
+                "run", "suites/k/hello.elf", "--initrd=/abs", "--append=-x y", "--memory=1G", "--cpus=2", "--device=0000:00:04.0",
+                "--device=0000:00:05.0,slot=3", "--testdev", #"--expect=^ok \d+$"#, "--fail-on=none", "--fail-on=bad", #"--send=login: =root\n"#,
+                "--until=end", "--timeout=5s",
+            ])
+        #expect(first.statuses == [0, 101] && first.retries == 2 && first.skip == nil && first.line == 5 && first.timeout == "5s")
+        #expect(first.devices == ["0000:00:04.0", "0000:00:05.0,slot=3"])
+        let second = suite.boots[1]
+        #expect(second.arguments == ["run", "--firmware=suites/bios.bin", "--memory=128M", "--timeout=5s"])
+        #expect(second.skip == "not yet" && second.statuses == [0] && second.retries == 0)
+        #expect(try file("[[boot]]\nname='a'\nkernel='-k'", directory: ".").boots[0].arguments == ["run", "./-k", "--timeout=60s"])
+    }
+
+    @Test func aMatrixMakesEveryCombination() throws {
+        let suite = try file(
+            """
+            [[boot]]
+            name = "m"
+            [boot.matrix]
+            kernel = ["a/one", "b/two"]
+            cpus = [1, 2, 4]
+            devices = [[], "0000:00:04.0", ["0000:00:04.0", "0000:00:05.0"]]
+            """)
+        #expect(suite.boots.count == 18 && suite.boots.allSatisfy { $0.group == "m" })
+        #expect(suite.boots[0].name == "m[kernel=one,cpus=1,devices=]")
+        #expect(suite.boots[17].name == "m[kernel=two,cpus=4,devices=0000:00:04.0+0000:00:05.0]")
+        #expect(suite.boots[1].arguments == ["run", "suites/a/one", "--cpus=1", "--device=0000:00:04.0", "--timeout=60s"])
+        let alike = try file("[[boot]]\nname='m'\nmatrix.kernel = ['a/bzImage', 'b/bzImage']")
+        #expect(alike.boots.map(\.name) == ["m[kernel=suites/a/bzImage]", "m[kernel=suites/b/bzImage]"])
+    }
+
+    @Test(arguments: [
+        ("x = ", 1, "", "a value"), ("nmae = 1", 1, "nmae", "no such key"), ("name = 1", 1, "name", "expected a string, found an integer"),
+        ("", 1, "boot", "at least one [[boot]]"), ("[boot]\nname='a'", 1, "boot", "expected [[boot]]"), ("boot = [1]", 1, "boot", "found an integer"),
+        ("defaults = 1", 1, "defaults", "a table"), ("[[boot]]\nkernel='k'", 1, "name", "expected a name"),
+        ("[[boot]]\nname='a'", 1, "kernel", "expected a kernel"),
+        ("[[boot]]\nname='a'\nkernel='k'\nmemroy='1G'", 4, "memroy", "no such key"),
+        ("[[boot]]\nname='a'\nkernel='k'\ncpu_s=1", 4, "cpu_s", "did you mean cpus?"),
+        ("[[boot]]\nname='a'\nkernel='k'\ndevice='x'", 4, "device", "did you mean devices?"),
+        ("[[boot]]\nname='a'\nkernel=5", 3, "kernel", "a path in quotation marks, found an integer"),
+        ("[[boot]]\nname='a'\nkernel='missing'", 3, "kernel", "suites/missing: there is no such file"),
+        ("[[boot]]\nname='a'\nkernel='k'\nmemory='lots'", 4, "memory", "as \"256M\""),
+        ("[[boot]]\nname='a'\nkernel='k'\ncpus='2'", 4, "cpus", "a number of vCPUs, 1 or more, found a string"),
+        ("[[boot]]\nname='a'\nkernel='k'\ncpus=0", 4, "cpus", "found 0"),
+        ("[[boot]]\nname='a'\nkernel='k'\nexpect=[\n'a',\n'(']", 6, "expect", "the regular expression ( is none: character"),
+        ("[[boot]]\nname='a'\nkernel='k'\nsend='x'", 4, "send", "REGEX=TEXT"), ("[[boot]]\nname='a'\nkernel='k'\nstatus=256", 4, "status", "0 to 255"),
+        ("[[boot]]\nname='a'\nkernel='k'\nstatus=[]", 4, "status", "0 to 255"), ("[[boot]]\nname='a'\nkernel='k'\nretries=11", 4, "retries", "0 to 10"),
+        ("[[boot]]\nname='a'\nkernel='k'\ntimeout='soon'", 4, "timeout", "as \"60s\""),
+        ("[[boot]]\nname='a'\nkernel='k'\ntestdev='yes'", 4, "testdev", "true or false"),
+        ("[[boot]]\nname='a'\nkernel='k'\nappend=\"x\\u0000\"", 4, "append", "zero byte"),
+        ("[[boot]]\nname='a'\nkernel='k'\n[[boot]]\nname='a'\nkernel='k'", 4, "name", "already, in line 1"),
+        ("[[boot]]\nname='a'\nkernel='k'\nmatrix=1", 4, "matrix", "[boot.matrix]"),
+        ("[[boot]]\nname='a'\nkernel='k'\nmatrix.cpus=2", 4, "matrix.cpus", "an array"),
+        ("[[boot]]\nname='a'\nkernel='k'\nmatrix.cpus=[1,\n'x']", 5, "matrix.cpus", "found a string"),
+        ("[[boot]]\nname='a'\nkernel='k'\ncpus=1\nmatrix.cpus=[2]", 5, "matrix.cpus", "already, in line 4"),
+        ("[[boot]]\nname='a'\nkernel='k'\nmatrix.cpus=[1, 1]", 1, "name", "already"),
+        (
+            "[[boot]]\nname='a'\nkernel='k'\n" + (0..<5).map { _ in "" }.joined()
+                + "matrix.cpus=[\(Array(repeating: "1", count: 101).joined(separator: ","))]\nmatrix.retries=[\(Array(repeating: "1", count: 101).joined(separator: ","))]",
+            1, "matrix", "more than 10000"
+        ),
+    ])
+    func aMistakeIsToldWhereItStands(_ text: String, _ line: Int, _ key: String, _ reason: String) {
+        #expect {
+            _ = try file(text)
+        } throws: { error in
+            guard let mistake = (error as? SuiteFile.Malformed)?.mistakes.first else { return false }
+            return mistake.line == line && mistake.key == key && mistake.reason.contains(reason)
+        }
+    }
+
+    @Test func allMistakesAreToldAtOnce() {
+        #expect {
+            _ = try file("[defaults]\nmemory = 1\n[[boot]]\nname = 'a'\nkernel = 'missing'\nexpect = '['\nx = 1")
+        } throws: { error in
+            (error as? SuiteFile.Malformed)?.mistakes.map(\.line) == [2, 5, 6, 7]
+        }
+    }
+}
