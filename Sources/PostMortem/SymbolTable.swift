@@ -6,6 +6,10 @@ public struct SymbolTable: Sendable {
         public let size: UInt64
         public let name: String
         public let isCode: Bool
+
+        public init(address: UInt64, size: UInt64, name: String, isCode: Bool) {
+            (self.address, self.size, self.name, self.isCode) = (address, size, name, isCode)
+        }
     }
 
     /// Sorted by address.
