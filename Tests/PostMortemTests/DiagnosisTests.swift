@@ -28,7 +28,9 @@ struct DiagnosisTests {
         let place = "vCPU 0 is halted at rip 0x1010 (wait+0x10), waiting for an interrupt: "
         #expect(words(vcpu(.halted, flags: 2)) == "vCPU 0 is halted with interrupts off at rip 0x1010 (wait+0x10): only an NMI or a reset can wake it")
         #expect(words(vcpu(.halted)) == place + "none is pending")
-        #expect(words(vcpu(.halted, apic: [0xF0: 0x100, 0x110: 2, 0x210: 1])) == place + "vector 0x20 is pending, but vector 0x21 is in service and was never ended by an EOI")
+        #expect(
+            words(vcpu(.halted, apic: [0xF0: 0x100, 0x110: 2, 0x210: 1])) == place
+                + "vector 0x20 is pending, but vector 0x21 is in service and was never ended by an EOI")
         #expect(words(vcpu(.halted, apic: [0xF0: 0x100, 0x80: 0x30, 0x210: 1])) == place + "vector 0x20 is pending, but the task priority 0x30 holds it back")
         #expect(words(vcpu(.halted, apic: [0x210: 1])) == place + "vector 0x20 is pending, but its local APIC is disabled")
         // Where KVM does not say: by the instruction before RIP.
@@ -42,17 +44,21 @@ struct DiagnosisTests {
     @Test func devicesThatMayNotSpeak() throws {
         func device(_ mode: String, disabled: Bool = false, functionMasked: Bool = false, _ vectors: [DeviceInterrupts.Vector] = []) -> DeviceInterrupts {
             DeviceInterrupts(
-                address: "0000:00:04.0", mode: mode, gsi: mode == "INTx" ? 17 : nil, isINTxDisabled: disabled, isFunctionMasked: functionMasked, vectors: vectors)
+                address: "0000:00:04.0", mode: mode, gsi: mode == "INTx" ? 17 : nil, isINTxDisabled: disabled, isFunctionMasked: functionMasked,
+                vectors: vectors)
         }
         let held = DeviceInterrupts.Vector(number: 0, isMasked: true, isPending: true, guestVector: 0x31)
         #expect(words(vcpu(.halted), devices: [device("MSI-X", [held])]).hasSuffix("MSI-X vector 0 of 0000:00:04.0 is masked, 1 pending"))
-        #expect(words(vcpu(.halted), devices: [device("MSI-X", functionMasked: true, [held])]).hasSuffix("the function's MSI-X is masked, 1 pending (0000:00:04.0)"))
+        #expect(
+            words(vcpu(.halted), devices: [device("MSI-X", functionMasked: true, [held])]).hasSuffix("the function's MSI-X is masked, 1 pending (0000:00:04.0)")
+        )
         #expect(words(vcpu(.halted), devices: [device("INTx", disabled: true)]).hasSuffix("0000:00:04.0 may not assert INTx: the guest set INTx-disable"))
         var state = MemoryImage(count: 216)
         state.put(1 << 17, at: 16, width: 4)
         state.put(1 << 16 | 1 << 15 | 0x31, at: 24 + 17 * 8)
         let masked = IOAPIC(state: state.bytes)
-        #expect(words(vcpu(.halted), devices: [device("INTx")], ioapic: masked).hasSuffix("INTx of 0000:00:04.0 is asserted, but pin 17 of the I/O APIC is masked"))
+        #expect(
+            words(vcpu(.halted), devices: [device("INTx")], ioapic: masked).hasSuffix("INTx of 0000:00:04.0 is asserted, but pin 17 of the I/O APIC is masked"))
         state.put(1 << 15 | 1 << 14 | 0x31, at: 24 + 17 * 8)
         #expect(words(vcpu(.halted), devices: [device("INTx")], ioapic: IOAPIC(state: state.bytes)).hasSuffix("was taken and never ended by an EOI"))
     }

@@ -12,7 +12,7 @@ struct PagingTests {
 
     @Test func controlRegistersSayTheMode() {
         #expect(Paging(cr0: Self.pe, cr3: 0x5000, cr4: Self.pae, efer: 0).mode == .none)
-        #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0x5FFF, cr4: 0, efer: 0) .mode == .twoLevel)
+        #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0x5FFF, cr4: 0, efer: 0).mode == .twoLevel)
         #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0x5000, cr4: Self.pae, efer: 0).mode == .pae)
         #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0x5018, cr4: Self.pae, efer: Self.lma) == Paging(cr0: Self.pg, cr3: 0x5000, cr4: Self.pae, efer: Self.lma))
         #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0, cr4: Self.pae | Self.la57, efer: Self.lma).mode == .fiveLevel)
