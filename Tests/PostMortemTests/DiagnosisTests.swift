@@ -57,6 +57,8 @@ struct DiagnosisTests {
         state.put(1 << 17, at: 16, width: 4)
         state.put(1 << 16 | 1 << 15 | 0x31, at: 24 + 17 * 8)
         let masked = IOAPIC(state: state.bytes)
+        state.put(0, at: 16, width: 4)
+        #expect(words(vcpu(.halted), devices: [device("INTx")], ioapic: IOAPIC(state: state.bytes)).hasSuffix("none is pending"))
         #expect(
             words(vcpu(.halted), devices: [device("INTx")], ioapic: masked).hasSuffix("INTx of 0000:00:04.0 is asserted, but pin 17 of the I/O APIC is masked"))
         state.put(1 << 15 | 1 << 14 | 0x31, at: 24 + 17 * 8)

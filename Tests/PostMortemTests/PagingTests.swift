@@ -57,6 +57,8 @@ struct PagingTests {
         #expect(paging.translate(0xC000_6123, memory) == nil)
         // A page of 4 MiB above 4 GiB: PSE-36.
         #expect(paging.translate(0xC041_2345, memory) == 0x1_0081_2345)
+        // Nor is there anything above 4 GiB, whatever lies behind the directory.
+        memory.put(0x2000 | 1, at: 0x1000 + 0x700 * 4, width: 4)
         #expect(paging.translate(0x1_C000_5123, memory) == nil)
     }
 

@@ -37,7 +37,8 @@ struct StackWalkTests {
     @Test func aStackWithoutFramePointers() {
         var memory = code()
         memory.put(0x1110, at: 0x8008)
-        // Code, but not behind a call; data; and a return address.
+        // Code, but not behind a call; data that looks as if it were; and a return address.
+        memory.put(0xE8, at: 0x9010 - 5, width: 1)
         memory.put(0x1150, at: 0x8010)
         memory.put(0x9010, at: 0x8018)
         memory.put(0x1220, at: 0x8020)

@@ -70,7 +70,7 @@ struct SymbolTableTests {
     }
 
     private static let file = elf(
-        symbols: [(0, 0, 0, 0, 0), (1, 2, 1, 0x100000, 0x20), (6, 2, 1, 0x100100, 8), (11, 4, 0xFFF1, 5, 0), (900, 2, 1, 7, 7)],
+        symbols: [(0, 0, 0, 0, 0), (1, 2, 1, 0x100000, 0x20), (6, 2, 1, 0x100100, 8), (11, 4, 1, 5, 0), (11, 0, 0xFFF1, 6, 0), (900, 2, 1, 7, 7)],
         names: Array("\0main\0idle\0file\0".utf8))
 
     @Test func anELFFile() throws {
