@@ -66,7 +66,8 @@ public struct PostMortem: Sendable, Equatable {
     private func halted(_ vcpu: VCPUState, _ registers: VCPUState.Registers, _ place: String) -> String {
         guard registers.hasInterruptsOn else { return "is halted with interrupts off at \(place): only an NMI or a reset can wake it" }
         let start = "is halted at \(place), waiting for an interrupt"
-        if let apic = vcpu.apic, let highest = apic.requested.last, !apic.canDeliver {
+        if let apic = vcpu.apic, let highest = apic.requested.last {
+            if apic.canDeliver { return "\(start): vector \(UInt64(highest).hexadecimal) is pending, and about to wake it" }
             let vector = "\(start): vector \(UInt64(highest).hexadecimal) is pending, but "
             if !apic.isEnabled { return vector + "its local APIC is disabled" }
             if let served = apic.inService.last, served >> 4 >= highest >> 4 {

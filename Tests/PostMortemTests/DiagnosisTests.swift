@@ -28,6 +28,7 @@ struct DiagnosisTests {
         let place = "vCPU 0 is halted at rip 0x1010 (wait+0x10), waiting for an interrupt: "
         #expect(words(vcpu(.halted, flags: 2)) == "vCPU 0 is halted with interrupts off at rip 0x1010 (wait+0x10): only an NMI or a reset can wake it")
         #expect(words(vcpu(.halted)) == place + "none is pending")
+        #expect(words(vcpu(.halted, apic: [0xF0: 0x100, 0x210: 1])) == place + "vector 0x20 is pending, and about to wake it")
         #expect(
             words(vcpu(.halted, apic: [0xF0: 0x100, 0x110: 2, 0x210: 1])) == place
                 + "vector 0x20 is pending, but vector 0x21 is in service and was never ended by an EOI")
