@@ -9,24 +9,24 @@ public import VMM
 public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
-    private enum InterruptMode: Equatable {
+    enum InterruptMode: Equatable {
         case none, intx, messages(MessageKind)
     }
 
-    private struct State {
+    struct State {
         var space: ConfigSpace
         var table: MSIXTable?
         var mode = InterruptMode.none
     }
 
     public let backend: Backend
-    private let layout: PassthroughLayout
-    private let state: Mutex<State>
+    let layout: PassthroughLayout
+    let state: Mutex<State>
     private let decoded = Mutex<[Decoded]>([])
     private let areas: [[DirectArea]]
     private let rom: OptionROMCopy?
     private let functionBARs: [BAR]
-    private let line: InterruptLine?
+    let line: InterruptLine?
     private let onFailure: @Sendable (String) -> Void
     private let door: IoctlDoor
 
@@ -204,7 +204,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     }
 
     /// The pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the device too, and pends there.
-    private func pendingArray(_ msix: MSIXCapability, _ offset: UInt64, _ width: Int) -> UInt64 {
+    func pendingArray(_ msix: MSIXCapability, _ offset: UInt64, _ width: Int) -> UInt64 {
         state.withLock { state in
             guard state.mode == .messages(.msix) else { return 0 }
             let device = (try? backend.readBAR(msix.pendingBAR, offset: msix.pendingOffset + offset, width: width)) ?? 0

@@ -52,6 +52,16 @@ static inline void cl_cpuid(uint32_t function, uint32_t index, uint32_t register
 /* One vCPU turn. The error path of KVM_RUN is hot (every kick ends in EINTR), so it answers -errno without a wrapper's work. */
 static inline int cl_kvm_run(int fd) { return ioctl(fd, KVM_RUN, 0) < 0 ? -errno : 0; }
 
+/* The processor's time stamp counter: a moment, at the price of an instruction. 0 where there is none. */
+static inline uint64_t cl_timestamp(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
+
 /* kvm_run is shared with the kernel and, for immediate_exit, with the threads that kick. */
 static inline void cl_store_u8(uint8_t *address, uint8_t value)
 {

@@ -13,6 +13,7 @@ extension IoctlRequest {
     static let setTSSAddress = IoctlRequest(CL_KVM_SET_TSS_ADDR, "KVM_SET_TSS_ADDR")
     static let setIdentityMapAddress = IoctlRequest(CL_KVM_SET_IDENTITY_MAP_ADDR, "KVM_SET_IDENTITY_MAP_ADDR")
     static let createIRQChip = IoctlRequest(CL_KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP")
+    static let getIRQChip = IoctlRequest(CL_KVM_GET_IRQCHIP, "KVM_GET_IRQCHIP")
     static let createPIT2 = IoctlRequest(CL_KVM_CREATE_PIT2, "KVM_CREATE_PIT2")
     static let irqLine = IoctlRequest(CL_KVM_IRQ_LINE, "KVM_IRQ_LINE")
     static let setGSIRouting = IoctlRequest(CL_KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING")

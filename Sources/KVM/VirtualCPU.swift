@@ -196,6 +196,22 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
+    /// Whether it runs, is halted, or waits to be started: KVM_MP_STATE_RUNNABLE and its like. KVM_GET_MP_STATE, api.rst 4.38.
+    public func activity() throws(KVMError) -> UInt32 {
+        try KVMError.catching { () throws(SystemCallError) in
+            var state = kvm_mp_state()
+            try descriptor.ioctl(.getMPState, &state)
+            return state.mp_state
+        }
+    }
+
+    /// Completes the access that its last exit was for, without running the guest: registers and memory are as the guest will find them.
+    /// Only where `Kick.immediateExit` is at hand.
+    public func settle() {
+        requestExit()
+        _ = enter()
+    }
+
     /// The local APIC's registers, 1 KiB as the APIC page has them. api.rst 4.57.
     public func localAPIC() throws(KVMError) -> [UInt8] {
         try KVMError.catching { () throws(SystemCallError) in

@@ -78,6 +78,18 @@ public final class VirtualMachine: Sendable {
         try KVMError.catching { () throws(SystemCallError) in _ = try descriptor.ioctl(.createIRQChip) }
     }
 
+    /// The I/O APIC's state, `struct kvm_ioapic_state`: base address, select, id, requests, padding, 24 redirections of 8 bytes.
+    /// KVM_GET_IRQCHIP, api.rst 4.26.
+    public func ioapic() throws(KVMError) -> [UInt8] {
+        try KVMError.catching { () throws(SystemCallError) in
+            // struct kvm_irqchip: the chip's number (2 is the I/O APIC), padding, 512 bytes for any chip.
+            var chip = [UInt8](repeating: 0, count: 520)
+            chip[0] = 2
+            try descriptor.ioctl(.getIRQChip, bytes: &chip)
+            return Array(chip[8..<224])
+        }
+    }
+
     /// Creates the i8254 timer in the kernel, its speaker port (0x61) included. api.rst 4.71.
     public func makePIT() throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in

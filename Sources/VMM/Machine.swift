@@ -2,6 +2,7 @@ import Boot
 import Glibc
 public import KVM
 public import LinuxSystem
+public import PostMortem
 
 /// A virtual machine with its board: memory, chipset, PCI bus and vCPUs. Built, given functions, loaded, run once.
 public final class Machine {
@@ -17,6 +18,8 @@ public final class Machine {
         public private(set) var unwrittenConsoleBytes: Int
         /// The last byte that the guest wrote to port 0x80; nil for none.
         public let postCode: UInt8?
+        /// Why the guest was where it was, where somebody asked: `Machine.postMortem`.
+        public var postMortem: PostMortem?
 
         /// Adds what an earlier boot came to, of which this one is the next.
         public mutating func follow(_ earlier: Result) {
@@ -44,8 +47,12 @@ public final class Machine {
     private let post = POSTPort()
     private var ports: Bus
     private let mmio: Bus
+    /// The vCPUs' loops and what they kept, when the run has ended.
+    private(set) var workers: [VCPUThread] = []
+    /// The timestamp counter and the clock where the run began and where it ended.
+    private(set) var span = TimeSpan()
     private let vcpus: [VirtualCPU]
-    private let kick: VirtualCPU.Kick
+    let kick: VirtualCPU.Kick
     private let board: Board
     private var firmware: FirmwareROM?
 
@@ -260,17 +267,20 @@ public final class Machine {
         Thread.prepare()
         let terminal = configuration.consoleInput.flatMap { Terminal($0) }
         let workers = vcpus.map { VCPUThread($0, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending) }
+        self.workers = workers
+        span = TimeSpan()
         let start = MonotonicClock.now
         do {
             var threads = Crew()
             do throws(SystemCallError) {
                 for worker in workers { try threads.start("vcpu \(worker.vcpu.number)") { worker.run() } }
-                try attend(signals, watch, start: start)
+                try attend(signals, watch, threads, start: start)
             } catch {
                 ending.finish(.hostFailure("\(error)"))
             }
             console.close()
             for vcpu in vcpus { vcpu.requestExit() }
+            span.end()
             threads.dismiss()
         }
         let duration = Double(MonotonicClock.now - start) / 1e9
@@ -285,7 +295,7 @@ public final class Machine {
     }
 
     /// The main thread's part: console, signals and time, until the run has ended.
-    private func attend(_ signals: borrowing SignalDescriptor, _ watch: (any ConsoleWatch)?, start: UInt64) throws(SystemCallError) {
+    private func attend(_ signals: borrowing SignalDescriptor, _ watch: (any ConsoleWatch)?, _ threads: borrowing Crew, start: UInt64) throws(SystemCallError) {
         let loop = try EventLoop("run")
         try loop.watch(wake.event.raw, token: 0)
         try loop.watch(console.ready.raw, token: 1)
@@ -300,6 +310,7 @@ public final class Machine {
             var patience: Int32 = hasOutput ? 1 : input.needsPolling ? 10 : -1
             let now = MonotonicClock.now
             if let deadline, now >= deadline {
+                threads.ask()
                 ending.finish(.timeout(seconds: configuration.timeout ?? 0))
                 break
             }
@@ -343,6 +354,14 @@ private struct Crew: ~Copyable {
 
     mutating func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
         members.append(Member(try Thread(name, body)))
+    }
+
+    /// Lets every vCPU say some times where it is: a guest that spins is where it was.
+    func ask() {
+        for _ in 0..<5 {
+            for member in members { member.thread?.kick() }
+            usleep(1000)
+        }
     }
 
     /// Kicks every thread out of the kernel and waits for its end. The vCPUs' exit requests are set already, so one kick is enough.

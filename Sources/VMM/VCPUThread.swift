@@ -20,10 +20,11 @@ public struct ExitCounts: Sendable {
 /// Allocates nothing and takes no lock that another vCPU's unrelated exit takes: buses are constant, the BAR map is this vCPU's own copy,
 /// and a device guards itself.
 final class VCPUThread: @unchecked Sendable {
-    // @unchecked: `counts` and `view` belong to the thread, and to the joiner after it.
+    // @unchecked: `counts`, `recorder` and `view` belong to the thread, and to the joiner after it.
 
     let vcpu: VirtualCPU
     private(set) var counts = ExitCounts()
+    private(set) var recorder = FlightRecorder()
     private var view = PCIHostBridge.View()
     private let ports: Bus
     private let mmio: Bus
@@ -47,19 +48,33 @@ final class VCPUThread: @unchecked Sendable {
             switch exit {
             case .portOut(let port, let size, let count):
                 counts.count(.portOut)
+                recorder.note(.portOut, address: UInt64(port), width: size, value: UInt64(vcpu.portValue(0, size: size)))
                 for index in 0..<count { writePort(UInt64(port), vcpu.portValue(index, size: size), width: Int(size)) }
             case .portIn(let port, let size, let count):
                 counts.count(.portIn)
-                for index in 0..<count { vcpu.setPortValue(index, size: size, readPort(UInt64(port), width: Int(size))) }
+                var value: UInt32 = 0
+                for index in 0..<count {
+                    value = readPort(UInt64(port), width: Int(size))
+                    vcpu.setPortValue(index, size: size, value)
+                }
+                recorder.note(.portIn, address: UInt64(port), width: size, value: UInt64(value))
             case .mmioWrite(let address, let length, let value):
                 counts.count(.mmioWrite)
+                recorder.note(.mmioWrite, address: address, width: length, value: value)
                 writeMMIO(address, value, width: Int(length))
             case .mmioRead(let address, let length):
                 counts.count(.mmioRead)
-                vcpu.setMMIOValue(readMMIO(address, width: Int(length)))
-            case .interrupted, .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
+                let value = readMMIO(address, width: Int(length))
+                vcpu.setMMIOValue(value)
+                recorder.note(.mmioRead, address: address, width: length, value: value)
+            case .interrupted:
+                counts.count(.interrupted)
+                // Rare: a kick. While the run goes on it asks where the guest is.
+                if !ending.isFinished, let registers = try? vcpu.registers() { recorder.sample(registers.rip) }
+            case .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
             default:
                 counts.count(exit.kind)
+                recorder.note(exit.kind, address: 0, width: 0, value: 0)
                 finish(exit)
             }
         }

@@ -2,6 +2,7 @@ import Assignment
 import KVM
 import LinuxSystem
 import PCI
+import PostMortem
 import VMM
 
 /// The passed-through functions of one run.
@@ -10,6 +11,7 @@ final class AssignedDevices {
         let option: DeviceOption
         let slot: Int
         let backend: any AssignmentBackend
+        let interruptState: () -> DeviceInterrupts
     }
 
     private var members: [Member] = []
@@ -66,7 +68,7 @@ final class AssignedDevices {
             backend.release()
             throw AssignmentError.plug(address, error)
         }
-        members.append(Member(option: option, slot: slot, backend: backend))
+        members.append(Member(option: option, slot: slot, backend: backend, interruptState: { function.interruptState }))
     }
 
     /// What became of each device's interrupts. Before `release`.
@@ -81,6 +83,9 @@ final class AssignedDevices {
                 })
         }
     }
+
+    /// How each device's interrupts stand. Before `release`.
+    var interruptStates: [DeviceInterrupts] { members.map { $0.interruptState() } }
 
     /// Puts every device back as it was found.
     func release() {

@@ -133,6 +133,8 @@ extension ExitStatus {
             }
         case let error as DeviceNotReady: of(error)
         case let error as DriverBindingError: of(error)
+        case let error as SymbolFileError:
+            error.cause.errno == .permissionDenied ? noPermission : noInput
         case is ReportError, is ConsoleError, is RecordingError: cannotCreate
         default: hostFailure
         }

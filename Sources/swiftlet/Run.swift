@@ -2,6 +2,7 @@ import Assignment
 import Glibc
 import KVM
 import LinuxSystem
+import PostMortem
 import Scripting
 import VMM
 
@@ -69,6 +70,7 @@ struct Run {
         if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor(door: door)
         try tellMissingFeatures(hypervisor)
+        let symbols = try KernelSymbols(asked: request.symbols, kernel: request.image)
         let watch = WatchedConsole(request.script)
         let run = try BootSeries(action: request.onReset, timeout: request.timeout?.seconds).run { timeout in
             let machine = try Machine(
@@ -85,7 +87,12 @@ struct Run {
             }
             let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
             defer { devices.release() }
-            return (try machine.run(signals: signals, watch: watch), devices.report)
+            var result = try machine.run(signals: signals, watch: watch)
+            if isExamined(result.outcome, watch.findings) {
+                result.postMortem = machine.postMortem(result.outcome, symbols: symbols.read(notice: Self.say))
+                result.postMortem?.devices = devices.interruptStates
+            }
+            return (result, devices.report)
         }
         let verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings)
         // First, since a report that can't be written must not take away what became of the guest.
@@ -94,6 +101,16 @@ struct Run {
             RunReport(kernel: request.image, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings))
         }
         return verdict.status
+    }
+
+    /// Whether the end asks why: it was not the guest's own choice, and not one of many.
+    private func isExamined(_ outcome: Outcome, _ findings: ConsoleFindings) -> Bool {
+        switch outcome {
+        case .exitPort, .powerOff, .hostFailure: false
+        case .console: findings.failure != nil
+        case .reset, .tripleFault: request.onReset == .end
+        case .panic, .internalError, .timeout, .signal: true
+        }
     }
 
     /// Borrowing by its signature: a pattern on the file itself takes it over, and closes it before the run.
@@ -121,16 +138,16 @@ struct Run {
         }
     }
 
-    /// The last words: registers where KVM failed, the console's tail where nobody saw it, and one line that says what happened.
+    /// The last words: the console's tail where nobody saw it, the post-mortem, and one line that says what happened.
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
         if case .stdio = request.console, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
             // Half a line of the guest's would swallow the beginning of ours.
             _ = write(2, "\n", 1)
         }
         if verdict.outcome != "passed" {
-            if case .internalError(_, _, let registers) = result.outcome { for line in registers { Self.say(line) } }
             let tail = result.consoleTail.split(whereSeparator: \.isNewline).suffix(5)
             if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }
+            for line in result.postMortem?.lines ?? [] { Self.say(line) }
         }
         if result.unwrittenConsoleBytes > 0 {
             Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, failed, or took nothing for 10 s")

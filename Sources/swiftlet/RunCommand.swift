@@ -84,6 +84,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
     var record: String?
 
+    @Option(
+        help:
+            "Where the post-mortem of a guest that hangs or dies finds the kernel's names: its ELF file (vmlinux) or System.map. (default: the kernel itself)",
+        completion: .file())
+    var symbols: String?
+
     @OptionGroup(title: "The console")
     var script: ScriptOptions
 
@@ -92,7 +98,7 @@ struct RunCommand: ParsableCommand {
         RunRequest(
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd,
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, debugConsole: debugConsole, report: report,
-            record: record, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev,
+            record: record, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, symbols: symbols,
             script: script.script)
     }
 

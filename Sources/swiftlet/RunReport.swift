@@ -65,6 +65,16 @@ struct RunReport: Encodable {
         }
     }
 
+    /// A post-mortem that may be missing, and is null then.
+    struct Examination: Encodable {
+        let report: PostMortemReport?
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            if let report { try container.encode(report) } else { try container.encodeNil() }
+        }
+    }
+
     let format = 1
     let kernel: String
     let outcome: String
@@ -80,6 +90,8 @@ struct RunReport: Encodable {
     let consoleTail: String
     let devices: [Device]
     let console: ConsoleReport
+    /// Null where nobody asked why.
+    let postMortem: Examination
 
     /// The account of a run that never started.
     init(kernel: String, status: Int32, message: String) {
@@ -91,6 +103,7 @@ struct RunReport: Encodable {
         (reboots, postCode) = (0, PostCode(value: nil))
         (exits, registers, consoleTail, devices) = ([:], [], "", [])
         console = ConsoleReport()
+        postMortem = Examination(report: nil)
     }
 
     init(kernel: String, verdict: Verdict, run: BootSeries.Account, console: ConsoleReport) {
@@ -108,6 +121,7 @@ struct RunReport: Encodable {
         consoleTail = result.consoleTail
         devices = run.devices
         self.console = console
+        postMortem = Examination(report: result.postMortem.map(PostMortemReport.init))
     }
 }
 

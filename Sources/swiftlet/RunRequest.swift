@@ -24,6 +24,8 @@ struct RunRequest: Equatable {
     var cpu: CPUModel?
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
+    /// Where the kernel's names are found; nil: in the kernel's own file.
+    var symbols: String?
     var script = ConsoleScript()
 }
 
@@ -82,7 +84,7 @@ extension RunRequest {
     static let plainOptions =
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
-            "--console", "--debug-console", "--report", "--record", "--cpu", "--exit-port-style", "--testdev",
+            "--console", "--debug-console", "--report", "--record", "--cpu", "--exit-port-style", "--testdev", "--symbols",
         ] + ScriptOptions.names
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
@@ -113,6 +115,7 @@ extension RunRequest {
         case "--debug-console": return take(&debugConsole, DebugConsoleOption(rawValue: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
+        case "--symbols": return take(&symbols, value.isEmpty ? nil : value)
         case "--cpu": return take(&cpu, try? CPUModel(value))
         case "--exit-port-style": return take(&exitPortStyle, ExitPortStyle(rawValue: value))
         default: return script.set(name, value)

@@ -14,7 +14,7 @@ import Testing
         #expect(report.outcome == "internal-error")
         #expect(report.exitStatus == 104)
         #expect(report.registers.contains { $0.hasPrefix("rip 00000000d0000000 ") })
-        #expect(record.errors.dropLast() == report.registers.map { "swiftlet: \($0)" }[...])
+        #expect(report.registers.allSatisfy { record.errors.contains("swiftlet: \($0)") }, record.account)
     }
 
     @Test("a device that was in the guest then is put back and works in the next run")

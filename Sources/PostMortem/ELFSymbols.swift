@@ -1,0 +1,91 @@
+extension SymbolTable {
+    /// A file's bytes at an offset; nil where it ends before them or can't be read.
+    public typealias FileReader = (_ offset: UInt64, _ count: Int) -> [UInt8]?
+
+    /// The symbol table (`SHT_SYMTAB`) of an ELF file for x86, 32 or 64 bits; System V ABI, chapter 4, "Symbol Table".
+    /// nil where the file is none, has been stripped, or contradicts itself.
+    public init?(elf read: FileReader) {
+        guard let identification = read(0, 64), identification.count == 64, identification.starts(with: [0x7F, 0x45, 0x4C, 0x46]),
+            identification[5] == 1
+        else { return nil }
+        let is64 = identification[4] == 2
+        let header = Fields(identification)
+        let table = is64 ? header.number(40, 8) : header.number(32, 4)
+        let count = Int(header.number(is64 ? 60 : 48, 2))
+        let entry = Int(header.number(is64 ? 58 : 46, 2))
+        guard entry == (is64 ? 64 : 40), count > 0, let bytes = read(table, count * entry) else { return nil }
+        let sections = (0..<count).map { Section(Fields(Array(bytes[$0 * entry..<($0 + 1) * entry])), is64: is64) }
+        guard let symbols = sections.first(where: { $0.type == 2 }), symbols.link < count else { return nil }
+        let names = sections[symbols.link]
+        // A kernel's own tables are some tens of MiB at the most.
+        let limit: UInt64 = 256 << 20
+        guard symbols.size <= limit, names.size <= limit, let text = read(names.offset, Int(names.size)),
+            let list = read(symbols.offset, Int(symbols.size))
+        else { return nil }
+        let size = is64 ? 24 : 16
+        var found: [Symbol] = []
+        for start in stride(from: 0, through: list.count - size, by: size).prefix(Self.maximumCount) {
+            guard let symbol = Self.symbol(Fields(Array(list[start..<start + size])), is64: is64, names: text, sections: sections) else { continue }
+            found.append(symbol)
+        }
+        guard !found.isEmpty else { return nil }
+        self.init(found)
+    }
+
+    private static func symbol(_ entry: Fields, is64: Bool, names: [UInt8], sections: [Section]) -> Symbol? {
+        let info = entry.number(is64 ? 4 : 12, 1)
+        let section = Int(entry.number(is64 ? 6 : 14, 2))
+        let start = Int(entry.number(0, 4))
+        // Functions, objects and what assembly files leave without a type; in a section of the file.
+        guard info & 15 <= 2, section > 0, section < sections.count, start > 0, start < names.count else { return nil }
+        let name = names[start...].prefix(256).prefix { $0 != 0 }
+        guard !name.isEmpty else { return nil }
+        return Symbol(
+            address: is64 ? entry.number(8, 8) : entry.number(4, 4), size: is64 ? entry.number(16, 8) : entry.number(8, 4),
+            name: String(decoding: name, as: UTF8.self), isCode: sections[section].isCode)
+    }
+
+    private struct Section {
+        let type: UInt64
+        let isCode: Bool
+        let offset, size: UInt64
+        let link: Int
+
+        init(_ header: Fields, is64: Bool) {
+            type = header.number(4, 4)
+            isCode = header.number(8, is64 ? 8 : 4) & 4 != 0
+            offset = is64 ? header.number(24, 8) : header.number(16, 4)
+            size = is64 ? header.number(32, 8) : header.number(20, 4)
+            link = Int(header.number(is64 ? 40 : 24, 4))
+        }
+    }
+}
+
+/// Little-endian fields of a structure; what lies outside reads as zero.
+struct Fields {
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// - Parameter count: bytes, 1...8.
+    func number(_ offset: Int, _ count: Int) -> UInt64 {
+        guard offset >= 0, offset + count <= bytes.count else { return 0 }
+        return bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+extension UInt64 {
+    /// `0x1f`.
+    var hexadecimal: String { "0x" + String(self, radix: 16) }
+
+    /// 16 digits.
+    var digits: String {
+        let digits = String(self, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    func addingSaturating(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

@@ -1,0 +1,41 @@
+/// An I/O APIC's pins, decoded from `struct kvm_ioapic_state`. 82093AA, section 3.2.4.
+public struct IOAPIC: Sendable, Equatable {
+    public struct Pin: Sendable, Equatable {
+        public let number: Int
+        public let vector: Int
+        public let isMasked: Bool
+        public let isLevel: Bool
+        /// A level interrupt that a local APIC took and no EOI has ended.
+        public let isInService: Bool
+        /// Requested at the pin.
+        public let isRequested: Bool
+        public let destination: Int
+
+        /// In words: what the pin is set to, and what it waits for.
+        public var words: String {
+            var words = "pin \(number): \(isLevel ? "level" : "edge"), vector \(UInt64(vector).hexadecimal), to \(destination)"
+            if isMasked { words += ", masked" }
+            if isRequested { words += ", pending" }
+            if isInService { words += ", in service (no EOI yet)" }
+            return words
+        }
+    }
+
+    public let pins: [Pin]
+
+    /// - Parameter state: at least 216 bytes: base address, select, id, requests, padding, 24 redirections of 8 bytes; nil for less.
+    public init?(state: [UInt8]) {
+        guard state.count >= 216 else { return nil }
+        let fields = Fields(state)
+        let requests = fields.number(16, 4)
+        pins = (0..<24).map { number in
+            let entry = fields.number(24 + number * 8, 8)
+            return Pin(
+                number: number, vector: Int(entry & 0xFF), isMasked: entry >> 16 & 1 != 0, isLevel: entry >> 15 & 1 != 0,
+                isInService: entry >> 14 & 1 != 0, isRequested: requests >> UInt64(number) & 1 != 0, destination: Int(entry >> 56))
+        }
+    }
+
+    /// The pins that matter to somebody who asks why nothing happens: set up, pending or in service.
+    public var notable: [Pin] { pins.filter { !$0.isMasked || $0.isRequested && $0.vector > 0 || $0.isInService } }
+}

@@ -1,0 +1,166 @@
+/// Why a guest was where it was when its run ended: what was read of the machine, and what it means in words.
+public struct PostMortem: Sendable, Equatable {
+    /// What the run ended with, as far as it concerns one vCPU.
+    public enum Cause: Sendable, Equatable {
+        /// Nobody's in particular: the time ran out, the console or a signal ended the run.
+        case stopped
+        /// The guest ended the run by an exit of its own: a panic, a reset.
+        case ended
+        case tripleFault(vcpu: UInt32)
+        case internalError(vcpu: UInt32)
+    }
+
+    public let cause: Cause
+    public let vcpus: [VCPUState]
+    public let ioapic: IOAPIC?
+    public var devices: [DeviceInterrupts] = []
+    /// Names code; nil without symbols.
+    private let name: @Sendable (UInt64) -> String?
+
+    public static func == (left: PostMortem, right: PostMortem) -> Bool {
+        left.cause == right.cause && left.vcpus == right.vcpus && left.ioapic == right.ioapic && left.devices == right.devices
+    }
+
+    public init(cause: Cause, vcpus: [VCPUState], ioapic: IOAPIC?, symbols: SymbolTable?) {
+        (self.cause, self.vcpus, self.ioapic) = (cause, vcpus, ioapic)
+        name = { symbols?.name(of: $0) }
+    }
+
+    // MARK: Diagnosis
+
+    /// A sentence for each vCPU, in order.
+    public var diagnosis: [String] { vcpus.map(diagnosis) }
+
+    private func diagnosis(_ vcpu: VCPUState) -> String {
+        "vCPU \(vcpu.number) \(finding(vcpu))"
+    }
+
+    private func finding(_ vcpu: VCPUState) -> String {
+        switch vcpu.activity {
+        case .uninitialized: return "was never started: it waits for INIT and SIPI"
+        case .initReceived, .sipiReceived: return "was never started: it had its INIT and waits for SIPI"
+        default: break
+        }
+        guard let registers = vcpu.registers else { return "can't be read: KVM won't tell its registers" }
+        let place = place(registers.instruction)
+        switch cause {
+        case .tripleFault(vcpu.number):
+            // On AMD's processors KVM puts the vCPU into the state after INIT.
+            return registers.isReset ? "triple-faulted; KVM has reset its registers since, so where is not known" : "triple-faulted at \(place)"
+        case .internalError(vcpu.number): return "could not be run on at \(place)"
+        default: break
+        }
+        if vcpu.isHalted { return halted(vcpu, registers, place) }
+        let interrupts = registers.hasInterruptsOn ? "" : " with interrupts off"
+        if let poll = Self.poll(vcpu.trail) { return "is polling \(poll) at \(place)\(interrupts)" }
+        if case .stopped = cause, vcpu.samples.count > 1 {
+            let all = vcpu.samples + [registers.instruction]
+            if let low = all.min(), let high = all.max(), high - low <= 64 || Set(all.map { function($0) }).count == 1 && function(low) != nil {
+                return "is spinning at \(place)\(interrupts)"
+            }
+            return "is running\(interrupts), last at \(place)"
+        }
+        return "was at \(place)\(interrupts)"
+    }
+
+    private func halted(_ vcpu: VCPUState, _ registers: VCPUState.Registers, _ place: String) -> String {
+        guard registers.hasInterruptsOn else { return "is halted with interrupts off at \(place): only an NMI or a reset can wake it" }
+        let start = "is halted at \(place), waiting for an interrupt"
+        if let apic = vcpu.apic, let highest = apic.requested.last {
+            if apic.canDeliver { return "\(start): vector \(UInt64(highest).hexadecimal) is pending, and about to wake it" }
+            let vector = "\(start): vector \(UInt64(highest).hexadecimal) is pending, but "
+            if !apic.isEnabled { return vector + "its local APIC is disabled" }
+            if let served = apic.inService.last, served >> 4 >= highest >> 4 {
+                return vector + "vector \(UInt64(served).hexadecimal) is in service and was never ended by an EOI"
+            }
+            return vector + "the task priority \(UInt64(apic.taskPriority).hexadecimal) holds it back"
+        }
+        if let obstacle = devices.lazy.compactMap({ $0.obstacle(ioapic) }).first { return "\(start): \(obstacle)" }
+        if let apic = vcpu.apic, let served = apic.inService.last {
+            return "\(start): none is pending; vector \(UInt64(served).hexadecimal) was never ended by an EOI and holds back those below it"
+        }
+        return "\(start): none is pending"
+    }
+
+    private func place(_ address: UInt64) -> String {
+        "rip \(address.hexadecimal)" + (name(address).map { " (\($0))" } ?? "")
+    }
+
+    private func function(_ address: UInt64) -> Substring? { name(address)?.prefix { $0 != "+" } }
+
+    /// What the last exits ask for again and again; nil for nothing.
+    private static func poll(_ trail: [ExitRecord]) -> String? {
+        let last = trail.suffix(32).filter { $0.kind != "interrupted" }
+        guard last.count >= 16, let first = last.first, last.allSatisfy({ $0.isLike(first) }) else { return nil }
+        switch first.kind {
+        case "port_in": return "port \(first.address.hexadecimal)"
+        case "mmio_read": return "address \(first.address.hexadecimal)"
+        default: return nil
+        }
+    }
+
+    // MARK: Text
+
+    /// vCPUs whose registers and stack are shown: those whose trouble it is.
+    private var suspects: [VCPUState] {
+        switch cause {
+        case .tripleFault(let number), .internalError(let number): return vcpus.filter { $0.number == number }
+        default: break
+        }
+        func rank(_ vcpu: VCPUState) -> Int {
+            switch vcpu.activity {
+            case .uninitialized, .initReceived, .sipiReceived: return 3
+            default: break
+            }
+            guard vcpu.isHalted else { return 0 }
+            return vcpu.registers?.hasInterruptsOn == false ? 1 : 2
+        }
+        let ranked = vcpus.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }
+        return ranked.prefix(1).map(\.element)
+    }
+
+    /// For people, at most 40 lines.
+    public var lines: [String] {
+        var lines = diagnosis.prefix(6).map { $0 }
+        if vcpus.count > 6 { lines.append("and \(vcpus.count - 6) more vCPUs: see the report") }
+        for vcpu in suspects {
+            if vcpus.count > 1 { lines.append("registers of vCPU \(vcpu.number):") }
+            lines += vcpu.registerLines
+            if vcpu.backtrace.count > 1 {
+                lines.append("backtrace of vCPU \(vcpu.number) (? was found on the stack, and may be a leftover):")
+                lines += vcpu.backtrace.prefix(8).map { "  " + $0.words }
+            }
+            if let apic = vcpu.apic { lines.append("local APIC of vCPU \(vcpu.number): \(apic.words)") }
+        }
+        if let pins = ioapic?.notable, !pins.isEmpty {
+            lines += pins.prefix(4).map { "I/O APIC \($0.words)" }
+            if pins.count > 4 { lines.append("I/O APIC: and \(pins.count - 4) more pins: see the report") }
+        }
+        lines += devices.prefix(4).map(\.words)
+        for vcpu in suspects { lines += Self.trail(vcpu) }
+        return lines
+    }
+
+    /// The last exits, those alike in a row as one.
+    private static func trail(_ vcpu: VCPUState) -> [String] {
+        var runs: [(record: ExitRecord, count: Int)] = []
+        for record in vcpu.trail where record.kind != "interrupted" {
+            if let last = runs.last, last.record.isLike(record) {
+                runs[runs.count - 1] = (record, last.count + 1)
+            } else {
+                runs.append((record, 1))
+            }
+        }
+        guard !runs.isEmpty else { return ["vCPU \(vcpu.number) made no exit"] }
+        return ["the last of \(vcpu.exitCount) exits of vCPU \(vcpu.number):"]
+            + runs.suffix(6).map { run in
+                "  \(seconds(run.record.age)) before the end: \(run.record.words)\(run.count > 1 ? ", and \(run.count - 1) alike before it" : "")"
+            }
+    }
+
+    static func seconds(_ age: Double) -> String {
+        let microseconds = Int((max(age, 0) * 1e6).rounded())
+        let fraction = String(microseconds % 1_000_000)
+        return "\(microseconds / 1_000_000).\(String(repeating: "0", count: 6 - fraction.count))\(fraction) s"
+    }
+}

@@ -1,0 +1,91 @@
+/// A place on a vCPU's way to where it is.
+public struct StackFrame: Sendable, Equatable {
+    /// A linear address: the instruction for the innermost, a return address for the others.
+    public let address: UInt64
+    /// `name+0x12`; nil without a symbol.
+    public let symbol: String?
+    /// Whether the frame pointers lead here; else it was found on the stack and may be a leftover.
+    public let isCertain: Bool
+
+    public init(address: UInt64, symbol: String?, isCertain: Bool) {
+        (self.address, self.symbol, self.isCertain) = (address, symbol, isCertain)
+    }
+
+    var words: String { "\(address.digits)\(isCertain ? "  " : " ?")\(symbol.map { " " + $0 } ?? "")" }
+}
+
+/// Finds how a vCPU came to where it is, from its stack. The guest wrote the stack: every step is bounded, and nothing there is believed.
+public struct StackWalk<Memory: PhysicalMemory> {
+    /// Frames at the most.
+    public static var limit: Int { 16 }
+    /// Bytes of stack that are looked through.
+    static var reach: Int { 8192 }
+
+    private let memory: VirtualMemory<Memory>
+    private let symbols: SymbolTable?
+    private let registers: VCPUState.Registers
+
+    public init(_ registers: VCPUState.Registers, _ memory: VirtualMemory<Memory>, symbols: SymbolTable?) {
+        (self.registers, self.memory, self.symbols) = (registers, memory, symbols)
+    }
+
+    /// The instruction, then the return addresses: by frame pointers as long as they make sense, then by looking through the stack.
+    public func frames() -> [StackFrame] {
+        var frames = [frame(registers.instruction, true)]
+        guard registers.is64Bit || registers.is32Bit else { return frames }
+        let width = registers.is64Bit ? 8 : 4
+        var stack = registers.stackBase &+ registers.rsp
+        let linked = chain(width)
+        // One link may be a register that happens to point into the stack.
+        if linked.addresses.count > 1 {
+            frames += linked.addresses.map { frame($0, true) }
+            stack = linked.end
+        }
+        if frames.count < Self.limit {
+            let found = scan(from: stack, width)
+            frames += found.prefix(Self.limit - frames.count).map { frame($0, false) }
+        }
+        return frames
+    }
+
+    private func frame(_ address: UInt64, _ isCertain: Bool) -> StackFrame {
+        StackFrame(address: address, symbol: symbols?.name(of: address), isCertain: isCertain)
+    }
+
+    /// What RBP leads to: saved RBP and return address, again and again, upwards and not far.
+    private func chain(_ width: Int) -> (addresses: [UInt64], end: UInt64) {
+        var addresses: [UInt64] = []
+        var end = registers.stackBase &+ registers.rsp
+        var pointer = registers.stackBase &+ registers.rbp
+        while addresses.count < Self.limit - 1, pointer >= end, pointer &- end < 65536, pointer % UInt64(width) == 0,
+            let next = memory.number(at: pointer, count: width), let address = memory.number(at: pointer &+ UInt64(width), count: width),
+            isReturn(address)
+        {
+            addresses.append(address)
+            end = pointer &+ UInt64(2 * width)
+            pointer = registers.stackBase &+ next
+        }
+        return (addresses, end)
+    }
+
+    private func scan(from stack: UInt64, _ width: Int) -> [UInt64] {
+        var found: [UInt64] = []
+        var place = stack & ~UInt64(width - 1)
+        for _ in 0..<Self.reach / width {
+            guard found.count < Self.limit, let value = memory.number(at: place, count: width) else { break }
+            if isReturn(value) { found.append(value) }
+            place = place &+ UInt64(width)
+        }
+        return found
+    }
+
+    /// Whether an address can be a return address: in the kernel's code where that is known, and behind a call instruction.
+    private func isReturn(_ address: UInt64) -> Bool {
+        guard address > 16 else { return false }
+        if let symbols, !symbols.isEmpty, !symbols.isCode(address) { return false }
+        guard let before = memory.read(at: address - 7, count: 7) else { return false }
+        // E8: call near, relative. FF /2: call through a register or memory, 2 to 7 bytes long.
+        if before[2] == 0xE8 { return true }
+        return (2...7).contains { before[7 - $0] == 0xFF && before[8 - $0] >> 3 & 7 == 2 }
+    }
+}

@@ -1,0 +1,62 @@
+import CLinux
+import KVM
+import LinuxSystem
+
+/// The last exits of a vCPU, kept in a ring of fixed size: two dozen bytes and a timestamp an exit, no allocation, no lock.
+///
+/// It belongs to the vCPU's thread, and to the joiner after it.
+struct FlightRecorder {
+    struct Entry: BitwiseCopyable {
+        /// The processor's timestamp counter.
+        var time: UInt64 = 0
+        var address: UInt64 = 0
+        var value: UInt64 = 0
+        var kind: UInt8 = 0
+        var width: UInt8 = 0
+    }
+
+    static let capacity = 64
+    static let sampleCapacity = 8
+    private var entries = InlineArray<64, Entry>(repeating: Entry())
+    private var samples = InlineArray<8, UInt64>(repeating: 0)
+    private var sampleCount = 0
+    /// Exits ever noted.
+    private(set) var count = 0
+
+    mutating func note(_ kind: VCPUExit.Kind, address: UInt64, width: UInt8, value: UInt64) {
+        entries[count & (Self.capacity - 1)] = Entry(
+            time: cl_timestamp(), address: address, value: value, kind: UInt8(truncatingIfNeeded: kind.rawValue), width: width)
+        count &+= 1
+    }
+
+    /// Where the guest was when somebody looked.
+    mutating func sample(_ instruction: UInt64) {
+        samples[sampleCount & (Self.sampleCapacity - 1)] = instruction
+        sampleCount &+= 1
+    }
+
+    /// Oldest first.
+    var lastEntries: [Entry] { (max(0, count - Self.capacity)..<count).map { entries[$0 & (Self.capacity - 1)] } }
+
+    /// The last looks, in no order.
+    var lastSamples: [UInt64] { (0..<min(sampleCount, Self.sampleCapacity)).map { samples[$0] } }
+}
+
+/// A stretch of time by the timestamp counter and by the clock, which says how fast the counter counts.
+struct TimeSpan {
+    private let startTicks = cl_timestamp()
+    private let startTime = MonotonicClock.now
+    private var ticks: UInt64 = 0
+    private var duration = 0.0
+
+    mutating func end() {
+        ticks = cl_timestamp()
+        duration = Double(MonotonicClock.now - startTime) / 1e9
+    }
+
+    /// Seconds from a timestamp to the end; 0 for a later one.
+    func age(of timestamp: UInt64) -> Double {
+        guard ticks > startTicks, ticks > timestamp else { return 0 }
+        return Double(ticks - timestamp) / Double(ticks - startTicks) * duration
+    }
+}

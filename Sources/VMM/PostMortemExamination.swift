@@ -1,0 +1,78 @@
+import KVM
+public import PostMortem
+
+/// The guest's RAM, which the room of the post-mortem does not know.
+private struct ExaminedMemory: PhysicalMemory {
+    let memory: GuestMemory
+
+    func read(at address: UInt64, count: Int) -> [UInt8]? { try? memory.read(at: address, count: count) }
+}
+
+extension Machine {
+    /// Reads what the guest left: after `run`, while the machine and its devices are there.
+    ///
+    /// Whatever the host won't tell is left out; nothing here fails.
+    /// - Parameters:
+    ///   - outcome: what the run came to.
+    ///   - symbols: the kernel's names, where the kernel was linked to lie.
+    public func postMortem(_ outcome: Outcome, symbols: SymbolTable?) -> PostMortem {
+        let cause: PostMortem.Cause =
+            switch outcome {
+            case .tripleFault(let vcpu): .tripleFault(vcpu: vcpu)
+            case .internalError(let vcpu, _, _): .internalError(vcpu: vcpu)
+            case .timeout, .signal: .stopped
+            default: .ended
+            }
+        // An exit that was served is complete only when KVM_RUN has come by again. What ended in an error has nothing to complete.
+        for worker in workers where kick == .immediateExit {
+            let number = worker.vcpu.number
+            if cause != .tripleFault(vcpu: number), cause != .internalError(vcpu: number) { worker.vcpu.settle() }
+        }
+        var symbols = symbols
+        let shifts = workers.lazy.compactMap { worker -> UInt64? in
+            guard let registers = worker.vcpu.examined() else { return nil }
+            return symbols?.shift(registers, VirtualMemory(registers.paging, ExaminedMemory(memory: self.memory)))
+        }
+        if let shift = shifts.first { symbols?.offset = shift }
+        return PostMortem(
+            cause: cause, vcpus: workers.map { state($0, symbols) }, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
+            symbols: symbols)
+    }
+
+    private func state(_ worker: VCPUThread, _ symbols: SymbolTable?) -> VCPUState {
+        let vcpu = worker.vcpu
+        var state = VCPUState(number: vcpu.number)
+        state.activity = (try? vcpu.activity()).flatMap { VCPUState.Activity(rawValue: $0) }
+        state.apic = (try? vcpu.localAPIC()).flatMap { LocalAPIC(page: $0) }
+        state.exitCount = UInt64(worker.recorder.count)
+        state.trail = worker.recorder.lastEntries.map { entry in
+            ExitRecord(
+                kind: VCPUExit.Kind(rawValue: Int(entry.kind))?.name ?? "other", address: entry.address, width: Int(entry.width), value: entry.value,
+                age: span.age(of: entry.time))
+        }
+        state.registerLines = vcpu.registerLines()
+        guard let registers = vcpu.examined() else { return state }
+        state.registers = registers
+        state.samples = worker.recorder.lastSamples.map { registers.codeBase &+ $0 }
+        let virtual = VirtualMemory(registers.paging, ExaminedMemory(memory: memory))
+        if registers.instruction > 0 { state.code = virtual.read(at: registers.instruction - 1, count: 16) ?? [] }
+        state.backtrace = StackWalk(registers, virtual, symbols: symbols).frames()
+        return state
+    }
+}
+
+extension VirtualCPU {
+    /// Its registers as a post-mortem takes them; nil where KVM won't tell.
+    fileprivate func examined() -> VCPUState.Registers? {
+        guard let general = try? registers(), let special = try? specialRegisters() else { return nil }
+        var registers = VCPUState.Registers()
+        (registers.rip, registers.flags, registers.rsp, registers.rbp) = (general.rip, general.rflags, general.rsp, general.rbp)
+        (registers.cr0, registers.cr3, registers.cr4, registers.efer) = (special.cr0, special.cr3, special.cr4, special.efer)
+        registers.is64Bit = special.efer & 1 << 10 != 0 && special.cs.l != 0
+        registers.is32Bit = !registers.is64Bit && special.cs.db != 0
+        registers.codeBase = registers.is64Bit ? 0 : special.cs.base
+        registers.stackBase = registers.is64Bit ? 0 : special.ss.base
+        registers.idtBase = special.idt.base
+        return registers
+    }
+}

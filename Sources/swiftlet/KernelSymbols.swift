@@ -1,0 +1,52 @@
+import Glibc
+import LinuxSystem
+import PostMortem
+
+/// The file that holds the kernel's names for a post-mortem. It is read only if there is need.
+struct KernelSymbols {
+    private let path: String
+    private let wasAsked: Bool
+
+    /// More bytes than any System.map has.
+    private static let mapLimit: UInt64 = 64 << 20
+
+    /// - Parameters:
+    ///   - asked: `--symbols`. Looked at before the run, so that a wrong path costs no boot.
+    ///   - kernel: what is booted.
+    init(asked: String?, kernel: String) throws(SymbolFileError) {
+        path = asked ?? kernel
+        wasAsked = asked != nil
+        guard let asked else { return }
+        do throws(SystemCallError) { _ = try Descriptor(opening: asked, flags: O_RDONLY) } catch { throw SymbolFileError(path: asked, cause: error) }
+    }
+
+    /// - Parameter notice: told, as a sentence, of a file that was asked for and names nothing.
+    func read(notice: (String) -> Void) -> SymbolTable? {
+        let table = try? table()
+        if table == nil, wasAsked { notice("\(path) names no symbols: it is neither an ELF file with a symbol table nor a System.map") }
+        return table
+    }
+
+    private func table() throws(SystemCallError) -> SymbolTable? {
+        // A pipe would never end.
+        let file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
+        var status = stat()
+        guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        let size = UInt64(max(status.st_size, 0))
+        let elf = SymbolTable(elf: { offset, count in
+            guard count >= 0, offset <= size, UInt64(count) <= size - offset else { return nil }
+            return try? file.read(count: count, at: offset)
+        })
+        if let elf { return elf }
+        guard wasAsked, size <= Self.mapLimit else { return nil }
+        return SymbolTable(map: try file.read(count: Int(size), at: 0))
+    }
+}
+
+/// The file of `--symbols` can't be opened.
+struct SymbolFileError: Error, CustomStringConvertible {
+    let path: String
+    let cause: SystemCallError
+
+    var description: String { "the symbols can't be read from \(path): \(cause.errno)" }
+}

@@ -1,0 +1,109 @@
+import PostMortem
+
+/// The post-mortem as the report has it: docs/report.md.
+struct PostMortemReport: Encodable {
+    struct Frame: Encodable {
+        let address: String
+        let symbol: String?
+        let certain: Bool
+    }
+
+    struct Exit: Encodable {
+        let kind: String
+        let address: String
+        let width: Int
+        let value: String
+        let secondsBeforeEnd: Double
+    }
+
+    struct LocalAPICState: Encodable {
+        let enabled: Bool
+        let pending: [Int]
+        let inService: [Int]
+        let taskPriority: Int
+    }
+
+    struct VCPU: Encodable {
+        let number: UInt32
+        let diagnosis: String
+        let activity: String?
+        let registers: [String]
+        let backtrace: [Frame]
+        let samples: [String]
+        let localApic: LocalAPICState?
+        let exitCount: UInt64
+        let exits: [Exit]
+    }
+
+    struct Pin: Encodable {
+        let pin: Int
+        let vector: Int
+        let level: Bool
+        let masked: Bool
+        let pending: Bool
+        let inService: Bool
+        let destination: Int
+    }
+
+    struct Vector: Encodable {
+        let vector: Int
+        let masked: Bool
+        let pending: Bool
+        let guestVector: Int
+    }
+
+    struct Device: Encodable {
+        let address: String
+        let mode: String
+        let gsi: UInt32?
+        let intxDisabled: Bool
+        let functionMasked: Bool
+        let vectors: [Vector]
+    }
+
+    let text: [String]
+    let vcpus: [VCPU]
+    let ioApic: [Pin]
+    let devices: [Device]
+
+    init(_ examined: PostMortem) {
+        text = examined.lines
+        vcpus = zip(examined.vcpus, examined.diagnosis).map { vcpu, words in
+            VCPU(
+                number: vcpu.number, diagnosis: words, activity: vcpu.activity.map(Self.word), registers: vcpu.registerLines,
+                backtrace: vcpu.backtrace.map { Frame(address: Self.hex($0.address), symbol: $0.symbol, certain: $0.isCertain) },
+                samples: vcpu.samples.map(Self.hex),
+                localApic: vcpu.apic.map {
+                    LocalAPICState(enabled: $0.isEnabled, pending: $0.requested, inService: $0.inService, taskPriority: $0.taskPriority)
+                }, exitCount: vcpu.exitCount,
+                exits: vcpu.trail.map {
+                    Exit(kind: $0.kind, address: Self.hex($0.address), width: $0.width, value: Self.hex($0.value), secondsBeforeEnd: $0.age)
+                })
+        }
+        ioApic = (examined.ioapic?.pins ?? []).map {
+            Pin(
+                pin: $0.number, vector: $0.vector, level: $0.isLevel, masked: $0.isMasked, pending: $0.isRequested, inService: $0.isInService,
+                destination: $0.destination)
+        }
+        devices = examined.devices.map { device in
+            Device(
+                address: device.address, mode: device.mode, gsi: device.gsi, intxDisabled: device.isINTxDisabled,
+                functionMasked: device.isFunctionMasked,
+                vectors: device.vectors.map {
+                    Vector(vector: $0.number, masked: $0.isMasked, pending: $0.isPending, guestVector: $0.guestVector)
+                })
+        }
+    }
+
+    private static func word(_ activity: VCPUState.Activity) -> String {
+        switch activity {
+        case .runnable: "runnable"
+        case .uninitialized: "uninitialized"
+        case .initReceived: "init-received"
+        case .halted: "halted"
+        case .sipiReceived: "sipi-received"
+        }
+    }
+
+    private static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+}

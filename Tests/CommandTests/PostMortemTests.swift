@@ -1,0 +1,122 @@
+import FoundationEssentials
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+/// What is said of a guest that hangs or dies, with guests that do: docs/post-mortem.md.
+@Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
+struct PostMortemTests {
+    private struct Examined: Decodable {
+        struct Report: Decodable {
+            let text: [String]
+            let vcpus: [VCPU]
+        }
+
+        struct VCPU: Decodable {
+            struct Frame: Decodable {
+                let address: String
+                let symbol: String?
+            }
+
+            struct Exit: Decodable {
+                let kind, address, value: String
+                let secondsBeforeEnd: Double
+            }
+
+            let diagnosis: String
+            let activity: String?
+            let registers, samples: [String]
+            let backtrace: [Frame]
+            let exitCount: Int
+            let exits: [Exit]
+        }
+
+        let postMortem: Report?
+    }
+
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func run(_ words: String, timeout: String = "300ms", options: [String] = []) throws -> (ended: SwiftletProcess.Ended, report: Examined.Report?) {
+        let path = "\(directory.path)/report.json"
+        let process = try SwiftletProcess(
+            ["run", TestKernel.built("ends.elf"), "--append", words, "--timeout", timeout, "--report", "json:\(path)"] + options)
+        let ended = try process.wait(within: 60)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return (ended, try decoder.decode(Examined.self, from: Data(readFile(path))).postMortem)
+    }
+
+    @Test(
+        arguments: [
+            ("hang", 124, "is halted with interrupts off at rip 0x", " (hang+0x"), ("spin", 124, "is spinning at rip 0x", " (spin"),
+            ("panic", 101, "was at rip 0x", " (end_by_panic+0x"), ("fetch", 104, "could not be run on at rip 0xd0000000", ""),
+            ("reset", 103, "was at rip 0x", " (end_by_reset+0x"),
+        ] as [(String, Int32, String, String)])
+    func whereTheGuestWas(end: String, status: Int32, words: String, place: String) throws {
+        let (ended, report) = try run("end=\(end)")
+        let examined = try #require(report)
+        #expect(ended.status == status)
+        let vcpu = try #require(examined.vcpus.first)
+        #expect(vcpu.diagnosis.hasPrefix("vCPU 0 " + words) && (place.isEmpty || vcpu.diagnosis.contains(place)), "\(vcpu.diagnosis)")
+        // The same on standard error, before the last line, and not more than a screen.
+        let lines = ended.errors.split(separator: "\n").map { String($0.dropFirst("swiftlet: ".count)) }
+        #expect(lines.contains(vcpu.diagnosis) && lines.count <= 42 && lines.last?.contains("vCPU 0 is") == false)
+        #expect(examined.text.allSatisfy(lines.contains))
+        #expect(vcpu.registers.allSatisfy(lines.contains) && vcpu.registers.first?.hasPrefix("rip ") == true)
+        // Guests are built without frame pointers: callers are found on the stack.
+        #expect(vcpu.backtrace.contains { $0.symbol?.hasPrefix("guest_main+0x") == true }, "\(vcpu.backtrace)")
+    }
+
+    @Test func aTripleFaultIsSaid() throws {
+        let (ended, report) = try run("end=triplefault")
+        let diagnosis = try #require(report?.vcpus.first?.diagnosis)
+        // On AMD's processors the registers are those after INIT.
+        #expect(
+            diagnosis.hasPrefix("vCPU 0 triple-faulted") && (diagnosis.contains("(end_by_triple_fault+0x") || diagnosis.contains("has reset its registers")))
+        #expect(ended.status == 102 && ended.errors.contains(diagnosis))
+    }
+
+    @Test func theLastExitsAreKept() throws {
+        let vcpu = try #require(try run("end=panic").report?.vcpus.first)
+        let last = try #require(vcpu.exits.last)
+        #expect(last.kind == "port_out" && last.address == "0x505" && last.value == "0x1" && (0..<0.3).contains(last.secondsBeforeEnd))
+        // The name it says first, a byte an exit: the ring holds them in their order.
+        let said = vcpu.exits.filter { $0.kind == "port_out" && $0.address == "0x3f8" }.compactMap { UInt8($0.value.dropFirst(2), radix: 16) }
+        #expect(String(decoding: said, as: UTF8.self).hasSuffix("ends: panic\r\n") || String(decoding: said, as: UTF8.self).hasSuffix("ends: panic\n"))
+        #expect(zip(vcpu.exits, vcpu.exits.dropFirst()).allSatisfy { $0.secondsBeforeEnd >= $1.secondsBeforeEnd } && vcpu.exitCount >= vcpu.exits.count)
+    }
+
+    @Test func aSpinIsSeenBySamples() throws {
+        let vcpu = try #require(try run("end=spin").report?.vcpus.first)
+        #expect(vcpu.samples.count > 1)
+    }
+
+    @Test func processorsThatWereNeverStarted() throws {
+        let report = try #require(try run("end=hang", options: ["--cpus", "3"]).report)
+        #expect(
+            report.vcpus.map(\.diagnosis)[1...] == [
+                "vCPU 1 was never started: it waits for INIT and SIPI", "vCPU 2 was never started: it waits for INIT and SIPI",
+            ])
+        #expect(report.vcpus[0].diagnosis.contains("halted with interrupts off") && report.text.contains("registers of vCPU 0:"))
+    }
+
+    @Test func aGuestThatEndsByItselfIsNotExamined() throws {
+        for words in ["end=exit value=0", "end=exit value=5", "end=poweroff"] {
+            let (ended, report) = try run(words, timeout: "30s")
+            #expect(report == nil && !ended.errors.contains("rip "))
+        }
+    }
+
+    @Test func symbolsOfAnotherFile() throws {
+        let map = try directory.file("System.map", Array("0000000000100000 T everything\n".utf8))
+        #expect(try run("end=hang", options: ["--symbols", map]).ended.errors.contains("(everything+0x"))
+        let missing = try run("end=hang", options: ["--symbols", "\(directory.path)/none"]).ended
+        #expect(missing.status == 66 && missing.lastLine == "swiftlet: the symbols can't be read from \(directory.path)/none: No such file or directory")
+        let junk = try directory.file("junk", [1, 2, 3])
+        let ended = try run("end=hang", options: ["--symbols", junk]).ended
+        #expect(ended.status == 124 && ended.errors.contains("\(junk) names no symbols: it is neither an ELF file with a symbol table nor a System.map"))
+    }
+}

@@ -1,0 +1,59 @@
+import PostMortem
+import Testing
+
+struct StackWalkTests {
+    private static let symbols = SymbolTable([
+        .init(address: 0x1000, size: 0x100, name: "inner", isCode: true), .init(address: 0x1100, size: 0x100, name: "middle", isCode: true),
+        .init(address: 0x1200, size: 0x100, name: "outer", isCode: true), .init(address: 0x9000, size: 0x100, name: "table", isCode: false),
+    ])
+    private static let flat = Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0)
+
+    /// Code with calls that end at 0x1110 and 0x1220, the second through a register.
+    private func code() -> MemoryImage {
+        var memory = MemoryImage()
+        memory.put(0xE8, at: 0x1110 - 5, width: 1)
+        memory.put(0xD0FF, at: 0x1220 - 2, width: 2)
+        return memory
+    }
+
+    private func registers(rsp: UInt64, rbp: UInt64) -> VCPUState.Registers {
+        var registers = VCPUState.Registers()
+        (registers.rip, registers.rsp, registers.rbp, registers.is64Bit) = (0x1010, rsp, rbp, true)
+        return registers
+    }
+
+    @Test func framePointers() {
+        var memory = code()
+        memory.put(0x8100, at: 0x8010)
+        memory.put(0x1110, at: 0x8018)
+        memory.put(0, at: 0x8100)
+        memory.put(0x1220, at: 0x8108)
+        // Between the frames lies a value that only looks like a return address.
+        memory.put(0x1220, at: 0x8050)
+        let frames = StackWalk(registers(rsp: 0x8000, rbp: 0x8010), VirtualMemory(Self.flat, memory), symbols: Self.symbols).frames()
+        #expect(frames.map(\.symbol) == ["inner+0x10", "middle+0x10", "outer+0x20"] && frames.allSatisfy(\.isCertain))
+    }
+
+    @Test func aStackWithoutFramePointers() {
+        var memory = code()
+        memory.put(0x1110, at: 0x8008)
+        // Code, but not behind a call; data that looks as if it were; and a return address.
+        memory.put(0xE8, at: 0x9010 - 5, width: 1)
+        memory.put(0x1150, at: 0x8010)
+        memory.put(0x9010, at: 0x8018)
+        memory.put(0x1220, at: 0x8020)
+        let frames = StackWalk(registers(rsp: 0x8000, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols).frames()
+        #expect(frames.map(\.address) == [0x1010, 0x1110, 0x1220] && frames.map(\.isCertain) == [true, false, false])
+    }
+
+    @Test func stacksThatLeadNowhere() {
+        var memory = code()
+        // A frame that is its own caller, and a stack full of return addresses.
+        for place: UInt64 in stride(from: 0x8000, to: 0xC000, by: 8) { memory.put(0x1110, at: place) }
+        memory.put(0x8010, at: 0x8010)
+        for (rsp, rbp) in [(0x8000, 0x8010), (0x8000, .max), (.max, .max), (0xFFFF_FFFF_FFFF_FFF9, 8), (1 << 40, 1 << 40)] as [(UInt64, UInt64)] {
+            let frames = StackWalk(registers(rsp: rsp, rbp: rbp), VirtualMemory(Self.flat, memory), symbols: Self.symbols).frames()
+            #expect((1...16).contains(frames.count))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import PostMortem
+import Testing
+
+struct SymbolTableTests {
+    private static let map = """
+        0000000000000000 A fixed_percpu_data
+        ffffffff81000000 T _text
+        ffffffff81000000 T startup_64
+        ffffffff81000100 t do_idle
+        ffffffff81000200 T schedule
+        ffffffff81a00000 D jiffies
+        not a line
+        """
+
+    @Test func aSystemMap() throws {
+        let table = try #require(SymbolTable(map: Array(Self.map.utf8)))
+        #expect(table.name(of: 0xFFFF_FFFF_8100_0000) == "_text")
+        #expect(table.name(of: 0xFFFF_FFFF_8100_01FF) == "do_idle+0xff")
+        #expect(table.name(of: 0xFFFF_FFFF_80FF_FFFF) == nil && table.name(of: 5) == nil)
+        #expect(table.isCode(0xFFFF_FFFF_8100_0150) && !table.isCode(0xFFFF_FFFF_81A0_0000))
+        #expect(SymbolTable(map: Array("nothing here".utf8)) == nil && SymbolTable(map: []) == nil)
+    }
+
+    @Test func aKernelThatMovedItself() throws {
+        var table = try #require(SymbolTable(map: Array((Self.map + "\nffffffff81000400 T asm_exc_page_fault\n").utf8)))
+        var memory = MemoryImage()
+        let handler: UInt64 = 0xFFFF_FFFF_8100_0400 + 0x1C0_0000
+        memory.put(handler & 0xFFFF | 0x10 << 16 | 0x8E00 << 32 | (handler >> 16 & 0xFFFF) << 48, at: 0x4000 + 14 * 16)
+        memory.put(handler >> 32, at: 0x4000 + 14 * 16 + 8)
+        var registers = VCPUState.Registers()
+        (registers.is64Bit, registers.idtBase) = (true, 0x4000)
+        let virtual = VirtualMemory(Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0), memory)
+        let shift = try #require(table.shift(registers, virtual))
+        #expect(shift == 0x1C0_0000)
+        table.offset = shift
+        #expect(table.name(of: 0xFFFF_FFFF_8100_0105 + 0x1C0_0000) == "do_idle+0x5" && table.name(of: 0xFFFF_FFFF_8100_0105) == nil)
+        // Another's gate, and no table at all.
+        registers.idtBase = 0x4008
+        #expect(table.shift(registers, virtual) == nil)
+        registers.idtBase = .max
+        #expect(table.shift(registers, virtual) == nil)
+    }
+
+    /// An ELF file of 64 bits with one section of code, a symbol table and its names.
+    private static func elf(symbols: [(name: Int, info: UInt8, section: UInt16, value: UInt64, size: UInt64)], names: [UInt8]) -> [UInt8] {
+        func fields(_ fields: [(value: UInt64, width: Int)]) -> [UInt8] {
+            fields.flatMap { field in (0..<field.width).map { UInt8(truncatingIfNeeded: field.value >> UInt64(8 * $0)) } }
+        }
+        func section(_ type: UInt64, _ flags: UInt64, _ offset: Int, _ size: Int, link: UInt64 = 0) -> [UInt8] {
+            fields([(0, 4), (type, 4), (flags, 8), (0, 8), (UInt64(offset), 8), (UInt64(size), 8), (link, 4), (0, 20)])
+        }
+        let list = symbols.flatMap { fields([(UInt64($0.name), 4), (UInt64($0.info), 2), (UInt64($0.section), 2), ($0.value, 8), ($0.size, 8)]) }
+        let table = 64 + list.count + names.count
+        let header: [UInt8] =
+            fields([
+                (0x01_0102_464C_457F, 16), (2, 2), (62, 2), (1, 4), (0, 16), (UInt64(table), 8), (0, 4), (64, 2), (0, 4), (64, 2), (4, 2), (0, 2),
+            ])
+        var sections = section(0, 0, 0, 0)
+        sections += section(1, 6, 0, 0)
+        sections += section(2, 0, 64, list.count, link: 3)
+        sections += section(3, 0, 64 + list.count, names.count)
+        return header + list + names + sections
+    }
+
+    private static func reader(_ file: [UInt8]) -> SymbolTable.FileReader {
+        { offset, count in
+            guard count >= 0, offset <= UInt64(file.count), UInt64(count) <= UInt64(file.count) - offset else { return nil }
+            return Array(file[Int(offset)..<Int(offset) + count])
+        }
+    }
+
+    private static let file = elf(
+        symbols: [(0, 0, 0, 0, 0), (1, 2, 1, 0x100000, 0x20), (6, 2, 1, 0x100100, 8), (11, 4, 1, 5, 0), (11, 0, 0xFFF1, 6, 0), (900, 2, 1, 7, 7)],
+        names: Array("\0main\0idle\0file\0".utf8))
+
+    @Test func anELFFile() throws {
+        let table = try #require(SymbolTable(elf: Self.reader(Self.file)))
+        #expect(table.symbols.map(\.name) == ["main", "idle"])
+        #expect(table.name(of: 0x10001F) == "main+0x1f" && table.name(of: 0x100104) == "idle+0x4")
+        // Behind a symbol that has a size, and far from it, it means nothing.
+        #expect(table.name(of: 0x1000C0) == nil)
+    }
+
+    @Test func damagedELFFiles() {
+        for length in 0..<Self.file.count { #expect(SymbolTable(elf: Self.reader(Array(Self.file[..<length]))) == nil) }
+        for place in Self.file.indices {
+            for value: UInt8 in [0, 0x7F, 0xFF] {
+                var file = Self.file
+                file[place] = value
+                // Whatever it reads: it ends, and names nothing that is not in the file.
+                _ = SymbolTable(elf: Self.reader(file))?.name(of: 0x100000)
+            }
+        }
+    }
+}
