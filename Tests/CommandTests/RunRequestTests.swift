@@ -23,7 +23,8 @@ struct RunRequestTests {
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
             ["--hugepages", "k.elf", "--on-reset", "reboot"],
             ["k.elf", "--on-reset=end", "--memory", "4M", "--hugepages"],
-            ["k.elf", "--symbols", "System.map"], ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"], ["--testdev", "k.elf", "--cpus=2"],
+            ["k.elf", "--symbols", "System.map"], ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"],
+            ["--testdev", "k.elf", "--cpus=2"],
             ["k.elf", "--expect", "a=b", "--expect=c", "--fail-on", "none", "--fail-on", "x", "--send", "a=b=c", "--until", "end"],
             ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
         ])
