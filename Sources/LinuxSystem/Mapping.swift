@@ -24,23 +24,13 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     }
 
     /// Maps fresh zeroed memory that takes host memory only as it is touched.
-    /// - Parameter alignment: of its address: a power of two, 1 MiB or more, or 0 for a page's.
-    public init(anonymous count: Int, alignment: Int = 0, object: String) throws(SystemCallError) {
+    public init(anonymous count: Int, object: String) throws(SystemCallError) {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let start = mmap(nil, count + alignment, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
+        guard let base = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
             throw .last("mmap", object)
         }
-        let head = alignment == 0 ? 0 : (alignment - Int(bitPattern: start) & (alignment - 1)) & (alignment - 1)
-        if head > 0 { munmap(start, head) }
-        if alignment > head { munmap(start + head + count, alignment - head) }
-        base = start + head
+        self.base = base
         self.count = count
-    }
-
-    /// Asks the kernel to back memory by huge pages as it is touched: madvise(2), MADV_HUGEPAGE. A kernel that can't goes on without.
-    public func preferHugePages(from offset: Int) {
-        guard offset < count else { return }
-        madvise(base + offset, count - offset, MADV_HUGEPAGE)
     }
 
     /// Maps fresh zeroed memory in huge pages of 2 MiB, all reserved now: touching it can't fail later.

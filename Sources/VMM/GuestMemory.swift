@@ -16,10 +16,6 @@ public final class GuestMemory: Sendable {
         public var range: Range<UInt64> { guestAddress..<guestAddress + count }
     }
 
-    private static let hugePage = 2 << 20
-    /// What lies below is left in small pages: a test kernel that uses some of them shall not wait for 2 MiB to be zeroed. Linux lies above.
-    private static let smallGuests = 16 << 20
-
     public let regions: [Region]
     /// Bytes in all.
     public let count: UInt64
@@ -42,9 +38,7 @@ public final class GuestMemory: Sendable {
     public init(count: UInt64, hugePages: Bool = false, lowLimit: UInt64 = PhysicalLayout.lowRAMLimit) throws(SystemCallError) {
         guard let size = Int(exactly: count) else { throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory) }
         let object = "\(count >> 20) MiB of guest memory"
-        // Aligned as the guest sees it, so that KVM can map a huge page of the host's as one: a fault every 2 MiB instead of one every page.
-        mapping = hugePages ? try Mapping(hugePages: size, object: object) : try Mapping(anonymous: size, alignment: Self.hugePage, object: object)
-        mapping.preferHugePages(from: Self.smallGuests)
+        mapping = hugePages ? try Mapping(hugePages: size, object: object) : try Mapping(anonymous: size, object: object)
         let low = min(count, lowLimit)
         var regions = [Region(guestAddress: 0, count: low, offset: 0)]
         if count > low {
