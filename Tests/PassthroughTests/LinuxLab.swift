@@ -26,7 +26,7 @@ enum LinuxLab {
             linux() {
                 local name=$1 append=$2 attempt
                 shift 2
-                for attempt in 1 2 3; do
+                for attempt in 1 2 3 4 5; do
                     record "$name" "$swiftlet" run "${image:-$kernel}" --initrd "$out/initrd" --append "console=ttyS0 panic=-1 $append" \\
                         --fail-on none --timeout 120s --memory "${memory:-256M}" --report "json:$out/$name.json" "$@"
                     is_emulators_fault "$name" || return 0
