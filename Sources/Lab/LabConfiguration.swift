@@ -25,7 +25,7 @@ public struct LabConfiguration: Sendable {
     public var files: [String] = []
     /// RAM of the lab's host, in MiB, 512 or more.
     public var memoryMiB = 3072
-    /// Its CPUs, 1...16.
+    /// The CPUs its programs run on, 1...16. Where they are two or more the host has one besides, for itself; see `QEMUCommandLine`.
     public var cpus = 2
     /// The model of its CPUs with features, as QEMU's `-cpu` takes it.
     public var cpuModel = "EPYC,+svm,+npt,-xsave"

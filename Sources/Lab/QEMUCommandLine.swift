@@ -35,7 +35,7 @@ struct QEMUCommandLine: Sendable {
     private var platform: [String] {
         [
             "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", configuration.cpuModel,
-            "-smp", "\(configuration.cpus)", "-m", "\(configuration.memoryMiB)M",
+            "-smp", "\(configuration.cpus + (keepsProgramsOffFirstCPU ? 1 : 0))", "-m", "\(configuration.memoryMiB)M",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-device", "intel-iommu,intremap=on,caching-mode=on",
         ]
     }
@@ -95,6 +95,13 @@ struct QEMUCommandLine: Sendable {
         return words + ["-device", ([device.model] + properties + device.properties).joined(separator: ",")]
     }
 
+    /// Whether the host has one CPU more than was asked for, its first, which runs no program.
+    ///
+    /// FXRSTOR on any CPU of QEMU's emulation rewrites a flag word of the first CPU (`cpu_clear_ignne`), unlocked. The same word holds whether that
+    /// CPU is within a guest and whether nested paging is on: where the first CPU enters or leaves a guest meanwhile, it then runs the guest with
+    /// its host's registers, or lets it write to its host's memory. So no guest may run there as long as there is another CPU.
+    private var keepsProgramsOffFirstCPU: Bool { configuration.cpus > 1 }
+
     /// Bytes of file `drives`.
     var drivesSize: Int { Self.driveSize * configuration.devices.count { $0.model == "nvme" } }
 
@@ -103,7 +110,7 @@ struct QEMUCommandLine: Sendable {
     private var kernelCommandLine: String {
         """
         console=ttyS0 quiet panic=-1 oops=panic intel_iommu=on mitigations=off cryptomgr.notests init_on_alloc=0 rodata=off nowatchdog \
-        tsc=reliable
+        tsc=reliable\(keepsProgramsOffFirstCPU ? " isolcpus=0" : "")
         """
     }
 

@@ -60,7 +60,7 @@ struct LabCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "The host's memory.")
     var memory = MemorySize(bytes: 3 << 30)
 
-    @Option(help: "The host's CPUs.")
+    @Option(help: "The CPUs its programs run on.")
     var cpus = 2
 
     @Option(help: ArgumentHelp("The model of its CPUs with features, as QEMU's -cpu takes it. It must have svm and npt.", valueName: "model"))
