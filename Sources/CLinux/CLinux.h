@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <termios.h>
@@ -37,6 +38,9 @@ static inline int cl_ioctl_value(int fd, unsigned long request, unsigned long ar
 
 static inline int cl_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 static inline int cl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+
+/* prctl(2) is variadic. */
+static inline int cl_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL); }
 
 /* The CPUID instruction: EAX, EBX, ECX, EDX of a leaf, of the processor this runs on. */
 static inline void cl_cpuid(uint32_t function, uint32_t index, uint32_t registers[4])

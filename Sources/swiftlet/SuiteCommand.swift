@@ -70,15 +70,17 @@ struct SuiteCommand: ParsableCommand {
     }
 
     private func execute() -> Int32 {
+        let display = SuiteDisplay()
         do {
             let (name, all) = try suite()
             var cases = all
             if let shard = try chosenShard() {
                 cases = all.indices.filter { shard.contains($0) }.map { all[$0] }
-                Self.print(["# shard \(shard.number) of \(shard.count): \(cases.count) of \(all.count) tests"])
+                display.print(["# shard \(shard.number) of \(shard.count): \(cases.count) of \(all.count) tests"])
             }
             if let retries { for index in cases.indices { cases[index].retries = retries } }
-            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, failFast: failFast) { Self.print([ReportText.line($0)]) }
+            display.begin(planned: cases.count)
+            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, failFast: failFast, display: display) { display.print([ReportText.line($0)]) }
             let reports = try report.map { try SuiteReportFile($0, name: name, planned: cases.count) }
             var unwritten: ReportError?
             func write(_ body: (SuiteReportFile) throws(ReportError) -> Void) {
@@ -90,7 +92,7 @@ struct SuiteCommand: ParsableCommand {
             let results: [SuiteResult]
             do {
                 results = try suite.run { result in
-                    Self.print(result.lines)
+                    display.tell(result)
                     write { (file) throws(ReportError) in try file.add(result) }
                 }
             } catch {
@@ -98,10 +100,12 @@ struct SuiteCommand: ParsableCommand {
                 throw error
             }
             write { (file) throws(ReportError) in try file.end() }
-            Self.print([results.summaryLine])
+            display.clear()
+            display.print([results.summaryLine])
             if let unwritten { throw unwritten }
             return results.failed == 0 ? ExitStatus.passed : ExitStatus.failed
         } catch {
+            display.clear()
             for text in "\(error)".split(separator: "\n") {
                 let line = Array("swiftlet suite: \(text)\n".utf8)
                 _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
@@ -137,17 +141,6 @@ struct SuiteCommand: ParsableCommand {
         case SuiteRun.Failure.noLogs: ExitStatus.cannotCreate
         case SuiteRun.Failure.interrupted(let signal): 128 + signal
         default: ExitStatus.hostFailure
-        }
-    }
-
-    /// At once, so that a pipe's reader sees a test's end when it comes.
-    private static func print(_ lines: [String]) {
-        let bytes = Array(lines.map { "\($0)\n" }.joined().utf8)
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { return }
-            rest = rest.dropFirst(max(count, 0))
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import LinuxSystem
 
 /// The command line's root.
 @main
@@ -10,6 +11,11 @@ struct Swiftlet: ParsableCommand {
         subcommands: [RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self])
 
     static func main() {
+        guard ParentTie.bind() else {
+            let line = Array("swiftlet: the suite that started this run has ended (\(ParentTie.variable) names another parent)\n".utf8)
+            _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+            Glibc.exit(ExitStatus.hostFailure)
+        }
         let arguments = CommandLine.arguments
         if arguments.count > 2, arguments[1] == "run", let request = RunRequest(plain: arguments[2...]) {
             Glibc.exit(Run(request: request).execute())

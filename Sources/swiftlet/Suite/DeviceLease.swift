@@ -3,8 +3,8 @@ import LinuxSystem
 
 /// PCI functions that a test of a suite has for itself, against the other tests of this suite and of all others on this host.
 ///
-/// A lock on a file each: the kernel takes it back whatever becomes of the suite. The files stay, since one that was removed could be locked
-/// by two.
+/// A lock on a file each: the kernel takes it back whatever becomes of the suite. A run gets the locked files too, so that a device whose suite
+/// was killed is free only when the run has ended. The files stay, since one that was removed could be locked by two.
 final class DeviceLease {
     enum Answer {
         case taken(DeviceLease)
@@ -15,6 +15,9 @@ final class DeviceLease {
     private let locks: [Lock]
 
     private init(_ locks: [Lock]) { self.locks = locks }
+
+    /// The locked files, valid while the lease lives.
+    var descriptors: [Int32] { locks.map { $0.file.raw } }
 
     /// A locked file. A class because a noncopyable file can't stand in an array.
     private final class Lock {

@@ -77,6 +77,7 @@ struct SuiteRun: ~Copyable {
     private let signals: SignalDescriptor
     private let failFast: Bool
     private let notice: (String) -> Void
+    private let display: SuiteDisplay?
     private var waiting: [Waiting]
     private var running: [Running] = []
 
@@ -84,11 +85,14 @@ struct SuiteRun: ~Copyable {
     ///   - jobs: how many at a time, 1 or more.
     ///   - logs: a directory in which each case leaves its console as NAME.log, nil for none.
     ///   - failFast: whether no other case is started when one has failed.
+    ///   - display: shows what runs, where there is one.
     ///   - notice: told what is no result, a line each.
     init(
-        _ cases: [SuiteCase], jobs: Int, logs: String?, failFast: Bool = false, notice: @escaping (String) -> Void = { _ in }
+        _ cases: [SuiteCase], jobs: Int, logs: String?, failFast: Bool = false, display: SuiteDisplay? = nil,
+        notice: @escaping (String) -> Void = { _ in }
     ) throws(Failure) {
         self.failFast = failFast
+        self.display = display
         self.notice = notice
         waiting = cases.indices.map { Waiting(number: $0) }
         self.cases = cases
@@ -96,7 +100,8 @@ struct SuiteRun: ~Copyable {
         self.logs = logs
         if let logs, mkdir(logs, 0o755) != 0, errno != EEXIST { throw .noLogs(logs, .last("mkdir", logs)) }
         // Also that of ended children, to be woken by it.
-        do throws(SystemCallError) { signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP, SIGCHLD]) } catch { throw .system(error) }
+        let heard = [SIGINT, SIGTERM, SIGHUP, SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
+        do throws(SystemCallError) { signals = try SignalDescriptor(heard) } catch { throw .system(error) }
     }
 
     /// Runs all, and tells of each as it ends.
@@ -179,7 +184,7 @@ struct SuiteRun: ~Copyable {
             let words = try TemporaryFile("what a run says")
             let child = try ChildProcess(
                 "/proc/self/exe", arguments: arguments, environment: Self.environment,
-                descriptors: [nothing.raw, console.raw, words.descriptor.raw])
+                descriptors: [nothing.raw, console.raw, words.descriptor.raw] + lease.descriptors)
             return Running(
                 waiting, lease: lease, arguments: arguments, child: child, console: console, words: words,
                 deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) })
@@ -208,7 +213,8 @@ struct SuiteRun: ~Copyable {
             variables.append(String(cString: text))
             entry += 1
         }
-        return variables
+        // So that no boot outlives a suite that is killed.
+        return variables.filter { !$0.hasPrefix("\(ParentTie.variable)=") } + [ParentTie.entry]
     }
 
     /// Waits until a case may have ended, and kills those that should have ended by themselves long ago.
@@ -218,10 +224,19 @@ struct SuiteRun: ~Copyable {
         var patience = next.map { $0 > now ? Int32(clamping: ($0 - now) / 1_000_000 + 1) : 0 } ?? -1
         // Nobody tells when another suite lets a device go.
         if !waiting.isEmpty, running.count < jobs { patience = patience < 0 ? Self.leaseInterval : min(patience, Self.leaseInterval) }
+        if let display, display.isLive {
+            display.show(
+                running.map {
+                    SuiteProgress.Boot(
+                        name: cases[$0.number].name, attempt: $0.waiting.retried.count + 1, seconds: Double(MonotonicClock.now - $0.start) / 1e9)
+                })
+            patience = patience < 0 ? SuiteDisplay.interval : min(patience, SuiteDisplay.interval)
+        }
         var event = pollfd(fd: signals.descriptor.raw, events: Int16(POLLIN), revents: 0)
         _ = poll(&event, 1, patience)
         while let signal = signals.take() {
-            guard signal == SIGCHLD else { throw .interrupted(signal) }
+            guard signal == SIGCHLD || SuiteDisplay.signals.contains(signal) else { throw .interrupted(signal) }
+            if SuiteDisplay.signals.contains(signal) { display?.take(signal) }
         }
         for member in running where !member.isGivenUp {
             guard let deadline = member.deadline, MonotonicClock.now >= deadline else { continue }
