@@ -64,7 +64,8 @@ public struct CPUModel: Equatable, Sendable {
         Named("Opteron_G1", signature: 0x0000_0F61, highestLeaf: 5, highestExtendedLeaf: 0x8000_0008, features: "\(common) vme"),
     ]
 
-    static var modelNames: [String] { ["host", "max"] + models.map(\.name) }
+    /// The names it may begin with.
+    public static var modelNames: [String] { ["host", "max"] + models.map(\.name) }
 
     /// Reads a model and what changes it, with commas between.
     public init(_ text: String) throws(ParseError) {

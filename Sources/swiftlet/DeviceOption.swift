@@ -58,13 +58,13 @@ enum ConsoleOption: Equatable, ExpressibleByArgument {
 }
 
 /// `--debug-console console|none`.
-enum DebugConsoleOption: String, ExpressibleByArgument {
+enum DebugConsoleOption: String, ExpressibleByArgument, CaseIterable {
     case console, none
 }
 
 /// `--report json:PATH|junit:PATH|tap:PATH`.
 struct ReportOption: Equatable, ExpressibleByArgument {
-    enum Format: String {
+    enum Format: String, CaseIterable {
         case json, junit, tap
     }
 

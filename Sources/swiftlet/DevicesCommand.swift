@@ -8,11 +8,24 @@ import PCI
 struct DevicesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "devices", abstract: "Shows the host's PCI functions and makes them ready to be passed to a guest.",
+        discussion: """
+            Examples:
+              swiftlet devices
+              swiftlet devices doctor 0000:03:00.0
+              swiftlet devices bind 0000:03:00.0
+              swiftlet run nic.elf --device 0000:03:00.0
+              swiftlet devices release 0000:03:00.0
+            """,
         subcommands: [List.self, Show.self, Doctor.self, Bind.self, Release.self], defaultSubcommand: List.self)
 
     /// `swiftlet devices list`
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists every function with its IOMMU group and driver.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists every function with its IOMMU group and driver.",
+            discussion: """
+                Examples:
+                  swiftlet devices list
+                """)
 
         func run() throws {
             let functions = try reporting { try HostPCI().functions(named: true) }
@@ -34,9 +47,15 @@ struct DevicesCommand: ParsableCommand {
 
     /// `swiftlet devices show BDF`
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Shows one function with its ranges, interrupts and capabilities.")
+        static let configuration = CommandConfiguration(
+            abstract: "Shows one function with its ranges, interrupts and capabilities.",
+            discussion: """
+                Examples:
+                  swiftlet devices show 0000:03:00.0
+                  swiftlet devices show 03:00.0
+                """)
 
-        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var address: PCIAddress
 
         func run() throws {
@@ -50,9 +69,15 @@ struct DevicesCommand: ParsableCommand {
     struct Doctor: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Checks whether a function can be passed to a guest now, and says what to do about each thing in the way.",
-            discussion: "The exit status is 0 when it is ready.")
+            discussion: """
+                Examples:
+                  swiftlet devices doctor 0000:03:00.0
+                  swiftlet devices doctor 03:00.0 --memory 2G
 
-        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+                Exit status: 0 when it is ready, 69 when it is not.
+                """)
+
+        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var address: PCIAddress
 
         @Option(help: "The guest's memory, all of which will be pinned.")
@@ -92,9 +117,14 @@ struct DevicesCommand: ParsableCommand {
     /// `swiftlet devices bind BDF...`
     struct Bind: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Takes functions from their drivers and gives them to the one that holds them for a guest: all of them or none.")
+            abstract: "Takes functions from their drivers and gives them to the one that holds them for a guest: all of them or none.",
+            discussion: """
+                Examples:
+                  swiftlet devices bind 0000:03:00.0
+                  swiftlet devices bind 03:00.0 03:00.1 --driver pci-stub
+                """)
 
-        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var addresses: [PCIAddress]
 
         @Option(help: "Who gets them: vfio-pci, or pci-stub for hosts with legacy KVM assignment.")
@@ -113,9 +143,15 @@ struct DevicesCommand: ParsableCommand {
 
     /// `swiftlet devices release BDF...`
     struct Release: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Gives functions back to the drivers they had before.")
+        static let configuration = CommandConfiguration(
+            abstract: "Gives functions back to the drivers they had before.",
+            discussion: """
+                Examples:
+                  swiftlet devices release 0000:03:00.0
+                  swiftlet devices release 03:00.0 03:00.1 --force
+                """)
 
-        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", transform: pciAddress)
+        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var addresses: [PCIAddress]
 
         @Flag(help: "Also if a guest is using them: waits until it lets go.")

@@ -19,7 +19,8 @@ struct LabCommand: ParsableCommand {
 
             Examples:
               swiftlet lab -- lspci -nn
-              swiftlet lab --nic e1000e --bind -- swiftlet run nic.elf --device 0000:00:04.0
+              swiftlet lab --nic e1000e --bind -- swiftlet run nic.elf --device 00:04.0
+              swiftlet lab --pci edu --timeout 60s --console-log host.log -- ./test.sh
 
             Exit status: the command's own, 128+N where signal N ended it; 64 bad usage, 69 a package is missing, 125 the lab failed \
             and nothing was learnt about the command.
@@ -34,6 +35,7 @@ struct LabCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp("Add another PCI device: edu, nvme, qemu-xhci, ...", valueName: "model[,key=value]..."),
+        completion: .list(["edu", "nvme", "qemu-xhci", "pci-testdev"]),
         transform: { try PlacedDevice(.pci, $0) })
     var pci: [PlacedDevice] = []
 

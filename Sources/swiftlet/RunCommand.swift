@@ -16,7 +16,11 @@ struct RunCommand: ParsableCommand {
               swiftlet run guests/build/hello.elf
               swiftlet run nic.elf --append irq=msix --device 0000:00:04.0
               swiftlet run test.elf --timeout 30s --report json:run.json
-              swiftlet run bzImage --initrd t.cpio --append console=ttyS0 --expect '^tests: [0-9]+ passed$' --fail-on '^not ok' --timeout 60s
+              swiftlet run test.elf --console file:console.log --report junit:run.xml
+              swiftlet run bzImage --initrd t.cpio --append "console=ttyS0 panic=-1" \\
+                  --expect '^tests: [0-9]+ passed$' --fail-on '^not ok' --timeout 60s
+              swiftlet run bzImage --append console=ttyS0 --send 'login: $=root\\n' \\
+                  --expect '# $' --timeout 2m
 
             Exit status: 0 passed, 1 failed, 2..63 the value the guest wrote to port 0xf4, 64..78 bad usage, input or permission,
             101 panic, 102 triple fault, 103 reset, 104 KVM internal error, 124 timeout, 125 the host failed, 128+N ended by signal N.
@@ -51,8 +55,8 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N][,rom=on|off]. May be given several times.", valueName: "bdf")
-    )
+            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N][,rom=on|off]. May be given several times.", valueName: "bdf"),
+        completion: WordCompletion.device)
     var device: [DeviceOption] = []
 
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")
@@ -61,17 +65,19 @@ struct RunCommand: ParsableCommand {
     @Option(help: "What a guest's reset does: end the run (end), or start the machine again (reboot).")
     var onReset = ResetAction.end
 
-    @Option(help: "Where the guest's serial console goes: stdio, none, file:PATH.")
+    @Option(help: "Where the guest's serial console goes: stdio, none, file:PATH.", completion: WordCompletion.console)
     var console = ConsoleOption.stdio
 
     @Option(help: "Where what firmware writes to port 0x402 goes: console, none.")
     var debugConsole = DebugConsoleOption.none
 
-    @Option(help: "Write a report of the run: json:PATH, junit:PATH, tap:PATH.")
+    @Option(
+        help: "Write a report of the run: json:PATH, junit:PATH, tap:PATH.", completion: WordCompletion.report(ReportOption.Format.allCases.map(\.rawValue)))
     var report: ReportOption?
 
     @Option(
         help: ArgumentHelp("The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)", valueName: "model"),
+        completion: .list(CPUModel.modelNames),
         transform: { try CPUModel($0) })
     var cpu: CPUModel?
 

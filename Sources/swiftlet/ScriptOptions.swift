@@ -14,6 +14,7 @@ struct ScriptOptions: ParsableArguments {
         help: ArgumentHelp(
             "Ends the run as failed when the console says this. A Linux kernel's panics, oopses, BUGs, stalls and lockups end it without being asked; none turns that off.",
             valueName: "regex|none"),
+        completion: .list(["none"]),
         transform: { try FailOption($0) })
     var failOn: [FailOption] = []
 

@@ -32,7 +32,9 @@ struct SuiteCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Run the tests of this group of kvm-unit-tests. May be given several times.", valueName: "name"))
     var group: [String] = []
 
-    @Option(help: ArgumentHelp("Run this test, or all of a boot's matrix by the boot's name. May be given several times.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Run this test, or all of a boot's matrix by the boot's name. May be given several times.", valueName: "name"),
+        completion: WordCompletion.boot)
     var only: [String] = []
 
     @Option(help: "How many tests run at the same time.")
@@ -53,7 +55,9 @@ struct SuiteCommand: ParsableCommand {
     @Flag(help: "Start no other test when one has failed.")
     var failFast = false
 
-    @Option(help: ArgumentHelp("Write a report: junit:PATH, tap:PATH, jsonl:PATH. May be given several times.", valueName: "format:path"))
+    @Option(
+        help: ArgumentHelp("Write a report: junit:PATH, tap:PATH, jsonl:PATH. May be given several times.", valueName: "format:path"),
+        completion: WordCompletion.report(SuiteReportFormat.allCases.map(\.rawValue)))
     var report: [SuiteReportOption] = []
 
     func validate() throws {

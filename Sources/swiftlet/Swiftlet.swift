@@ -8,7 +8,16 @@ struct Swiftlet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "swiftlet",
         abstract: "A minimal x86 VMM for Linux/KVM: boots test kernels with passed-through PCI devices, and never ends in silence.",
-        subcommands: [RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self])
+        discussion: """
+            Examples:
+              swiftlet run bzImage --append console=ttyS0 --timeout 60s
+              swiftlet suite boots.toml --jobs 2 --report junit:boots.xml
+              swiftlet devices
+              swiftlet lab --nic e1000e --bind -- swiftlet devices
+
+            Each subcommand has a help and a manual page of its own, with examples: swiftlet run --help, man swiftlet-run.
+            """,
+        subcommands: [RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self, ManualCommand.self])
 
     static func main() {
         guard ParentTie.bind() else {
@@ -19,6 +28,10 @@ struct Swiftlet: ParsableCommand {
         let arguments = CommandLine.arguments
         if arguments.count > 2, arguments[1] == "run", let request = RunRequest(plain: arguments[2...]) {
             Glibc.exit(Run(request: request).execute())
+        }
+        if let script = CompletionScript(arguments: arguments.dropFirst()) {
+            print(script.text)
+            Glibc.exit(0)
         }
         main(nil)
     }
