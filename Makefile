@@ -1,6 +1,7 @@
 # make setup   installs what is missing          make test    every test, as CI runs them
 # make build   .build/release/swiftlet, guests   make bench   the figures of bench/README.md
 # make test-legacy KERNEL=BZIMAGE   KVM's own assignment, on a lab host of Linux 2.6.31 to 4.11: docs/legacy.md
+# make install PREFIX=/usr/local DESTDIR=   the program, its manual pages and completions; make build comes first
 # make demo    the three boots with a NIC        make fuzz    fuzzes the pure rooms
 # make lint    formatting and style, strictly    make format  formats in place
 SHELL := /bin/bash
@@ -11,7 +12,10 @@ LIBPCI := $(CURDIR)/.build/libpci
 STATIC := -Xswiftc -static-executable
 DYNAMIC := --static-swift-stdlib
 
-.PHONY: setup build swiftlet guests firmware test test-legacy demo bench fuzz lint format clean
+PREFIX ?= /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+.PHONY: setup build install swiftlet guests firmware test test-legacy demo bench fuzz lint format clean
 
 setup:
 	@tools/setup
@@ -24,6 +28,15 @@ swiftlet:
 	else \
 		swift build -c release --product swiftlet $(DYNAMIC); \
 	fi
+
+install:
+	@[ -x "$(SWIFTLET_BINARY)" ] || { echo "install: $(SWIFTLET_BINARY) is missing: run make build first" >&2; exit 1; }
+	install -D -m 755 "$(SWIFTLET_BINARY)" "$(DESTDIR)$(PREFIX)/bin/swiftlet"
+	install -d "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	umask 022 && "$(SWIFTLET_BINARY)" manual "$(SHARE)/man/man1"
+	umask 022 && "$(SWIFTLET_BINARY)" --generate-completion-script bash > "$(SHARE)/bash-completion/completions/swiftlet"
+	umask 022 && "$(SWIFTLET_BINARY)" --generate-completion-script zsh > "$(SHARE)/zsh/site-functions/_swiftlet"
+	umask 022 && "$(SWIFTLET_BINARY)" --generate-completion-script fish > "$(SHARE)/fish/vendor_completions.d/swiftlet.fish"
 
 guests:
 	@$(MAKE) --no-print-directory -C guests

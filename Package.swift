@@ -40,7 +40,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["LinuxSystem"], path: "Tests/TestSupport", swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: room),
-        .testTarget(name: "ScriptingTests", dependencies: ["Scripting"], swiftSettings: room),
+        .testTarget(name: "ScriptingTests", dependencies: ["Scripting", "TestSupport"], swiftSettings: room),
         .testTarget(name: "PostMortemTests", dependencies: ["PostMortem"], swiftSettings: room),
         .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "TestSupport"], swiftSettings: room),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "TestSupport"], swiftSettings: room),

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 import struct Foundation.Data
+import class Foundation.JSONSerialization
 
 @testable import swiftlet
 
@@ -139,7 +140,8 @@ struct BootSuiteTests {
     @Test(arguments: [SIGKILL, SIGTERM])
     func aSuiteKilledHalfWayLeavesItsReport(_ signal: Int32) throws {
         let suite = "[[boot]]\nname = 'a'\nkernel = 'hello.elf'\n[[boot]]\nname = 'b'\nkernel = 'ends.elf'\nappend = 'end=spin'\ntimeout = '5s'\n"
-        let process = try start(suite, ["--report", "junit:\(path)/j.xml", "--report", "jsonl:\(path)/l.jsonl", "--logs", "\(path)/logs"])
+        let process = try start(
+            suite, ["--report", "junit:\(path)/j.xml", "--report", "jsonl:\(path)/l.jsonl", "--report", "tap:\(path)/t.tap", "--logs", "\(path)/logs"])
         #expect(eventually(within: 30) { ((try? directory.contents("logs/b.log")) ?? []).count > 5 })
         process.child.signal(signal)
         _ = try process.wait()
@@ -150,6 +152,10 @@ struct BootSuiteTests {
         #expect(message.hasSuffix("1 of 2 tests are over") && message.contains("ended by signal 15") == (signal == SIGTERM))
         let json = String(decoding: try directory.contents("l.jsonl"), as: UTF8.self)
         #expect(json.split(separator: "\n").count == (signal == SIGTERM ? 3 : 2) && json.hasSuffix("}\n"))
+        for line in json.split(separator: "\n") { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+        let tap = String(decoding: try directory.contents("t.tap"), as: UTF8.self)
+        #expect(tap.hasPrefix("TAP version 14\n1..2\nok 1 - a\n  ---\n  duration_ms: ") && tap.contains("\nBail out! ") == (signal == SIGTERM))
+        #expect(tap.hasSuffix("\n  ...\n") == (signal == SIGKILL))
     }
 
     @Test func aDeviceIsInOneTestAtATime() throws {

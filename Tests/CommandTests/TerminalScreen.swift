@@ -19,10 +19,12 @@ final class TerminalScreen {
 
     init(columns: Int) throws {
         self.columns = columns
-        let raw = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)
-        guard raw >= 0, grantpt(raw) == 0, unlockpt(raw) == 0, let name = ptsname(raw) else { throw SystemCallError.last("posix_openpt") }
-        master = Descriptor(owning: raw, object: "a terminal")
-        path = String(cString: name)
+        master = try Descriptor(opening: "/dev/ptmx", flags: O_RDWR | O_NOCTTY | O_NONBLOCK)
+        var (lock, number) = (Int32(0), Int32(0))
+        // pts(4).
+        _ = try master.ioctl(IoctlRequest(0x4004_5431, "TIOCSPTLCK"), &lock)
+        _ = try master.ioctl(IoctlRequest(0x8004_5430, "TIOCGPTN"), &number)
+        path = "/dev/pts/\(number)"
     }
 
     func type(_ keys: String) { _ = Array(keys.utf8).withUnsafeBytes { write(master.raw, $0.baseAddress, $0.count) } }
