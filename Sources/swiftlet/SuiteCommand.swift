@@ -13,7 +13,7 @@ struct SuiteCommand: ParsableCommand {
               swiftlet suite boots.toml --jobs 2 --report junit:boots.xml
               swiftlet suite boots.toml --only 'hello[cpus=2]' --shard 2/4
               swiftlet suite --kvm-unit-tests ~/kvm-unit-tests
-              swiftlet suite --kvm-unit-tests ~/kvm-unit-tests --group vmexit --only ioapic --jobs 2
+              swiftlet suite --kvm-unit-tests ~/kvm-unit-tests --group vmexit --jobs 2
 
             A line a test: PASS, FAIL or SKIP, its name, and what is to be said of it; lines behind a FAIL begin with #. The last line counts them.
 

@@ -24,7 +24,7 @@ import Testing
     }
 
     private func shell(_ program: String, _ script: String) throws -> [String] {
-        let ended = try SwiftletProcess(["-c", "cd \(path); PATH=\(path):$PATH; \(script)"], program: program).wait()
+        let ended = try SwiftletProcess(["-c", "cd \(path); export PATH=\"\(path):$PATH\"; \(script)"], program: program).wait()
         #expect(ended.errors.isEmpty && ended.status == 0, "\(ended.errors)")
         return ended.output.split(separator: "\n").map(String.init)
     }
@@ -89,7 +89,7 @@ import Testing
             #expect(Set(try bash(line)).subtracting(["-h", "--help"]) == Set(expected), "\(line)")
         }
         #expect(try bash("swiftlet run --").count > 20)
-        #expect(try !bash("swiftlet run --cpus 2 --").contains("--cpus"))
+        #expect(try bash("swiftlet run --testdev --te").isEmpty)
     }
 
     @Test(.enabled(if: !devices.isEmpty, "the host lacks PCI functions"))
@@ -102,15 +102,15 @@ import Testing
         #expect(try bash("swiftlet devices show ").sorted() == Self.devices)
     }
 
+    /// But for what our program is asked for: fish tells where the cursor is only to people.
     @Test func fishOffersTheSame() throws {
-        _ = try shell("/usr/bin/fish", "true")
         func fish(_ line: String) throws -> [String] {
             try shell("/usr/bin/fish", "source complete.fish; complete -C '\(line)'").map { String($0.prefix { $0 != "\t" }) }
         }
         #expect(try fish("swiftlet run --on-reset ") == ["end", "reboot"])
-        #expect(try fish("swiftlet run --console file:ker") == ["file:kernels/"])
+        #expect(try fish("swiftlet run --format li").sorted() == ["linux", "linux16", "linux32", "linux64"])
+        #expect(try fish("swiftlet devices bind --driver ").sorted() == ["pci-stub", "vfio-pci"])
         #expect(try fish("swiftlet ru") == ["run"])
-        #expect(try fish("swiftlet run --device 00:04.0,rom=o").sorted() == ["00:04.0,rom=off", "00:04.0,rom=on"])
     }
 
     @Test func theirScriptsAreOfTheirLanguages() throws {
