@@ -40,7 +40,7 @@ struct ContinuousIntegrationTests {
     }
 
     private func document(_ file: String) throws -> YAML {
-        let answer = try Checkers.python("import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))", file)
+        let answer = try Checkers.python("import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))", [file])
         return try JSONDecoder().decode(YAML.self, from: Data(answer.text.utf8))
     }
 

@@ -21,7 +21,7 @@ public enum Checkers {
     }
 
     /// Runs a few lines of Python, which find the arguments in `sys.argv[1:]`.
-    public static func python(_ script: String, _ arguments: String...) throws -> Answer { try program(python, ["-c", script] + arguments) }
+    public static func python(_ script: String, _ arguments: [String]) throws -> Answer { try program(python, ["-c", script] + arguments) }
 
     /// Holds an XML file against a schema.
     public static func xmllint(_ file: String, schema: String) throws -> Answer {
