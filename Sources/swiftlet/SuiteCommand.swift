@@ -74,7 +74,7 @@ struct SuiteCommand: ParsableCommand {
     }
 
     private func execute() -> Int32 {
-        let display = SuiteDisplay()
+        let display = SuiteDisplay(besides: report.map(\.path))
         do {
             let (name, all) = try suite()
             var cases = all

@@ -119,6 +119,15 @@ struct SuiteDisplayTests {
         #expect(!text.contains("\u{1B}[0m") && !text.contains("\u{1B}[32m"))
     }
 
+    @Test func aReportToTheTerminalIsLeftAlone() throws {
+        let screen = try TerminalScreen(columns: 200)
+        let ended = try start(screen, "TERM=xterm", "--only first --only spins --timeout 2s --report tap:/dev/stdout").wait()
+        #expect(ended.status == 1)
+        let lines = try screen.lines()
+        #expect(lines.prefix(3) == ["TAP version 14", "1..2", "PASS first"] && lines.contains("not ok 2 - spins") && lines.last?.hasPrefix("SUMMARY") == true)
+        #expect(!String(decoding: screen.bytes, as: UTF8.self).contains("1 running,"))
+    }
+
     @Test func linesToAFileLeaveTheTerminalToWhatRuns() throws {
         let screen = try TerminalScreen(columns: 80)
         let process = try start(screen, "TERM=xterm", "--only first --only spins --timeout 2s", output: "\(directory.path)/out")

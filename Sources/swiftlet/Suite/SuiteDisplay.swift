@@ -22,10 +22,11 @@ final class SuiteDisplay {
     /// How many lines of what runs the terminal shows now.
     private var shown = 0
 
-    init() {
+    /// - Parameter others: paths that the suite writes to besides. Where one is a terminal, nothing could tell which lines are there.
+    init(besides others: [String] = []) {
         let kind = Self.variable("TERM")
         let isCapable = !kind.isEmpty && kind != "dumb"
-        terminal = isCapable ? [1, 2].first { isatty($0) == 1 } : nil
+        terminal = isCapable && !others.contains(where: Self.isTerminal) ? [1, 2].first { isatty($0) == 1 } : nil
         // no-color.org: whatever it is set to.
         hasColor = terminal == 1 && Self.variable("NO_COLOR").isEmpty
     }
@@ -109,6 +110,16 @@ final class SuiteDisplay {
             return "\u{1B}[\(color)m\(verdict)\u{1B}[0m\(line.dropFirst(4))"
         }
         return line
+    }
+
+    private static func isTerminal(_ path: String) -> Bool {
+        var status = stat()
+        // No other kind is opened: that of a pipe would wait for its reader.
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFCHR, case let raw = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC), raw >= 0 else {
+            return false
+        }
+        defer { close(raw) }
+        return isatty(raw) == 1
     }
 
     private static func variable(_ name: String) -> String { getenv(name).map { String(cString: $0) } ?? "" }
