@@ -22,7 +22,7 @@ public struct Shard: Sendable, Equatable {
     }
 
     /// The variables by which systems that run a job several times tell each run which it is: index, count, and what the first index is.
-    static let variables: [(index: String, count: String, first: Int)] = [
+    private static let variables: [(index: String, count: String, first: Int)] = [
         // GitLab CI/CD, "Predefined variables".
         ("CI_NODE_INDEX", "CI_NODE_TOTAL", 1),
         // CircleCI, "Test splitting".
