@@ -60,6 +60,7 @@ demo: setup
 bench: setup
 	@$(MAKE) --no-print-directory build
 	@bench/run
+	@bench/boots
 	@bench/linux
 
 fuzz:

@@ -92,6 +92,7 @@ struct Run {
                 result.postMortem = machine.postMortem(result.outcome, symbols: symbols.read(notice: Self.say))
                 result.postMortem?.devices = devices.interruptStates
             }
+            if request.onReset == .end || BootSeries.reset(result.outcome) == nil { JobSlot.giveBack() }
             return (result, devices.report)
         }
         let verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings)

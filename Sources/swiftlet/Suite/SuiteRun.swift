@@ -39,13 +39,17 @@ struct SuiteRun: ~Copyable {
         let child: ChildProcess
         let console: Descriptor
         let words: TemporaryFile
+        /// Signalled when its guest is over.
+        let slot: EventDescriptor
+        /// Whether its guest is over, so that another test may begin.
+        var hasGivenBack = false
         /// When it is given up, in nanoseconds of the monotonic clock; nil: never.
         let deadline: UInt64?
         var isGivenUp = false
 
         init(
             _ waiting: Waiting, lease: DeviceLease, arguments: [String], child: ChildProcess, console: consuming Descriptor,
-            words: consuming TemporaryFile, deadline: UInt64?
+            words: consuming TemporaryFile, slot: consuming EventDescriptor, deadline: UInt64?
         ) {
             number = waiting.number
             self.waiting = waiting
@@ -54,6 +58,7 @@ struct SuiteRun: ~Copyable {
             self.child = child
             self.console = console
             self.words = words
+            self.slot = slot
             self.deadline = deadline
         }
 
@@ -68,6 +73,8 @@ struct SuiteRun: ~Copyable {
     private static let grace = 30.0
     /// How often a device that another suite has is asked for, in milliseconds.
     private static let leaseInterval: Int32 = 100
+    /// How many machines a job may have that the kernel takes apart while the next ones run.
+    private static let endingLimit = 8
     /// So much of a console's end is looked at.
     private static let consoleLimit = 4 << 20
 
@@ -149,10 +156,15 @@ struct SuiteRun: ~Copyable {
         return results.compactMap(\.self)
     }
 
+    /// Whether another test may begin.
+    private var hasRoom: Bool {
+        running.count < jobs * Self.endingLimit && running.count(where: { !$0.hasGivenBack }) < jobs
+    }
+
     /// Starts what there is room and what there are devices for.
     private mutating func startWaiting(_ take: (Int, SuiteResult) -> Void) throws(Failure) {
         var place = 0
-        while place < waiting.count, running.count < jobs {
+        while place < waiting.count, hasRoom {
             let next = waiting[place]
             let test = cases[next.number]
             guard case .run(let arguments, let timeout) = test.plan else {
@@ -182,11 +194,12 @@ struct SuiteRun: ~Copyable {
         do throws(SystemCallError) {
             let nothing = try Descriptor(opening: "/dev/null")
             let words = try TemporaryFile("what a run says")
+            let slot = try EventDescriptor("a job's slot")
             let child = try ChildProcess(
                 "/proc/self/exe", arguments: arguments, environment: Self.environment,
-                descriptors: [nothing.raw, console.raw, words.descriptor.raw] + lease.descriptors)
+                descriptors: [nothing.raw, console.raw, words.descriptor.raw, slot.raw] + lease.descriptors)
             return Running(
-                waiting, lease: lease, arguments: arguments, child: child, console: console, words: words,
+                waiting, lease: lease, arguments: arguments, child: child, console: console, words: words, slot: slot,
                 deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) })
         } catch {
             throw .system(error)
@@ -213,8 +226,9 @@ struct SuiteRun: ~Copyable {
             variables.append(String(cString: text))
             entry += 1
         }
-        // So that no boot outlives a suite that is killed.
-        return variables.filter { !$0.hasPrefix("\(ParentTie.variable)=") } + [ParentTie.entry]
+        // So that no boot outlives a suite that is killed, and none asks another's slot.
+        return variables.filter { !$0.hasPrefix("\(ParentTie.variable)=") && !$0.hasPrefix("\(JobSlot.variable)=") }
+            + [ParentTie.entry, "\(JobSlot.variable)=\(JobSlot.descriptor)"]
     }
 
     /// Waits until a case may have ended, and kills those that should have ended by themselves long ago.
@@ -223,7 +237,7 @@ struct SuiteRun: ~Copyable {
         let next = running.compactMap { $0.isGivenUp ? nil : $0.deadline }.min()
         var patience = next.map { $0 > now ? Int32(clamping: ($0 - now) / 1_000_000 + 1) : 0 } ?? -1
         // Nobody tells when another suite lets a device go.
-        if !waiting.isEmpty, running.count < jobs { patience = patience < 0 ? Self.leaseInterval : min(patience, Self.leaseInterval) }
+        if !waiting.isEmpty, hasRoom { patience = patience < 0 ? Self.leaseInterval : min(patience, Self.leaseInterval) }
         if let display, display.isLive {
             display.show(
                 running.map {
@@ -232,8 +246,11 @@ struct SuiteRun: ~Copyable {
                 })
             patience = patience < 0 ? SuiteDisplay.interval : min(patience, SuiteDisplay.interval)
         }
-        var event = pollfd(fd: signals.descriptor.raw, events: Int16(POLLIN), revents: 0)
-        _ = poll(&event, 1, patience)
+        // Whether a test has failed is known at its end only: who is not to start another before then doesn't listen.
+        let busy = failFast ? [] : running.filter { !$0.hasGivenBack }
+        var events = ([signals.descriptor.raw] + busy.map { $0.slot.raw }).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        _ = poll(&events, nfds_t(events.count), patience)
+        for (member, event) in zip(busy, events.dropFirst()) where event.revents != 0 { member.hasGivenBack = true }
         while let signal = signals.take() {
             guard signal == SIGCHLD || SuiteDisplay.signals.contains(signal) else { throw .interrupted(signal) }
             if SuiteDisplay.signals.contains(signal) { display?.take(signal) }
