@@ -80,13 +80,19 @@ public final class VirtualMachine: Sendable {
 
     /// The I/O APIC's state, `struct kvm_ioapic_state`: base address, select, id, requests, padding, 24 redirections of 8 bytes.
     /// KVM_GET_IRQCHIP, api.rst 4.26.
-    public func ioapic() throws(KVMError) -> [UInt8] {
+    public func ioapic() throws(KVMError) -> [UInt8] { try irqchip(2, count: 216) }
+
+    /// A PIC's state, `struct kvm_pic_state`. KVM_GET_IRQCHIP, api.rst 4.26.
+    /// - Parameter number: 0 for the first, 1 for the second.
+    public func pic(_ number: UInt8) throws(KVMError) -> [UInt8] { try irqchip(number, count: 16) }
+
+    private func irqchip(_ number: UInt8, count: Int) throws(KVMError) -> [UInt8] {
         try KVMError.catching { () throws(SystemCallError) in
-            // struct kvm_irqchip: the chip's number (2 is the I/O APIC), padding, 512 bytes for any chip.
+            // struct kvm_irqchip: the chip's number, padding, 512 bytes for any chip.
             var chip = [UInt8](repeating: 0, count: 520)
-            chip[0] = 2
+            chip[0] = number
             try descriptor.ioctl(.getIRQChip, bytes: &chip)
-            return Array(chip[8..<224])
+            return Array(chip[8..<8 + count])
         }
     }
 

@@ -13,6 +13,8 @@ public struct LocalAPIC: Sendable, Equatable {
     /// What is left of the timer's count; 0: it is not running, or runs by the TSC's deadline.
     public let timerCount: UInt32
     public let timerUsesDeadline: Bool
+    /// Whether the PIC's interrupts get through: LINT0 is unmasked and an external interrupt's.
+    public let acceptsPIC: Bool
 
     /// - Parameter page: 1 KiB, as KVM_GET_LAPIC gives it; nil for less.
     public init?(page: [UInt8]) {
@@ -30,6 +32,8 @@ public struct LocalAPIC: Sendable, Equatable {
         timerVector = timer & 1 << 16 == 0 ? Int(timer & 0xFF) : nil
         timerCount = register(0x390)
         timerUsesDeadline = timer >> 17 & 3 == 2
+        let lint0 = register(0x350)
+        acceptsPIC = lint0 & 1 << 16 == 0 && lint0 >> 8 & 7 == 7
     }
 
     /// Whether a requested vector has the priority to be taken now.

@@ -13,12 +13,14 @@ public struct PostMortem: Sendable, Equatable {
     public let cause: Cause
     public let vcpus: [VCPUState]
     public let ioapic: IOAPIC?
+    /// nil where the host won't tell.
+    public var pic: PIC?
     public var devices: [DeviceInterrupts] = []
     /// Names code; nil without symbols.
     private let name: @Sendable (UInt64) -> String?
 
     public static func == (left: PostMortem, right: PostMortem) -> Bool {
-        left.cause == right.cause && left.vcpus == right.vcpus && left.ioapic == right.ioapic && left.devices == right.devices
+        left.cause == right.cause && left.vcpus == right.vcpus && left.ioapic == right.ioapic && left.pic == right.pic && left.devices == right.devices
     }
 
     public init(cause: Cause, vcpus: [VCPUState], ioapic: IOAPIC?, symbols: SymbolTable?) {
@@ -76,6 +78,7 @@ public struct PostMortem: Sendable, Equatable {
             return vector + "the task priority \(UInt64(apic.taskPriority).hexadecimal) holds it back"
         }
         if let obstacle = devices.lazy.compactMap({ $0.obstacle(ioapic) }).first { return "\(start): \(obstacle)" }
+        if vcpu.apic?.acceptsPIC != false, let obstacle = pic?.obstacle { return "\(start): \(obstacle)" }
         if let apic = vcpu.apic, let served = apic.inService.last {
             return "\(start): none is pending; vector \(UInt64(served).hexadecimal) was never ended by an EOI and holds back those below it"
         }
@@ -136,6 +139,7 @@ public struct PostMortem: Sendable, Equatable {
             lines += pins.prefix(4).map { "I/O APIC \($0.words)" }
             if pins.count > 4 { lines.append("I/O APIC: and \(pins.count - 4) more pins: see the report") }
         }
+        if let pic, pic.isUsed || pic.obstacle != nil, vcpus.contains(where: { $0.apic?.acceptsPIC != false }) { lines.append("PIC: \(pic.words)") }
         lines += devices.prefix(4).map(\.words)
         for vcpu in suspects { lines += Self.trail(vcpu) }
         return lines

@@ -18,6 +18,11 @@ public struct SymbolTable: Sendable {
     public var offset: UInt64 = 0
     /// Where code lies, before `offset`: from the first symbol of code to behind the last.
     private let code: Range<UInt64>
+    /// Whether these are the names of a 64-bit Linux.
+    private let isLinux: Bool
+
+    /// Where a 64-bit Linux puts modules, moved or not (Documentation/arch/x86/x86_64/mm.rst). Their names are in no file of the kernel's.
+    private static let modules: Range<UInt64> = 0xFFFF_FFFF_C000_0000..<0xFFFF_FFFF_FF00_0000
 
     /// More names than any kernel has; of a file that has more these are read.
     static let maximumCount = 1 << 20
@@ -36,17 +41,21 @@ public struct SymbolTable: Sendable {
         } else {
             self.code = 0..<0
         }
+        isLinux = self.symbols.contains { Self.pageFaultHandlers.contains($0.name) }
     }
 
     public var isEmpty: Bool { symbols.isEmpty }
 
-    /// Whether an address lies where code is.
-    public func isCode(_ address: UInt64) -> Bool { code.contains(address &- offset) }
+    /// Whether an address lies where code is, a Linux kernel's modules included.
+    public func isCode(_ address: UInt64) -> Bool { code.contains(address &- offset) || isInModule(address) }
 
-    /// `name+0x12`, the innermost symbol at or before an address; nil for none, or one that is too far away to mean anything.
+    private func isInModule(_ address: UInt64) -> Bool { isLinux && Self.modules.contains(address) }
+
+    /// `name+0x12`, the innermost symbol at or before an address; `[module]` for a Linux kernel's module; nil for none, or one that is too far away to mean
+    /// anything.
     public func name(of address: UInt64) -> String? {
         let place = address &- offset
-        guard let symbol = symbol(at: place) else { return nil }
+        guard let symbol = symbol(at: place) else { return isInModule(address) ? "[module]" : nil }
         let distance = place - symbol.address
         return distance == 0 ? symbol.name : "\(symbol.name)+\(distance.hexadecimal)"
     }
@@ -72,11 +81,14 @@ public struct SymbolTable: Sendable {
 }
 
 extension SymbolTable {
-    /// A `System.map`: lines of address, type and name, as `nm` writes them. nil where no line is one.
+    /// A `System.map`: lines of address, type and name, as `nm` writes them and /proc/kallsyms has them. nil where no line names code: what Debian puts
+    /// in the place of its kernels' is one line that says where the real one is.
     public init?(map text: [UInt8]) {
         var symbols: [Symbol] = []
         for line in text.split(separator: 10) where symbols.count < Self.maximumCount {
             let fields = line.split(separator: 32, maxSplits: 2)
+            // A name with its module behind it: another kernel's modules lie elsewhere.
+            if line.contains(9) { continue }
             guard fields.count == 3, fields[1].count == 1, let letter = fields[1].first,
                 let address = UInt64(String(decoding: fields[0], as: UTF8.self), radix: 16)
             else { continue }
@@ -85,22 +97,31 @@ extension SymbolTable {
             guard letter != UInt8(ascii: "a"), letter != UInt8(ascii: "A") else { continue }
             symbols.append(Symbol(address: address, size: 0, name: String(decoding: fields[2].prefix(256), as: UTF8.self), isCode: isCode))
         }
-        guard !symbols.isEmpty else { return nil }
+        // Who may not see addresses is shown zeros.
+        guard symbols.contains(where: { $0.isCode && $0.address > 0 }) else { return nil }
         self.init(symbols)
     }
 }
 
 extension SymbolTable {
-    /// How far a Linux kernel of 64 bits moved itself (KASLR): its page fault handler's gate against the name it has in the file.
-    /// nil where the gate is another's, as early in a boot.
+    fileprivate static let pageFaultHandlers: Set<String> = ["asm_exc_page_fault", "page_fault", "async_page_fault"]
+
+    /// How far a Linux kernel of 64 bits moved itself (KASLR): a gate of its IDT against the name that its handler has in the file. The page fault's,
+    /// and before that is set up the first of the early handlers (arch/x86/kernel/head_64.S).
+    /// nil where the gates are another's, as in a boot loader.
     public func shift(_ registers: VCPUState.Registers, _ memory: VirtualMemory<some PhysicalMemory>) -> UInt64? {
-        guard registers.is64Bit, let gate = memory.read(at: registers.idtBase &+ 14 * 16, count: 16),
-            let handler = ["asm_exc_page_fault", "page_fault", "async_page_fault"].lazy.compactMap({ address(of: $0) }).first
-        else { return nil }
-        let fields = Fields(gate)
-        let place = fields.number(0, 2) | fields.number(6, 2) << 16 | fields.number(8, 4) << 32
-        let shift = place &- handler
-        // It moves by multiples of 2 MiB, within 1 GiB (Documentation/arch/x86/x86_64/mm.rst).
-        return shift % (2 << 20) == 0 && shift < 1 << 30 ? shift : nil
+        guard registers.is64Bit else { return nil }
+        for (vector, names) in [(14, Self.pageFaultHandlers), (0, ["early_idt_handler_array"])] as [(UInt64, Set<String>)] {
+            guard let gate = memory.read(at: registers.idtBase &+ vector * 16, count: 16) else { continue }
+            let fields = Fields(gate)
+            let place = fields.number(0, 2) | fields.number(6, 2) << 16 | fields.number(8, 4) << 32
+            for symbol in symbols where names.contains(symbol.name) {
+                // It moves by multiples of 2 MiB, within 1 GiB (Documentation/arch/x86/x86_64/mm.rst). Names that come from a running kernel's
+                // /proc/kallsyms may have been moved further than this one.
+                let shift = place &- symbol.address
+                if shift % (2 << 20) == 0, shift < 1 << 30 || 0 &- shift < 1 << 30 { return shift }
+            }
+        }
+        return nil
     }
 }

@@ -14,12 +14,15 @@ public struct ConsoleAction {
     public var input: [UInt8]
     /// Ends the run with `Outcome.console`.
     public var endsRun: Bool
+    /// Whether it ends because something went wrong, so that it matters where the guest is.
+    public var isFailure: Bool
     /// When to look again, in seconds from the first vCPU's start; nil: not before the guest writes something.
     public var next: Double?
 
-    public init(input: [UInt8] = [], endsRun: Bool = false, next: Double? = nil) {
+    public init(input: [UInt8] = [], endsRun: Bool = false, isFailure: Bool = false, next: Double? = nil) {
         self.input = input
         self.endsRun = endsRun
+        self.isFailure = isFailure
         self.next = next
     }
 }

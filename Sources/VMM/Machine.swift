@@ -335,7 +335,10 @@ public final class Machine {
             if let watch, isBurst || !hasOutput {
                 let action = watch.look(at: elapsed())
                 if !action.input.isEmpty { action.input.withUnsafeBytes { serial.receive($0) } }
-                if action.endsRun { ending.finish(.console) }
+                if action.endsRun {
+                    if action.isFailure { threads.ask() }
+                    ending.finish(.console)
+                }
                 nextLook = action.next.map { start + UInt64(max($0, 0) * 1e9) }
             }
             input.attend(hasInput, loop)

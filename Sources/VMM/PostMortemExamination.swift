@@ -20,7 +20,7 @@ extension Machine {
             switch outcome {
             case .tripleFault(let vcpu): .tripleFault(vcpu: vcpu)
             case .internalError(let vcpu, _, _): .internalError(vcpu: vcpu)
-            case .timeout, .signal: .stopped
+            case .timeout, .signal, .console: .stopped
             default: .ended
             }
         // An exit that was served is complete only when KVM_RUN has come by again. What ended in an error has nothing to complete.
@@ -34,9 +34,11 @@ extension Machine {
             return symbols?.shift(registers, VirtualMemory(registers.paging, ExaminedMemory(memory: self.memory)))
         }
         if let shift = shifts.first { symbols?.offset = shift }
-        return PostMortem(
+        var examined = PostMortem(
             cause: cause, vcpus: workers.map { state($0, symbols) }, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
             symbols: symbols)
+        if let first = try? vm.pic(0), let second = try? vm.pic(1) { examined.pic = PIC(first: first, second: second) }
+        return examined
     }
 
     private func state(_ worker: VCPUThread, _ symbols: SymbolTable?) -> VCPUState {

@@ -39,7 +39,20 @@ struct KernelSymbols {
         })
         if let elf { return elf }
         guard wasAsked, size <= Self.mapLimit else { return nil }
-        return SymbolTable(map: try file.read(count: Int(size), at: 0))
+        return SymbolTable(map: size > 0 ? try file.read(count: Int(size), at: 0) : try Self.generated(file))
+    }
+
+    /// A file whose size nobody knows before it was read: /proc/kallsyms.
+    private static func generated(_ file: borrowing Descriptor) throws(SystemCallError) -> [UInt8] {
+        var text: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while UInt64(text.count) <= mapLimit {
+            let count = Glibc.read(file.raw, &piece, piece.count)
+            guard count >= 0 else { throw .last("read", file.object) }
+            guard count > 0 else { break }
+            text += piece[..<count]
+        }
+        return text
     }
 }
 

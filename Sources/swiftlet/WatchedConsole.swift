@@ -13,7 +13,7 @@ final class WatchedConsole: ConsoleWatch {
 
     func look(at seconds: Double) -> ConsoleAction {
         let action = watcher.look(at: seconds)
-        return ConsoleAction(input: action.input, endsRun: action.endsRun, next: action.next)
+        return ConsoleAction(input: action.input, endsRun: action.endsRun, isFailure: watcher.findings.failure != nil, next: action.next)
     }
 
     func close(at seconds: Double) { watcher.close(at: seconds) }

@@ -1,0 +1,73 @@
+/// The two interrupt controllers of a PC/AT, decoded from two `struct kvm_pic_state`. 8259A datasheet, "Programming the 8259A".
+public struct PIC: Sendable, Equatable {
+    /// One of the two.
+    struct Half: Sendable, Equatable {
+        let requested: UInt8
+        let masked: UInt8
+        let inService: UInt8
+        /// The vector of its first line, a multiple of 8; 0 where the guest never set it up.
+        let base: UInt8
+
+        init(_ fields: Fields) {
+            requested = UInt8(fields.number(1, 1))
+            masked = UInt8(fields.number(2, 1))
+            inService = UInt8(fields.number(3, 1))
+            base = UInt8(fields.number(5, 1))
+        }
+    }
+
+    private let halves: [Half]
+
+    /// Lines of the second controller, whose output is line 2 of the first.
+    private static let cascade = 2
+
+    /// - Parameter states: of each of the two, 16 bytes in the order of `struct kvm_pic_state`: last levels, requests, masks, in service, priority, base.
+    ///   nil for fewer.
+    public init?(first: [UInt8], second: [UInt8]) {
+        guard first.count >= 16, second.count >= 16 else { return nil }
+        halves = [Half(Fields(first)), Half(Fields(second))]
+    }
+
+    private func lines(_ bits: (Half) -> UInt8) -> [Int] {
+        (0..<16).filter { bits(halves[$0 / 8]) >> ($0 % 8) & 1 != 0 && $0 != Self.cascade }
+    }
+
+    /// IRQs that a device requests.
+    public var requested: [Int] { lines(\.requested) }
+    /// IRQs that may not pass.
+    public var masked: [Int] { (0..<16).filter { isMasked($0) && $0 != Self.cascade } }
+    /// IRQs that were taken and not ended by an EOI.
+    public var inService: [Int] { lines(\.inService) }
+
+    /// Whether the guest set it up, and left a line open.
+    public var isUsed: Bool { halves[0].base != 0 && masked.count < 15 }
+
+    /// By its own bit, or because the first controller masks the second.
+    private func isMasked(_ line: Int) -> Bool {
+        let isOwn = halves[line / 8].masked >> (line % 8) & 1 != 0
+        return isOwn || line >= 8 && halves[0].masked >> Self.cascade & 1 != 0
+    }
+
+    /// What keeps an interrupt from a waiting guest, as a sentence's part; nil for nothing.
+    var obstacle: String? {
+        guard halves[0].base != 0 else { return nil }
+        if let line = requested.first(where: isMasked) { return "IRQ \(line) is requested, but masked at the PIC" }
+        if let line = requested.first {
+            if let served = inService.first { return "IRQ \(line) is requested at the PIC, but IRQ \(served) was taken there and never ended by an EOI" }
+            return "IRQ \(line) is requested at the PIC, and about to wake it"
+        }
+        if let served = inService.first { return "IRQ \(served) was taken from the PIC and never ended by an EOI" }
+        return nil
+    }
+
+    /// In words: what is requested, in service and let through.
+    var words: String {
+        func list(_ lines: [Int]) -> String { "IRQ " + lines.map { "\($0)" }.joined(separator: " ") }
+        var parts = ["vectors \(UInt64(halves[0].base).hexadecimal) and \(UInt64(halves[1].base).hexadecimal)"]
+        parts.append(requested.isEmpty ? "nothing requested" : "requested \(list(requested))")
+        parts.append(inService.isEmpty ? "nothing in service" : "in service \(list(inService))")
+        let open = (0..<16).filter { !isMasked($0) && $0 != Self.cascade }
+        parts.append(open.isEmpty ? "all masked" : "unmasked \(list(open))")
+        return parts.joined(separator: ", ")
+    }
+}
