@@ -82,7 +82,7 @@ public struct StackWalk<Memory: PhysicalMemory> {
     /// Whether an address can be a return address: in the kernel's code where that is known, and behind a call instruction.
     private func isReturn(_ address: UInt64) -> Bool {
         guard address > 16 else { return false }
-        if let symbols, !symbols.isEmpty, !symbols.isCode(address) { return false }
+        if let symbols, !symbols.isEmpty, !symbols.isCode(address) || symbols.isReturnThunk(address) { return false }
         guard let before = memory.read(at: address - 7, count: 7) else { return false }
         // E8: call near, relative. FF /2: call through a register or memory, 2 to 7 bytes long.
         if before[2] == 0xE8 { return true }

@@ -49,6 +49,10 @@ public struct SymbolTable: Sendable {
     /// Whether an address lies where code is, a Linux kernel's modules included.
     public func isCode(_ address: UInt64) -> Bool { code.contains(address &- offset) || isInModule(address) }
 
+    /// Whether an address lies in what a Linux kernel has in place of return instructions: it calls something, never returns, and leaves its address on
+    /// the stack (arch/x86/lib/retpoline.S).
+    func isReturnThunk(_ address: UInt64) -> Bool { symbol(at: address &- offset)?.name.hasSuffix("return_thunk") == true }
+
     private func isInModule(_ address: UInt64) -> Bool { isLinux && Self.modules.contains(address) }
 
     /// `name+0x12`, the innermost symbol at or before an address; `[module]` for a Linux kernel's module; nil for none, or one that is too far away to mean

@@ -22,6 +22,31 @@ struct RunReport: Decodable, Sendable {
         var counts: [Counts] { (intx.map { [$0] } ?? []) + messages.compactMap(\.counts) }
     }
 
+    struct PostMortem: Decodable, Sendable {
+        struct Frame: Decodable, Sendable {
+            let address: String
+            let symbol: String?
+        }
+
+        struct VCPU: Decodable, Sendable {
+            let diagnosis: String
+            let registers: [String]
+            let backtrace: [Frame]
+        }
+
+        let text: [String]
+        let vcpus: [VCPU]
+    }
+
+    struct Console: Decodable, Sendable {
+        struct Failure: Decodable, Sendable {
+            let kind: String?
+            let seconds: Double?
+        }
+
+        let failures: [Failure]
+    }
+
     let format: Int
     let outcome: String
     let exitStatus: Int32
@@ -32,6 +57,9 @@ struct RunReport: Decodable, Sendable {
     let registers: [String]
     let consoleTail: String
     let devices: [Device]
+    let console: Console?
+    /// nil where the guest's end was its own choice.
+    let postMortem: PostMortem?
 
     init(json: Data) throws {
         let decoder = JSONDecoder()

@@ -18,18 +18,6 @@ static void exit_by_dword(void) { port_write32(0xf4, (uint32_t)argument_number("
 
 static void undefined_instruction(void) { __asm__ volatile("ud2"); }
 
-static void hang(void)
-{
-    for (;;)
-        __asm__ volatile("cli\n\thlt");
-}
-
-static void spin(void)
-{
-    for (;;)
-        __asm__ volatile("pause");
-}
-
 // Code where no memory is can't be emulated either: KVM gives up, with an internal error of its own.
 #define ABSENT_MEMORY 0xd0000000ull
 

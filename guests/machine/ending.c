@@ -84,6 +84,18 @@ void end_by_triple_fault(void)
     __asm__ volatile("lidt %0\n\tud2" : : "m"(empty) : "memory");
 }
 
+_Noreturn void hang(void)
+{
+    for (;;)
+        __asm__ volatile("cli\n\thlt");
+}
+
+_Noreturn void spin(void)
+{
+    for (;;)
+        __asm__ volatile("pause");
+}
+
 void end_by_panic(void)
 {
     port_write8(PANIC_PORT, PANICKED);
@@ -96,6 +108,5 @@ _Noreturn void exit_with(uint8_t value)
     end_by_reset();
     end_by_keyboard_reset();
     end_by_triple_fault();
-    for (;;)
-        __asm__ volatile("cli\n\thlt");
+    hang();
 }

@@ -36,6 +36,12 @@ void end_by_system_control(void);
 /// Resets by the register that ACPI's fixed description table names; returns where there is none.
 void end_by_acpi_reset(void);
 
+/// Halts for good: with interrupts off nothing wakes the processor.
+_Noreturn void hang(void);
+
+/// Runs in one place for ever.
+_Noreturn void spin(void);
+
 /// Takes an exception with an empty IDT.
 void end_by_triple_fault(void);
 

@@ -136,7 +136,7 @@ static bool is_interrupted(void *context)
     return interrupted;
 }
 
-const char *controller_identify(struct controller *controller, uint64_t address, struct answer *answer)
+void controller_send_identify(struct controller *controller, uint64_t address)
 {
     volatile struct submission *submission = &submissions[sent % ENTRIES];
     submission->command = IDENTIFY | (uint32_t)(uint16_t)sent << 16;
@@ -147,8 +147,13 @@ const char *controller_identify(struct controller *controller, uint64_t address,
     for (unsigned i = 1; i < 6; i++)
         submission->arguments[i] = 0;
     interrupted = false;
-    uint64_t begin = clock_now();
     ring(controller, 0, ++sent % ENTRIES);
+}
+
+const char *controller_identify(struct controller *controller, uint64_t address, struct answer *answer)
+{
+    uint64_t begin = clock_now();
+    controller_send_identify(controller, address);
     if (!clock_wait(is_interrupted, NULL, ANSWER_LIMIT))
         return "no interrupt came for a command";
     answer->microseconds = clock_now() - begin;

@@ -36,6 +36,9 @@ const char *controller_start(struct controller *controller, unsigned unmasked);
 /// answer with an error status is not wrong.
 const char *controller_identify(struct controller *controller, uint64_t address, struct answer *answer);
 
+/// Sends Identify Controller like `controller_identify`, and does not wait.
+void controller_send_identify(struct controller *controller, uint64_t address);
+
 /// Interrupts of vector 0 so far, and of the other ones.
 uint64_t controller_interrupts(void);
 uint64_t controller_stray_interrupts(void);

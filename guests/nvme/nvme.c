@@ -6,6 +6,8 @@
 #include "console.h"
 #include "controller.h"
 #include "ending.h"
+#include "interrupts.h"
+#include "lapic.h"
 #include "port.h"
 
 enum { DEFAULT_READS = 10000, DEFAULT_COMMANDS = 6, SECOND = 1000000 };
@@ -106,6 +108,20 @@ static void hold(uint64_t seconds)
     say("going on");
 }
 
+// The answer's interrupt stays with the mask: who waits for it waits for ever.
+static _Noreturn void wait_masked(void)
+{
+    msix_mask(&controller.msix, 0, true);
+    controller_send_identify(&controller, (uint64_t)identity);
+    while (!msix_is_pending(&controller.msix, 0))
+        __asm__ volatile("pause");
+    say("waiting for vector 0, which is masked and pends");
+    lapic_timer_start(0);
+    interrupts_on();
+    for (;;)
+        __asm__ volatile("hlt");
+}
+
 static const char *run(void)
 {
     const char *problem = controller_find((unsigned)argument_number("slot", 0), &controller);
@@ -120,6 +136,8 @@ static const char *run(void)
         return "the version register changes";
     say("%u reads of the version in %lu us", reads, clock_now() - begin);
     problem = controller_start(&controller, (unsigned)argument_number("unmask", 1));
+    if (!problem && argument_is("wait", "masked"))
+        wait_masked();
     uint64_t commands = argument_number("commands", DEFAULT_COMMANDS);
     if (!problem)
         problem = read_model_repeatedly(commands - commands / 2);

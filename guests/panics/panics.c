@@ -36,6 +36,5 @@ uint8_t guest_main(void)
         end_by_power_off();
     if (argument_is("then", "exit"))
         return 0;
-    for (;;)
-        __asm__ volatile("pause");
+    spin();
 }

@@ -1,0 +1,92 @@
+import Testing
+
+/// What is said of a stock Debian kernel that panics, oopses, locks up or finds no root, and how soon.
+@Suite struct DistressTests {
+    private func record(_ name: String) async throws -> LabRecord { try await DistressLab.session.record(name) }
+
+    /// The verdict, and that it came when the kernel had said its words, long before the limit of two minutes.
+    private func verdict(_ name: String, _ status: Int32, _ outcome: String, kind: String, words: String) async throws -> RunReport.PostMortem {
+        let record = try await record(name)
+        let report = try #require(record.report, record.account)
+        #expect(record.status == status && report.outcome == outcome, record.account)
+        #expect(record.lastWord.contains(words), record.account)
+        let failure = try #require(report.console?.failures.first, record.account)
+        #expect(failure.kind == kind)
+        // Within a second; the machines that tests run on may be busy.
+        let wait = report.durationSeconds - (try #require(failure.seconds))
+        #expect((0...2.5).contains(wait), "\(wait) s")
+        return try #require(report.postMortem, record.account)
+    }
+
+    private func has(_ function: String, _ examined: RunReport.PostMortem) -> Bool {
+        examined.vcpus.first?.backtrace.contains { $0.symbol?.hasPrefix(function) == true && $0.symbol?.contains("+0x") == true } == true
+    }
+
+    @Test("a missing root, and a reset behind it: a panic, with the way that led there")
+    func noRoot() async throws {
+        let examined = try await verdict(
+            "no-root", 101, "panic", kind: "kernel panic", words: "the guest's kernel panicked: \"[ ")
+        #expect(try await record("no-root").lastWord.contains("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"))
+        for function in ["panic", "prepare_namespace", "kernel_init_freeable"] { #expect(has(function, examined), "\(function): \(examined.vcpus)") }
+    }
+
+    @Test("a panic that nobody resets after ends the run, and not its time")
+    func panic() async throws {
+        let examined = try await verdict("panic", 101, "panic", kind: "kernel panic", words: "Kernel panic - not syncing: sysrq triggered crash")
+        for function in ["panic", "sysrq_handle_crash", "__handle_sysrq"] {
+            #expect(has(function, examined), "\(function): \(examined.vcpus)")
+        }
+        let diagnosis = try #require(examined.vcpus.first?.diagnosis)
+        #expect(diagnosis.hasPrefix("vCPU 0 is ") && diagnosis.contains("(") && diagnosis.contains("+0x"), "\(diagnosis)")
+    }
+
+    @Test("a kernel that moved itself has its names all the same")
+    func movedKernel() async throws {
+        let record = try await record("panic")
+        // The kernel says so itself: Kernel Offset: 0x11800000 from 0xffffffff81000000 (...).
+        let line = try #require(record.output.first { $0.contains("Kernel Offset: 0x") }, record.account)
+        let shift = try #require(line.split(separator: "Kernel Offset: 0x").last?.prefix { $0.isHexDigit }).description
+        let offset = try #require(UInt64(shift, radix: 16))
+        #expect(offset > 0)
+        let symbols = try await self.record("symbols").output.map { $0.split(separator: " ") }
+        let address = try #require(symbols.first { $0.last == "panic" }?.first.flatMap { UInt64($0, radix: 16) })
+        let text = try #require(symbols.first { $0.last == "_text" }?.first.flatMap { UInt64($0, radix: 16) })
+        #expect(text == 0xFFFF_FFFF_8100_0000, "the lab's host lies where it was linked to")
+        let frame = try #require(record.report?.postMortem?.vcpus.first?.backtrace.first { $0.symbol?.hasPrefix("panic+0x") == true }, record.account)
+        let distance = try #require(frame.symbol.flatMap { UInt64($0.dropFirst("panic+0x".count), radix: 16) })
+        #expect(UInt64(frame.address.dropFirst(2), radix: 16) == address + offset + distance)
+    }
+
+    @Test("an oops in a module fails the run, though the kernel goes on")
+    func oops() async throws {
+        let examined = try await verdict("oops", 1, "failed", kind: "kernel BUG", words: "BUG: kernel NULL pointer dereference, address: 0000000000000008")
+        let record = try await record("oops")
+        #expect(record.output.contains { $0.contains("RIP: 0010:faulty_write+0x0") }, record.account)
+        #expect(record.output.contains { $0.contains("---[ end trace") }, "its report is not cut off")
+        let vcpu = try #require(examined.vcpus.first)
+        #expect(vcpu.diagnosis.contains("+0x") && vcpu.registers.first?.hasPrefix("rip ffffffff") == true, "\(vcpu.diagnosis)")
+    }
+
+    @Test("a soft lockup is one, and the module is named in which the processor spins")
+    func lockup() async throws {
+        let examined = try await verdict("lockup", 1, "failed", kind: "soft lockup", words: "watchdog: BUG: soft lockup - CPU#0 stuck for ")
+        let vcpu = try #require(examined.vcpus.first)
+        #expect(vcpu.diagnosis.hasPrefix("vCPU 0 is spinning at rip 0xffffffffc") && vcpu.diagnosis.hasSuffix(" ([module])"), "\(vcpu.diagnosis)")
+        for function in ["do_one_initcall", "do_init_module"] { #expect(has(function, examined), "\(function): \(vcpu.backtrace)") }
+        #expect(!vcpu.backtrace.contains { $0.symbol?.contains("return_thunk") == true }, "thunks have no place in a backtrace: \(vcpu.backtrace)")
+    }
+
+    @Test("a guest that waits for a vector it has masked is told so")
+    func maskedVector() async throws {
+        let record = try await record("masked")
+        #expect(record.status == 124, record.account)
+        #expect(record.output.last == "nvme: waiting for vector 0, which is masked and pends", record.account)
+        let examined = try #require(record.report?.postMortem)
+        let diagnosis = try #require(examined.vcpus.first?.diagnosis)
+        #expect(
+            diagnosis.hasPrefix("vCPU 0 is halted at rip 0x")
+                && diagnosis.hasSuffix(", waiting for an interrupt: MSI-X vector 0 of \(DistressLab.nvme) is masked, 1 pending"), "\(diagnosis)")
+        #expect(record.errors.contains("swiftlet: \(diagnosis)"))
+        #expect(record.errors.contains { $0.hasPrefix("swiftlet: \(DistressLab.nvme): MSI-X") && $0.contains("masked 0") && $0.hasSuffix("pending 0") })
+    }
+}
