@@ -61,7 +61,7 @@ public struct PIC: Sendable, Equatable {
     }
 
     /// In words: what is requested, in service and let through.
-    var words: String {
+    public var words: String {
         func list(_ lines: [Int]) -> String { "IRQ " + lines.map { "\($0)" }.joined(separator: " ") }
         var parts = ["vectors \(UInt64(halves[0].base).hexadecimal) and \(UInt64(halves[1].base).hexadecimal)"]
         parts.append(requested.isEmpty ? "nothing requested" : "requested \(list(requested))")

@@ -66,6 +66,25 @@ struct DiagnosisTests {
         #expect(words(vcpu(.halted), devices: [device("INTx")], ioapic: IOAPIC(state: state.bytes)).hasSuffix("was taken and never ended by an EOI"))
     }
 
+    @Test func aPICThatHoldsAnInterruptBack() {
+        let (open, shut) = ([0x350: 0x700], [0x350: 0x1_0700]) as ([Int: UInt32], [Int: UInt32])
+        func sentence(_ pic: PIC?, _ apic: [Int: UInt32]?) -> String {
+            var mortem = PostMortem(cause: .stopped, vcpus: [vcpu(.halted, apic: apic)], ioapic: nil, symbols: Self.symbols)
+            mortem.pic = pic
+            #expect(mortem.lines.contains { $0.hasPrefix("PIC: ") } == (pic != nil && apic != shut))
+            return String(mortem.diagnosis[0].split(separator: ": ").last ?? "")
+        }
+        let masked = InterruptControllerTests.pic(requested: 1, masked: 0xFFFF)
+        #expect(sentence(masked, open) == "IRQ 0 is requested, but masked at the PIC")
+        // What the PIC holds is no matter where the local APIC doesn't listen to it.
+        #expect(sentence(masked, shut) == "none is pending" && sentence(nil, open) == "none is pending")
+        #expect(
+            sentence(InterruptControllerTests.pic(requested: 2, inService: 1), open)
+                == "IRQ 1 is requested at the PIC, but IRQ 0 was taken there and never ended by an EOI")
+        #expect(sentence(InterruptControllerTests.pic(inService: 1), nil) == "IRQ 0 was taken from the PIC and never ended by an EOI")
+        #expect(sentence(InterruptControllerTests.pic(requested: 2), open) == "IRQ 1 is requested at the PIC, and about to wake it")
+    }
+
     @Test func runs() {
         var spinning = vcpu(.runnable)
         spinning.samples = [0x1000, 0x1300, 0x1010]

@@ -24,6 +24,33 @@ struct InterruptControllerTests {
         #expect(!apic.canDeliver)
     }
 
+    /// Two PICs with these requests, masks and lines in service, at vectors 0x20 and 0x28.
+    static func pic(requested: UInt16 = 0, masked: UInt16 = 0, inService: UInt16 = 0, base: UInt8 = 0x20) -> PIC? {
+        func half(_ shift: UInt16) -> [UInt8] {
+            let bytes = [requested, masked, inService].map { UInt8(truncatingIfNeeded: $0 >> shift) }
+            return [0] + bytes + [0, base == 0 ? 0 : base + UInt8(shift)] + [UInt8](repeating: 0, count: 10)
+        }
+        return PIC(first: half(0), second: half(8))
+    }
+
+    @Test func twoPICs() throws {
+        // Requested 2, 4 and 12; open 0, 4 and 12; in service 0 and 14.
+        let pic = try #require(Self.pic(requested: 0x1014, masked: 0xEFEE, inService: 0x4001))
+        // Line 12 is masked too: the second controller's output is line 2 of the first.
+        #expect(pic.requested == [4, 12] && pic.inService == [0, 14] && pic.masked == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] && pic.isUsed)
+        #expect(pic.words == "vectors 0x20 and 0x28, requested IRQ 4 12, in service IRQ 0 14, unmasked IRQ 0 4")
+        let open = try #require(Self.pic(masked: 0xEFFB))
+        #expect(!open.masked.contains(12) && open.words == "vectors 0x20 and 0x28, nothing requested, nothing in service, unmasked IRQ 12")
+        #expect(Self.pic(masked: 0xFFFF)?.isUsed == false && Self.pic(base: 0)?.isUsed == false)
+        #expect(PIC(first: [UInt8](repeating: 0, count: 15), second: [UInt8](repeating: 0, count: 16)) == nil)
+    }
+
+    @Test func whetherThePICGetsThrough() {
+        for (lint0, gets) in [(0x700, true), (0x1_0700, false), (0x400, false), (0x20, false)] as [(UInt32, Bool)] {
+            #expect(LocalAPIC(page: Self.page([0x350: lint0]))?.acceptsPIC == gets)
+        }
+    }
+
     @Test func anIOAPIC() throws {
         var state = MemoryImage(count: 216)
         for pin: UInt64 in 0..<24 { state.put(1 << 16, at: 24 + pin * 8) }

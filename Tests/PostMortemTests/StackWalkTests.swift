@@ -4,7 +4,7 @@ import Testing
 struct StackWalkTests {
     private static let symbols = SymbolTable([
         .init(address: 0x1000, size: 0x100, name: "inner", isCode: true), .init(address: 0x1100, size: 0x100, name: "middle", isCode: true),
-        .init(address: 0x1200, size: 0x100, name: "outer", isCode: true), .init(address: 0x9000, size: 0x100, name: "table", isCode: false),
+        .init(address: 0x1200, size: 0x100, name: "outer", isCode: true), .init(address: 0x1300, size: 0x100, name: "srso_return_thunk", isCode: true), .init(address: 0x9000, size: 0x100, name: "table", isCode: false),
     ])
     private static let flat = Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0)
 
@@ -42,6 +42,9 @@ struct StackWalkTests {
         memory.put(0x1150, at: 0x8010)
         memory.put(0x9010, at: 0x8018)
         memory.put(0x1220, at: 0x8020)
+        // What stands in place of a return instruction calls something and leaves its address.
+        memory.put(0xE8, at: 0x1305 - 5, width: 1)
+        memory.put(0x1305, at: 0x8028)
         let frames = StackWalk(registers(rsp: 0x8000, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols).frames()
         #expect(frames.map(\.address) == [0x1010, 0x1110, 0x1220] && frames.map(\.isCertain) == [true, false, false])
     }

@@ -21,6 +21,50 @@ struct SymbolTableTests {
         #expect(SymbolTable(map: Array("nothing here".utf8)) == nil && SymbolTable(map: []) == nil)
     }
 
+    @Test func whatDebianPutsInTheMapsPlaceNamesNothing() {
+        #expect(SymbolTable(map: Array("ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n".utf8)) == nil)
+        // What /proc/kallsyms shows to somebody who may not see addresses.
+        #expect(SymbolTable(map: Array("0000000000000000 T _text\n0000000000000000 t do_idle\n".utf8)) == nil)
+    }
+
+    @Test func aRunningKernelsModulesAreNotThisOnes() throws {
+        let text = Self.map + "\nffffffff81000400 T asm_exc_page_fault\nffffffffc0001000 t faulty_init\t[faulty]\n"
+        let table = try #require(SymbolTable(map: Array(text.utf8)))
+        #expect(table.name(of: 0xFFFF_FFFF_C000_1000) == "[module]" && table.isCode(0xFFFF_FFFF_C000_1000))
+        #expect(table.name(of: 0xFFFF_FFFF_FF00_0000) == nil && !table.isCode(0xFFFF_FFFF_FF00_0000))
+        // Another system's kernel has nothing there.
+        let other = try #require(SymbolTable(map: Array(Self.map.utf8)))
+        #expect(other.name(of: 0xFFFF_FFFF_C000_1000) == nil && !other.isCode(0xFFFF_FFFF_C000_1000))
+    }
+
+    /// A gate of the IDT at 0x4000.
+    private static func gate(_ vector: UInt64, _ handler: UInt64, in memory: inout MemoryImage) {
+        memory.put(handler & 0xFFFF | 0x10 << 16 | 0x8E00 << 32 | (handler >> 16 & 0xFFFF) << 48, at: 0x4000 + vector * 16)
+        memory.put(handler >> 32, at: 0x4000 + vector * 16 + 8)
+    }
+
+    @Test func aKernelBeforeItsHandlersAndNamesThatWereMovedFurther() throws {
+        let names = "\nffffffff81000400 T asm_exc_page_fault\nffffffff81000300 T early_idt_handler_array\n"
+        let table = try #require(SymbolTable(map: Array((Self.map + names).utf8)))
+        var registers = VCPUState.Registers()
+        (registers.is64Bit, registers.idtBase) = (true, 0x4000)
+        let flat = Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0)
+        var early = MemoryImage()
+        for vector: UInt64 in 0..<32 { Self.gate(vector, 0xFFFF_FFFF_8100_0300 + 0x3E0_0000 + 9 * vector, in: &early) }
+        #expect(table.shift(registers, VirtualMemory(flat, early)) == 0x3E0_0000)
+        var lower = MemoryImage()
+        Self.gate(14, 0xFFFF_FFFF_8100_0400 - 0x60_0000, in: &lower)
+        var moved = table
+        moved.offset = try #require(table.shift(registers, VirtualMemory(flat, lower)))
+        #expect(moved.name(of: 0xFFFF_FFFF_8100_0105 - 0x60_0000) == "do_idle+0x5")
+        // No multiple of 2 MiB, and further than a kernel moves.
+        for handler: UInt64 in [0xFFFF_FFFF_8100_1400, 0xFFFF_FFFF_8100_0400 - 0x4000_0000, 0xFFFF_8000_8100_0400] {
+            var memory = MemoryImage()
+            Self.gate(14, handler, in: &memory)
+            #expect(table.shift(registers, VirtualMemory(flat, memory)) == nil, "\(handler)")
+        }
+    }
+
     @Test func aKernelThatMovedItself() throws {
         var table = try #require(SymbolTable(map: Array((Self.map + "\nffffffff81000400 T asm_exc_page_fault\n").utf8)))
         var memory = MemoryImage()

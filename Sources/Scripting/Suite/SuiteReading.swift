@@ -122,7 +122,7 @@ struct SuiteReading {
     private mutating func axes(_ matrix: TOMLTable, beside table: TOMLTable) -> [SuiteAxis] {
         var axes: [SuiteAxis] = []
         for entry in matrix.entries {
-            guard let key = key(entry, besides: []) else { continue }
+            guard let key = key(entry, besides: [], in: "matrix.") else { continue }
             guard case .array(let elements) = entry.value.content, !elements.isEmpty else {
                 note(entry.value.line, "matrix.\(entry.key)", "expected an array of values to choose from, found \(entry.value.kind)")
                 continue
@@ -145,9 +145,9 @@ struct SuiteReading {
         return values
     }
 
-    private mutating func key(_ entry: TOMLTable.Entry, besides others: [String]) -> SuiteKey? {
+    private mutating func key(_ entry: TOMLTable.Entry, besides others: [String], in table: String = "") -> SuiteKey? {
         if let key = SuiteKey(rawValue: entry.key) { return key }
-        note(entry.line, entry.key, "there is no such key here\(Self.nearest(entry.key, others + SuiteKey.allCases.map(\.rawValue)))")
+        note(entry.line, table + entry.key, "there is no such key here\(Self.nearest(entry.key, others + SuiteKey.allCases.map(\.rawValue)))")
         return nil
     }
 
@@ -156,7 +156,8 @@ struct SuiteReading {
     /// A key's value, or nil and a note.
     private mutating func value(_ key: SuiteKey, _ value: TOMLValue, name: String) -> SuiteValue? {
         guard let texts = Self.texts(value, key.form) else {
-            note(value.line, name, "expected \(key.expectation), found \(value.kind)")
+            let culprit = Self.culprit(value, key.form)
+            note(culprit?.line ?? value.line, name, "expected \(key.expectation), found \(culprit.map { "\($0.kind) in the array" } ?? value.kind)")
             return nil
         }
         var result: [(text: String, line: Int)] = texts
@@ -166,6 +167,15 @@ struct SuiteReading {
             if let reason = mistake(key, text) { note(line, name, reason) }
         }
         return mistakes.count == before ? SuiteValue(texts: result.map(\.text), line: value.line) : nil
+    }
+
+    /// The element of an array that doesn't belong there; nil where the array doesn't.
+    private static func culprit(_ value: TOMLValue, _ form: SuiteKey.Form) -> TOMLValue? {
+        guard form == .texts || form == .numbers, case .array(let elements) = value.content else { return nil }
+        return elements.first { element in
+            if case .array = element.content { return true }
+            return texts(element, form) == nil
+        }
     }
 
     private static func texts(_ value: TOMLValue, _ form: SuiteKey.Form) -> [(text: String, line: Int)]? {
@@ -191,7 +201,7 @@ struct SuiteReading {
         let expected = "expected \(key.expectation), found \(text)"
         if text.contains("\0") { return "a zero byte can't stand in a command line" }
         switch key {
-        case .kernel, .firmware, .initrd: return checks.file(text).map { "\(text): \($0)" }
+        case .kernel, .firmware, .initrd: return checks.file(text).map { "\(text): \($0); expected a file that can be read" }
         case .expect: return Self.malformed(text)
         case .failOn: return text == "none" ? nil : Self.malformed(text)
         case .send:
@@ -216,11 +226,19 @@ struct SuiteReading {
         return whole.hasPrefix("-") ? "./\(whole)" : whole
     }
 
+    /// The word that differs least; nil where that is too much to be a slip. A key of any length is no reason for work of any length.
+    private static func likeliest(_ wanted: String, _ known: [String]) -> String? {
+        guard wanted.utf8.count <= 32 else { return nil }
+        let slip = wanted.utf8.count < 4 ? 1 : 2
+        let near = known.map { (word: $0, distance: EditDistance(wanted, $0).count) }.min { $0.distance < $1.distance }
+        return near.flatMap { $0.distance <= slip ? $0.word : nil }
+    }
+
     /// What may have been meant by a key that isn't known.
     private static func nearest(_ key: String, _ known: [String]) -> String {
         let plain = { (text: String) in text.lowercased().filter { $0 != "-" && $0 != "_" } }
         let wanted = plain(key)
-        let near = known.first { plain($0) == wanted || "\(plain($0))s" == wanted || plain($0) == "\(wanted)s" }
+        let near = known.first { plain($0) == wanted || "\(plain($0))s" == wanted || plain($0) == "\(wanted)s" } ?? likeliest(wanted, known)
         return near.map { "; did you mean \($0)?" } ?? "; there are \(known.sorted().joined(separator: ", "))"
     }
 }
