@@ -41,7 +41,8 @@ struct MisbehaviourTests {
             guest: "halts", append: "irq=masked", timeout: "500ms", status: 124, outcome: "timeout", words: timedOut,
             diagnosis: ("is halted at rip 0x", ", waiting for an interrupt: IRQ 0 is requested, but masked at the PIC"), said: "halts: waiting\n"),
         Case(
-            guest: "panics", status: 101, outcome: "panic", words: "the guest's kernel panicked: \"panics: [    1.234567] Kernel panic - not syncing: VFS: Unable",
+            guest: "panics", status: 101, outcome: "panic",
+            words: "the guest's kernel panicked: \"panics: [    1.234567] Kernel panic - not syncing: VFS: Unable",
             diagnosis: ("is spinning at rip 0x", " (spin"), said: "on unknown-block(0,0) ]---\n"),
         Case(
             guest: "panics", append: "then=reset", status: 101, outcome: "panic", words: "the guest's kernel panicked: \"panics: [    1.234567] Kernel panic",

@@ -4,7 +4,8 @@ import Testing
 struct StackWalkTests {
     private static let symbols = SymbolTable([
         .init(address: 0x1000, size: 0x100, name: "inner", isCode: true), .init(address: 0x1100, size: 0x100, name: "middle", isCode: true),
-        .init(address: 0x1200, size: 0x100, name: "outer", isCode: true), .init(address: 0x1300, size: 0x100, name: "srso_return_thunk", isCode: true), .init(address: 0x9000, size: 0x100, name: "table", isCode: false),
+        .init(address: 0x1200, size: 0x100, name: "outer", isCode: true), .init(address: 0x1300, size: 0x100, name: "srso_return_thunk", isCode: true),
+        .init(address: 0x9000, size: 0x100, name: "table", isCode: false),
     ])
     private static let flat = Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0)
 
