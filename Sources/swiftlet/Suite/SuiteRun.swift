@@ -246,8 +246,8 @@ struct SuiteRun: ~Copyable {
                 })
             patience = patience < 0 ? SuiteDisplay.interval : min(patience, SuiteDisplay.interval)
         }
-        // Whether a test has failed is known at its end only: who is not to start another before then doesn't listen.
-        let busy = failFast ? [] : running.filter { !$0.hasGivenBack }
+        // Whether a test has failed is known at its end only, and one job is one test after the other: who asks for that doesn't listen.
+        let busy = failFast || jobs == 1 ? [] : running.filter { !$0.hasGivenBack }
         var events = ([signals.descriptor.raw] + busy.map { $0.slot.raw }).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         _ = poll(&events, nfds_t(events.count), patience)
         for (member, event) in zip(busy, events.dropFirst()) where event.revents != 0 { member.hasGivenBack = true }
