@@ -23,8 +23,20 @@ struct KernelSymbols {
     /// - Parameter notice: told, as a sentence, of a file that was asked for and names nothing.
     func read(notice: (String) -> Void) -> SymbolTable? {
         let table = try? table()
-        if table == nil, wasAsked { notice("\(path) names no symbols: it is neither an ELF file with a symbol table nor a System.map") }
+        if table == nil, wasAsked { notice("\(path) names no symbols: \(reason)") }
         return table
+    }
+
+    private var reason: String {
+        if String(decoding: (try? start()) ?? [], as: UTF8.self).contains("The real System.map is in") {
+            return "it is Debian's placeholder, the System.map is in the kernel's -dbg package; if the host runs this kernel, try /proc/kallsyms"
+        }
+        return "it is neither an ELF file with a symbol table nor a System.map"
+    }
+
+    private func start() throws(SystemCallError) -> [UInt8] {
+        let file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
+        return try Self.generated(file, limit: 256)
     }
 
     private func table() throws(SystemCallError) -> SymbolTable? {
@@ -43,10 +55,10 @@ struct KernelSymbols {
     }
 
     /// A file whose size nobody knows before it was read: /proc/kallsyms.
-    private static func generated(_ file: borrowing Descriptor) throws(SystemCallError) -> [UInt8] {
+    private static func generated(_ file: borrowing Descriptor, limit: UInt64 = mapLimit) throws(SystemCallError) -> [UInt8] {
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
-        while UInt64(text.count) <= mapLimit {
+        while UInt64(text.count) < limit {
             let count = Glibc.read(file.raw, &piece, piece.count)
             guard count >= 0 else { throw .last("read", file.object) }
             guard count > 0 else { break }

@@ -113,6 +113,14 @@ struct PostMortemTests {
     @Test func symbolsOfAnotherFile() throws {
         let map = try directory.file("System.map", Array("0000000000100000 T everything\n".utf8))
         #expect(try run("end=hang", options: ["--symbols", map]).ended.errors.contains("(everything+0x"))
+        let placeholder = try directory.file("placeholder", Array("ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n".utf8))
+        #expect(
+            try run("end=hang", options: ["--symbols", placeholder]).ended.errors.contains("\(placeholder) names no symbols: it is Debian's placeholder, "))
+        // A file that does not know its size. Who may not see the host's addresses gets none, and is told so.
+        let host = try run("end=hang", options: ["--symbols", "/proc/kallsyms"]).ended
+        let isShown = try String(decoding: readFile("/proc/kallsyms"), as: UTF8.self).split(separator: "\n")
+            .contains { $0.contains(" T ") && !$0.hasPrefix("0000000000000000") }
+        #expect(host.status == 124 && host.errors.contains("names no symbols") != isShown)
         let missing = try run("end=hang", options: ["--symbols", "\(directory.path)/none"]).ended
         #expect(missing.status == 66 && missing.lastLine == "swiftlet: the symbols can't be read from \(directory.path)/none: No such file or directory")
         let junk = try directory.file("junk", [1, 2, 3])

@@ -3,7 +3,7 @@ enum DistressLab {
     static let nvme = "0000:00:04.0"
 
     static let session = LabSession(
-        "distress", devices: ["--pci", "nvme", "--bind", "--memory", "3G"],
+        "distress", devices: ["--pci", "nvme", "--bind", "--memory", "3G"], timeout: "900s",
         script: """
             kernel=/boot/vmlinuz-$(uname -r)
             tools=$(dirname "$guests")/../tools
