@@ -13,7 +13,7 @@ enum DistressLab {
             # The lab host runs the same kernel, where it was linked to lie: it was entered without its decompressor.
             record symbols grep -wE 'panic|_text' /proc/kallsyms
 
-            # linux NAME APPEND OPTION...: one vCPU, with which the lab's emulation is sound.
+            # linux NAME APPEND OPTION...
             linux() {
                 local name=$1 append=$2
                 shift 2
@@ -21,8 +21,10 @@ enum DistressLab {
                     --symbols /proc/kallsyms --report "json:$out/$name.json" "$@"
             }
 
-            linux no-root "root=/dev/nope panic=-1"
+            linux no-root "root=/dev/nope panic=-1" &
+            other=$!
             linux panic "linux.modules= linux.end=panic" --initrd "$out/initrd"
+            wait $other
             linux oops "linux.modules=faulty linux.end=stay" --initrd "$out/initrd"
             linux lockup "linux.modules=stuck sysctl.kernel.watchdog_thresh=1" --initrd "$out/initrd"
             limit=3s run masked nvme "wait=masked" --device \(nvme)
