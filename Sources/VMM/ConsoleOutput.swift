@@ -5,8 +5,9 @@ import Synchronization
 /// What the guest wrote to its console, on the way out.
 ///
 /// A burst's first byte is written by the vCPU that put it, if the destination takes it at once: nobody waits for another thread to wake.
-/// The burst's rest is buffered, and the run's main thread writes it out once a millisecond for as long as more comes, never waiting for
-/// a reader. No byte is lost: where the buffer is full, `put` waits.
+/// The burst's rest is buffered, and the run's main thread takes it once a millisecond for as long as more comes. It writes what the
+/// destination takes without waiting and keeps the rest in a `ConsoleBacklog`, so the guest waits for no reader. Only where 64 KiB come
+/// before the main thread has looked, or the backlog finds no more room, `put` waits. No byte is lost.
 public final class ConsoleOutput: Sendable {
     private struct State {
         /// Reserved and not filled, so that a quiet guest costs no memory.
@@ -20,45 +21,79 @@ public final class ConsoleOutput: Sendable {
         /// A ring of the last bytes put: byte number N stands at N modulo its capacity.
         var tail: [UInt8] = []
         var putCount = 0
+        /// Where lines begin in the buffer; kept where somebody asks for times.
+        var lineStarts: [ConsoleLineStart] = []
+        var lines = ConsoleLines()
     }
 
     /// What was taken from the buffer and is not yet written.
-    private struct Outgoing {
+    private struct Outgoing: ~Copyable {
+        var backlog: ConsoleBacklog
+        /// Came after the backlog, which had no room for it; nothing more is taken meanwhile.
+        var held: [UInt8] = []
+        /// Kept between looks for their capacity.
         var bytes: [UInt8] = []
-        var start = 0
+        var lineStarts: [ConsoleLineStart] = []
         /// Nothing can be written any more. The guest goes on; its tail is still kept.
         var isBroken = false
         /// Bytes that a full disk or a broken device took from us. A reader that went away by itself wants no more and loses nothing.
         var lost = 0
         var countsLosses = false
-        var count: Int { bytes.count - start }
+        var count: Int { backlog.count + held.count }
     }
 
     private static let capacity = 1 << 16
     static let tailLength = 4096
-    /// A pipe that poll calls writable takes this many bytes without blocking; pipe(7), PIPE_BUF.
-    private static let stride = 4096
+    /// The most that one look writes, so that signals and the time are seen to meanwhile.
+    private static let lookLimit = 1 << 20
     private let state = Mutex(State())
-    private let outgoing = Mutex(Outgoing())
+    private let outgoing: Mutex<Outgoing>
     /// Signalled when a burst begins; the main thread takes it, and drains from then on.
     let ready: EventDescriptor
-    private let destination: Int32?
+    private let destination: ConsoleDestination?
+    private let stamps: ConsoleStamps?
+    private let onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)?
+    private let timesLines: Bool
 
-    /// - Parameter destination: a descriptor that outlives this, nil to throw everything away.
-    init(destination: Int32?) throws(SystemCallError) {
+    /// - Parameters:
+    ///   - destination: a descriptor that outlives this, nil to throw everything away.
+    ///   - stamps: puts a time before each line.
+    ///   - onLines: is shown every byte once, in order, and where lines begin. From the main thread.
+    ///   - backlog: what is not yet written.
+    init(
+        destination: Int32?, stamps: ConsoleStamps? = nil, onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)? = nil,
+        backlog: consuming ConsoleBacklog = ConsoleBacklog()
+    ) throws(SystemCallError) {
         ready = try EventDescriptor("console output")
-        self.destination = destination
+        self.destination = destination.map { ConsoleDestination($0) }
+        self.stamps = stamps
+        self.onLines = onLines
+        timesLines = stamps != nil || onLines != nil
+        outgoing = Mutex(Outgoing(backlog: backlog))
+        let timesLines = timesLines
         state.withLock { state in
             state.buffer.reserveCapacity(Self.capacity)
             state.tail.reserveCapacity(Self.tailLength)
+            // As many as a full buffer may hold.
+            if timesLines { state.lineStarts.reserveCapacity(Self.capacity) }
         }
+        if timesLines { outgoing.withLock { $0.lineStarts.reserveCapacity(Self.capacity) } }
     }
 
     func put(_ byte: UInt8) {
         while true {
             let isTaken = state.withLock { state -> Bool in
                 guard state.buffer.count < Self.capacity || state.isClosing else { return false }
-                if state.isBurst || !writeNow(byte) { state.buffer.append(byte) } else { state.writtenAtOnce = byte }
+                if timesLines {
+                    if state.lines.begins(with: byte) {
+                        state.lineStarts.append(ConsoleLineStart(offset: state.buffer.count, time: MonotonicClock.now))
+                    }
+                    state.buffer.append(byte)
+                } else if state.isBurst || destination?.write(byte) != true {
+                    state.buffer.append(byte)
+                } else {
+                    state.writtenAtOnce = byte
+                }
                 let place = state.putCount % Self.tailLength
                 if place < state.tail.count { state.tail[place] = byte } else { state.tail.append(byte) }
                 state.putCount += 1
@@ -73,56 +108,69 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    private func isWritable(_ destination: Int32, milliseconds: Int32 = 0) -> Bool {
-        var entry = pollfd(fd: destination, events: Int16(POLLOUT), revents: 0)
-        return poll(&entry, 1, milliseconds) == 1
-    }
-
-    /// Writes a byte if that can be done without waiting.
-    private func writeNow(_ byte: UInt8) -> Bool {
-        guard let destination, isWritable(destination) else { return false }
-        return withUnsafeBytes(of: byte) { Glibc.write(destination, $0.baseAddress, 1) == 1 }
-    }
-
-    /// Writes out what the destination takes without waiting. From the main thread only.
+    /// Takes what was put, writes out what the destination takes without waiting, and keeps the rest. From the main thread only.
     /// - Parameter see: is shown every byte once, in order, before it is written; it must not call back.
     /// - Returns: whether the burst goes on: the caller looks again after a millisecond.
     @discardableResult
     func drain(_ see: ([UInt8]) -> Void = { _ in }) -> Bool {
         outgoing.withLock { outgoing in
-            if outgoing.count == 0 {
-                outgoing.bytes.removeAll(keepingCapacity: true)
-                outgoing.start = 0
-                let first = state.withLock { state in
-                    swap(&state.buffer, &outgoing.bytes)
-                    if outgoing.bytes.isEmpty { state.isBurst = false }
-                    state.buffer.reserveCapacity(Self.capacity)
-                    return state.writtenAtOnce.take()
+            if !outgoing.held.isEmpty, outgoing.held.withUnsafeBytes({ outgoing.backlog.append($0) }) { outgoing.held = [] }
+            let tookSome = outgoing.held.isEmpty && take(&outgoing, see)
+            var written = 0
+            while let destination, outgoing.backlog.count > 0, written < Self.lookLimit, !outgoing.isBroken {
+                var answer = ConsoleDestination.Answer.full
+                outgoing.backlog.withOldest { bytes in
+                    answer = destination.write(bytes)
+                    return answer.count
                 }
-                if let first { see([first]) }
-                see(outgoing.bytes)
-                if outgoing.count == 0 { return false }
+                if follow(answer, &outgoing) { written += answer.count } else { break }
             }
-            guard let destination, !outgoing.isBroken else {
-                if outgoing.countsLosses { outgoing.lost += outgoing.count }
-                outgoing.start = outgoing.bytes.count
-                return true
-            }
-            while outgoing.count > 0, isWritable(destination) {
-                let now = outgoing.bytes.withUnsafeBytes { bytes in
-                    Glibc.write(destination, bytes.baseAddress.map { $0 + outgoing.start }, min(outgoing.count, Self.stride))
-                }
-                if now > 0 {
-                    outgoing.start += now
-                } else if errno != EAGAIN && errno != EINTR {
-                    outgoing.isBroken = true
-                    outgoing.countsLosses = errno != EPIPE
-                    if outgoing.countsLosses { outgoing.lost += outgoing.count }
-                    outgoing.start = outgoing.bytes.count
-                }
-            }
-            return true
+            return tookSome || outgoing.count > 0
         }
+    }
+
+    /// Takes the buffer: shows it, writes it, puts what is left into the backlog.
+    /// - Returns: whether there was anything; if not, and all is written, the burst is over.
+    private func take(_ outgoing: inout Outgoing, _ see: ([UInt8]) -> Void) -> Bool {
+        outgoing.bytes.removeAll(keepingCapacity: true)
+        outgoing.lineStarts.removeAll(keepingCapacity: true)
+        let hasBacklog = outgoing.backlog.count > 0
+        let first = state.withLock { state in
+            swap(&state.buffer, &outgoing.bytes)
+            swap(&state.lineStarts, &outgoing.lineStarts)
+            if outgoing.bytes.isEmpty, !hasBacklog { state.isBurst = false }
+            state.buffer.reserveCapacity(Self.capacity)
+            return state.writtenAtOnce.take()
+        }
+        if let first { see([first]) }
+        guard !outgoing.bytes.isEmpty else { return false }
+        see(outgoing.bytes)
+        onLines?(outgoing.bytes, outgoing.lineStarts)
+        guard let destination else { return true }
+        let bytes = stamps?.stamp(outgoing.bytes, outgoing.lineStarts) ?? outgoing.bytes
+        var done = 0
+        while done < bytes.count, outgoing.backlog.count == 0, !outgoing.isBroken {
+            let answer = bytes.withUnsafeBytes { destination.write(UnsafeRawBufferPointer(rebasing: $0[done...])) }
+            guard follow(answer, &outgoing) else { break }
+            done += answer.count
+        }
+        if outgoing.isBroken {
+            if outgoing.countsLosses { outgoing.lost += bytes.count - done }
+        } else if done < bytes.count, !bytes.withUnsafeBytes({ outgoing.backlog.append(UnsafeRawBufferPointer(rebasing: $0[done...])) }) {
+            outgoing.held = Array(bytes[done...])
+        }
+        return true
+    }
+
+    /// - Returns: whether more can be written.
+    private func follow(_ answer: ConsoleDestination.Answer, _ outgoing: inout Outgoing) -> Bool {
+        guard case .broken(let isGone) = answer else { return answer.count > 0 }
+        outgoing.isBroken = true
+        outgoing.countsLosses = !isGone
+        if outgoing.countsLosses { outgoing.lost += outgoing.count }
+        outgoing.backlog.removeAll()
+        outgoing.held = []
+        return false
     }
 
     /// The run has ended: from here on `put` never waits.
@@ -131,22 +179,25 @@ public final class ConsoleOutput: Sendable {
     }
 
     /// Writes out the rest, waiting for the reader for as long as it takes something every ten seconds.
-    /// - Parameter see: as for `drain`.
+    /// - Parameters:
+    ///   - see: as for `drain`.
+    ///   - isImpatient: asked every tenth of a second; true gives the reader up now.
     /// - Returns: how many bytes were lost: to a reader that was given up, or to a destination that failed.
-    func flush(_ see: ([UInt8]) -> Void = { _ in }) -> Int {
+    func flush(_ see: ([UInt8]) -> Void = { _ in }, isImpatient: () -> Bool = { false }) -> Int {
         var patience = 100
         var before = -1
         while drain(see) {
             let rest = outgoing.withLock { $0.count }
             guard let destination, rest > 0 else { continue }
             patience = rest == before ? patience - 1 : 100
-            guard patience > 0 else {
-                let unread = state.withLock { $0.buffer }
+            guard patience > 0, !isImpatient() else {
+                let (unread, starts) = state.withLock { ($0.buffer, $0.lineStarts) }
                 see(unread)
+                onLines?(unread, starts)
                 return rest + unread.count + outgoing.withLock { $0.lost }
             }
             before = rest
-            _ = isWritable(destination, milliseconds: 100)
+            destination.wait(milliseconds: 100)
         }
         return outgoing.withLock { $0.lost }
     }

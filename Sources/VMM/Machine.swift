@@ -91,7 +91,7 @@ public final class Machine {
             self.wake = wake
             let ending = Ending { wake.event.signal() }
             self.ending = ending
-            console = try ConsoleOutput(destination: configuration.consoleOutput)
+            console = try ConsoleOutput(destination: configuration.consoleOutput, stamps: configuration.consoleStamps)
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
             board = Self.board(configuration, guestCPUID)
             bridge = PCIHostBridge(
@@ -270,6 +270,7 @@ public final class Machine {
         self.workers = workers
         span = TimeSpan()
         let start = MonotonicClock.now
+        configuration.consoleStamps?.begin(at: start)
         do {
             var threads = Crew()
             do throws(SystemCallError) {
@@ -284,7 +285,7 @@ public final class Machine {
             threads.dismiss()
         }
         let duration = Double(MonotonicClock.now - start) / 1e9
-        let unwritten = console.flush { watch?.take($0, at: duration) }
+        let unwritten = console.flush({ watch?.take($0, at: duration) }, isImpatient: { signals.take() != nil })
         watch?.close(at: duration)
         _ = consume terminal
         var exits = ExitCounts()

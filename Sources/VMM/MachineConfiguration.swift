@@ -11,6 +11,8 @@ public struct MachineConfiguration: Sendable {
     public var cpus: Int
     /// Where the guest's console goes: a descriptor that outlives the run, nil for nowhere.
     public var consoleOutput: Int32?
+    /// Puts a time before each line of the console's output; nil: none.
+    public var consoleStamps: ConsoleStamps?
     /// Where the guest's console input comes from, nil for none.
     public var consoleInput: Int32?
     /// How long the guest may run, in seconds; nil: for ever.

@@ -72,13 +72,14 @@ struct Run {
         try tellMissingFeatures(hypervisor)
         let symbols = try KernelSymbols(asked: request.symbols, kernel: request.image)
         let watch = WatchedConsole(request.script)
+        let stamps = request.consoleStamps ? ConsoleStamps() : nil
         let run = try BootSeries(action: request.onReset, timeout: request.timeout?.seconds).run { timeout in
-            let machine = try Machine(
-                MachineConfiguration(
-                    memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                    timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
-                    showsDebugConsole: request.debugConsole == .console),
-                on: hypervisor)
+            var configuration = MachineConfiguration(
+                memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
+                timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
+                showsDebugConsole: request.debugConsole == .console)
+            configuration.consoleStamps = stamps
+            let machine = try Machine(configuration, on: hypervisor)
             if let firmware = request.firmware {
                 try machine.loadFirmware(firmware)
             } else {

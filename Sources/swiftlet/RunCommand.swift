@@ -68,6 +68,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Where the guest's serial console goes: stdio, none, file:PATH.", completion: WordCompletion.console)
     var console = ConsoleOption.stdio
 
+    @Flag(help: "Put the time before each line of the console's output, in seconds from the first vCPU's start: [    1.234567].")
+    var consoleStamps = false
+
     @Option(help: "Where what firmware writes to port 0x402 goes: console, none.")
     var debugConsole = DebugConsoleOption.none
 
@@ -90,6 +93,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
     var record: String?
 
+    @Option(help: "Write a timeline of the run, which opens in Perfetto's viewer, to this file: docs/trace.md.", completion: .file())
+    var trace: String?
+
     @Option(
         help:
             "Where the post-mortem of a guest that hangs or dies finds the kernel's names: its ELF file (vmlinux) or System.map. (default: the kernel itself)",
@@ -103,8 +109,8 @@ struct RunCommand: ParsableCommand {
     var request: RunRequest {
         RunRequest(
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd,
-            format: format, devices: device, timeout: timeout, onReset: onReset, console: console, debugConsole: debugConsole, report: report,
-            record: record, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, symbols: symbols,
+            format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, debugConsole: debugConsole,
+            report: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, symbols: symbols,
             script: script.script)
     }
 

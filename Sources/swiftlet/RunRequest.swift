@@ -18,9 +18,13 @@ struct RunRequest: Equatable {
     var timeout: TimeLimit?
     var onReset = ResetAction.end
     var console = ConsoleOption.stdio
+    /// Whether each line of the console's output has its time before it.
+    var consoleStamps = false
     var debugConsole = DebugConsoleOption.none
     var report: ReportOption?
     var record: String?
+    /// Where the run's timeline goes.
+    var trace: String?
     var cpu: CPUModel?
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
@@ -60,6 +64,11 @@ extension RunRequest {
                 hugePages = true
                 continue
             }
+            if word == "--console-stamps" {
+                guard !consoleStamps else { return nil }
+                consoleStamps = true
+                continue
+            }
             if word == "--testdev" {
                 guard !testdev else { return nil }
                 testdev = true
@@ -84,7 +93,7 @@ extension RunRequest {
     static let plainOptions =
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
-            "--console", "--debug-console", "--report", "--record", "--cpu", "--exit-port-style", "--testdev", "--symbols",
+            "--console", "--console-stamps", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev", "--symbols",
         ] + ScriptOptions.names
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
@@ -115,6 +124,7 @@ extension RunRequest {
         case "--debug-console": return take(&debugConsole, DebugConsoleOption(rawValue: value))
         case "--report": return take(&report, ReportOption(argument: value))
         case "--record": return take(&record, value.isEmpty ? nil : value)
+        case "--trace": return take(&trace, value.isEmpty ? nil : value)
         case "--symbols": return take(&symbols, value.isEmpty ? nil : value)
         case "--cpu": return take(&cpu, try? CPUModel(value))
         case "--exit-port-style": return take(&exitPortStyle, ExitPortStyle(rawValue: value))

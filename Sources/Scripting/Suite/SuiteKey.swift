@@ -1,6 +1,7 @@
 /// What a boot of a suite file may be asked for: a key, and the option of `swiftlet run` it becomes.
 enum SuiteKey: String, CaseIterable {
     case kernel, firmware, initrd, append, memory, hugepages, cpus, cpu, format, devices, testdev, timeout
+    case consoleStamps = "console-stamps"
     case onReset = "on-reset"
     case exitPortStyle = "exit-port-style"
     case expect
@@ -18,7 +19,7 @@ enum SuiteKey: String, CaseIterable {
         case .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .until, .skip: .text
         case .devices, .expect, .failOn, .send: .texts
         case .cpus, .retries: .number
-        case .hugepages, .testdev: .truth
+        case .hugepages, .testdev, .consoleStamps: .truth
         case .status: .numbers
         }
     }
@@ -46,7 +47,7 @@ enum SuiteKey: String, CaseIterable {
         case .send: "\"REGEX=TEXT\", or an array of such"
         case .until: "\"expected\" or \"end\""
         case .onReset: "\"end\" or \"reboot\""
-        case .hugepages, .testdev: "true or false"
+        case .hugepages, .testdev, .consoleStamps: "true or false"
         case .append, .cpu, .format, .exitPortStyle, .skip: "a string"
         }
     }

@@ -1,0 +1,96 @@
+import LinuxSystem
+
+/// Console bytes that their reader has not taken yet, in order: up to 1 MiB in memory, up to 1 GiB more in a file without a name.
+///
+/// The file is a ring of fixed size, so that a reader that is slow but steady keeps it from growing. It is made when it is first needed, in
+/// TMPDIR or /tmp.
+struct ConsoleBacklog: ~Copyable {
+    private let memoryLimit: Int
+    private let fileLimit: Int
+    /// The oldest bytes, from `start` on.
+    private var memory: [UInt8] = []
+    private var start = 0
+    private var file: TemporaryFile?
+    /// Byte number N of all that went into the file stands at N modulo `fileLimit`.
+    private var fileStart = 0
+    private var fileEnd = 0
+    /// No file could be made; nobody asks again.
+    private var hasNoFile = false
+
+    init(memoryLimit: Int = 1 << 20, fileLimit: Int = 1 << 30) {
+        self.memoryLimit = memoryLimit
+        self.fileLimit = fileLimit
+    }
+
+    private var inMemory: Int { memory.count - start }
+    private var inFile: Int { fileEnd - fileStart }
+
+    var count: Int { inMemory + inFile }
+
+    /// Takes bytes, all or none.
+    /// - Returns: false where there is no room for them, in the file's bounds or on the disk.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard inFile > 0 || inMemory + bytes.count > memoryLimit else {
+            if start > memoryLimit {
+                memory.removeFirst(start)
+                start = 0
+            }
+            memory.append(contentsOf: bytes)
+            return true
+        }
+        return spill(bytes)
+    }
+
+    private mutating func spill(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard inFile + bytes.count <= fileLimit, !hasNoFile else { return false }
+        do throws(SystemCallError) {
+            if file == nil { file = try TemporaryFile("the console's backlog") }
+        } catch {
+            hasNoFile = true
+            return false
+        }
+        do throws(SystemCallError) {
+            let place = fileEnd % fileLimit
+            let first = min(bytes.count, fileLimit - place)
+            try file?.descriptor.write(UnsafeRawBufferPointer(rebasing: bytes[..<first]), at: UInt64(place))
+            try file?.descriptor.write(UnsafeRawBufferPointer(rebasing: bytes[first...]), at: 0)
+        } catch {
+            return false
+        }
+        fileEnd += bytes.count
+        return true
+    }
+
+    /// Shows the oldest bytes, at least one where there is any.
+    /// - Parameter take: says how many of them are done with.
+    mutating func withOldest(_ take: (UnsafeRawBufferPointer) -> Int) {
+        if inMemory == 0, inFile > 0 { fetch() }
+        guard inMemory > 0 else { return }
+        let taken = memory.withUnsafeBytes { take(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+        start += taken
+        guard inMemory == 0 else { return }
+        memory.removeAll(keepingCapacity: true)
+        start = 0
+    }
+
+    /// Brings a piece of the file into memory.
+    private mutating func fetch() {
+        let place = fileStart % fileLimit
+        let count = min(inFile, fileLimit - place, 1 << 16)
+        do throws(SystemCallError) {
+            memory = try file?.descriptor.read(count: count, at: UInt64(place)) ?? []
+            start = 0
+            fileStart += count
+        } catch {
+            // What can't be read back counts as there until the run gives its reader up: it is told as lost then.
+        }
+        if inFile == 0 { (fileStart, fileEnd) = (0, 0) }
+    }
+
+    /// Forgets everything, and gives the disk's room back.
+    mutating func removeAll() {
+        memory = []
+        file = nil
+        (start, fileStart, fileEnd) = (0, 0, 0)
+    }
+}
