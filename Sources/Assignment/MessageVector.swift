@@ -57,7 +57,7 @@ final class MessageVector: Sendable {
 
     private func deliver(_ state: inout State) {
         do throws(KVMError) {
-            switch try vm.signal(state.message) {
+            switch try vm.signal(state.message, from: event.descriptor.object) {
             case .delivered: state.counts.delivered += 1
             case .blocked: state.counts.blocked += 1
             }

@@ -20,3 +20,10 @@ public enum MSIDelivery: Sendable {
     /// The kernel answered zero: the guest blocked it, as by a disabled local APIC or a destination that doesn't exist.
     case blocked
 }
+
+/// An interrupt that user space gives a guest.
+public enum InterruptEvent: Sendable {
+    case line(gsi: UInt32, level: Bool)
+    /// The delivery is nil where the kernel refused the message; `source` names who sent it, empty where nobody said.
+    case message(MSIMessage, MSIDelivery?, source: String)
+}

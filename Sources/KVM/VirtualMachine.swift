@@ -5,6 +5,9 @@ public import LinuxSystem
 public final class VirtualMachine: Sendable {
     let descriptor: Descriptor
     private let vcpuMapSize: Int
+    /// Told of every line and message that goes through this VM's calls, by the thread that makes them. Set before the first of them, constant
+    /// from then on.
+    nonisolated(unsafe) public var onInterrupt: (@Sendable (InterruptEvent) -> Void)?
 
     init(_ descriptor: consuming Descriptor, vcpuMapSize: Int) {
         self.descriptor = descriptor
@@ -112,6 +115,7 @@ public final class VirtualMachine: Sendable {
             var line = SIMD2<UInt32>(gsi, level ? 1 : 0)
             try descriptor.ioctl(.irqLine, &line)
         }
+        onInterrupt?(.line(gsi: gsi, level: level))
     }
 
     /// Installs a routing table in place of the one before. KVM_SET_GSI_ROUTING, api.rst 4.52.
@@ -160,9 +164,18 @@ public final class VirtualMachine: Sendable {
     }
 
     /// Delivers a message to the guest's local APICs. KVM_SIGNAL_MSI, api.rst 4.70.
+    /// - Parameter source: whose it is, for who follows interrupts.
     /// - Returns: `.delivered` for an answer above zero, `.blocked` for zero.
     /// - Throws: an answer below zero, as without an in-kernel irqchip (EINVAL).
-    public func signal(_ message: MSIMessage) throws(KVMError) -> MSIDelivery {
+    public func signal(_ message: MSIMessage, from source: String = "") throws(KVMError) -> MSIDelivery {
+        var delivery: MSIDelivery?
+        defer { onInterrupt?(.message(message, delivery, source: source)) }
+        let answer = try deliver(message)
+        delivery = answer
+        return answer
+    }
+
+    private func deliver(_ message: MSIMessage) throws(KVMError) -> MSIDelivery {
         try KVMError.catching { () throws(SystemCallError) in
             var argument = kvm_msi()
             argument.address_lo = UInt32(truncatingIfNeeded: message.address)

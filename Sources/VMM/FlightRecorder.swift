@@ -35,6 +35,8 @@ struct FlightRecorder {
         sampleCount &+= 1
     }
 
+    var last: Entry { entries[(count &- 1) & (Self.capacity - 1)] }
+
     /// Oldest first.
     var lastEntries: [Entry] { (max(0, count - Self.capacity)..<count).map { entries[$0 & (Self.capacity - 1)] } }
 

@@ -52,6 +52,9 @@ public final class InterruptLine: Sendable {
         acknowledged.wrappingAdd(acknowledgements.take(), ordering: .relaxed).newValue
     }
 
+    /// Readable when the guest acknowledged the line since `acknowledgedCount` was last asked.
+    var acknowledgementEvent: Int32 { acknowledgements.raw }
+
     /// Whether `acknowledgedCount` counts for a function that the kernel asserts by itself.
     public var isObserved: Bool { state.withLock { $0.isObserved } }
 

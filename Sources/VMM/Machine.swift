@@ -78,6 +78,7 @@ public final class Machine {
         firmwareConfig = FirmwareConfig(.init(memory: configuration.memory, cpus: configuration.cpus))
         do {
             vm = try hypervisor.makeVirtualMachine()
+            if let trace = configuration.trace { vm.onInterrupt = { trace.note($0) } }
             // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's grace period.
             for (slot, region) in memory.regions.enumerated() {
                 try vm.setMemory(
@@ -91,7 +92,8 @@ public final class Machine {
             self.wake = wake
             let ending = Ending { wake.event.signal() }
             self.ending = ending
-            console = try ConsoleOutput(destination: configuration.consoleOutput, stamps: configuration.consoleStamps)
+            let onLines = configuration.trace.map { trace in { @Sendable in trace.take($0, $1) } }
+            console = try ConsoleOutput(destination: configuration.consoleOutput, stamps: configuration.consoleStamps, onLines: onLines)
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
             board = Self.board(configuration, guestCPUID)
             bridge = PCIHostBridge(
@@ -266,7 +268,11 @@ public final class Machine {
     public func run(signals: borrowing SignalDescriptor, watch: (any ConsoleWatch)? = nil) throws(MachineError) -> Result {
         Thread.prepare()
         let terminal = configuration.consoleInput.flatMap { Terminal($0) }
-        let workers = vcpus.map { VCPUThread($0, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending) }
+        let workers = try vcpus.map { vcpu throws(MachineError) in
+            VCPUThread(vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending, track: try track(vcpu))
+        }
+        configuration.trace?.follow(Array(lines.values))
+        defer { configuration.trace?.follow([]) }
         self.workers = workers
         span = TimeSpan()
         let start = MonotonicClock.now
@@ -293,6 +299,11 @@ public final class Machine {
         return Result(
             outcome: ending.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
             consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten, postCode: post.code)
+    }
+
+    private func track(_ vcpu: VirtualCPU) throws(MachineError) -> VCPUTrack? {
+        let ecam = configuration.hasFirmware ? PhysicalLayout.firmwareECAM : PhysicalLayout.ecam
+        do { return try configuration.trace?.track(Int(vcpu.number), of: configuration.cpus, ecam: ecam) } catch { throw .system(error) }
     }
 
     /// The main thread's part: console, signals and time, until the run has ended.

@@ -178,7 +178,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         access.bus == 0 && access.function == 0 ? slots[access.device] : nil
     }
 
-    fileprivate var addressLatch: UInt32 {
+    var addressLatch: UInt32 {
         get { latch.load(ordering: .relaxed) }
         set { latch.store(newValue, ordering: .relaxed) }
     }

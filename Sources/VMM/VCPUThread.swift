@@ -31,8 +31,11 @@ final class VCPUThread: @unchecked Sendable {
     private let bridge: PCIHostBridge
     private let ending: Ending
     private let kick: VirtualCPU.Kick
+    /// nil: nobody wants a trace.
+    private let track: VCPUTrack?
 
-    init(_ vcpu: VirtualCPU, kick: VirtualCPU.Kick, ports: Bus, mmio: Bus, bridge: PCIHostBridge, ending: Ending) {
+    init(_ vcpu: VirtualCPU, kick: VirtualCPU.Kick, ports: Bus, mmio: Bus, bridge: PCIHostBridge, ending: Ending, track: VCPUTrack? = nil) {
+        self.track = track
         self.vcpu = vcpu
         self.kick = kick
         self.ports = ports
@@ -43,8 +46,10 @@ final class VCPUThread: @unchecked Sendable {
 
     func run() {
         do throws(KVMError) { try vcpu.prepare(kick) } catch { return ending.finish(.hostFailure("\(error)")) }
+        track?.start()
         while !ending.isFinished {
             let exit = vcpu.enter()
+            track?.leave()
             switch exit {
             case .portOut(let port, let size, let count):
                 counts.count(.portOut)
@@ -77,6 +82,7 @@ final class VCPUThread: @unchecked Sendable {
                 recorder.note(exit.kind, address: 0, width: 0, value: 0)
                 finish(exit)
             }
+            track?.serve(exit, recorder.last, latch: bridge.addressLatch)
         }
     }
 

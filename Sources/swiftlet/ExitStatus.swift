@@ -135,7 +135,7 @@ extension ExitStatus {
         case let error as DriverBindingError: of(error)
         case let error as SymbolFileError:
             error.cause.errno == .permissionDenied ? noPermission : noInput
-        case is ReportError, is ConsoleError, is RecordingError: cannotCreate
+        case is ReportError, is ConsoleError, is RecordingError, is TracedRun.Failure: cannotCreate
         default: hostFailure
         }
     }

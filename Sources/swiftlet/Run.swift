@@ -73,22 +73,32 @@ struct Run {
         let symbols = try KernelSymbols(asked: request.symbols, kernel: request.image)
         let watch = WatchedConsole(request.script)
         let stamps = request.consoleStamps ? ConsoleStamps() : nil
+        let trace = try TracedRun(request)
         let run = try BootSeries(action: request.onReset, timeout: request.timeout?.seconds).run { timeout in
             var configuration = MachineConfiguration(
                 memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
                 timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
                 showsDebugConsole: request.debugConsole == .console)
             configuration.consoleStamps = stamps
+            configuration.trace = trace?.trace
+            let building = trace?.beginBoot()
             let machine = try Machine(configuration, on: hypervisor)
+            trace?.end("build machine", building)
+            let loading = trace?.begin()
             if let firmware = request.firmware {
                 try machine.loadFirmware(firmware)
             } else {
                 try machine.load(
                     BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
             }
+            trace?.end("load", loading)
+            let opening = trace?.begin()
             let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
             defer { devices.release() }
+            if !request.devices.isEmpty { trace?.end("open devices", opening) }
+            let running = trace?.begin()
             var result = try machine.run(signals: signals, watch: watch)
+            trace?.end("run", running)
             if isExamined(result.outcome, watch.findings) {
                 result.postMortem = machine.postMortem(result.outcome, symbols: symbols.read(notice: Self.say))
                 result.postMortem?.devices = devices.interruptStates
@@ -97,6 +107,7 @@ struct Run {
             return (result, devices.report)
         }
         let verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings)
+        trace?.finish(verdict.sentence, notice: Self.say)
         // First, since a report that can't be written must not take away what became of the guest.
         tell(run.result, verdict)
         try account {

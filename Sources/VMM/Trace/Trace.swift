@@ -1,0 +1,289 @@
+import Glibc
+import KVM
+public import LinuxSystem
+import Synchronization
+
+/// A timeline of a run in the Chrome trace-event format: docs/trace.md.
+///
+/// vCPUs and whoever delivers interrupts note what happens in rings of their own; a thread of the trace takes it from there every few
+/// milliseconds, puts it into words and writes it. Where it can't keep up, events are dropped, counted, and said to be missing.
+public final class Trace: Sendable {
+    /// What became of the file.
+    public struct Summary: Sendable {
+        /// Events that found no room.
+        public var dropped: UInt64
+        /// Why the file could not be written to its end.
+        public var failure: SystemCallError?
+    }
+
+    /// What the main thread has put into words.
+    private struct Words {
+        var text: TraceText
+        var dropped: UInt64 = 0
+        /// The guest's line that is not at its end.
+        var line: [UInt8] = []
+        var lineStart: UInt64?
+    }
+
+    /// The thread's owner.
+    private final class Worker: @unchecked Sendable {
+        // @unchecked: used by the main thread alone.
+        private var thread: Thread?
+
+        func start(_ body: @escaping @Sendable () -> Void) throws(SystemCallError) { thread = try Thread("trace", body) }
+
+        func join() {
+            if let thread = thread.take() { thread.join() }
+        }
+    }
+
+    private struct Followed {
+        let line: InterruptLine
+        var seen: UInt64
+    }
+
+    /// 32768 exits a vCPU, 2.5 MB; a tenth of it where there are many.
+    private static let ringShift: UInt64 = 15
+    private static let smallRingShift: UInt64 = 12
+    private static let manyCPUs = 16
+    private static let wordsLimit = 4 << 20
+    /// So much of a console line is shown.
+    private static let lineLimit = 200
+    /// Beyond it a file is of no use to a viewer.
+    private static let fileLimit = 1 << 30
+    private static let interval: Int32 = 5
+
+    private let origin = MonotonicClock.now
+    private let vcpus = Mutex<[TraceRing]>([])
+    private let interrupts: TraceRing
+    private let sources = Mutex<[String]>([])
+    private let words: Mutex<Words>
+    private let lines = Mutex<[Followed]>([])
+    private let loop: EventLoop
+    private let isEnding = Atomic<Bool>(false)
+    private let worker: Worker
+    private let summary = Mutex<Summary?>(nil)
+
+    /// Makes the file and begins. `finish` must follow.
+    /// - Parameter title: what is run.
+    public init(path: String, title: String) throws(SystemCallError) {
+        var file = try TraceFile(path)
+        var text = TraceText(origin: origin)
+        text.name(0, "swiftlet run \(title)", process: true)
+        text.name(TraceText.Track.run, "run")
+        text.name(TraceText.Track.console, "console")
+        text.name(TraceText.Track.interrupts, "interrupts")
+        // The first event has no comma before it.
+        file.append(Array("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[".utf8) + text.bytes.dropFirst())
+        if let failure = file.failure { throw failure }
+        words = Mutex(Words(text: TraceText(origin: origin)))
+        interrupts = try TraceRing(shift: Self.ringShift)
+        loop = try EventLoop("trace")
+        worker = Worker()
+        let writer = Writer(self, file)
+        try worker.start { writer.run() }
+    }
+
+    // MARK: What is noted
+
+    /// The track of a vCPU, the same for each boot.
+    func track(_ number: Int, of count: Int, ecam: Range<UInt64>) throws(SystemCallError) -> VCPUTrack {
+        let ring = try vcpus.withLock { rings throws(SystemCallError) in
+            while rings.count <= number { rings.append(try TraceRing(shift: count > Self.manyCPUs ? Self.smallRingShift : Self.ringShift)) }
+            return rings[number]
+        }
+        return VCPUTrack(ring, ecam: ecam)
+    }
+
+    /// An interrupt is given to the guest. From any thread.
+    func note(_ interrupt: InterruptEvent) {
+        let now = MonotonicClock.now
+        var entry = TraceEntry(event: .line, entered: now, left: now, served: now)
+        switch interrupt {
+        case .line(let gsi, let level): (entry.address, entry.answer) = (UInt64(gsi), level ? 1 : 0)
+        case .message(let message, let delivery, let source):
+            (entry.event, entry.address, entry.value) = (.message, message.address, UInt64(message.data))
+            entry.answer =
+                switch delivery {
+                case .blocked: 0
+                case .delivered: 1
+                case nil: 2
+                }
+            entry.count = number(of: source)
+        }
+        interrupts.put(entry)
+    }
+
+    private func number(of source: String) -> UInt32 {
+        sources.withLock { sources in
+            if let known = sources.firstIndex(of: source) { return UInt32(known) }
+            sources.append(source)
+            return UInt32(sources.count - 1)
+        }
+    }
+
+    /// The guest's acknowledgements of these lines are noted from now on.
+    func follow(_ new: [InterruptLine]) {
+        lines.withLock { lines in
+            lines = new.map { Followed(line: $0, seen: $0.acknowledgedCount) }
+            for line in new { try? loop.watch(line.acknowledgementEvent, token: UInt64(line.gsi)) }
+        }
+    }
+
+    /// A part of the run that began at `start`, a moment of `MonotonicClock`, and is over. From the main thread.
+    public func phase(_ name: StaticString, since start: UInt64) {
+        write { $0.slice(TraceText.Track.run, name, from: start, to: MonotonicClock.now, category: "phase") }
+    }
+
+    /// A moment of the run. From the main thread.
+    public func moment(_ name: String) {
+        write { $0.instant(TraceText.Track.run, at: MonotonicClock.now, category: "phase", name: name, scope: "p") }
+    }
+
+    /// What the guest wrote to its console. From the main thread.
+    func take(_ bytes: [UInt8], _ starts: [ConsoleLineStart]) {
+        var next = starts[...]
+        var done = 0
+        while done < bytes.count {
+            if let start = next.first, start.offset == done {
+                endLine()
+                words.withLock { $0.lineStart = start.time }
+                next.removeFirst()
+            }
+            let end = next.first?.offset ?? bytes.count
+            words.withLock { words in
+                words.line.append(contentsOf: bytes[done..<min(end, done + max(Self.lineLimit - words.line.count, 0))])
+            }
+            done = end
+        }
+    }
+
+    private func endLine() {
+        let (line, start) = words.withLock { words in
+            let line = words.line
+            words.line.removeAll(keepingCapacity: true)
+            return (line, words.lineStart.take())
+        }
+        guard let start else { return }
+        let text = line.prefix { $0 != 0x0A && $0 != 0x0D }
+        write { $0.instant(TraceText.Track.console, at: start, category: "console", name: String(decoding: text, as: UTF8.self)) }
+    }
+
+    private func write(_ event: (inout TraceText) -> Void) {
+        words.withLock { words in
+            guard words.text.bytes.count < Self.wordsLimit else {
+                words.dropped += 1
+                return
+            }
+            event(&words.text)
+        }
+    }
+
+    /// Writes the rest and ends the thread. Later calls only give the summary again.
+    public func finish() -> Summary {
+        endLine()
+        isEnding.store(true, ordering: .releasing)
+        worker.join()
+        return summary.withLock { $0 } ?? Summary(dropped: 0, failure: nil)
+    }
+
+    // MARK: The trace's own thread
+
+    private final class Writer: @unchecked Sendable {
+        // @unchecked: belongs to the trace's thread.
+
+        private let trace: Trace
+        private var file: TraceFile
+        private var text: TraceText
+        private var named = 0
+        /// What was said to be missing, by track.
+        private var told: [Int: UInt64] = [:]
+        /// What the file had no more room for.
+        private var cut: UInt64 = 0
+
+        init(_ trace: Trace, _ file: consuming TraceFile) {
+            self.trace = trace
+            self.file = file
+            text = TraceText(origin: trace.origin)
+        }
+
+        func run() {
+            while true {
+                // Asked first: what was noted before the end was asked for is written.
+                let isLast = trace.isEnding.load(ordering: .acquiring)
+                collect()
+                guard !isLast else { break }
+                trace.loop.wait(milliseconds: Trace.interval) { _ in }
+            }
+            let dropped = told.values.reduce(cut, +)
+            if dropped > 0 {
+                text.instant(TraceText.Track.run, at: MonotonicClock.now, category: "trace", name: "\(dropped) events were dropped in all", scope: "p")
+            }
+            flush(force: true)
+            file.close()
+            trace.summary.withLock { $0 = Summary(dropped: dropped, failure: file.failure) }
+        }
+
+        private func collect() {
+            let rings = trace.vcpus.withLock { $0 }
+            while named < rings.count {
+                text.name(TraceText.Track.vcpu(named), "vCPU \(named)")
+                named += 1
+            }
+            for (number, ring) in rings.enumerated() { collect(ring, TraceText.Track.vcpu(number)) { $0.write($1, of: number) } }
+            collect(trace.interrupts, TraceText.Track.interrupts) { writer, entry in
+                let sources = writer.trace.sources.withLock { $0 }
+                let isMessage = entry.event == .message && sources.indices.contains(Int(entry.count))
+                writer.text.interrupt(entry, source: isMessage ? sources[Int(entry.count)] : "")
+            }
+            acknowledgements()
+            let (words, dropped) = trace.words.withLock { words in
+                defer { words.text.removeAll() }
+                return (words.text.bytes, words.dropped)
+            }
+            flush(and: words)
+            tell(dropped, TraceText.Track.console)
+            flush()
+        }
+
+        private func collect(_ ring: TraceRing, _ track: Int, _ write: (Writer, TraceEntry) -> Void) {
+            while let entry = ring.take() {
+                if file.count < Trace.fileLimit { write(self, entry) } else { cut += 1 }
+                if text.bytes.count > 1 << 16 { flush() }
+            }
+            tell(ring.droppedCount, track)
+        }
+
+        private func write(_ entry: TraceEntry, of vcpu: Int) {
+            if entry.event == .exit { return text.exit(TraceText.Track.vcpu(vcpu), entry) }
+            if vcpu == 0 { text.instant(TraceText.Track.vcpu(0), at: entry.entered, category: "phase", name: "first instruction", scope: "p") }
+        }
+
+        private func acknowledgements() {
+            trace.lines.withLock { lines in
+                for index in lines.indices {
+                    let now = lines[index].line.acknowledgedCount
+                    guard now > lines[index].seen else { continue }
+                    text.instant(
+                        TraceText.Track.interrupts, at: MonotonicClock.now, category: "interrupt", name: "INTx GSI \(lines[index].line.gsi) acknowledged",
+                        arguments: [("count", "\(now - lines[index].seen)")])
+                    lines[index].seen = now
+                }
+            }
+        }
+
+        /// Says in the trace what is missing in it.
+        private func tell(_ dropped: UInt64, _ track: Int) {
+            let before = told[track] ?? 0
+            guard dropped > before else { return }
+            told[track] = dropped
+            text.instant(track, at: MonotonicClock.now, category: "trace", name: "\(dropped - before) events dropped")
+        }
+
+        private func flush(and words: [UInt8] = [], force: Bool = false) {
+            guard !text.isEmpty || !words.isEmpty else { return }
+            if force || file.count < Trace.fileLimit { file.append(text.bytes + words) }
+            text.removeAll()
+        }
+    }
+}

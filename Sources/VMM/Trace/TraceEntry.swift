@@ -1,0 +1,34 @@
+import KVM
+
+/// Something that happened, as its thread notes it: plain numbers, which another thread puts into words.
+struct TraceEntry: BitwiseCopyable {
+    enum Event: UInt8 {
+        /// A vCPU's thread is about to enter its guest for the first time.
+        case start
+        /// A vCPU left its guest and was served.
+        case exit
+        /// A line of the guest's interrupt controllers went up or down.
+        case line
+        /// A message was given to the guest.
+        case message
+    }
+
+    var event = Event.start
+    /// A `VCPUExit.Kind`.
+    var kind: UInt8 = 0
+    var width: UInt8 = 0
+    /// Whether an exit is a configuration access through ECAM; a line's level; what became of a message.
+    var answer: UInt8 = 0
+    /// Elements of a string instruction; who sent a message, by its number.
+    var count: UInt32 = 0
+    /// Nanoseconds, by `MonotonicClock`: when KVM_RUN was called, when it came back, and when it had been served.
+    var entered: UInt64 = 0
+    var left: UInt64 = 0
+    var served: UInt64 = 0
+    /// Port, guest address, GSI or a message's address.
+    var address: UInt64 = 0
+    /// What was read or written; a message's data.
+    var value: UInt64 = 0
+    /// The latched address of configuration mechanism 1.
+    var latch: UInt32 = 0
+}

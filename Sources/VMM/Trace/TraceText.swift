@@ -1,0 +1,193 @@
+import KVM
+import PCI
+
+/// Events in the words of the Chrome trace-event format: a JSON object a line, each with a comma before its line.
+///
+/// "Trace Event Format", Google, 2016: X is a slice with a beginning and a duration, i an instant, M names a process or a thread. Times are
+/// microseconds, here with three decimals.
+struct TraceText {
+    /// The tracks but vCPUs, each a thread of process 1.
+    enum Track {
+        static let run = 1
+        static let console = 2
+        static let interrupts = 3
+        static func vcpu(_ number: Int) -> Int { 100 + number }
+    }
+
+    private(set) var bytes: [UInt8] = []
+    /// Subtracted from every time.
+    let origin: UInt64
+
+    init(origin: UInt64) { self.origin = origin }
+
+    var isEmpty: Bool { bytes.isEmpty }
+
+    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    // MARK: Events
+
+    mutating func slice(_ track: Int, _ name: StaticString, from start: UInt64, to end: UInt64, category: StaticString) {
+        open("X", track, start, category)
+        write(",\"dur\":")
+        time(end > start ? end - start : 0)
+        write(",\"name\":\"")
+        write(name)
+        write("\"}")
+    }
+
+    /// - Parameter scope: t for its thread, p for its process.
+    mutating func instant(_ track: Int, at time: UInt64, category: StaticString, name: String, scope: StaticString = "t", arguments: [(String, String)] = []) {
+        open("i", track, time, category)
+        write(",\"s\":\"")
+        write(scope)
+        write("\",\"name\":")
+        text(name)
+        if !arguments.isEmpty {
+            write(",\"args\":{")
+            for (index, argument) in arguments.enumerated() {
+                if index > 0 { write(",") }
+                text(argument.0)
+                write(":")
+                text(argument.1)
+            }
+            write("}")
+        }
+        write("}")
+    }
+
+    /// Names a track, or with `process` the process.
+    mutating func name(_ track: Int, _ name: String, process: Bool = false) {
+        open("M", track, origin, "__metadata")
+        write(process ? ",\"name\":\"process_name\"" : ",\"name\":\"thread_name\"")
+        write(",\"args\":{\"name\":")
+        text(name)
+        write("}}")
+        guard !process else { return }
+        open("M", track, origin, "__metadata")
+        write(",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":")
+        number(UInt64(track))
+        write("}}")
+    }
+
+    /// A vCPU's stay in its guest, and the exit that ended it.
+    mutating func exit(_ track: Int, _ entry: TraceEntry) {
+        slice(track, "guest", from: entry.entered, to: entry.left, category: "guest")
+        let kind = VCPUExit.Kind(rawValue: Int(entry.kind)) ?? .unknown
+        open("X", track, entry.left, "exit")
+        write(",\"dur\":")
+        time(entry.served > entry.left ? entry.served - entry.left : 0)
+        write(",\"name\":\"")
+        for byte in kind.name.utf8 { bytes.append(byte) }
+        guard [.portOut, .portIn, .mmioRead, .mmioWrite].contains(kind) else { return write("\"}") }
+        write(" 0x")
+        hexadecimal(entry.address)
+        write("\",\"args\":{\"kind\":\"")
+        for byte in kind.name.utf8 { bytes.append(byte) }
+        write("\",\"address\":\"0x")
+        hexadecimal(entry.address)
+        write("\",\"value\":\"0x")
+        hexadecimal(entry.value)
+        write("\",\"width\":")
+        number(UInt64(entry.width))
+        if entry.count > 1 {
+            write(",\"count\":")
+            number(UInt64(entry.count))
+        }
+        write("}}")
+        if let access = Self.configurationWrite(kind, entry) { configuration(track, entry, access) }
+    }
+
+    private mutating func configuration(_ track: Int, _ entry: TraceEntry, _ access: ConfigAccess) {
+        func padded(_ value: Int, _ width: Int) -> String {
+            let text = String(value, radix: 16)
+            return String(repeating: "0", count: max(width - text.utf8.count, 0)) + text
+        }
+        let function = "\(padded(access.bus, 2)):\(padded(access.device, 2)).\(access.function)"
+        instant(
+            track, at: entry.left, category: "config", name: "config write \(function) 0x\(padded(access.offset, 2))",
+            arguments: [
+                ("function", function), ("register", "0x\(padded(access.offset, 2))"), ("value", "0x\(String(entry.value, radix: 16))"),
+                ("width", "\(entry.width)"),
+            ])
+    }
+
+    /// The register that an exit wrote, if it was one of a configuration space.
+    private static func configurationWrite(_ kind: VCPUExit.Kind, _ entry: TraceEntry) -> ConfigAccess? {
+        if kind == .portOut, (0xCFC...0xCFF).contains(entry.address) { return ConfigAccess(latch: entry.latch, lane: Int(entry.address & 3)) }
+        return kind == .mmioWrite && entry.answer == 1 ? ConfigAccess(ecamOffset: entry.address & 0xFFF_FFFF) : nil
+    }
+
+    /// - Parameter source: who sent a message; empty where nobody knows.
+    mutating func interrupt(_ entry: TraceEntry, source: String) {
+        if entry.event == .line {
+            instant(
+                Track.interrupts, at: entry.left, category: "interrupt", name: "GSI \(entry.address) \(entry.answer == 1 ? "raised" : "lowered")")
+            return
+        }
+        let answer =
+            switch entry.answer {
+            case 0: "blocked"
+            case 1: "delivered"
+            default: "failed"
+            }
+        let address = "0x\(String(entry.address, radix: 16))"
+        instant(
+            Track.interrupts, at: entry.left, category: "interrupt", name: "\(source.isEmpty ? "MSI" : source): vector \(entry.value & 0xFF)",
+            arguments: [("address", address), ("data", "0x\(String(entry.value, radix: 16))"), ("answer", answer)])
+    }
+
+    // MARK: JSON
+
+    private mutating func open(_ phase: StaticString, _ track: Int, _ start: UInt64, _ category: StaticString) {
+        write(",\n{\"ph\":\"")
+        write(phase)
+        write("\",\"pid\":1,\"tid\":")
+        number(UInt64(track))
+        write(",\"ts\":")
+        time(start > origin ? start - origin : 0)
+        write(",\"cat\":\"")
+        write(category)
+        write("\"")
+    }
+
+    private mutating func write(_ words: StaticString) {
+        words.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    }
+
+    /// Nanoseconds as microseconds.
+    private mutating func time(_ nanoseconds: UInt64) {
+        number(nanoseconds / 1000)
+        let rest = UInt8(truncatingIfNeeded: nanoseconds % 1000 / 100)
+        bytes.append(UInt8(ascii: "."))
+        bytes.append(UInt8(ascii: "0") + rest)
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: nanoseconds % 100 / 10))
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: nanoseconds % 10))
+    }
+
+    private mutating func number(_ value: UInt64) {
+        if value >= 10 { number(value / 10) }
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+    }
+
+    private mutating func hexadecimal(_ value: UInt64) {
+        if value >= 16 { hexadecimal(value >> 4) }
+        let digit = UInt8(truncatingIfNeeded: value & 15)
+        bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    }
+
+    /// A string as JSON has it: RFC 8259, section 7. Whatever a guest says becomes UTF-8 before it comes here.
+    private mutating func text(_ string: String) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in string.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+            case ..<0x20:
+                write("\\u00")
+                if byte < 16 { write("0") }
+                hexadecimal(UInt64(byte))
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}

@@ -1,0 +1,50 @@
+import LinuxSystem
+import VMM
+
+/// The trace of `--trace FILE`: docs/trace.md.
+final class TracedRun {
+    /// The trace's file can't be made.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let trace: Trace
+    private let path: String
+    private var boots = 0
+
+    /// nil where none was asked for.
+    init?(_ request: RunRequest) throws(Failure) {
+        guard let path = request.trace else { return nil }
+        self.path = path
+        do throws(SystemCallError) {
+            trace = try Trace(path: path, title: request.image)
+        } catch {
+            throw Failure(description: "the trace can't be written to \(path): \(error.errno)")
+        }
+    }
+
+    func begin() -> UInt64 { MonotonicClock.now }
+
+    func beginBoot() -> UInt64 {
+        boots += 1
+        if boots > 1 { trace.moment("boot \(boots)") }
+        return begin()
+    }
+
+    func end(_ name: StaticString, _ start: UInt64?) {
+        if let start { trace.phase(name, since: start) }
+    }
+
+    /// Says in the trace how the run ended, and on standard error what is missing in it.
+    func finish(_ sentence: String, notice: (String) -> Void) {
+        trace.moment(sentence)
+        let summary = trace.finish()
+        if summary.dropped > 0 { notice("\(summary.dropped) events are missing in the trace \(path): they came faster than they could be written") }
+        if let failure = summary.failure { notice("the trace \(path) is cut off: \(failure.errno)") }
+    }
+
+    deinit {
+        // Where the run did not come to a verdict.
+        _ = trace.finish()
+    }
+}
