@@ -61,6 +61,7 @@ bench: setup
 	@$(MAKE) --no-print-directory build
 	@bench/run
 	@bench/boots
+	@bench/console
 	@bench/linux
 
 fuzz:

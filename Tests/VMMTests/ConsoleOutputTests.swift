@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxSystem
 import TestSupport
@@ -77,6 +78,90 @@ import Testing
                 return !goesOn && taken.count == 200_000
             })
         #expect(taken == Self.pattern(200_000))
+    }
+
+    /// Far beyond what is kept in memory: the guest's thread comes to its end before anything is read.
+    @Test func theGuestWaitsForNoReader() throws {
+        let pipe = try Pipe()
+        let console = try ConsoleOutput(destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1 << 16, fileLimit: 4 << 20))
+        let bytes = Self.pattern(3 << 20)
+        let done = try EventDescriptor("the guest's end")
+        let end = done.raw
+        let guest = try Thread("guest") {
+            for byte in bytes { console.put(byte) }
+            eventfd_write(end, 1)
+        }
+        let ended = eventually(within: 60) {
+            console.drain()
+            return done.isSignalled
+        }
+        try #require(ended, "nobody reads, and the guest ends")
+        guest.join()
+        var taken: [UInt8] = []
+        #expect(
+            eventually(within: 60) {
+                console.drain()
+                taken += pipe.readAvailable()
+                return taken.count >= bytes.count
+            })
+        #expect(taken == bytes)
+    }
+
+    /// With no room left for what nobody reads, the guest waits, and goes on when there is.
+    @Test func withoutAnyRoomTheGuestWaitsAndLosesNothing() throws {
+        let pipe = try Pipe()
+        let console = try ConsoleOutput(destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1000, fileLimit: 1000))
+        let bytes = Self.pattern(1 << 20)
+        let guest = try Thread("guest") { for byte in bytes { console.put(byte) } }
+        for _ in 0..<100 {
+            console.drain()
+            usleep(1000)
+        }
+        var taken: [UInt8] = []
+        let isWhole = eventually(within: 60) {
+            console.drain()
+            taken += pipe.readAvailable()
+            return taken.count >= bytes.count
+        }
+        guest.join()
+        #expect(isWhole && taken == bytes)
+    }
+
+    /// A terminal whose output is stopped, as by ^S, takes a byte by poll's word and then blocks who writes more.
+    @Test func aStoppedTerminalBlocksNobody() throws {
+        let main = try Descriptor(opening: "/dev/ptmx", flags: O_RDWR | O_NOCTTY)
+        var isLocked: Int32 = 0
+        try #require(cl_ioctl(main.raw, 0x4004_5431, &isLocked) == 0)
+        let peer = cl_ioctl_value(main.raw, 0x5441, UInt(O_RDWR | O_NOCTTY | O_CLOEXEC))
+        try #require(peer >= 0)
+        let line = Descriptor(owning: peer, object: "a terminal")
+        let console = try ConsoleOutput(destination: line.raw)
+        for byte in Self.pattern(60_000) { console.put(byte & 0x3F | 0x40) }
+        // Much more than a terminal holds: with nobody reading this must come back each time.
+        for _ in 0..<20 { console.drain() }
+        #expect(fcntl(line.raw, F_GETFL) & O_NONBLOCK == 0, "others who have it find it as it was")
+        var taken: [UInt8] = []
+        let isWhole = eventually {
+            console.drain()
+            var entry = pollfd(fd: main.raw, events: Int16(POLLIN), revents: 0)
+            var chunk = [UInt8](repeating: 0, count: 4096)
+            if poll(&entry, 1, 0) == 1 {
+                let count = read(main.raw, &chunk, chunk.count)
+                taken += chunk[0..<max(count, 0)]
+            }
+            return taken.count >= 60_000
+        }
+        #expect(isWhole && taken == Self.pattern(60_000).map { $0 & 0x3F | 0x40 })
+    }
+
+    @Test func anImpatientUserGivesTheReaderUp() throws {
+        let pipe = try Pipe()
+        let console = try ConsoleOutput(destination: pipe.input)
+        for byte in Self.pattern(60_000) { console.put(byte) }
+        console.drain()
+        for byte in Self.pattern(60_000) { console.put(byte) }
+        let lost = console.flush(isImpatient: { true })
+        #expect(lost > 0 && lost + pipe.readAvailable().count == 120_000)
     }
 
     @Test func aReaderThatIsGoneEndsNothing() throws {

@@ -1,0 +1,181 @@
+import FoundationEssentials
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+/// The file of `--trace`, as a JSON parser and a viewer's rules see it.
+@Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
+struct TraceTests {
+    /// An event of the Chrome trace-event format. Decoding fails where a field has another type.
+    struct Event: Decodable {
+        struct Arguments: Decodable {
+            let kind, address, value, function, register, name: String?
+        }
+
+        let ph: String
+        let ts: Double
+        let pid, tid: Int
+        let name: String
+        let cat, s: String?
+        let dur: Double?
+        let args: Arguments?
+    }
+
+    struct File: Decodable {
+        let displayTimeUnit: String
+        let traceEvents: [Event]
+    }
+
+    private let directory: TemporaryDirectory
+    private let path: String
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        path = "\(directory.path)/trace.json"
+    }
+
+    /// Reads the trace, and checks what every one must be.
+    private func events(sourceLocation: SourceLocation = #_sourceLocation) throws -> [Event] {
+        let file = try JSONDecoder().decode(File.self, from: Data(readFile(path)))
+        #expect(file.displayTimeUnit == "ns", sourceLocation: sourceLocation)
+        var tracks: [Int: [Event]] = [:]
+        var named: Set<Int> = []
+        for event in file.traceEvents {
+            #expect(event.pid == 1 && event.ts >= 0 && !event.name.isEmpty || event.cat == "console", sourceLocation: sourceLocation)
+            switch event.ph {
+            case "M":
+                #expect(event.args?.name != nil || event.name == "thread_sort_index", sourceLocation: sourceLocation)
+                named.insert(event.tid)
+            case "i": #expect(["t", "p"].contains(event.s) && event.dur == nil, sourceLocation: sourceLocation)
+            case "X":
+                #expect((event.dur ?? -1) >= 0, sourceLocation: sourceLocation)
+                tracks[event.tid, default: []].append(event)
+            default: Issue.record("an event of phase \(event.ph)", sourceLocation: sourceLocation)
+            }
+        }
+        for event in file.traceEvents where !named.contains(event.tid) { Issue.record("track \(event.tid) has no name", sourceLocation: sourceLocation) }
+        for slices in tracks.values {
+            let sorted = slices.sorted { ($0.ts, $0.dur ?? 0) < ($1.ts, $1.dur ?? 0) }
+            for (one, next) in zip(sorted, sorted.dropFirst()) where one.ts + (one.dur ?? 0) > next.ts + 0.0005 {
+                Issue.record("\(one) overlaps \(next)", sourceLocation: sourceLocation)
+            }
+        }
+        return file.traceEvents
+    }
+
+    private static func exits(_ events: [Event]) -> [String: UInt64] {
+        events.filter { $0.cat == "exit" }.reduce(into: [:]) { $0[String($1.name.prefix { $0 != " " }), default: 0] += 1 }
+    }
+
+    @Test func everyExitAndLineOfARunIsThere() throws {
+        let report = "\(directory.path)/report.json"
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("floods.elf"), "--append", "lines=100", "--trace", path, "--report", "json:\(report)")
+        #expect(ended.status == 0)
+        let events = try events()
+        let written = try WrittenReport(readFile(report))
+        #expect(Self.exits(events) == written.exits && written.exits["port_out"] ?? 0 > 5000)
+        #expect(events.count { $0.cat == "guest" } == events.count { $0.cat == "exit" })
+        let lines = events.filter { $0.cat == "console" }.map(\.name)
+        #expect(lines == ended.output.split(separator: "\r\n").map(String.init) && lines.count == 101)
+        #expect(events.contains { $0.name == "port_out 0xf4" && $0.args?.address == "0xf4" && $0.args?.value == "0x0" })
+        let phases = events.filter { $0.cat == "phase" }
+        for name in ["build machine", "load", "run"] { #expect(phases.count { $0.name == name && $0.ph == "X" } == 1, "\(name)") }
+        let first = try #require(phases.first { $0.name == "first instruction" })
+        let guest = try #require(events.first { $0.cat == "guest" })
+        #expect(first.ts == guest.ts)
+        #expect(phases.contains { $0.name == "passed: the guest wrote 0 to the exit port" })
+        // Guest and exits fill the vCPU's track without a gap.
+        let slices = events.filter { $0.tid == guest.tid && $0.ph == "X" }
+        let sum = slices.reduce(0) { $0 + ($1.dur ?? 0) }
+        let last = try #require(slices.last)
+        #expect(abs(last.ts + (last.dur ?? 0) - guest.ts - sum) < Double(slices.count) * 0.001 + 1)
+    }
+
+    @Test func writesToConfigurationSpaceAndTheLinesOfInterruptsAreNamed() throws {
+        #expect(try SwiftletProcess.run("run", TestKernel.built("pci.elf"), "--trace", path).status == 0)
+        let writes = try events().filter { $0.cat == "config" }
+        #expect(writes.contains { $0.args?.function == "00:00.0" && $0.name == "config write 00:00.0 0x\($0.args?.register?.dropFirst(2) ?? "")" })
+        #expect(try SwiftletProcess.run("run", TestKernel.built("echo.elf"), "--trace", path, input: "quit\n").status == 0)
+        let names = try events().filter { $0.cat == "interrupt" }.map(\.name)
+        #expect(names.contains("GSI 4 raised") && names.contains("GSI 4 lowered"))
+    }
+
+    @Test func severalProcessorsHaveATrackEach() throws {
+        #expect(try SwiftletProcess.run("run", TestKernel.built("smp.elf"), "--cpus", "3", "--append", "cpus=3", "--trace", path).status == 0)
+        let names = try events().filter { $0.name == "thread_name" }.compactMap { $0.args?.name }
+        #expect(names == ["run", "console", "interrupts", "vCPU 0", "vCPU 1", "vCPU 2"])
+    }
+
+    /// Every byte there is, quotes, backslashes and half characters, in lines and without.
+    @Test(arguments: [[0x0A], []] as [[UInt8]])
+    func whateverAGuestSaysTheFileIsJSON(between: [UInt8]) throws {
+        // A guest of its own bytes: mov si, text; mov dx, 0x3f8; cld; l: lodsb; out dx, al; loop l, with the text behind it and its length in cx.
+        let text = (0...255).flatMap { [$0] + between }
+        let length = UInt16(text.count)
+        // call next; next: pop si; add si, 0x15 (what follows pop); the code may lie anywhere.
+        let code: [UInt8] = [
+            0xE8, 0x00, 0x00, 0x5E, 0x83, 0xC6, 0x14, 0xB9, UInt8(length & 0xFF), UInt8(length >> 8), 0xBA, 0xF8, 0x03, 0x2E, 0x8A, 0x04, 0x46, 0xEE,
+            0xE2, 0xF9, 0xB0, 0x00, 0xE6, 0xF4, 0xF4,
+        ]
+        let kernel = try directory.file("bytes.bin", code.dropLast(2) + text)
+        let ended = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--trace", path, "--timeout", "5s")
+        #expect(ended.output.utf8.count > 250)
+        let lines = try events().filter { $0.cat == "console" }.map(\.name)
+        if between.isEmpty {
+            #expect(lines.contains { $0.contains("!\"#$%&'()*+,-./") && $0.contains("[\\]") && $0.contains("\u{1F}") && $0.contains("\u{FFFD}") })
+        } else {
+            #expect(lines.contains("\"") && lines.contains("\\") && lines.contains("\u{FFFD}") && lines.contains("\u{1}"))
+        }
+    }
+
+    @Test func timeAndSignalsLeaveAWholeFile() throws {
+        let timeout = try SwiftletProcess.run("run", TestKernel.built("ends.elf"), "--append", "end=spin", "--timeout", "300ms", "--trace", path)
+        #expect(timeout.status == 124)
+        #expect(try events().contains { $0.name.hasPrefix("timeout: ") })
+        for signal in [SIGTERM, SIGKILL] {
+            let process = try SwiftletProcess(["run", TestKernel.built("floods.elf"), "--console", "none", "--trace", path])
+            try #require(eventually { (try? readFile(path).count) ?? 0 > 100_000 })
+            process.child.signal(signal)
+            #expect(try process.wait().status == (signal == SIGTERM ? 143 : -SIGKILL))
+            #expect(try events().count { $0.cat == "exit" } > 100, "signal \(signal)")
+        }
+    }
+
+    @Test func aRunThatDoesNotStartLeavesAWholeFileAndAFileThatCantBeMadeIsSaid() throws {
+        #expect(try SwiftletProcess.run("run", "/nonexistent.elf", "--trace", path).status == 66)
+        _ = try events()
+        let refused = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--trace", "/nonexistent/trace.json")
+        #expect(refused.status == 73 && refused.lastLine == "swiftlet: the trace can't be written to /nonexistent/trace.json: No such file or directory")
+        let full = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--append", "exit=5", "--trace", "/dev/full")
+        #expect(full.status == 73 || full.status == 5 && full.errors.contains("the trace /dev/full is cut off"))
+    }
+
+    /// The file's reader takes nothing for a while: what finds no room meanwhile is counted and said, and nothing else is harmed.
+    @Test func whatFindsNoRoomIsCountedAndSaid() throws {
+        var screen = try Pipe()
+        let report = "\(directory.path)/report.json"
+        let process = try SwiftletProcess(
+            ["run", TestKernel.built("exits.elf"), "--append", "n=100000", "--trace", "/dev/stdout", "--console", "none", "--report", "json:\(report)"],
+            output: screen.input)
+        screen.closeWriting()
+        try #require(eventually(within: 60) { (try? WrittenReport(readFile(report))) != nil || process.errors.contains("exits: mode") || Self.isIdle() })
+        var bytes: [UInt8] = []
+        while let chunk = screen.readChunk(), !chunk.isEmpty { bytes += chunk }
+        let ended = try process.wait()
+        _ = try directory.file("trace.json", bytes)
+        let events = try events()
+        let all = try WrittenReport(readFile(report)).exits.values.reduce(0, +)
+        let missing = try #require(ended.errors.firstMatch(of: #/swiftlet: ([0-9]+) events are missing in the trace/#).flatMap { UInt64($0.1) })
+        #expect(UInt64(events.count { $0.cat == "exit" }) + missing == all)
+        #expect(events.contains { $0.name == "\(missing) events were dropped in all" })
+        #expect(ended.status == 0)
+    }
+
+    /// Nothing tells from outside that the guest has ended: its writer waits for the reader. So a time must do; too short it finds nothing missing.
+    private static func isIdle() -> Bool {
+        sleep(5)
+        return true
+    }
+}
