@@ -114,7 +114,7 @@ public final class ConsoleOutput: Sendable {
     @discardableResult
     func drain(_ see: ([UInt8]) -> Void = { _ in }) -> Bool {
         outgoing.withLock { outgoing in
-            if !outgoing.held.isEmpty, outgoing.held.withUnsafeBytes({ outgoing.backlog.append($0) }) { outgoing.held = [] }
+            if !outgoing.held.isEmpty { retry(&outgoing) }
             let tookSome = outgoing.held.isEmpty && take(&outgoing, see)
             var written = 0
             while let destination, outgoing.backlog.count > 0, written < Self.lookLimit, !outgoing.isBroken {
@@ -126,6 +126,16 @@ public final class ConsoleOutput: Sendable {
                 if follow(answer, &outgoing) { written += answer.count } else { break }
             }
             return tookSome || outgoing.count > 0
+        }
+    }
+
+    /// Finds room for what the backlog had none for, or writes it where that is empty by now.
+    private func retry(_ outgoing: inout Outgoing) {
+        if outgoing.held.withUnsafeBytes({ outgoing.backlog.append($0) }) {
+            outgoing.held = []
+        } else if outgoing.backlog.count == 0, let destination {
+            let answer = outgoing.held.withUnsafeBytes { destination.write($0) }
+            if follow(answer, &outgoing) { outgoing.held.removeFirst(answer.count) }
         }
     }
 

@@ -61,8 +61,8 @@ struct ConsoleStallTests {
     /// A prompt does not end its line: it is shown, with its time, and answered.
     @Test func aPromptIsShownWithItsTimeAndAnswered() throws {
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("asks.elf"), "--console-stamps", "--send", "login: $=root\\r", "--send", "assword: $=a\\=b\\r", "--timeout", "60s")
+            "run", TestKernel.built("asks.elf"), "--console-stamps", "--send", "login: $=root\\n", "--send", "Password: $=a=b\\n", "--timeout", "60s")
         #expect(ended.status == 0, "\(ended.errors) \(ended.output)")
-        #expect(ended.output.contains(#/\[ +[0-9.]+\] .*login: /#))
+        #expect(ended.output.contains(#/\[ +[0-9.]+\] .*login:/#))
     }
 }

@@ -125,6 +125,7 @@ public final class Trace: Sendable {
     /// The guest's acknowledgements of these lines are noted from now on.
     func follow(_ new: [InterruptLine]) {
         lines.withLock { lines in
+            for old in lines { loop.forget(old.line.acknowledgementEvent) }
             lines = new.map { Followed(line: $0, seen: $0.acknowledgedCount) }
             for line in new { try? loop.watch(line.acknowledgementEvent, token: UInt64(line.gsi)) }
         }
