@@ -134,6 +134,7 @@ struct TraceTests {
         #expect(timeout.status == 124)
         #expect(try events().contains { $0.name.hasPrefix("timeout: ") })
         for signal in [SIGTERM, SIGKILL] {
+            unlink(path)
             let process = try SwiftletProcess(["run", TestKernel.built("floods.elf"), "--console", "none", "--trace", path])
             try #require(eventually { (try? readFile(path).count) ?? 0 > 100_000 })
             process.child.signal(signal)
