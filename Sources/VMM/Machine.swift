@@ -210,7 +210,7 @@ public final class Machine {
             (1...4).map { Board.InterruptRoute(slot: slot, pin: $0, gsi: PhysicalLayout.intxGSI(slot: slot, pin: $0)) }
         }
         var board = Board(
-            apicIDs: Array(0..<UInt32(configuration.cpus)), ecam: PhysicalLayout.ecam,
+            apicIDs: Array(0..<UInt32(configuration.cpus)), ecam: PhysicalLayout.populatedECAM,
             memoryWindows: [
                 PhysicalLayout.memoryWindow, PhysicalLayout.upperMemoryWindow,
                 PhysicalLayout.highMemoryWindow(physicalAddressBits: cpuid.physicalAddressBits),
