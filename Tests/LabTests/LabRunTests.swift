@@ -65,6 +65,8 @@ struct LabRunTests {
             echo given=$(cat here/given)
             echo kvm=$(test -c /dev/kvm && cat /sys/module/kvm_amd/parameters/npt)
             echo remapping=$(dmesg | grep -c 'DMAR-IR: Enabled IRQ remapping')
+            echo programs=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+            echo processors=$(grep -c ^processor /proc/cpuinfo)
             echo variable="$SPACED"
             echo reopened=yes > /dev/stdout
             for slot in 04 05 06 07; do
@@ -97,6 +99,12 @@ struct LabRunTests {
         let run = try Self.shared.get().run
         #expect(run.exitStatus == 42, "\(run.outcome) \(run.notices)")
         #expect(run.notices == [])
+    }
+
+    /// Where a guest ran there, QEMU's other CPUs would change its flags; see `QEMUCommandLine`.
+    @Test func noProgramRunsOnTheFirstProcessor() throws {
+        #expect(try value("processors") == "3")
+        #expect(try value("programs") == "1-2")
     }
 
     @Test func standardOutputAndErrorAreKeptApart() throws {
