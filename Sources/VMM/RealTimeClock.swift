@@ -108,6 +108,8 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
             look(&state)
             let flags = state.flags
             state.flags = 0
+            // Lowered here, whatever comes next: an event between this look and the one that settles must make an edge, or none ever comes again.
+            drive(false, &state)
             settle(&state)
             return flags
         case _ where Register.isTime(index):
@@ -213,12 +215,14 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         look(&state)
         let enabled = state.cells[Register.b] & Flag.any
         state.flags = state.flags & Flag.any | (state.flags & enabled != 0 ? Flag.request : 0)
-        let isUp = state.flags & Flag.request != 0
-        if isUp != state.isUp {
-            state.isUp = isUp
-            setLine(isUp)
-        }
-        arm(isUp ? nil : nextEvent(state, enabled))
+        drive(state.flags & Flag.request != 0, &state)
+        arm(state.isUp ? nil : nextEvent(state, enabled))
+    }
+
+    private func drive(_ isUp: Bool, _ state: inout State) {
+        guard isUp != state.isUp else { return }
+        state.isUp = isUp
+        setLine(isUp)
     }
 
     /// When an enabled interrupt comes next, in host time.

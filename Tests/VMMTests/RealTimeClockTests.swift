@@ -8,8 +8,18 @@ import Testing
     /// The host's side.
     private final class Host: Sendable {
         let now = Mutex<Int64>(0)
+        /// How much later it is each time that somebody asks.
+        let step = Mutex<Int64>(0)
         let levels = Mutex<[Bool]>([])
         let alarm = Mutex<Int64?>(nil)
+
+        func ask() -> Int64 {
+            let step = step.withLock { $0 }
+            return now.withLock { now in
+                now += step
+                return now
+            }
+        }
     }
 
     private static let second: Int64 = 1_000_000_000
@@ -22,7 +32,7 @@ import Testing
         let host = host
         host.now.withLock { $0 = Self.start * Self.second }
         clock = RealTimeClock(
-            cells: [UInt8](repeating: 0, count: 128), now: { host.now.withLock { $0 } }, setLine: { level in host.levels.withLock { $0.append(level) } },
+            cells: [UInt8](repeating: 0, count: 128), now: { host.ask() }, setLine: { level in host.levels.withLock { $0.append(level) } },
             arm: { time in host.alarm.withLock { $0 = time } })
     }
 
@@ -164,6 +174,19 @@ import Testing
             #expect(read(0xC) & 0x90 == 0x90)
         }
         #expect(levels == [true, false, true, false, true, false])
+    }
+
+    /// The line is an edge to the PIC: were it left up, nobody would be woken again. iPXE stood so, waiting for its samples of the clock.
+    @Test func aTickThatComesWhileTheFlagsAreReadMakesAnEdge() throws {
+        write(0xA, 0x2F)
+        write(0xB, 0x42)
+        try wake()
+        // The next tick comes after the register was read and before its reading is done with.
+        pass(Self.second / 2 - 2)
+        host.step.withLock { $0 = 1 }
+        #expect(read(0xC) == 0xC0)
+        #expect(levels == [true, false, true])
+        #expect(read(0xC) == 0xD0, "the tick is told, and that a second ended with it")
     }
 
     /// Systems that poll, as some do at boot.
