@@ -84,6 +84,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     public override var bars: [BAR] { functionBARs }
     public override var interruptPin: Int { layout.interruptPin }
 
+    public override var sendsUnmaskableMessages: Bool { state.withLock { hasUnmaskableMessage($0) } }
+
     public override func assign(_ bar: BAR, address: UInt64) {
         state.withLock { bar.assign(address, in: &$0.space) }
     }

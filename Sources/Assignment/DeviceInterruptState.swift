@@ -19,6 +19,24 @@ extension AssignedFunction {
         }
     }
 
+    /// Whether a message it has may be taken with interrupts off.
+    func hasUnmaskableMessage(_ state: State) -> Bool {
+        messageData(state).contains { IOAPIC.isUnmaskable(deliveryMode: UInt64($0 >> 8 & 7)) }
+    }
+
+    /// What its messages carry.
+    private func messageData(_ state: State) -> [UInt32] {
+        switch state.mode {
+        case .messages(.msix):
+            guard let table = state.table else { return [] }
+            return (0..<table.count).map { table.message($0).data }
+        case .messages(.msi):
+            guard let msi = layout.msi else { return [] }
+            return (0..<msi.vectorCount(in: state.space)).map { msi.message($0, in: state.space).data }
+        case .none, .intx: return []
+        }
+    }
+
     private static func name(_ mode: InterruptMode) -> String {
         switch mode {
         case .none: "no interrupts"

@@ -41,6 +41,14 @@ public struct Thread: ~Copyable, @unchecked Sendable {
     /// Makes the blocking call this thread is in return with EINTR.
     public func kick() { _ = cl_kick_thread(thread) }
 
+    /// Nanoseconds of processor time it has had, a guest's included; pthread_getcpuclockid(3).
+    public var processorTime: UInt64 {
+        var clock = clockid_t()
+        var time = timespec()
+        guard pthread_getcpuclockid(thread, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
     /// Waits for its end.
     public consuming func join() { pthread_join(thread, nil) }
 

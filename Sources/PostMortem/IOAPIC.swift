@@ -10,6 +10,8 @@ public struct IOAPIC: Sendable, Equatable {
         /// Requested at the pin.
         public let isRequested: Bool
         public let destination: Int
+        /// Whether its interrupt is an NMI, an SMI or an INIT, which a processor takes with interrupts off too.
+        public let isUnmaskable: Bool
 
         /// In words: what the pin is set to, and what it waits for.
         public var words: String {
@@ -32,9 +34,13 @@ public struct IOAPIC: Sendable, Equatable {
             let entry = fields.number(24 + number * 8, 8)
             return Pin(
                 number: number, vector: Int(entry & 0xFF), isMasked: entry >> 16 & 1 != 0, isLevel: entry >> 15 & 1 != 0,
-                isInService: entry >> 14 & 1 != 0, isRequested: requests >> UInt64(number) & 1 != 0, destination: Int(entry >> 56))
+                isInService: entry >> 14 & 1 != 0, isRequested: requests >> UInt64(number) & 1 != 0, destination: Int(entry >> 56),
+                isUnmaskable: Self.isUnmaskable(deliveryMode: entry >> 8 & 7))
         }
     }
+
+    /// Of bits 8 to 10 of a redirection or of a message's data: SMI, NMI and INIT.
+    public static func isUnmaskable(deliveryMode: UInt64) -> Bool { [2, 4, 5].contains(deliveryMode) }
 
     /// The pins that matter to somebody who asks why nothing happens: set up, pending or in service.
     public var notable: [Pin] { pins.filter { !$0.isMasked || $0.isRequested && $0.vector > 0 || $0.isInService } }

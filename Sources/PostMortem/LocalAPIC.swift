@@ -15,6 +15,8 @@ public struct LocalAPIC: Sendable, Equatable {
     public let timerUsesDeadline: Bool
     /// Whether the PIC's interrupts get through: LINT0 is unmasked and an external interrupt's.
     public let acceptsPIC: Bool
+    /// Whether what comes by LINT0, the PIT's ticks among it, comes as an NMI.
+    public let makesNMIs: Bool
 
     /// - Parameter page: 1 KiB, as KVM_GET_LAPIC gives it; nil for less.
     public init?(page: [UInt8]) {
@@ -34,6 +36,7 @@ public struct LocalAPIC: Sendable, Equatable {
         timerUsesDeadline = timer >> 17 & 3 == 2
         let lint0 = register(0x350)
         acceptsPIC = lint0 & 1 << 16 == 0 && lint0 >> 8 & 7 == 7
+        makesNMIs = lint0 & 1 << 16 == 0 && lint0 >> 8 & 7 == 4
     }
 
     /// Whether a requested vector has the priority to be taken now.

@@ -16,12 +16,24 @@ public enum Outcome: Sendable, Equatable {
     case internalError(vcpu: UInt32, reason: String, registers: [String])
     /// The time allowed ran out.
     case timeout(seconds: Double)
+    /// Every vCPU is halted with interrupts off, and nothing is left that could wake one.
+    case hang
     /// What the guest wrote to its console ended the run: whoever watches it knows what that means.
     case console
     /// A signal asked swiftlet to end.
     case signal(Int32)
     /// The host failed in a way that says nothing about the guest.
     case hostFailure(String)
+}
+
+extension Outcome {
+    /// Nothing ended the run but that nothing more came.
+    public var isStandstill: Bool {
+        switch self {
+        case .timeout, .hang: true
+        default: false
+        }
+    }
 }
 
 /// The run's end: the first outcome wins, whoever brings it.

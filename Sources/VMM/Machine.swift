@@ -317,6 +317,7 @@ public final class Machine {
         let deadline = configuration.timeout.map { start + UInt64($0 * 1e9) }
         var hasOutput = false
         var nextLook: UInt64?
+        var halts = HaltWatch(from: start)
         func elapsed() -> Double { Double(MonotonicClock.now - start) / 1e9 }
         while !ending.isFinished {
             var patience: Int32 = hasOutput ? 1 : input.needsPolling ? 10 : -1
@@ -326,7 +327,8 @@ public final class Machine {
                 ending.finish(.timeout(seconds: configuration.timeout ?? 0))
                 break
             }
-            for time in [deadline, nextLook] {
+            if now >= halts.next { lookForHang(&halts, threads, now) }
+            for time in [deadline, nextLook, halts.next] {
                 guard let time else { continue }
                 let rest = Int32(clamping: (max(time, now) - now) / 1_000_000 + 1)
                 patience = patience < 0 ? rest : min(patience, rest)
@@ -358,6 +360,26 @@ public final class Machine {
     }
 }
 
+extension Machine {
+    /// Ends the run where no vCPU will ever run again.
+    private func lookForHang(_ halts: inout HaltWatch, _ threads: borrowing Crew, _ now: UInt64) {
+        let areAsleep = workers.allSatisfy { $0.sleepsForGood.load(ordering: .relaxed) }
+        switch halts.look(at: now, processorTime: threads.processorTime, areAsleep: areAsleep) {
+        case .wait: break
+        case .ask:
+            for worker in workers { worker.sleepsForGood.store(false, ordering: .relaxed) }
+            threads.kick()
+        case .over:
+            let pins = (try? vm.ioapic()).flatMap { IOAPIC(state: $0) }?.pins
+            if let pins, pins.contains(where: { $0.isUnmaskable && !$0.isMasked }) || bridge.sendsUnmaskableMessages {
+                halts.leave()
+            } else {
+                ending.finish(.hang)
+            }
+        }
+    }
+}
+
 /// The threads of a run. A noncopyable thread can't stand in an array, hence the boxes.
 private struct Crew: ~Copyable {
     private final class Member {
@@ -374,14 +396,22 @@ private struct Crew: ~Copyable {
     /// Lets every vCPU say some times where it is: a guest that spins is where it was.
     func ask() {
         for _ in 0..<5 {
-            for member in members { member.thread?.kick() }
+            kick()
             usleep(1000)
         }
     }
 
+    /// Lets every vCPU come out of the guest once.
+    func kick() {
+        for member in members { member.thread?.kick() }
+    }
+
+    /// Nanoseconds of processor time that all have had.
+    var processorTime: UInt64 { members.reduce(0) { $0 &+ ($1.thread?.processorTime ?? 0) } }
+
     /// Kicks every thread out of the kernel and waits for its end. The vCPUs' exit requests are set already, so one kick is enough.
     mutating func dismiss() {
-        for member in members { member.thread?.kick() }
+        kick()
         for member in members {
             if let thread = member.thread.take() { thread.join() }
         }

@@ -54,6 +54,9 @@ open class PCIFunction: @unchecked Sendable {
     /// The directly reachable parts of a BAR.
     open func directAreas(_ bar: Int) -> [DirectArea] { [] }
 
+    /// Whether a message it may send is an NMI, an SMI or an INIT: those wake a processor that has interrupts off.
+    open var sendsUnmaskableMessages: Bool { false }
+
     /// A configuration read of 1, 2 or 4 bytes at 0..<4096.
     open func readConfig(_ offset: Int, width: Int) -> UInt32 { .max }
 

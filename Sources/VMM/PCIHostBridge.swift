@@ -102,6 +102,9 @@ public final class PCIHostBridge: @unchecked Sendable {
         slots.indices.first { slots[$0] == nil && !reserved.contains($0) }
     }
 
+    /// Whether a function of the bus may send a message that a processor takes with interrupts off.
+    var sendsUnmaskableMessages: Bool { slots.contains { $0?.sendsUnmaskableMessages == true } }
+
     // MARK: The map
 
     /// Brings the map, and the memory the guest reaches without an exit, up to what functions decode now.

@@ -1,6 +1,7 @@
 import CLinux
 public import KVM
 import LinuxSystem
+import Synchronization
 
 /// How often a vCPU left the guest, by kind of exit.
 public struct ExitCounts: Sendable {
@@ -31,6 +32,8 @@ final class VCPUThread: @unchecked Sendable {
     private let bridge: PCIHostBridge
     private let ending: Ending
     private let kick: VirtualCPU.Kick
+    /// What it said when it was kicked last, of whether it sleeps for good; whoever kicks it clears this first.
+    let sleepsForGood = Atomic<Bool>(false)
     /// nil: nobody wants a trace.
     private let track: VCPUTrack?
 
@@ -75,7 +78,10 @@ final class VCPUThread: @unchecked Sendable {
             case .interrupted:
                 counts.count(.interrupted)
                 // Rare: a kick. While the run goes on it asks where the guest is.
-                if !ending.isFinished, let registers = try? vcpu.registers() { recorder.sample(registers.rip) }
+                if !ending.isFinished, let registers = try? vcpu.registers() {
+                    recorder.sample(registers.rip)
+                    sleepsForGood.store(vcpu.sleepsForGood, ordering: .relaxed)
+                }
             case .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
             default:
                 counts.count(exit.kind)

@@ -14,7 +14,7 @@ extension Verdict {
             self = Self.failure(failure, script, findings)
         } else if case .console = outcome {
             self = Self.met(script, findings)
-        } else if case .timeout = outcome, findings.areExpectationsMet, !script.expectations.isEmpty, script.endsWhenMet {
+        } else if outcome.isStandstill, findings.areExpectationsMet, !script.expectations.isEmpty, script.endsWhenMet {
             self = Self.met(script, findings)
         } else if let unmet = Self.unmet(script, findings) {
             switch outcome {
@@ -22,7 +22,7 @@ extension Verdict {
                 self.init("failed", ExitStatus.failed, "failed: the guest wrote 0 to the exit port, and the console never said \(unmet)")
             case .powerOff:
                 self.init("failed", ExitStatus.failed, "failed: the guest powered itself off, and the console never said \(unmet)")
-            case .timeout:
+            case .timeout, .hang:
                 self.init(end.outcome, end.status, "\(end.sentence), and the console had not said \(unmet)")
             default: self = end
             }

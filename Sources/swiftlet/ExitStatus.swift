@@ -67,6 +67,8 @@ struct Verdict {
             self.init("internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
         case .timeout(let seconds):
             self.init("timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
+        case .hang:
+            self.init("hang", ExitStatus.timeout, "hang: the guest is halted with interrupts off, and nothing is left that could wake it")
         case .console: self.init("passed", ExitStatus.passed, "passed: the console said what was asked for")
         case .signal(let signal):
             self.init("interrupted", 128 + signal, "ended by \(Self.name(signal))")

@@ -122,7 +122,7 @@ struct Run {
         case .exitPort, .powerOff, .hostFailure: false
         case .console: findings.failure != nil
         case .reset, .tripleFault: request.onReset == .end
-        case .panic, .internalError, .timeout, .signal: true
+        case .panic, .internalError, .timeout, .hang, .signal: true
         }
     }
 

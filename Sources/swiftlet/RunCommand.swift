@@ -23,7 +23,7 @@ struct RunCommand: ParsableCommand {
                   --expect '# $' --timeout 2m
 
             Exit status: 0 passed, 1 failed, 2..63 the value the guest wrote to port 0xf4, 64..78 bad usage, input or permission,
-            101 panic, 102 triple fault, 103 reset, 104 KVM internal error, 124 timeout, 125 the host failed, 128+N ended by signal N.
+            101 panic, 102 triple fault, 103 reset, 104 KVM internal error, 124 timeout or hang, 125 the host failed, 128+N ended by signal N.
             """)
 
     @Argument(

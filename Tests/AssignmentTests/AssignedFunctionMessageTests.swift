@@ -28,6 +28,20 @@ import Testing
         #expect(fixture.write(Self.control.msi, 0x01, width: 1) == on, "by a byte as well")
     }
 
+    /// What wakes a processor that has interrupts off: SMI, NMI and INIT; data's bits 8 to 10.
+    @Test(arguments: [(0x41, false), (0x141, false), (0x241, true), (0x441, true), (0x541, true), (0x741, false)] as [(UInt32, Bool)])
+    func messagesThatGetThroughWithInterruptsOff(data: UInt32, getThrough: Bool) {
+        #expect(!fixture.function.sendsUnmaskableMessages, "by INTx nothing is one")
+        fixture.write(AssignedFixture.msi + 12, data, width: 2)
+        #expect(!fixture.function.sendsUnmaskableMessages)
+        fixture.write(Self.control.msi, 0x0001, width: 2)
+        #expect(fixture.function.sendsUnmaskableMessages == getThrough)
+        fixture.write(Self.control.msix, 0x8000, width: 2)
+        #expect(!fixture.function.sendsUnmaskableMessages)
+        fixture.writeMemory(AssignedFixture.table + 5 * 16 + 8, UInt64(data), width: 4)
+        #expect(fixture.function.sendsUnmaskableMessages == getThrough)
+    }
+
     @Test func msiHandsOutAsManyVectorsAsTheGuestEnables() {
         fixture.write(AssignedFixture.msi + 4, 0xFEE0_0000, width: 4)
         fixture.write(AssignedFixture.msi + 12, 0x4047, width: 2)

@@ -112,6 +112,34 @@ struct MisbehaviourTests {
         #expect(ended.errors.contains("swiftlet: \(said)\n"))
     }
 
+    /// Nothing waits for the limit of a minute where nothing can come any more.
+    @Test(arguments: [1, 3])
+    func aGuestThatNothingCanWakeIsOver(cpus: Int) throws {
+        let path = "\(directory.path)/report.json"
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("hangs.elf"), "--cpus", "\(cpus)", "--timeout", "60s", "--report", "json:\(path)")
+        let report = try WrittenReport(readFile(path))
+        #expect(ended.status == 124 && report.exitStatus == 124 && report.outcome == "hang", "\(ended.errors)")
+        #expect(ended.lastLine == "swiftlet: hang: the guest is halted with interrupts off, and nothing is left that could wake it")
+        #expect(ended.errors.contains("swiftlet: vCPU 0 is halted with interrupts off at rip 0x"), "\(ended.errors)")
+        #expect(ended.errors.matches(of: /was never started/).count == cpus - 1)
+        #expect(report.durationSeconds > 1 && report.durationSeconds < 20, "\(report.durationSeconds) s")
+        let unmet = try SwiftletProcess.run("run", TestKernel.built("hangs.elf"), "--cpus", "\(cpus)", "--expect", "test 2 of 2: ok")
+        #expect(unmet.status == 124 && unmet.lastLine.hasSuffix("could wake it, and the console had not said \"test 2 of 2: ok\""), "\(unmet.lastLine)")
+        #expect(try SwiftletProcess.run("run", TestKernel.built("hangs.elf"), "--cpus", "\(cpus)", "--expect", "test 1 of 2: ok").status == 0)
+    }
+
+    @Test func whatAnNMIWillWakeIsNot() throws {
+        let ended = try SwiftletProcess.run("run", TestKernel.built("hangs.elf"), "--append", "wake=nmi after=5", "--timeout", "60s")
+        #expect(ended.status == 0 && ended.output.contains("hangs: woken"), "\(ended.output) \(ended.errors)")
+    }
+
+    /// Interrupts are on: one might come.
+    @Test func norWhatWaitsForAnInterrupt() throws {
+        let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--timeout", "4s")
+        #expect(ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 4 s", "\(ended.lastLine)")
+    }
+
     @Test func aMaskedRequestAtThePICIsShown() throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--append", "irq=masked", "--timeout", "300ms")
         #expect(ended.errors.contains("swiftlet: PIC: vectors 0x20 and 0x28, requested IRQ 0, nothing in service, all masked\n"), "\(ended.errors)")

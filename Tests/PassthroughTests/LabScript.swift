@@ -9,7 +9,7 @@ enum LabScript {
 
         # QEMU before 8.1 can lose a change of code that another processor is running. The first virtual machine of a host and the last one
         # change its scheduler's code (preempt_notifier_key); as long as this one is there nobody else's is the first or the last.
-        "$swiftlet" run "$guests/ends.elf" --append end=hang --memory 16M --console none < /dev/null 2> /dev/null &
+        "$swiftlet" run "$guests/halts.elf" --memory 16M --console none < /dev/null 2> /dev/null &
         keeper=$!
         dmesg --clear
 

@@ -49,6 +49,9 @@ struct InterruptControllerTests {
         for (lint0, gets) in [(0x700, true), (0x1_0700, false), (0x400, false), (0x20, false)] as [(UInt32, Bool)] {
             #expect(LocalAPIC(page: Self.page([0x350: lint0]))?.acceptsPIC == gets)
         }
+        for (lint0, makes) in [(0x700, false), (0x400, true), (0x1_0400, false)] as [(UInt32, Bool)] {
+            #expect(LocalAPIC(page: Self.page([0x350: lint0]))?.makesNMIs == makes)
+        }
     }
 
     @Test func anIOAPIC() throws {
@@ -60,6 +63,9 @@ struct InterruptControllerTests {
         state.put(0x24, at: 24 + 4 * 8)
         let ioapic = try #require(IOAPIC(state: state.bytes))
         #expect(ioapic.notable.map(\.words) == ["pin 4: edge, vector 0x24, to 0", "pin 11: level, vector 0x31, to 2, pending, in service (no EOI yet)"])
+        // An NMI's, an INIT's and one that takes its vector from the PIC.
+        for (pin, mode) in [(8, 4), (9, 5), (0, 7)] as [(UInt64, UInt64)] { state.put(mode << 8, at: 24 + pin * 8) }
+        #expect(IOAPIC(state: state.bytes)?.pins.filter(\.isUnmaskable).map(\.number) == [8, 9])
         #expect(IOAPIC(state: [UInt8](repeating: 0, count: 215)) == nil)
     }
 }
