@@ -56,9 +56,10 @@ public struct PostMortem: Sendable, Equatable {
         let interrupts = registers.hasInterruptsOn ? "" : " with interrupts off"
         if let poll = Self.poll(vcpu.trail) { return "is polling \(poll) at \(place)\(interrupts)" }
         if case .stopped = cause, vcpu.samples.count > 1 {
-            let all = vcpu.samples + [registers.instruction]
-            if let low = all.min(), let high = all.max(), high - low <= 64 || Set(all.map { function($0) }).count == 1 && function(low) != nil {
-                return "is spinning at \(place)\(interrupts)"
+            let last = VCPUState.Sample(address: registers.instruction, hasInterruptsOn: registers.hasInterruptsOn)
+            if let usual = usualPlace(vcpu.samples + [last]) {
+                if isNear(usual, last.address) { return "is spinning at \(place)\(interrupts)" }
+                if !last.hasInterruptsOn { return "is spinning at \(self.place(usual)), and was stopped in an interrupt, at \(place)" }
             }
             return "is running\(interrupts), last at \(place)"
         }
@@ -87,6 +88,20 @@ public struct PostMortem: Sendable, Equatable {
 
     private func place(_ address: UInt64) -> String {
         "rip \(address.hexadecimal)" + (name(address).map { " (\($0))" } ?? "")
+    }
+
+    /// The last place of those that two thirds or more are near to; nil for none.
+    ///
+    /// Only those with interrupts on count, where there are two: on a slow host a guest spends a good part of its time in its clock's interrupt.
+    private func usualPlace(_ samples: [VCPUState.Sample]) -> UInt64? {
+        let open = samples.filter(\.hasInterruptsOn)
+        let places = (open.count > 1 ? open : samples).map(\.address)
+        return places.last { place in 3 * places.count { isNear($0, place) } >= 2 * places.count }
+    }
+
+    /// Whether addresses are of one function, or within 64 bytes.
+    private func isNear(_ one: UInt64, _ other: UInt64) -> Bool {
+        max(one, other) - min(one, other) <= 64 || function(one) != nil && function(one) == function(other)
     }
 
     private func function(_ address: UInt64) -> Substring? { name(address)?.prefix { $0 != "+" } }

@@ -20,6 +20,8 @@ public struct StackWalk<Memory: PhysicalMemory> {
     public static var limit: Int { 16 }
     /// Bytes of stack that are looked through.
     static var reach: Int { 8192 }
+    /// Stacks that are gone to behind the first.
+    private static var linkLimit: Int { 2 }
 
     private let memory: VirtualMemory<Memory>
     private let symbols: SymbolTable?
@@ -71,10 +73,20 @@ public struct StackWalk<Memory: PhysicalMemory> {
     private func scan(from stack: UInt64, _ width: Int) -> [UInt64] {
         var found: [UInt64] = []
         var place = stack & ~UInt64(width - 1)
+        var last: UInt64?
+        var links = 0
         for _ in 0..<Self.reach / width {
-            guard found.count < Self.limit, let value = memory.number(at: place, count: width) else { break }
-            if isReturn(value) { found.append(value) }
-            place = place &+ UInt64(width)
+            guard found.count < Self.limit else { break }
+            if let value = memory.number(at: place, count: width) {
+                if isReturn(value) { found.append(value) }
+                last = value
+                place = place &+ UInt64(width)
+            } else {
+                // Behind Linux's interrupt stack nothing is mapped, and its last word says where the interrupted stack was left.
+                guard let link = last, place % 4096 == 0, link % UInt64(width) == 0, links < Self.linkLimit else { break }
+                (place, last) = (link, nil)
+                links += 1
+            }
         }
         return found
     }

@@ -31,12 +31,23 @@ public struct VCPUState: Sendable, Equatable {
 
         public init() {}
 
-        public var hasInterruptsOn: Bool { flags & 1 << 9 != 0 }
+        /// RFLAGS.IF.
+        public static let interruptFlag: UInt64 = 1 << 9
+        public var hasInterruptsOn: Bool { flags & Self.interruptFlag != 0 }
         public var paging: Paging { Paging(cr0: cr0, cr3: cr3, cr4: cr4, efer: efer) }
         /// The linear address of the next instruction.
         public var instruction: UInt64 { codeBase &+ rip }
         /// As after INIT or a reset: at the reset vector.
         public var isReset: Bool { rip == 0xFFF0 && cr0 & 1 == 0 && codeBase & 0xFFFF_0000 == 0xFFFF_0000 }
+    }
+
+    /// Where it was at some moment.
+    public struct Sample: Sendable, Equatable {
+        /// Linear, of its next instruction.
+        public let address: UInt64
+        public let hasInterruptsOn: Bool
+
+        public init(address: UInt64, hasInterruptsOn: Bool) { (self.address, self.hasInterruptsOn) = (address, hasInterruptsOn) }
     }
 
     public let number: UInt32
@@ -46,8 +57,8 @@ public struct VCPUState: Sendable, Equatable {
     public var registerLines: [String] = []
     public var activity: Activity?
     public var apic: LocalAPIC?
-    /// Linear addresses of its next instruction at some moments shortly before the end; empty where nobody looked.
-    public var samples: [UInt64] = []
+    /// At some moments shortly before the end; empty where nobody looked.
+    public var samples: [Sample] = []
     /// Its last exits, oldest first.
     public var trail: [ExitRecord] = []
     /// All its exits.
@@ -63,7 +74,7 @@ public struct VCPUState: Sendable, Equatable {
     var isHalted: Bool {
         switch activity {
         case .halted: true
-        case nil: code.first == 0xF4 && samples.allSatisfy { $0 == registers?.instruction }
+        case nil: code.first == 0xF4 && samples.allSatisfy { $0.address == registers?.instruction }
         default: false
         }
     }

@@ -15,10 +15,16 @@ struct FlightRecorder {
         var width: UInt8 = 0
     }
 
+    /// Where the guest was when somebody looked.
+    struct Sample: BitwiseCopyable {
+        var instruction: UInt64 = 0
+        var flags: UInt64 = 0
+    }
+
     static let capacity = 64
     static let sampleCapacity = 8
     private var entries = InlineArray<64, Entry>(repeating: Entry())
-    private var samples = InlineArray<8, UInt64>(repeating: 0)
+    private var samples = InlineArray<8, Sample>(repeating: Sample())
     private var sampleCount = 0
     /// Exits ever noted.
     private(set) var count = 0
@@ -29,9 +35,8 @@ struct FlightRecorder {
         count &+= 1
     }
 
-    /// Where the guest was when somebody looked.
-    mutating func sample(_ instruction: UInt64) {
-        samples[sampleCount & (Self.sampleCapacity - 1)] = instruction
+    mutating func sample(_ instruction: UInt64, flags: UInt64) {
+        samples[sampleCount & (Self.sampleCapacity - 1)] = Sample(instruction: instruction, flags: flags)
         sampleCount &+= 1
     }
 
@@ -41,7 +46,7 @@ struct FlightRecorder {
     var lastEntries: [Entry] { (max(0, count - Self.capacity)..<count).map { entries[$0 & (Self.capacity - 1)] } }
 
     /// The last looks, in no order.
-    var lastSamples: [UInt64] { (0..<min(sampleCount, Self.sampleCapacity)).map { samples[$0] } }
+    var lastSamples: [Sample] { (0..<min(sampleCount, Self.sampleCapacity)).map { samples[$0] } }
 }
 
 /// A stretch of time by the timestamp counter and by the clock, which says how fast the counter counts.

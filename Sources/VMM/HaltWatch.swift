@@ -74,13 +74,12 @@ extension VirtualCPU {
         case .halted: break
         default: return false
         }
-        guard let registers = try? registers(), registers.rflags & Self.interruptFlag == 0 else { return false }
+        guard let registers = try? registers(), registers.rflags & VCPUState.Registers.interruptFlag == 0 else { return false }
         guard let special = try? specialRegisters(), special.cr4 & Self.vmxEnable == 0, special.efer & Self.svmEnable == 0 else { return false }
         guard let page = try? localAPIC(), let apic = LocalAPIC(page: page) else { return false }
         return !apic.makesNMIs
     }
 
-    private static let interruptFlag: UInt64 = 1 << 9
     /// CR4.VMXE.
     private static let vmxEnable: UInt64 = 1 << 13
     /// EFER.SVME.

@@ -363,11 +363,11 @@ public final class Machine {
 extension Machine {
     /// Ends the run where no vCPU will ever run again.
     private func lookForHang(_ halts: inout HaltWatch, _ threads: borrowing Crew, _ now: UInt64) {
-        let areAsleep = workers.allSatisfy { $0.sleepsForGood.load(ordering: .relaxed) }
+        let areAsleep = workers.allSatisfy(\.sleepsForGood)
         switch halts.look(at: now, processorTime: threads.processorTime, areAsleep: areAsleep) {
         case .wait: break
         case .ask:
-            for worker in workers { worker.sleepsForGood.store(false, ordering: .relaxed) }
+            for worker in workers { worker.askForSleep() }
             threads.kick()
         case .over:
             let pins = (try? vm.ioapic()).flatMap { IOAPIC(state: $0) }?.pins

@@ -55,7 +55,9 @@ extension Machine {
         state.registerLines = vcpu.registerLines()
         guard let registers = vcpu.examined() else { return state }
         state.registers = registers
-        state.samples = worker.recorder.lastSamples.map { registers.codeBase &+ $0 }
+        state.samples = worker.recorder.lastSamples.map {
+            VCPUState.Sample(address: registers.codeBase &+ $0.instruction, hasInterruptsOn: $0.flags & VCPUState.Registers.interruptFlag != 0)
+        }
         let virtual = VirtualMemory(registers.paging, ExaminedMemory(memory: memory))
         if registers.instruction > 0 { state.code = virtual.read(at: registers.instruction - 1, count: 16) ?? [] }
         state.backtrace = StackWalk(registers, virtual, symbols: symbols).frames()

@@ -32,8 +32,8 @@ final class VCPUThread: @unchecked Sendable {
     private let bridge: PCIHostBridge
     private let ending: Ending
     private let kick: VirtualCPU.Kick
-    /// What it said when it was kicked last, of whether it sleeps for good; whoever kicks it clears this first.
-    let sleepsForGood = Atomic<Bool>(false)
+    /// A kick's question and its answer; see `HaltWatch`.
+    private let sleep = Atomic<UInt8>(Sleep.unasked.rawValue)
     /// nil: nobody wants a trace.
     private let track: VCPUTrack?
 
@@ -46,6 +46,16 @@ final class VCPUThread: @unchecked Sendable {
         self.bridge = bridge
         self.ending = ending
     }
+
+    private enum Sleep: UInt8 {
+        case unasked, asked, forGood
+    }
+
+    /// The next kick asks whether it sleeps for good.
+    func askForSleep() { sleep.store(Sleep.asked.rawValue, ordering: .relaxed) }
+
+    /// Whether it said so, since it was asked last.
+    var sleepsForGood: Bool { sleep.load(ordering: .relaxed) == Sleep.forGood.rawValue }
 
     func run() {
         do throws(KVMError) { try vcpu.prepare(kick) } catch { return ending.finish(.hostFailure("\(error)")) }
@@ -77,10 +87,12 @@ final class VCPUThread: @unchecked Sendable {
                 recorder.note(.mmioRead, address: address, width: length, value: value)
             case .interrupted:
                 counts.count(.interrupted)
-                // Rare: a kick. While the run goes on it asks where the guest is.
-                if !ending.isFinished, let registers = try? vcpu.registers() {
-                    recorder.sample(registers.rip)
-                    sleepsForGood.store(vcpu.sleepsForGood, ordering: .relaxed)
+                // Rare: a kick. While the run goes on it asks how the guest sleeps, or where it is.
+                if ending.isFinished { break }
+                if sleep.load(ordering: .relaxed) == Sleep.asked.rawValue {
+                    sleep.store((vcpu.sleepsForGood ? Sleep.forGood : .unasked).rawValue, ordering: .relaxed)
+                } else if let registers = try? vcpu.registers() {
+                    recorder.sample(registers.rip, flags: registers.rflags)
                 }
             case .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
             default:

@@ -72,7 +72,7 @@ struct PostMortemReport: Encodable {
             VCPU(
                 number: vcpu.number, diagnosis: words, activity: vcpu.activity.map(Self.word), registers: vcpu.registerLines,
                 backtrace: vcpu.backtrace.map { Frame(address: Self.hex($0.address), symbol: $0.symbol, certain: $0.isCertain) },
-                samples: vcpu.samples.map(Self.hex),
+                samples: vcpu.samples.map { Self.hex($0.address) },
                 localApic: vcpu.apic.map {
                     LocalAPICState(enabled: $0.isEnabled, pending: $0.requested, inService: $0.inService, taskPriority: $0.taskPriority)
                 }, exitCount: vcpu.exitCount,

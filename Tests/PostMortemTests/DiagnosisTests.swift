@@ -38,7 +38,7 @@ struct DiagnosisTests {
         var silent = vcpu(nil, flags: 2)
         silent.code = [0xF4, 0xEB]
         #expect(words(silent).contains("is halted with interrupts off"))
-        silent.samples = [0x1010, 0x2000]
+        silent.samples = samples(0x1010, 0x2000)
         #expect(!words(silent).contains("halted"))
     }
 
@@ -85,11 +85,24 @@ struct DiagnosisTests {
         #expect(sentence(InterruptControllerTests.pic(requested: 2), open) == "IRQ 1 is requested at the PIC, and about to wake it")
     }
 
+    private func samples(_ addresses: UInt64..., interrupts: UInt64...) -> [VCPUState.Sample] {
+        addresses.map { .init(address: $0, hasInterruptsOn: true) } + interrupts.map { .init(address: $0, hasInterruptsOn: false) }
+    }
+
     @Test func runs() {
         var spinning = vcpu(.runnable)
-        spinning.samples = [0x1000, 0x1300, 0x1010]
-        #expect(words(spinning) == "vCPU 0 is spinning at rip 0x1010 (wait+0x10)")
-        spinning.samples = [0x1000, 0x2000, 0x1010]
+        for met in [samples(0x1000, 0x1300, 0x1010), samples(0x2000, 0x1300, 0x1010), samples(0x1000, interrupts: 0x2000, 0x2020)] {
+            spinning.samples = met
+            #expect(words(spinning) == "vCPU 0 is spinning at rip 0x1010 (wait+0x10)")
+        }
+        var stopped = vcpu(.runnable, flags: 2, rip: 0x2010)
+        stopped.samples = samples(0x1000, 0x1300, 0x1014, interrupts: 0x2000, 0x2010, 0x2020)
+        #expect(words(stopped) == "vCPU 0 is spinning at rip 0x1014 (wait+0x14), and was stopped in an interrupt, at rip 0x2010 (work+0x10)")
+        stopped.samples = samples(interrupts: 0x2000, 0x2014)
+        #expect(words(stopped) == "vCPU 0 is spinning at rip 0x2010 (work+0x10) with interrupts off")
+        stopped.samples = samples(0x1000, 0x1200, 0x2010, 0x2200)
+        #expect(words(stopped) == "vCPU 0 is running with interrupts off, last at rip 0x2010 (work+0x10)")
+        spinning.samples = samples(0x1000, 0x2000, 0x2200)
         #expect(words(spinning) == "vCPU 0 is running, last at rip 0x1010 (wait+0x10)")
         spinning.trail = (0..<20).map { ExitRecord(kind: "port_in", address: 0x64, width: 1, value: UInt64($0), age: 0.1) }
         #expect(words(spinning) == "vCPU 0 is polling port 0x64 at rip 0x1010 (wait+0x10)")

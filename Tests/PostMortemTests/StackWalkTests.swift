@@ -10,8 +10,8 @@ struct StackWalkTests {
     private static let flat = Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0)
 
     /// Code with calls that end at 0x1110 and 0x1220, the second through a register.
-    private func code() -> MemoryImage {
-        var memory = MemoryImage()
+    private func code(_ count: Int = 1 << 20) -> MemoryImage {
+        var memory = MemoryImage(count: count)
         memory.put(0xE8, at: 0x1110 - 5, width: 1)
         memory.put(0xD0FF, at: 0x1220 - 2, width: 2)
         return memory
@@ -48,6 +48,21 @@ struct StackWalkTests {
         memory.put(0x1305, at: 0x8028)
         let frames = StackWalk(registers(rsp: 0x8000, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols).frames()
         #expect(frames.map(\.address) == [0x1010, 0x1110, 0x1220] && frames.map(\.isCertain) == [true, false, false])
+    }
+
+    /// As Linux's interrupt stacks do: at the end, behind which nothing is mapped, stands where the interrupted one was left.
+    @Test func anInterruptsStackLeadsToTheOneBelow() {
+        var memory = code(0x10000)
+        memory.put(0x1110, at: 0xFF80)
+        memory.put(0x8200, at: 0xFFF8)
+        memory.put(0x1220, at: 0x8000)
+        memory.put(0x1220, at: 0x8208)
+        let frames = StackWalk(registers(rsp: 0xFF00, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols).frames()
+        #expect(frames.map(\.address) == [0x1010, 0x1110, 0x1220])
+        // One that leads to itself ends too.
+        memory.put(0xFF00, at: 0xFFF8)
+        let looped = StackWalk(registers(rsp: 0xFF00, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols).frames()
+        #expect(looped.map(\.address) == [0x1010, 0x1110, 0x1110, 0x1110])
     }
 
     @Test func stacksThatLeadNowhere() {
