@@ -16,7 +16,9 @@ public struct ConsoleWatcher {
     /// In which silence a line counts as ended, in seconds.
     static let pause = 0.1
     /// How long a guest may go on to speak after what decided the run, in seconds: as long as the lines come, and no longer than this.
-    static let patience = (met: 0.5, script: 0.5, kernel: 0.9)
+    ///
+    /// After a panic nothing follows but its report. Of an oops or a lockup a slow console needs more than a second for, and the report is what people want.
+    static let patience = (met: 0.5, script: 0.5, panic: 0.9, distress: 3.0)
     /// A kernel's report comes in one go; a serial line on a busy host may halt in between.
     private static let kernelPause = 0.25
     private static let lineLimit = 1024
@@ -97,7 +99,8 @@ public struct ConsoleWatcher {
                 return min(lastByte + Self.pause, start + Self.patience.script)
             case .kernel:
                 if hasPanicEnd && line.isEmpty { return seconds }
-                return min(lastByte + Self.kernelPause, start + Self.patience.kernel)
+                let limit = min(findings.panic.map { $0.sighting.seconds + Self.patience.panic } ?? .infinity, start + Self.patience.distress)
+                return min(lastByte + Self.kernelPause, limit)
             }
         }
         guard let met, script.endsWhenMet else { return nil }

@@ -97,6 +97,20 @@ import Testing
         #expect(guest.now < 1, "it went on speaking")
     }
 
+    /// A slow serial console needs its time for a lockup's report; a panic in it shortens what is left.
+    @Test(arguments: [(false, 2.9...3.1), (true, 1.8...2.0)] as [(Bool, ClosedRange<Double>)])
+    func aReportThatIsToldSlowlyIsHeardOut(becomesPanic: Bool, end: ClosedRange<Double>) throws {
+        var guest = try Guest()
+        guest.says("[    1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 4s! [insmod:101]\n")
+        var ended = false
+        while !ended && guest.now < 5 {
+            guest.now += 0.01
+            if becomesPanic, guest.now >= 1, guest.watcher.findings.panic == nil { guest.says(Self.panic) }
+            ended = guest.says("more\n").endsRun
+        }
+        #expect(end.contains(guest.now), "\(guest.now) s")
+    }
+
     @Test func anOopsThatBecomesAPanicIsBoth() throws {
         var guest = try Guest()
         guest.says("[    1.0] BUG: unable to handle page fault for address: 0\r\n[    1.0] Oops: 0002 [#1] SMP\r\n")
