@@ -17,7 +17,7 @@ public struct StackFrame: Sendable, Equatable {
 /// Finds how a vCPU came to where it is, from its stack. The guest wrote the stack: every step is bounded, and nothing there is believed.
 public struct StackWalk<Memory: PhysicalMemory> {
     /// Frames at the most.
-    public static var limit: Int { 16 }
+    public static var limit: Int { 24 }
     /// Bytes of stack that are looked through.
     static var reach: Int { 8192 }
     /// Stacks that are gone to behind the first.
