@@ -33,6 +33,32 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
         self.count = count
     }
 
+    /// Maps fresh zeroed memory that takes host memory only as it is touched, at an aligned address.
+    /// - Parameters:
+    ///   - count: bytes, a multiple of the page size.
+    ///   - alignment: a power of two, the page size or more.
+    public init(anonymous count: Int, alignment: Int, object: String) throws(SystemCallError) {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        let (whole, isTooLarge) = count.addingReportingOverflow(alignment)
+        guard !isTooLarge else { throw SystemCallError(call: "mmap", object: object, errno: .noMemory) }
+        guard let start = mmap(nil, whole, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
+            throw .last("mmap", object)
+        }
+        base = start.alignedUp(toMultipleOf: alignment)
+        self.count = count
+        let head = base - start
+        if head > 0 { munmap(start, head) }
+        if whole - head > count { munmap(base + count, whole - head - count) }
+    }
+
+    /// Asks the kernel to back what is touched from `offset` on with pages of 2 MiB, where it can: madvise(2), MADV_HUGEPAGE. A kernel without
+    /// them goes on as before.
+    /// - Parameter offset: a multiple of the page size, inside.
+    public func preferHugePages(from offset: Int) {
+        guard offset >= 0, offset < count else { return }
+        _ = madvise(base + offset, count - offset, MADV_HUGEPAGE)
+    }
+
     /// Maps fresh zeroed memory in huge pages of 2 MiB, all reserved now: touching it can't fail later.
     /// - Parameter count: bytes, a multiple of 2 MiB.
     /// - Throws: ENOMEM where fewer huge pages are free, EINVAL where the kernel has none.

@@ -3,7 +3,8 @@ public import LinuxSystem
 
 /// The guest's RAM: one anonymous mapping, laid into the guest from address 0 and, what does not fit below the device hole, from 4 GiB.
 ///
-/// Every access from the VMM goes through here and is checked. Host memory is taken only for pages that are touched.
+/// Every access from the VMM goes through here and is checked. Host memory is taken only for pages that are touched, from 16 MiB on in pages of
+/// 2 MiB where the host has them to spare.
 public final class GuestMemory: Sendable {
     /// A contiguous piece of RAM.
     public struct Region: Sendable {
@@ -15,6 +16,11 @@ public final class GuestMemory: Sendable {
         /// Half-open.
         public var range: Range<UInt64> { guestAddress..<guestAddress + count }
     }
+
+    private static let hugePageSize = 2 << 20
+    /// Below this, RAM is taken in small pages: test kernels lie here and touch so little that clearing whole huge pages would cost them more than
+    /// the faults do. A Linux unpacks itself and keeps all it has above.
+    private static let smallGuest = 16 << 20
 
     public let regions: [Region]
     /// Bytes in all.
@@ -38,7 +44,13 @@ public final class GuestMemory: Sendable {
     public init(count: UInt64, hugePages: Bool = false, lowLimit: UInt64 = PhysicalLayout.lowRAMLimit) throws(SystemCallError) {
         guard let size = Int(exactly: count) else { throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory) }
         let object = "\(count >> 20) MiB of guest memory"
-        mapping = hugePages ? try Mapping(hugePages: size, object: object) : try Mapping(anonymous: size, object: object)
+        if hugePages {
+            mapping = try Mapping(hugePages: size, object: object)
+        } else {
+            // Aligned as the guest's addresses are, so that the kernel can map a guest's 2 MiB at once: fewer faults, and shorter walks.
+            mapping = try Mapping(anonymous: size, alignment: Self.hugePageSize, object: object)
+            mapping.preferHugePages(from: Self.smallGuest)
+        }
         let low = min(count, lowLimit)
         var regions = [Region(guestAddress: 0, count: low, offset: 0)]
         if count > low {

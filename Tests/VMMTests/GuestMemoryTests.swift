@@ -1,3 +1,5 @@
+import Glibc
+import TestSupport
 import Testing
 
 @testable import VMM
@@ -13,6 +15,47 @@ import Testing
     func liesBelowTheDeviceHoleAndAbove4GiB(count: UInt64, ranges: [Range<UInt64>]) throws {
         let memory = try GuestMemory(count: count)
         #expect(memory.count == count && memory.regions.map(\.range) == ranges)
+    }
+
+    /// KVM can map 2 MiB at once only where both addresses agree on what is below.
+    @Test(arguments: [1 << 20, 24 << 20, 3 * gib + 4096, 8 * gib] as [UInt64])
+    func liesAsTheGuestsAddressesDo(count: UInt64) throws {
+        let memory = try GuestMemory(count: count)
+        for region in memory.regions {
+            #expect((UInt64(UInt(bitPattern: memory.hostAddress(of: region))) &- region.guestAddress) % (2 << 20) == 0)
+            let bytes = Int(region.count)
+            try memory.write([0x5A], at: region.range.upperBound - 1)
+            #expect(memory.hostAddress(of: region).load(fromByteOffset: bytes - 1, as: UInt8.self) == 0x5A)
+        }
+    }
+
+    /// The kernel is asked for pages of 2 MiB, but not where small guests lie; `hg` in proc_pid_smaps(5).
+    @Test(
+        .enabled(if: access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0, "the host's kernel has no transparent huge pages"),
+        arguments: [(8 << 20, []), (64 << 20, [16 << 20..<64 << 20]), (4 * gib, [16 << 20..<4 * gib])] as [(UInt64, [Range<UInt64>])])
+    func asksForHugePagesFrom16MiBOn(count: UInt64, ranges: [Range<UInt64>]) throws {
+        let memory = try GuestMemory(count: count)
+        let start = UInt64(UInt(bitPattern: memory.hostAddress(of: memory.regions[0])))
+        // Neighbours of the same kind may be one area: only what is the guest's counts.
+        let advised = try Self.areas(flag: "hg").map { $0.clamped(to: start..<start + count) }.filter { !$0.isEmpty }
+        #expect(advised == ranges.map { $0.lowerBound + start..<$0.upperBound + start })
+    }
+
+    /// This process's areas that have a flag.
+    private static func areas(flag: String) throws -> [Range<UInt64>] {
+        var areas: [Range<UInt64>] = []
+        var area: Range<UInt64>?
+        for line in String(decoding: try readFile("/proc/self/smaps"), as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.first == "VmFlags:" {
+                if let area, words.contains(Substring(flag)) { areas.append(area) }
+            } else if let bounds = words.first?.split(separator: "-"), bounds.count == 2, let low = UInt64(bounds[0], radix: 16),
+                let high = UInt64(bounds[1], radix: 16)
+            {
+                area = low..<high
+            }
+        }
+        return areas
     }
 
     @Test func givesBackWhatWasWritten() throws {
