@@ -221,7 +221,7 @@ static void start_and_end(void)
 
 struct residence {
     double others, guest, peak;         // KiB: mappings but guest RAM, guest RAM, VmHWM
-    bool exact;                         // guest RAM was a mapping of its own
+    bool exact;                         // guest RAM has no neighbour
 };
 
 static double number_after(const char *line, const char *name)
@@ -240,23 +240,44 @@ static FILE *open_process_file(pid_t pid, const char *name)
     return file;
 }
 
+// Mappings that lie side by side are one area here: guest RAM is several where parts of it are advised in different ways.
+struct area {
+    unsigned long start, end;
+    double resident;
+};
+
+// Counts an area that is complete.
+static void settle(struct residence *result, const struct area *area, bool *seen)
+{
+    double size = (double)(area->end - area->start) / 1024;
+    bool in_guest = size >= GUEST_MIB * 1024.0;
+    *seen |= in_guest;
+    if (in_guest && size != GUEST_MIB * 1024.0)
+        result->exact = false;
+    *(in_guest ? &result->guest : &result->others) += area->resident;
+}
+
 static struct residence measure(pid_t pid)
 {
     struct residence result = {.exact = true};
-    bool seen = false, in_guest = false;
+    struct area area = {0};
+    bool seen = false;
     char line[4096];
     FILE *file = open_process_file(pid, "smaps");
     while (fgets(line, sizeof line, file)) {
-        double size = number_after(line, "Size:"), resident = number_after(line, "Rss:");
-        if (size >= 0) {
-            in_guest = size >= GUEST_MIB * 1024.0;
-            seen |= in_guest;
-            if (in_guest && size != GUEST_MIB * 1024.0)
-                result.exact = false;
+        unsigned long start, end;
+        double resident = number_after(line, "Rss:");
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
+            if (start != area.end) {
+                settle(&result, &area, &seen);
+                area = (struct area){.start = start};
+            }
+            area.end = end;
         }
         if (resident >= 0)
-            *(in_guest ? &result.guest : &result.others) += resident;
+            area.resident += resident;
     }
+    settle(&result, &area, &seen);
     fclose(file);
     file = open_process_file(pid, "status");
     while (fgets(line, sizeof line, file)) {
@@ -311,7 +332,7 @@ static void memory(void)
     row("  at its peak, MiB", "%.2f", peak, count);
     for (enum side side = SWIFTLET; side < SIDES; side++)
         if (!exact[side])
-            printf("  (%s: guest RAM shares a mapping with other memory, which is then counted as the guest's)\n", names[side]);
+            printf("  (%s: guest RAM lies beside other memory, which is then counted as the guest's)\n", names[side]);
 }
 
 int main(int count, char **arguments)
