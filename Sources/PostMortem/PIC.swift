@@ -32,6 +32,8 @@ public struct PIC: Sendable, Equatable {
         (0..<16).filter { bits(halves[$0 / 8]) >> ($0 % 8) & 1 != 0 && $0 != Self.cascade }
     }
 
+    /// The vectors of IRQ 0 and of IRQ 8; 0 where the guest set none up.
+    public var vectors: [Int] { halves.map { Int($0.base) } }
     /// IRQs that a device requests.
     public var requested: [Int] { lines(\.requested) }
     /// IRQs that may not pass.

@@ -323,7 +323,7 @@ public final class Machine {
             var patience: Int32 = hasOutput ? 1 : input.needsPolling ? 10 : -1
             let now = MonotonicClock.now
             if let deadline, now >= deadline {
-                threads.ask()
+                ask(threads)
                 ending.finish(.timeout(seconds: configuration.timeout ?? 0))
                 break
             }
@@ -350,7 +350,7 @@ public final class Machine {
                 let action = watch.look(at: elapsed())
                 if !action.input.isEmpty { action.input.withUnsafeBytes { serial.receive($0) } }
                 if action.endsRun {
-                    if action.isFailure { threads.ask() }
+                    if action.isFailure { ask(threads) }
                     ending.finish(.console)
                 }
                 nextLook = action.next.map { start + UInt64(max($0, 0) * 1e9) }
@@ -361,6 +361,16 @@ public final class Machine {
 }
 
 extension Machine {
+    /// Lets every vCPU say some times where it is: a guest that spins is where it was. On a busy host an answer may take its time.
+    private func ask(_ threads: borrowing Crew) {
+        for _ in 0..<5 {
+            let before = workers.map(\.looks)
+            let limit = MonotonicClock.now + 50_000_000
+            threads.kick()
+            repeat { usleep(1000) } while MonotonicClock.now < limit && zip(workers, before).contains { $0.looks == $1 }
+        }
+    }
+
     /// Ends the run where no vCPU will ever run again.
     private func lookForHang(_ halts: inout HaltWatch, _ threads: borrowing Crew, _ now: UInt64) {
         let areAsleep = workers.allSatisfy(\.sleepsForGood)
@@ -391,14 +401,6 @@ private struct Crew: ~Copyable {
 
     mutating func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
         members.append(Member(try Thread(name, body)))
-    }
-
-    /// Lets every vCPU say some times where it is: a guest that spins is where it was.
-    func ask() {
-        for _ in 0..<5 {
-            kick()
-            usleep(1000)
-        }
     }
 
     /// Lets every vCPU come out of the guest once.

@@ -32,6 +32,7 @@ final class VCPUThread: @unchecked Sendable {
     private let bridge: PCIHostBridge
     private let ending: Ending
     private let kick: VirtualCPU.Kick
+    private let looked = Atomic<Int>(0)
     /// A kick's question and its answer; see `HaltWatch`.
     private let sleep = Atomic<UInt8>(Sleep.unasked.rawValue)
     /// nil: nobody wants a trace.
@@ -53,6 +54,9 @@ final class VCPUThread: @unchecked Sendable {
 
     /// The next kick asks whether it sleeps for good.
     func askForSleep() { sleep.store(Sleep.asked.rawValue, ordering: .relaxed) }
+
+    /// How often it said where the guest was.
+    var looks: Int { looked.load(ordering: .relaxed) }
 
     /// Whether it said so, since it was asked last.
     var sleepsForGood: Bool { sleep.load(ordering: .relaxed) == Sleep.forGood.rawValue }
@@ -93,6 +97,7 @@ final class VCPUThread: @unchecked Sendable {
                     sleep.store((vcpu.sleepsForGood ? Sleep.forGood : .unasked).rawValue, ordering: .relaxed)
                 } else if let registers = try? vcpu.registers() {
                     recorder.sample(registers.rip, flags: registers.rflags)
+                    looked.add(1, ordering: .relaxed)
                 }
             case .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
             default:

@@ -45,6 +45,13 @@ struct PostMortemReport: Encodable {
         let destination: Int
     }
 
+    struct PICState: Encodable {
+        let vectors: [Int]
+        let requested: [Int]
+        let inService: [Int]
+        let masked: [Int]
+    }
+
     struct Vector: Encodable {
         let vector: Int
         let masked: Bool
@@ -64,6 +71,7 @@ struct PostMortemReport: Encodable {
     let text: [String]
     let vcpus: [VCPU]
     let ioApic: [Pin]
+    let pic: PICState?
     let devices: [Device]
 
     init(_ examined: PostMortem) {
@@ -85,6 +93,7 @@ struct PostMortemReport: Encodable {
                 pin: $0.number, vector: $0.vector, level: $0.isLevel, masked: $0.isMasked, pending: $0.isRequested, inService: $0.isInService,
                 destination: $0.destination)
         }
+        pic = examined.pic.map { PICState(vectors: $0.vectors, requested: $0.requested, inService: $0.inService, masked: $0.masked) }
         devices = examined.devices.map { device in
             Device(
                 address: device.address, mode: device.mode, gsi: device.gsi, intxDisabled: device.isINTxDisabled,

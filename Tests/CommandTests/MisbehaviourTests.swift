@@ -77,10 +77,18 @@ struct MisbehaviourTests {
     private struct Examined: Decodable {
         struct Report: Decodable {
             struct VCPU: Decodable { let diagnosis: String }
+            struct PIC: Decodable { let vectors, requested, inService, masked: [Int] }
             let vcpus: [VCPU]
+            let pic: PIC?
         }
 
         let postMortem: Report?
+    }
+
+    private func examined(_ path: String) throws -> Examined.Report? {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Examined.self, from: Data(readFile(path))).postMortem
     }
 
     @Test(arguments: cases)
@@ -100,9 +108,7 @@ struct MisbehaviourTests {
         if test.timeout != nil { #expect(report.durationSeconds >= 0.5) }
         #expect(ended.output.replacing("\r\n", with: "\n").hasSuffix(test.said), "\(ended.output.suffix(200))")
 
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let diagnosis = try decoder.decode(Examined.self, from: Data(readFile(path))).postMortem?.vcpus.first?.diagnosis
+        let diagnosis = try examined(path)?.vcpus.first?.diagnosis
         guard let expected = test.diagnosis else {
             #expect(diagnosis == nil, "a guest that ends by itself is not examined")
             return
@@ -141,7 +147,11 @@ struct MisbehaviourTests {
     }
 
     @Test func aMaskedRequestAtThePICIsShown() throws {
-        let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--append", "irq=masked", "--timeout", "300ms")
+        let path = "\(directory.path)/report.json"
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("halts.elf"), "--append", "irq=masked", "--timeout", "300ms", "--report", "json:\(path)")
+        let pic = try #require(try examined(path)?.pic)
+        #expect(pic.vectors == [0x20, 0x28] && pic.requested == [0] && pic.inService == [] && pic.masked == [0, 1] + Array(3...15))
         #expect(ended.errors.contains("swiftlet: PIC: vectors 0x20 and 0x28, requested IRQ 0, nothing in service, all masked\n"), "\(ended.errors)")
         // Nobody used it.
         let idle = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--timeout", "300ms")
