@@ -38,8 +38,9 @@ public final class VirtualCPU: @unchecked Sendable {
     public func enter() -> VCPUExit {
         let result = cl_kvm_run(descriptor.raw)
         guard result == 0 else {
-            // A blocked kick stays pending when it ended KVM_RUN; left there it would end every later one.
-            if takesKicks, result == -EINTR { cl_take_kick() }
+            // A blocked kick stays pending when it ended KVM_RUN; left there it would end every later one. Of a vCPU that waits to be started
+            // Linux 4.9 says EAGAIN then.
+            if takesKicks, result == -EINTR || result == -EAGAIN { cl_take_kick() }
             return result == -EINTR || result == -EAGAIN ? .interrupted : .failed(errno: -result)
         }
         switch Int32(run.pointee.exit_reason) {

@@ -31,7 +31,7 @@ import Testing
 
     /// The kernel is asked for pages of 2 MiB, but not where small guests lie; `hg` in proc_pid_smaps(5).
     @Test(
-        .enabled(if: access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0, "the host's kernel has no transparent huge pages"),
+        .enabled(if: access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0, "the host lacks transparent huge pages in its kernel"),
         arguments: [(8 << 20, []), (64 << 20, [16 << 20..<64 << 20]), (4 * gib, [16 << 20..<4 * gib])] as [(UInt64, [Range<UInt64>])])
     func asksForHugePagesFrom16MiBOn(count: UInt64, ranges: [Range<UInt64>]) throws {
         let memory = try GuestMemory(count: count)
