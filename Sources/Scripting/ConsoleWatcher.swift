@@ -17,8 +17,9 @@ public struct ConsoleWatcher {
     static let pause = 0.1
     /// How long a guest may go on to speak after what decided the run, in seconds: as long as the lines come, and no longer than this.
     ///
-    /// After a panic nothing follows but its report. Of an oops or a lockup a slow console needs more than a second for, and the report is what people want.
-    static let patience = (met: 0.5, script: 0.5, panic: 0.9, distress: 3.0)
+    /// A kernel's report is what people want, and a slow console needs its time for it. What is longer than any report is a flood, and not heard out.
+    static let patience = (met: 0.5, script: 0.5, report: 3.0, flood: 0.9)
+    private static let reportLimit = 16384
     /// A kernel's report comes in one go; a serial line on a busy host may halt in between.
     private static let kernelPause = 0.25
     private static let lineLimit = 1024
@@ -34,6 +35,8 @@ public struct ConsoleWatcher {
     private var input: [UInt8] = []
     private var lastByte = 0.0
     private var hasSeenPause = true
+    /// Bytes that came after the failure.
+    private var saidSince = 0
     /// When the last expectation was met.
     private var met: Double?
     private var hasPanicEnd = false
@@ -53,6 +56,7 @@ public struct ConsoleWatcher {
         guard !bytes.isEmpty else { return }
         lastByte = seconds
         hasSeenPause = false
+        if findings.failure != nil { saidSince += bytes.count }
         var search = self.search ?? Search(script)
         // Out of self for as long as it is worked with, so that nothing is copied.
         self.search = nil
@@ -99,8 +103,8 @@ public struct ConsoleWatcher {
                 return min(lastByte + Self.pause, start + Self.patience.script)
             case .kernel:
                 if hasPanicEnd && line.isEmpty { return seconds }
-                let limit = min(findings.panic.map { $0.sighting.seconds + Self.patience.panic } ?? .infinity, start + Self.patience.distress)
-                return min(lastByte + Self.kernelPause, limit)
+                let told = saidSince > Self.reportLimit ? Self.patience.flood : Self.patience.report
+                return min(lastByte + Self.kernelPause, (findings.panic ?? failure).sighting.seconds + told)
             }
         }
         guard let met, script.endsWhenMet else { return nil }
