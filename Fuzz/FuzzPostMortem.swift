@@ -53,9 +53,10 @@ public func fuzzPostMortem(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
 
     memory.reads = 0
     let frames = StackWalk(registers, virtual, symbols: names).frames()
-    if frames.isEmpty || frames.count > 16 { fatalError("\(frames.count) frames") }
+    let limit = StackWalk<CountedMemory>.limit
+    if frames.isEmpty || frames.count > limit { fatalError("\(frames.count) frames") }
     // A word of stack and the seven bytes before what it points to, each behind two pages at the most.
-    if memory.reads > (1024 + 2 * 16) * 2 * 12 { fatalError("\(memory.reads) reads for one stack") }
+    if memory.reads > (1024 + 2 * limit) * 2 * 12 { fatalError("\(memory.reads) reads for one stack") }
 
     var vcpu = VCPUState(number: 0)
     vcpu.registers = registers
