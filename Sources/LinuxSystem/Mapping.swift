@@ -24,22 +24,10 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     }
 
     /// Maps fresh zeroed memory that takes host memory only as it is touched.
-    public init(anonymous count: Int, object: String) throws(SystemCallError) {
+    /// - Parameter alignment: of its address, a power of two; `count` is a multiple of the page size where that is larger than a page.
+    public init(anonymous count: Int, alignment: Int = 1, object: String) throws(SystemCallError) {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let base = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
-            throw .last("mmap", object)
-        }
-        self.base = base
-        self.count = count
-    }
-
-    /// Maps fresh zeroed memory that takes host memory only as it is touched, at an aligned address.
-    /// - Parameters:
-    ///   - count: bytes, a multiple of the page size.
-    ///   - alignment: a power of two, the page size or more.
-    public init(anonymous count: Int, alignment: Int, object: String) throws(SystemCallError) {
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        let (whole, isTooLarge) = count.addingReportingOverflow(alignment)
+        let (whole, isTooLarge) = count.addingReportingOverflow(alignment - 1)
         guard !isTooLarge else { throw SystemCallError(call: "mmap", object: object, errno: .noMemory) }
         guard let start = mmap(nil, whole, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
             throw .last("mmap", object)

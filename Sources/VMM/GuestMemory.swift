@@ -17,7 +17,6 @@ public final class GuestMemory: Sendable {
         public var range: Range<UInt64> { guestAddress..<guestAddress + count }
     }
 
-    private static let hugePageSize = 2 << 20
     /// Below this, RAM is taken in small pages: test kernels lie here and touch so little that clearing whole huge pages would cost them more than
     /// the faults do. A Linux unpacks itself and keeps all it has above.
     private static let smallGuest = 16 << 20
@@ -48,7 +47,7 @@ public final class GuestMemory: Sendable {
             mapping = try Mapping(hugePages: size, object: object)
         } else {
             // Aligned as the guest's addresses are, so that the kernel can map a guest's 2 MiB at once: fewer faults, and shorter walks.
-            mapping = try Mapping(anonymous: size, alignment: Self.hugePageSize, object: object)
+            mapping = try Mapping(anonymous: size, alignment: Int(HugePages.size), object: object)
             mapping.preferHugePages(from: Self.smallGuest)
         }
         let low = min(count, lowLimit)
