@@ -29,19 +29,20 @@ extension Machine {
             if cause != .tripleFault(vcpu: number), cause != .internalError(vcpu: number) { worker.vcpu.settle() }
         }
         var symbols = symbols
-        let shifts = workers.lazy.compactMap { worker -> UInt64? in
-            guard let registers = worker.vcpu.examined() else { return nil }
+        let registers = workers.map { $0.vcpu.examined() }
+        let shifts = registers.lazy.compactMap { registers -> UInt64? in
+            guard let registers else { return nil }
             return symbols?.shift(registers, VirtualMemory(registers.paging, ExaminedMemory(memory: self.memory)))
         }
         if let shift = shifts.first { symbols?.offset = shift }
         var examined = PostMortem(
-            cause: cause, vcpus: workers.map { state($0, symbols) }, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
+            cause: cause, vcpus: zip(workers, registers).map { state($0, $1, symbols) }, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
             symbols: symbols)
         if let first = try? vm.pic(0), let second = try? vm.pic(1) { examined.pic = PIC(first: first, second: second) }
         return examined
     }
 
-    private func state(_ worker: VCPUThread, _ symbols: SymbolTable?) -> VCPUState {
+    private func state(_ worker: VCPUThread, _ registers: VCPUState.Registers?, _ symbols: SymbolTable?) -> VCPUState {
         let vcpu = worker.vcpu
         var state = VCPUState(number: vcpu.number)
         state.activity = (try? vcpu.activity()).flatMap { VCPUState.Activity(rawValue: $0) }
@@ -53,7 +54,7 @@ extension Machine {
                 age: span.age(of: entry.time))
         }
         state.registerLines = vcpu.registerLines()
-        guard let registers = vcpu.examined() else { return state }
+        guard let registers else { return state }
         state.registers = registers
         state.samples = worker.recorder.lastSamples.map {
             VCPUState.Sample(address: registers.codeBase &+ $0.instruction, hasInterruptsOn: $0.flags & VCPUState.Registers.interruptFlag != 0)
