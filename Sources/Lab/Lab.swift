@@ -24,7 +24,7 @@ public struct Lab: Sendable {
     public struct Outcome: Equatable, Sendable {
         /// The command's own exit status, 128 + n where signal n ended it.
         public let exitStatus: Int32
-        /// How often the command was run: more than once only where the lab's own kernel crashed.
+        /// How often the command was run: more than once only where the lab's own kernel crashed under it.
         public let runs: Int
     }
 
@@ -60,17 +60,25 @@ public struct Lab: Sendable {
 
         var input = CommandInput(source: streams.input)
         var runs = 0
+        // Crashes before the command was started say nothing about it, and leave it the second run that it has.
+        var failedStarts = 0
         while true {
-            runs += 1
             var session = try LabSession(configuration, interface, qemu: qemu, guardian: guardian, image: image, archive: archive)
             do throws(LabError) {
                 let status = try session.run(streams, &input, mark: mark, deadline: deadline)
                 try takeBack(session.files)
-                return Outcome(exitStatus: status, runs: runs)
+                return Outcome(exitStatus: status, runs: runs + 1)
             } catch {
                 if error.isOfTheHost { for line in session.consoleTail(Self.tailLines) { streams.notice("lab host: \(line)") } }
                 guard case .crashed(let what) = error else { throw error }
-                guard runs == 1 else { throw .crashed("\(what), in \(runs) runs of \(runs)") }
+                guard session.isStarted else {
+                    failedStarts += 1
+                    guard failedStarts == 1 else { throw .crashed("\(what), before the command, in 2 starts of 2") }
+                    streams.notice("the lab's own host crashed before it got to the command (\(what)): starting it once more")
+                    continue
+                }
+                runs += 1
+                guard runs == 1 else { throw .crashed("\(what), in 2 runs of 2") }
                 guard input.isReplayable else {
                     throw .crashed("\(what); the command was not run again because its input could not be given twice")
                 }

@@ -130,6 +130,9 @@ struct LabSession: ~Copyable {
         throw causeOfDeath(end())
     }
 
+    /// Whether the host got as far as the command.
+    var isStarted: Bool { progress.isStarted }
+
     /// The files the command wrote, once it has ended: base64 of a compressed archive, empty where there are none or all are shared.
     var files: [UInt8] { progress.files }
 
@@ -158,8 +161,10 @@ struct LabSession: ~Copyable {
         // Twice a second is often enough for the bounds on time.
         guard Wait.poll(&waits, milliseconds: 500) > 0 else { return }
         if waits[0].isReady { throw .interrupted }
+        var saidMore = false
         if waits[1].isReady {
             let bytes = Self.receive(connections.console.near.raw)
+            saidMore = !bytes.isEmpty
             log.append(bytes[...])
             switch consoleFile {
             case .some(let file): bytes.withUnsafeBytes { _ = write(file.raw, $0.baseAddress, $0.count) }
@@ -167,11 +172,16 @@ struct LabSession: ~Copyable {
             }
             if panicTime == nil && log.hasPanic { panicTime = MonotonicClock.now }
         }
-        if waits[2].isReady { progress.append(Self.receive(connections.control.near.raw)[...]) }
+        if waits[2].isReady {
+            let bytes = Self.receive(connections.control.near.raw)
+            saidMore = saidMore || !bytes.isEmpty
+            progress.append(bytes[...])
+        }
         if waits[3].isReady {
             let bytes = Self.receive(connections.complaints.near.raw)
             complaints += bytes
-            isEmulatorGone = bytes.isEmpty
+            // Only once the host's last words are read: how it died is among them.
+            isEmulatorGone = bytes.isEmpty && !saidMore
         }
         if waits[4].isReady { input.read() }
         if waits[5].isReady { input.give(to: connections.input.near.raw) }

@@ -165,6 +165,32 @@ struct LabRunTests {
         #expect(run.notices.last?.hasSuffix("run 2 of 2") == true)
     }
 
+    @Test("A crash before the command was started leaves it both its runs")
+    func crashBeforeTheCommand() throws {
+        let directory = try Host.Directory()
+        let crash = "echo c > /proc/sysrq-trigger; sleep 60"
+        let run = try Self.run(["sh", "-c", "cat; [ -e crashed ] && exit 3; : > crashed; \(crash)"], in: directory, input: Array("input\n".utf8)) {
+            let mark = "\(directory.path)/started"
+            $0.anchor = ["/bin/sh", "-c", "[ -e \(mark) ] || { : > \(mark); \(crash); }; echo ready; exec sleep 1000"]
+        }
+        #expect(try run.outcome.get() == Lab.Outcome(exitStatus: 3, runs: 2), "\(run.notices)")
+        #expect(run.text == "input\ninput\n")
+        let own = run.notices.filter { !$0.hasPrefix("lab host: ") }
+        #expect(own.count == 2, "\(own)")
+        #expect(own.first?.hasSuffix("starting it once more") == true)
+        #expect(own.last?.hasSuffix("run 2 of 2") == true)
+    }
+
+    @Test func aHostThatCrashesAtEveryStartIsGivenUp() throws {
+        let run = try Self.run(["true"], in: Host.Directory()) {
+            $0.anchor = ["/bin/sh", "-c", "echo c > /proc/sysrq-trigger; exec sleep 1000"]
+        }
+        #expect(run.failure?.exitStatus == 125)
+        #expect(
+            run.failure.map { "\($0)" }?.hasSuffix("(Kernel panic - not syncing: sysrq triggered crash, before the command, in 2 starts of 2)")
+                == true, "\(run.outcome)")
+    }
+
     @Test func aTimeoutIsTheLabsFailure() throws {
         let run = try Self.run(["true"], in: Host.Directory()) { $0.timeout = 0.5 }
         #expect(run.failure?.exitStatus == 125)
