@@ -1,5 +1,5 @@
 /// A set of byte values.
-struct ByteSet: Hashable, Sendable {
+struct ByteSet: Equatable, Sendable {
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     init() {}
@@ -39,6 +39,17 @@ struct ByteSet: Hashable, Sendable {
         return word >> UInt64(byte & 63) & 1 != 0
     }
 
+    /// Calls `body` with every member, in order.
+    func forEach(_ body: (UInt8) -> Void) {
+        for (index, word) in [words.0, words.1, words.2, words.3].enumerated() {
+            var rest = word
+            while rest != 0 {
+                body(UInt8(index * 64 + rest.trailingZeroBitCount))
+                rest &= rest - 1
+            }
+        }
+    }
+
     func union(_ other: ByteSet) -> ByteSet {
         var result = self
         result.words = (words.0 | other.words.0, words.1 | other.words.1, words.2 | other.words.2, words.3 | other.words.3)
@@ -62,11 +73,4 @@ struct ByteSet: Hashable, Sendable {
     }
 
     static func == (left: ByteSet, right: ByteSet) -> Bool { left.words == right.words }
-
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(words.0)
-        hasher.combine(words.1)
-        hasher.combine(words.2)
-        hasher.combine(words.3)
-    }
 }

@@ -186,8 +186,11 @@ public struct ConsoleWatcher {
 
     /// Without the control characters that UTF-8 can still spell: a terminal would obey them.
     private var lineText: String {
-        let text = String(decoding: line.suffix(Self.lineLimit), as: UTF8.self)
-        return String(String.UnicodeScalarView(text.unicodeScalars.map { (0x80...0x9F).contains($0.value) ? "\u{FFFD}" : $0 }))
+        var text = ""
+        for scalar in String(decoding: line.suffix(Self.lineLimit), as: UTF8.self).unicodeScalars {
+            text.unicodeScalars.append((0x80...0x9F).contains(scalar.value) ? "\u{FFFD}" : scalar)
+        }
+        return text
     }
 
     /// A line that was matched early is shown whole.

@@ -16,7 +16,8 @@ struct PatternAutomaton {
     /// By state: the instructions that wait for a byte, and behind them what is known of the byte before.
     private var states: [[Int32]] = []
     private var looksAhead: [Bool] = []
-    private var numbers: [[Int32]: Int32] = [:]
+    /// By state: a hash of what `states` has, to find the state again.
+    private var hashes: [UInt64] = []
     /// By state and class; -1: not made yet.
     private var successors: [Int32] = []
     /// By state and class: which of `matches` is found with that byte.
@@ -36,26 +37,25 @@ struct PatternAutomaton {
     }
 
     private static func classes(of program: PatternProgram) -> ([UInt8], Int) {
-        var sets: Set<ByteSet> = [ByteSet(0x0A), .word]
-        for case .bytes(let set, _) in program.instructions { sets.insert(set) }
-        var classes = [Int](repeating: 0, count: 256)
-        var count = 1
-        for set in sets where count < 256 {
+        var sets = [ByteSet(0x0A), .word]
+        for case .bytes(let set, _) in program.instructions where !sets.contains(set) { sets.append(set) }
+        var classes = [UInt8](repeating: 0, count: 256)
+        var sizes = [256]
+        for set in sets where sizes.count < 256 {
             // Every class that the set cuts in two gets a second number for what lies in the set.
-            var inside = [Int](repeating: -1, count: count)
-            var hasOutside = [Bool](repeating: false, count: count)
-            for byte in 0..<256 where !set.contains(UInt8(byte)) { hasOutside[classes[byte]] = true }
-            for byte in 0..<256 where set.contains(UInt8(byte)) {
-                let old = classes[byte]
-                guard hasOutside[old] else { continue }
-                if inside[old] < 0 {
-                    inside[old] = count
-                    count += 1
-                }
-                classes[byte] = inside[old]
+            var shared = [Int](repeating: 0, count: sizes.count)
+            set.forEach { shared[Int(classes[Int($0)])] += 1 }
+            var numbers = [Int?](repeating: nil, count: sizes.count)
+            for old in shared.indices where shared[old] > 0 && shared[old] < sizes[old] {
+                numbers[old] = sizes.count
+                sizes[old] -= shared[old]
+                sizes.append(shared[old])
+            }
+            set.forEach { byte in
+                if let number = numbers[Int(classes[Int(byte)])] { classes[Int(byte)] = UInt8(truncatingIfNeeded: number) }
             }
         }
-        return (classes.map { UInt8($0) }, count)
+        return (classes, sizes.count)
     }
 
     /// Takes the next byte.
@@ -105,7 +105,7 @@ struct PatternAutomaton {
     private mutating func forget() {
         states.removeAll(keepingCapacity: true)
         looksAhead.removeAll(keepingCapacity: true)
-        numbers.removeAll(keepingCapacity: true)
+        hashes.removeAll(keepingCapacity: true)
         successors.removeAll(keepingCapacity: true)
         findings.removeAll(keepingCapacity: true)
         matches = [[]]
@@ -115,14 +115,20 @@ struct PatternAutomaton {
         let looks = items.contains { if case .assertion = program.instructions[Int($0)] { true } else { false } }
         // What came before matters only to those who have yet to look at both sides.
         let key = items.sorted() + [looks ? flags : 0]
-        if let number = numbers[key] { return number }
+        let hash = Self.hash(key)
+        for number in hashes.indices where hashes[number] == hash && states[number] == key { return Int32(number) }
         let number = Int32(states.count)
         states.append(key)
         looksAhead.append(looks)
-        numbers[key] = number
+        hashes.append(hash)
         successors += [Int32](repeating: -1, count: classCount)
         findings += [Int32](repeating: 0, count: classCount)
         return number
+    }
+
+    /// FNV-1a, a number at a time.
+    private static func hash(_ key: [Int32]) -> UInt64 {
+        key.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64(UInt32(bitPattern: $1))) &* 0x100_0000_01b3 }
     }
 
     /// A state's instructions once the byte behind it is known.

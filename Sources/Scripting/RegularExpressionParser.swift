@@ -72,16 +72,27 @@ struct RegularExpressionParser {
     private mutating func counts() throws(Malformed) -> (Int, Int?)? {
         let start = next
         guard let end = text[start...].firstIndex(of: "}") else { return nil }
-        let body = String(String.UnicodeScalarView(text[(start + 1)..<end]))
-        let parts = body.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
-        guard !body.isEmpty, body != ",", parts.allSatisfy({ $0.allSatisfy { $0.isASCII && $0.isNumber } }) else { return nil }
+        // Before the comma and after it. A number that is too large stays so.
+        var bounds: [Int?] = [nil]
+        for scalar in text[(start + 1)..<end] {
+            if scalar == "," && bounds.count == 1 {
+                bounds.append(nil)
+            } else {
+                guard (0x30...0x39).contains(scalar.value) else { return nil }
+                bounds[bounds.count - 1] = min((bounds[bounds.count - 1] ?? 0) * 10 + Int(scalar.value - 0x30), Self.countLimit + 1)
+            }
+        }
+        guard bounds.contains(where: { $0 != nil }) else { return nil }
         next = end + 1
-        let minimum = parts[0].isEmpty ? 0 : Int(parts[0]) ?? .max
-        let maximum = parts.count == 1 ? minimum : parts[1].isEmpty ? nil : Int(parts[1]) ?? .max
+        let minimum = bounds[0] ?? 0
+        let maximum = bounds.count == 1 ? minimum : bounds[1]
         guard minimum <= Self.countLimit, maximum ?? 0 <= Self.countLimit else {
             throw error("a repetition counts to \(Self.countLimit) at most", at: start)
         }
-        guard minimum <= maximum ?? .max else { throw error("the repetition {\(body)} ends before it begins", at: start) }
+        guard minimum <= maximum ?? .max else {
+            let body = text[start..<next].reduce(into: "") { $0.unicodeScalars.append($1) }
+            throw error("the repetition \(body) ends before it begins", at: start)
+        }
         return (minimum, maximum)
     }
 
