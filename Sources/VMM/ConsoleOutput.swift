@@ -109,7 +109,7 @@ public final class ConsoleOutput: Sendable {
     }
 
     /// Takes what was put, writes out what the destination takes without waiting, and keeps the rest. From the main thread only.
-    /// - Parameter see: is shown every byte once, in order, before it is written; it must not call back.
+    /// - Parameter see: is shown every byte once, in order, when it was written or kept; it must not call back.
     /// - Returns: whether the burst goes on: the caller looks again after a millisecond.
     @discardableResult
     func drain(_ see: ([UInt8]) -> Void = { _ in }) -> Bool {
@@ -139,7 +139,7 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// Takes the buffer: shows it, writes it, puts what is left into the backlog.
+    /// Takes the buffer, writes it and shows it.
     /// - Returns: whether there was anything; if not, and all is written, the burst is over.
     private func take(_ outgoing: inout Outgoing, _ see: ([UInt8]) -> Void) -> Bool {
         outgoing.bytes.removeAll(keepingCapacity: true)
@@ -152,11 +152,18 @@ public final class ConsoleOutput: Sendable {
             state.buffer.reserveCapacity(Self.capacity)
             return state.writtenAtOnce.take()
         }
+        write(&outgoing)
+        // Only now: what looks at the text takes its time, and a reader waits.
         if let first { see([first]) }
         guard !outgoing.bytes.isEmpty else { return false }
         see(outgoing.bytes)
         onLines?(outgoing.bytes, outgoing.lineStarts)
-        guard let destination else { return true }
+        return true
+    }
+
+    /// Writes what was taken, and puts what is left into the backlog.
+    private func write(_ outgoing: inout Outgoing) {
+        guard let destination, !outgoing.bytes.isEmpty else { return }
         let bytes = stamps?.stamp(outgoing.bytes, outgoing.lineStarts) ?? outgoing.bytes
         var done = 0
         while done < bytes.count, outgoing.backlog.count == 0, !outgoing.isBroken {
@@ -169,7 +176,6 @@ public final class ConsoleOutput: Sendable {
         } else if done < bytes.count, !bytes.withUnsafeBytes({ outgoing.backlog.append(UnsafeRawBufferPointer(rebasing: $0[done...])) }) {
             outgoing.held = Array(bytes[done...])
         }
-        return true
     }
 
     /// - Returns: whether more can be written.
