@@ -1,31 +1,39 @@
 /// A half-open range of guest physical addresses that cannot wrap around.
-struct AddressRange: Equatable, Sendable, CustomStringConvertible {
-    let start: UInt64
-    let size: UInt64
+///
+/// Lists hold these and not `Range`, which is generic over what can be compared: for the first such list of a process the runtime looks
+/// through every conformance of the program.
+public struct AddressRange: Equatable, Sendable, CustomStringConvertible {
+    public let start: UInt64
+    /// Bytes.
+    public let size: UInt64
 
     /// Nil when the range's end does not fit 64 bits.
-    init?(start: UInt64, size: UInt64) {
+    public init?(start: UInt64, size: UInt64) {
         guard !start.addingReportingOverflow(size).overflow else { return nil }
         self.start = start
         self.size = size
     }
 
-    init(_ range: Range<UInt64>) {
+    public init(_ range: Range<UInt64>) {
         start = range.lowerBound
         size = range.upperBound - range.lowerBound
     }
 
-    var end: UInt64 { start + size }
+    /// The first address behind it.
+    public var end: UInt64 { start + size }
 
-    func overlaps(_ other: AddressRange) -> Bool {
+    public var isEmpty: Bool { size == 0 }
+
+    /// Whether an address lies in both; never where one is empty.
+    public func overlaps(_ other: AddressRange) -> Bool {
         size > 0 && other.size > 0 && start < other.end && other.start < end
     }
 
-    func contains(_ other: AddressRange) -> Bool {
+    public func contains(_ other: AddressRange) -> Bool {
         start <= other.start && other.end <= end
     }
 
-    func contains(_ address: UInt64) -> Bool {
+    public func contains(_ address: UInt64) -> Bool {
         start <= address && address < end
     }
 
@@ -45,7 +53,7 @@ struct AddressRange: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// First and last address, as `/proc/iomem` and the kernel's E820 lines show ranges.
-    var description: String {
+    public var description: String {
         size == 0 ? "\(start.hexadecimal) (empty)" : "\(start.hexadecimal)-\((end - 1).hexadecimal)"
     }
 }

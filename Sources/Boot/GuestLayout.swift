@@ -11,6 +11,17 @@ struct GuestLayout {
         case bottom, top
     }
 
+    /// Where to look for a place.
+    struct Window {
+        let range: AddressRange
+        let edge: Edge
+
+        init(_ range: Range<UInt64>, _ edge: Edge) {
+            self.range = AddressRange(range)
+            self.edge = edge
+        }
+    }
+
     let memory: MemoryMap
     private(set) var claims: [Claim] = []
 
@@ -54,7 +65,7 @@ struct GuestLayout {
     /// - Returns: The place's guest physical address.
     /// - Throws: ``BootError/noRoom(what:size:memory:)``.
     mutating func place(
-        size: UInt64, alignment: UInt64, in windows: [(Range<UInt64>, Edge)], for owner: String
+        size: UInt64, alignment: UInt64, in windows: [Window], for owner: String
     ) throws(BootError) -> UInt64 {
         guard let address = firstPlace(size: size, alignment: alignment, in: windows, for: owner) else {
             throw .noRoom(what: owner, size: size, memory: memory.size)
@@ -64,12 +75,12 @@ struct GuestLayout {
 
     /// The same, nil where there is no room.
     mutating func firstPlace(
-        size: UInt64, alignment: UInt64, in windows: [(Range<UInt64>, Edge)], for owner: String
+        size: UInt64, alignment: UInt64, in windows: [Window], for owner: String
     ) -> UInt64? {
-        for (window, edge) in windows {
-            let free = memory.ram.compactMap { $0.range.intersection(AddressRange(window)) }
-            for region in edge == .bottom ? free : free.reversed() {
-                if let range = freeRange(size: size, alignment: alignment, in: region, from: edge) {
+        for window in windows {
+            let free = memory.ram.compactMap { $0.range.intersection(window.range) }
+            for region in window.edge == .bottom ? free : free.reversed() {
+                if let range = freeRange(size: size, alignment: alignment, in: region, from: window.edge) {
                     claims.append(Claim(range: range, owner: owner))
                     return range.start
                 }

@@ -2,8 +2,8 @@
 /// Linux, Documentation/arch/x86/boot.rst, "32-bit Boot Protocol" and "64-bit Boot Protocol".
 extension LoadPlanBuilder {
     /// A kernel's decompressor borrows the pages from 0x9d000 on while page tables, boot parameters and GDT are still in use.
-    private static let linuxWindows: [(Range<UInt64>, GuestLayout.Edge)] = [
-        (0x90000..<0x9d000, .bottom), (0x10000..<0x90000, .top), (highWindow, .bottom),
+    private static let linuxWindows: [GuestLayout.Window] = [
+        .init(0x90000..<0x9d000, .bottom), .init(0x10000..<0x90000, .top), .init(highWindow, .bottom),
     ]
 
     /// Completes the plan of a Linux image that is entered in 64-bit or protected mode.
@@ -66,12 +66,12 @@ extension LoadPlanBuilder {
         guard module.commandLine.isEmpty else { throw .nothingTakesIt(what: "arguments of an initrd", format: .linux) }
         guard module.size > 0 else { return nil }
 
-        var windows: [(Range<UInt64>, GuestLayout.Edge)] = []
+        var windows: [GuestLayout.Window] = []
         let end = min(header.initrdLimit + 1, Self.highWindow.upperBound)
-        if end > Self.highWindow.lowerBound { windows.append((Self.highWindow.lowerBound..<end, .top)) }
+        if end > Self.highWindow.lowerBound { windows.append(.init(Self.highWindow.lowerBound..<end, .top)) }
         if header.reachesAbove4GiB {
-            windows.append((Self.highWindow, .top))
-            if hasUpperBits { windows.append((MemoryMap.fourGiB..<UInt64.max, .top)) }
+            windows.append(.init(Self.highWindow, .top))
+            if hasUpperBits { windows.append(.init(MemoryMap.fourGiB..<UInt64.max, .top)) }
         }
         guard
             let address = layout.firstPlace(size: module.size, alignment: Self.pageSize, in: windows, for: "module \(module.name)"),
@@ -130,7 +130,7 @@ extension LoadPlanBuilder {
         if lowest < Self.highWindow.upperBound {
             let window = lowest..<Self.highWindow.upperBound
             for alignment in alignments {
-                guard let address = layout.firstPlace(size: size, alignment: alignment, in: [(window, .bottom)], for: LinuxImage.name)
+                guard let address = layout.firstPlace(size: size, alignment: alignment, in: [.init(window, .bottom)], for: LinuxImage.name)
                 else { continue }
                 add(image.segment(at: address, memorySize: size))
                 return (address, alignment)

@@ -16,8 +16,8 @@ struct LoadPlanBuilder {
     /// Below the legacy hole and above all that test kernels load low: kvm-unit-tests use 0 to 0x1fff and 0x8000 to 0xda30.
     private static let lowWindow: Range<UInt64> = 0x90000..<0x9fc00
     private static let widerLowWindow: Range<UInt64> = 0x10000..<0x9fc00
-    private static let blobWindows: [(Range<UInt64>, GuestLayout.Edge)] = [
-        (lowWindow, .bottom), (widerLowWindow, .top), (highWindow, .bottom),
+    private static let blobWindows: [GuestLayout.Window] = [
+        .init(lowWindow, .bottom), .init(widerLowWindow, .top), .init(highWindow, .bottom),
     ]
     /// Without the last page, so that the end of what lies in it is a 32-bit number too.
     static let highWindow: Range<UInt64> = 0x100000..<MemoryMap.fourGiB - pageSize
@@ -56,7 +56,7 @@ struct LoadPlanBuilder {
         let entry = try checkEntry(UInt64(note.entry), field: "PVH note: entry")
         var list = ByteWriter()
         for (index, module) in modules.enumerated() {
-            let address = try place(module, index: index, in: [(Self.initrdWindow, .top), (Self.highWindow, .bottom)])
+            let address = try place(module, index: index, in: [.init(Self.initrdWindow, .top), .init(Self.highWindow, .bottom)])
             let arguments = module.commandLine.isEmpty ? 0 : try addText(module.commandLine, name: "arguments of \(module.name)")
             list.append(
                 contentsOf: PVHStartInfo.ModuleEntry(address: address, size: module.size, commandLineAddress: UInt64(arguments)).bytes)
@@ -81,7 +81,7 @@ struct LoadPlanBuilder {
         var list = ByteWriter()
         for (index, module) in modules.enumerated() {
             let address = try place(
-                module, index: index, in: [(kernelEnd..<Self.highWindow.upperBound, .bottom), (Self.highWindow, .bottom)])
+                module, index: index, in: [.init(kernelEnd..<Self.highWindow.upperBound, .bottom), .init(Self.highWindow, .bottom)])
             let string = try addText(joined(module.name, module.commandLine), name: "the string of \(module.name)")
             let start = UInt32(truncatingIfNeeded: address)
             let end = UInt32(truncatingIfNeeded: address + module.size)
@@ -136,7 +136,7 @@ struct LoadPlanBuilder {
     }
 
     private mutating func place(
-        _ module: LoadPlan.Module, index: Int, in windows: [(Range<UInt64>, GuestLayout.Edge)]
+        _ module: LoadPlan.Module, index: Int, in windows: [GuestLayout.Window]
     ) throws(BootError) -> UInt64 {
         let address = try layout.place(
             size: module.size, alignment: Self.pageSize, in: windows, for: "module \(module.name)")
@@ -153,7 +153,7 @@ struct LoadPlanBuilder {
     }
 
     mutating func addText(
-        _ text: String, name: String, in windows: [(Range<UInt64>, GuestLayout.Edge)] = blobWindows
+        _ text: String, name: String, in windows: [GuestLayout.Window] = blobWindows
     ) throws(BootError) -> UInt32 {
         var writer = ByteWriter()
         writer.append(terminated: text)
@@ -162,7 +162,7 @@ struct LoadPlanBuilder {
 
     /// Places bytes of our own making below 4 GiB.
     mutating func addBlob(
-        _ bytes: [UInt8], name: String, alignment: UInt64 = 16, in windows: [(Range<UInt64>, GuestLayout.Edge)] = blobWindows
+        _ bytes: [UInt8], name: String, alignment: UInt64 = 16, in windows: [GuestLayout.Window] = blobWindows
     ) throws(BootError) -> UInt32 {
         let address = try layout.place(size: UInt64(bytes.count), alignment: alignment, in: windows, for: name)
         blobs.append(LoadPlan.Blob(name: name, guestAddress: address, bytes: bytes))

@@ -1,3 +1,4 @@
+import Boot
 import PCI
 
 /// Which decoded BAR answers where, at one moment. Immutable, so that every vCPU reads its own copy without a lock.
@@ -36,7 +37,7 @@ final class BARMap: Sendable {
     }
 
     /// The map of what functions decode. The first in slot and BAR order wins where two overlap; a BAR outside `windows` does not answer.
-    static func make(_ functions: [PCIFunction], windows: [Range<UInt64>], ports: Range<UInt64>) -> BARMap {
+    static func make(_ functions: [PCIFunction], windows: [AddressRange], ports: AddressRange) -> BARMap {
         var entries: [Entry] = []
         for function in functions {
             for decoded in function.decodedBARs() {
@@ -44,7 +45,7 @@ final class BARMap: Sendable {
                 guard !overflow else { continue }
                 let isIO = decoded.bar.isIO
                 let allowed = isIO ? [ports] : windows
-                guard allowed.contains(where: { $0.lowerBound <= decoded.address && end <= $0.upperBound }),
+                guard allowed.contains(where: { $0.start <= decoded.address && end <= $0.end }),
                     !entries.contains(where: { $0.isIO == isIO && $0.start < end && decoded.address < $0.end })
                 else { continue }
                 entries.append(

@@ -1,3 +1,5 @@
+import Boot
+
 /// Something that answers port or MMIO accesses. A class, not a protocol: the exit loop calls it by one indirect call.
 ///
 /// Called from any vCPU's thread, so it guards its own state. Offsets are from the start of the range it was given;
@@ -16,7 +18,7 @@ open class BusDevice: @unchecked Sendable {
 /// The fixed ranges of an address space and who answers there. Complete before the first vCPU runs, constant from then on.
 public struct Bus: Sendable {
     /// Apart from the devices: the search reads numbers only and counts no references.
-    private var ranges: [Range<UInt64>] = []
+    private var ranges: [AddressRange] = []
     private var devices: [BusDevice] = []
 
     public init() {}
@@ -25,6 +27,7 @@ public struct Bus: Sendable {
     /// - Returns: false, and no change, where the range overlaps an earlier one.
     @discardableResult
     public mutating func claim(_ range: Range<UInt64>, _ device: BusDevice) -> Bool {
+        let range = AddressRange(range)
         guard !range.isEmpty, !ranges.contains(where: { $0.overlaps(range) }) else { return false }
         ranges.append(range)
         devices.append(device)
@@ -41,7 +44,7 @@ public struct Bus: Sendable {
     @inline(__always)
     func read(_ address: UInt64, width: Int) -> UInt64? {
         guard let index = find(address) else { return nil }
-        return devices[index].read(address - ranges[index].lowerBound, width: width)
+        return devices[index].read(address - ranges[index].start, width: width)
     }
 
     /// A write of 1, 2, 4 or 8 bytes.
@@ -49,7 +52,7 @@ public struct Bus: Sendable {
     @inline(__always)
     func write(_ address: UInt64, _ value: UInt64, width: Int) -> Bool {
         guard let index = find(address) else { return false }
-        devices[index].write(address - ranges[index].lowerBound, value, width: width)
+        devices[index].write(address - ranges[index].start, value, width: width)
         return true
     }
 }

@@ -105,7 +105,8 @@ extension FirmwareConfig {
         /// A file's name may have this many bytes; the directory has room for one more, a zero.
         public static let nameLimit = 55
 
-        private var bytes: [Key: [UInt8]] = [:]
+        /// A list, for there are a dozen of them as a rule.
+        private var entries: [(key: Key, bytes: [UInt8])] = []
         /// By key, from `Key.firstFile` on.
         private var fileNames: [String] = []
 
@@ -118,8 +119,11 @@ extension FirmwareConfig {
 
         /// An item's bytes, nil where there is none.
         public subscript(key: Key) -> [UInt8]? {
-            get { bytes[key] }
-            set { bytes[key] = newValue }
+            get { entries.first { $0.key == key }?.bytes }
+            set {
+                entries.removeAll { $0.key == key }
+                if let newValue { entries.append((key, newValue)) }
+            }
         }
 
         /// Sets an item to a number, least significant byte first.

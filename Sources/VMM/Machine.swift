@@ -212,8 +212,8 @@ public final class Machine {
         var board = Board(
             apicIDs: Array(0..<UInt32(configuration.cpus)), ecam: PhysicalLayout.populatedECAM,
             memoryWindows: [
-                PhysicalLayout.memoryWindow, PhysicalLayout.upperMemoryWindow,
-                PhysicalLayout.highMemoryWindow(physicalAddressBits: cpuid.physicalAddressBits),
+                AddressRange(PhysicalLayout.memoryWindow), AddressRange(PhysicalLayout.upperMemoryWindow),
+                AddressRange(PhysicalLayout.highMemoryWindow(physicalAddressBits: cpuid.physicalAddressBits)),
             ],
             interruptRoutes: routes)
         if let leaf = cpuid.entry(1) {

@@ -1,3 +1,4 @@
+import Boot
 import KVM
 public import PCI
 import Synchronization
@@ -44,7 +45,7 @@ public final class PCIHostBridge: @unchecked Sendable {
     private let mapped: Mutex<Mapped>
     private let current: Mutex<BARMap>
     private let generation = Atomic<UInt64>(0)
-    private let allowedWindows: [Range<UInt64>]
+    private let allowedWindows: [AddressRange]
     private let onMapFailure: @Sendable (String) -> Void
 
     /// - Parameters:
@@ -67,7 +68,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         let ramLimit = memory.regions[0].range.upperBound
         let low = hasFirmware ? PhysicalLayout.firmwareECAM.upperBound..<PhysicalLayout.ecam.upperBound : ramLimit..<PhysicalLayout.ecam.lowerBound
         let highAllowed = max(ramEnd, PhysicalLayout.highRAMStart)..<max(high.upperBound, ramEnd, PhysicalLayout.highRAMStart)
-        allowedWindows = [low, PhysicalLayout.upperMemoryWindow, highAllowed]
+        allowedWindows = [AddressRange(low), AddressRange(PhysicalLayout.upperMemoryWindow), AddressRange(highAllowed)]
         mapped = Mutex(Mapped(next: firstMemorySlot))
         current = Mutex(BARMap([]))
         self.onMapFailure = onMapFailure
@@ -110,7 +111,7 @@ public final class PCIHostBridge: @unchecked Sendable {
     /// Brings the map, and the memory the guest reaches without an exit, up to what functions decode now.
     func remap() {
         mapped.withLock { mapped in
-            let map = BARMap.make(slots.compactMap { $0 }, windows: allowedWindows, ports: PhysicalLayout.guestPortWindow)
+            let map = BARMap.make(slots.compactMap { $0 }, windows: allowedWindows, ports: AddressRange(PhysicalLayout.guestPortWindow))
             var wanted: Set<DirectSlot> = []
             for entry in map.entries where !entry.isIO {
                 for area in entry.function.directAreas(entry.bar) {

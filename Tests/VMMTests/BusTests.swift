@@ -1,3 +1,4 @@
+import Boot
 import KVM
 import LinuxSystem
 import PCI
@@ -68,9 +69,9 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
 }
 
 @Suite struct BARMapTests {
-    private let windows: [Range<UInt64>] = [0xC000_0000..<0xE000_0000, 0xF000_0000..<0xFEC0_0000, 1 << 36..<1 << 40]
+    private let windows = [AddressRange(0xC000_0000..<0xE000_0000), AddressRange(0xF000_0000..<0xFEC0_0000), AddressRange(1 << 36..<1 << 40)]
 
-    private func map(_ functions: PCIFunction...) -> BARMap { BARMap.make(functions, windows: windows, ports: 0x1000..<0x1_0000) }
+    private func map(_ functions: PCIFunction...) -> BARMap { BARMap.make(functions, windows: windows, ports: AddressRange(0x1000..<0x1_0000)) }
 
     @Test func anAccessFindsItsBARAndOffset() {
         let map = map(Decoder(1, (0, .memory32, 0x1000, 0xC000_0000), (2, .io, 32, 0x2000)), Decoder(2, (4, .memory64, 0x1000, 1 << 36)))

@@ -7,21 +7,7 @@ struct AML: Equatable, Sendable {
     /// The shortest encoding of a number.
     static func integer(_ value: UInt64) -> AML {
         var writer = ByteWriter()
-        switch value {
-        case 0, 1: writer.append(UInt8(truncatingIfNeeded: value))
-        case 2...0xff:
-            writer.append(UInt8(0x0a))
-            writer.append(UInt8(truncatingIfNeeded: value))
-        case 0x100...0xffff:
-            writer.append(UInt8(0x0b))
-            writer.append(UInt16(truncatingIfNeeded: value))
-        case 0x1_0000...0xffff_ffff:
-            writer.append(UInt8(0x0c))
-            writer.append(UInt32(truncatingIfNeeded: value))
-        default:
-            writer.append(UInt8(0x0e))
-            writer.append(value)
-        }
+        writer.append(integer: value)
         return AML(bytes: writer.bytes)
     }
 
@@ -34,8 +20,11 @@ struct AML: Equatable, Sendable {
     }
 
     /// At most 255 elements.
-    static func package(_ elements: [AML]) -> AML {
-        AML(bytes: [0x12] + sized([UInt8(truncatingIfNeeded: elements.count)] + elements.flatMap(\.bytes)))
+    static func package(_ elements: [AML]) -> AML { package(count: elements.count, elements.flatMap(\.bytes)) }
+
+    /// The same of elements that are encoded one behind the other.
+    static func package(count: Int, _ elements: [UInt8]) -> AML {
+        AML(bytes: [0x12] + sized([UInt8(truncatingIfNeeded: count)] + elements))
     }
 
     /// A plug and play id of three letters and four hexadecimal digits, compressed to a number. ACPI 6.5, section 19.3.4, EISAID.
@@ -112,5 +101,26 @@ struct AML: Equatable, Sendable {
         var prefix = [UInt8(truncatingIfNeeded: following << 6 | length & 0xf)]
         for index in 0..<following { prefix.append(UInt8(truncatingIfNeeded: length >> (4 + 8 * index))) }
         return prefix + content
+    }
+}
+
+extension ByteWriter {
+    /// Appends a number of ACPI machine language in its shortest encoding. Section 20.2.3.
+    mutating func append(integer value: UInt64) {
+        switch value {
+        case 0, 1: append(UInt8(truncatingIfNeeded: value))
+        case 2...0xff:
+            append(UInt8(0x0a))
+            append(UInt8(truncatingIfNeeded: value))
+        case 0x100...0xffff:
+            append(UInt8(0x0b))
+            append(UInt16(truncatingIfNeeded: value))
+        case 0x1_0000...0xffff_ffff:
+            append(UInt8(0x0c))
+            append(UInt32(truncatingIfNeeded: value))
+        default:
+            append(UInt8(0x0e))
+            append(value)
+        }
     }
 }

@@ -76,7 +76,7 @@ public struct Board: Equatable, Sendable {
     /// The enhanced configuration window of segment 0, 1 MiB a bus from bus 0 on; nil where there is only CF8.
     public var ecam: Range<UInt64>?
     /// Where BARs may lie: each window wholly below or wholly above 4 GiB.
-    public var memoryWindows: [Range<UInt64>]
+    public var memoryWindows: [AddressRange]
     /// How INTx pins are wired.
     public var interruptRoutes: [InterruptRoute]
     public var serialPorts: [SerialPort]
@@ -90,7 +90,7 @@ public struct Board: Equatable, Sendable {
 
     /// Describes a machine; all that isn't named here has a PC's values and can be set afterwards.
     public init(
-        apicIDs: [UInt32], ecam: Range<UInt64>?, memoryWindows: [Range<UInt64>], interruptRoutes: [InterruptRoute],
+        apicIDs: [UInt32], ecam: Range<UInt64>?, memoryWindows: [AddressRange], interruptRoutes: [InterruptRoute],
         serialPorts: [SerialPort] = [SerialPort(port: 0x3f8, irq: 4)]
     ) {
         self.apicIDs = apicIDs
@@ -122,8 +122,8 @@ public struct Board: Equatable, Sendable {
                 throw .badField("ecam", reason: "it must be 1 to 256 whole MiB, aligned to 1 MiB")
             }
         }
-        for window in memoryWindows where window.isEmpty || window.lowerBound < Self.fourGiB && window.upperBound > Self.fourGiB {
-            throw .badField("memoryWindows", reason: "\(AddressRange(window)) is empty or lies on both sides of 4 GiB")
+        for window in memoryWindows where window.isEmpty || window.start < Self.fourGiB && window.end > Self.fourGiB {
+            throw .badField("memoryWindows", reason: "\(window) is empty or lies on both sides of 4 GiB")
         }
         for route in interruptRoutes {
             guard (0...31).contains(route.slot), (1...4).contains(route.pin), route.gsi < ioapicPins else {

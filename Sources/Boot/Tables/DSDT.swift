@@ -49,17 +49,23 @@ struct DSDT: Equatable, Sendable {
     private var windows: [AMLResource] {
         let buses = AMLResource.busWindow(0...board.lastBus)
         let ports = [AMLResource.ports(0xcf8, count: 8), .portWindow(0...0xcf7), .portWindow(0xd00...0xffff)]
-        return [buses] + ports + board.memoryWindows.map(AMLResource.memoryWindow)
+        return [buses] + ports + board.memoryWindows.map { .memoryWindow($0.start..<$0.end) }
     }
 
     /// `_PRT`: slot, pin, and the GSI it is wired to, with no link device between. ACPI 6.5, section 6.2.13.
     private var routing: [AML] {
-        let routes = board.interruptRoutes.map { route in
-            AML.package([
-                .integer(UInt64(route.slot) << 16 | 0xffff), .integer(UInt64(route.pin - 1)), .integer(0), .integer(UInt64(route.gsi)),
-            ])
+        guard !board.interruptRoutes.isEmpty else { return [] }
+        // Written straight down: of over a hundred packages, an array for each number would take a tenth of a start.
+        var routes = ByteWriter(capacity: 16 * board.interruptRoutes.count)
+        for route in board.interruptRoutes {
+            var fields = ByteWriter(capacity: 16)
+            fields.append(integer: UInt64(route.slot) << 16 | 0xffff)
+            fields.append(integer: UInt64(route.pin - 1))
+            fields.append(integer: 0)
+            fields.append(integer: UInt64(route.gsi))
+            routes.append(contentsOf: AML.package(count: 4, fields.bytes).bytes)
         }
-        return routes.isEmpty ? [] : [.name("_PRT", .package(routes))]
+        return [.name("_PRT", .package(count: board.interruptRoutes.count, routes.bytes))]
     }
 
     /// What the system may do by itself: PME (bit 2), AER (3) and the PCI Express capability (4). There is no slot to plug anything into.

@@ -148,8 +148,8 @@ struct ACPITableTests {
         for window in [0xe000_0000..<0xe000_0000, 0xe008_0000..<0xe018_0000, 0xe000_0000..<0xe018_0000, 0x1000_0000..<0x2010_0000] as [Range<UInt64>] {
             #expect(sentence { $0.ecam = window } == "ecam: it must be 1 to 256 whole MiB, aligned to 1 MiB")
         }
-        #expect(sentence { $0.memoryWindows = [5..<5] } == "memoryWindows: 0x5 (empty) is empty or lies on both sides of 4 GiB")
-        #expect(sentence { $0.memoryWindows = [0xf000_0000..<0x1_1000_0000] }.contains("0xf0000000-0x10fffffff is empty or lies on both"))
+        #expect(sentence { $0.memoryWindows = [AddressRange(5..<5)] } == "memoryWindows: 0x5 (empty) is empty or lies on both sides of 4 GiB")
+        #expect(sentence { $0.memoryWindows = [AddressRange(0xf000_0000..<0x1_1000_0000)] }.contains("0xf0000000-0x10fffffff is empty or lies on both"))
         for route in [(32, 1, 16), (-1, 1, 16), (1, 0, 16), (1, 5, 16), (1, 1, 24)] as [(Int, Int, UInt32)] {
             let sentence = sentence { $0.interruptRoutes = [Board.InterruptRoute(slot: route.0, pin: route.1, gsi: route.2)] }
             #expect(sentence == "interruptRoutes: slot \(route.0), pin \(route.1), GSI \(route.2) can't be")

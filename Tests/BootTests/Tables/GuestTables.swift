@@ -131,7 +131,9 @@ extension Board {
         }
         var board = Board(
             apicIDs: Array(0..<UInt32(processors)), ecam: 0xe000_0000..<0xf000_0000,
-            memoryWindows: [0xc000_0000..<0xe000_0000, 0xf000_0000..<0xfec0_0000, 0xc0_0000_0000..<0x100_0000_0000],
+            memoryWindows: [
+                AddressRange(0xc000_0000..<0xe000_0000), AddressRange(0xf000_0000..<0xfec0_0000), AddressRange(0xc0_0000_0000..<0x100_0000_0000),
+            ],
             interruptRoutes: routes)
         board.panicPort = 0x505
         return board
