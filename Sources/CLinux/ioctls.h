@@ -50,7 +50,6 @@ static const unsigned long CL_VFIO_CHECK_EXTENSION = VFIO_CHECK_EXTENSION;
 static const unsigned long CL_VFIO_SET_IOMMU = VFIO_SET_IOMMU;
 static const unsigned long CL_VFIO_GROUP_GET_STATUS = VFIO_GROUP_GET_STATUS;
 static const unsigned long CL_VFIO_GROUP_SET_CONTAINER = VFIO_GROUP_SET_CONTAINER;
-static const unsigned long CL_VFIO_GROUP_UNSET_CONTAINER = VFIO_GROUP_UNSET_CONTAINER;
 static const unsigned long CL_VFIO_GROUP_GET_DEVICE_FD = VFIO_GROUP_GET_DEVICE_FD;
 static const unsigned long CL_VFIO_DEVICE_GET_INFO = VFIO_DEVICE_GET_INFO;
 static const unsigned long CL_VFIO_DEVICE_GET_REGION_INFO = VFIO_DEVICE_GET_REGION_INFO;

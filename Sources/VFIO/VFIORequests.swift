@@ -8,7 +8,6 @@ extension IoctlRequest {
     static let setIOMMU = IoctlRequest(CL_VFIO_SET_IOMMU, "VFIO_SET_IOMMU")
     static let getGroupStatus = IoctlRequest(CL_VFIO_GROUP_GET_STATUS, "VFIO_GROUP_GET_STATUS")
     static let setContainer = IoctlRequest(CL_VFIO_GROUP_SET_CONTAINER, "VFIO_GROUP_SET_CONTAINER")
-    static let unsetContainer = IoctlRequest(CL_VFIO_GROUP_UNSET_CONTAINER, "VFIO_GROUP_UNSET_CONTAINER")
     static let getDevice = IoctlRequest(CL_VFIO_GROUP_GET_DEVICE_FD, "VFIO_GROUP_GET_DEVICE_FD")
     static let getDeviceInfo = IoctlRequest(CL_VFIO_DEVICE_GET_INFO, "VFIO_DEVICE_GET_INFO")
     static let getRegionInfo = IoctlRequest(CL_VFIO_DEVICE_GET_REGION_INFO, "VFIO_DEVICE_GET_REGION_INFO")

@@ -1,5 +1,8 @@
 // What the parts of this guest share: how it says what it saw. A line is "bios: NAME", then fields " NAME=HEX", by INT 10h AH=0Eh.
 
+// A sector, free for whoever needs one.
+#define BUFFER 0xa000
+
     .code16
 
     .macro begin name
