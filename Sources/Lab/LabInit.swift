@@ -32,6 +32,9 @@ struct LabInit: Sendable {
         mount -t devtmpfs dev /dev
         mount -t proc proc /proc
         mount -t sysfs sys /sys
+        # A CPU that stands still for good is a crash, also where it takes no interrupts and can't see so itself. QEMU before 8.1 has such, by stale
+        # translations of code that another CPU has patched.
+        [ ! -e /proc/sys/kernel/panic_on_rcu_stall ] || echo 1 > /proc/sys/kernel/panic_on_rcu_stall
         exec 4> /dev/ttyS1
         say() { echo "$*" >&4; }
         fail() { say "failed $*"; while :; do sleep 1000; done; }
