@@ -45,7 +45,7 @@ struct PackedRunTests {
             $0.binding = .pciStub
         }
         #expect(run.exitStatus == 42, "\(run.outcome) \(run.notices)")
-        #expect(run.advice == [])
+        #expect(run.notices == [])
         #expect(String(decoding: run.error, as: UTF8.self) == "given\nasked\n")
         let expected = "cwd=\(directory.path) user=0 hashing=1\nchanged\ngiven\nhere\nkvm\npci-stub\n0\n"
         #expect(run.output == Array(expected.utf8) + noise)
