@@ -4,8 +4,7 @@ import PCI
 /// Which decoded BAR answers where, at one moment. Immutable, so that every vCPU reads its own copy without a lock.
 final class BARMap: Sendable {
     struct Entry: Sendable {
-        let start: UInt64
-        let end: UInt64
+        let range: AddressRange
         let function: PCIFunction
         let bar: Int
         let isIO: Bool
@@ -18,7 +17,7 @@ final class BARMap: Sendable {
     /// The entry that answers at an address.
     func find(_ address: UInt64, isIO: Bool) -> Int? {
         for index in entries.indices
-        where entries[index].isIO == isIO && address >= entries[index].start && address < entries[index].end {
+        where entries[index].isIO == isIO && entries[index].range.contains(address) {
             return index
         }
         return nil
@@ -27,13 +26,13 @@ final class BARMap: Sendable {
     /// All ones where no BAR answers.
     func read(_ address: UInt64, isIO: Bool, width: Int) -> UInt64 {
         guard let index = find(address, isIO: isIO) else { return .max }
-        return entries[index].function.readBAR(entries[index].bar, offset: address - entries[index].start, width: width)
+        return entries[index].function.readBAR(entries[index].bar, offset: address - entries[index].range.start, width: width)
     }
 
     /// Lost where no BAR answers.
     func write(_ address: UInt64, isIO: Bool, _ value: UInt64, width: Int) {
         guard let index = find(address, isIO: isIO) else { return }
-        entries[index].function.writeBAR(entries[index].bar, offset: address - entries[index].start, value, width: width)
+        entries[index].function.writeBAR(entries[index].bar, offset: address - entries[index].range.start, value, width: width)
     }
 
     /// The map of what functions decode. The first in slot and BAR order wins where two overlap; a BAR outside `windows` does not answer.
@@ -41,15 +40,13 @@ final class BARMap: Sendable {
         var entries: [Entry] = []
         for function in functions {
             for decoded in function.decodedBARs() {
-                let (end, overflow) = decoded.address.addingReportingOverflow(decoded.bar.size)
-                guard !overflow else { continue }
+                guard let range = AddressRange(start: decoded.address, size: decoded.bar.size) else { continue }
                 let isIO = decoded.bar.isIO
                 let allowed = isIO ? [ports] : windows
-                guard allowed.contains(where: { $0.start <= decoded.address && end <= $0.end }),
-                    !entries.contains(where: { $0.isIO == isIO && $0.start < end && decoded.address < $0.end })
+                guard allowed.contains(where: { $0.contains(range) }),
+                    !entries.contains(where: { $0.isIO == isIO && $0.range.overlaps(range) })
                 else { continue }
-                entries.append(
-                    Entry(start: decoded.address, end: end, function: function, bar: decoded.bar.index, isIO: isIO))
+                entries.append(Entry(range: range, function: function, bar: decoded.bar.index, isIO: isIO))
             }
         }
         return BARMap(entries)

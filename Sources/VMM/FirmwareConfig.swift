@@ -54,7 +54,7 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
 
 extension FirmwareConfig {
     /// An item's number. Those below 0x20 have fixed meanings, those from 0x20 on are files, those from 0x8000 on are the architecture's own.
-    public struct Key: RawRepresentable, Hashable, Sendable {
+    public struct Key: RawRepresentable, Equatable, Sendable {
         public let rawValue: UInt16
 
         public init(rawValue: UInt16) { self.rawValue = rawValue }

@@ -117,7 +117,7 @@ public final class PCIHostBridge: @unchecked Sendable {
                 for area in entry.function.directAreas(entry.bar) {
                     wanted.insert(
                         DirectSlot(
-                            guestAddress: entry.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory),
+                            guestAddress: entry.range.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory),
                             isReadOnly: area.isReadOnly))
                 }
             }
