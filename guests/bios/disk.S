@@ -5,6 +5,22 @@
     .globl disk, fill
     .text
 
+    // The service asked for, of the boot disk.
+    .macro ask
+    movb drive, %dl
+    int $0x13
+    carry
+    .endm
+
+    // A service of AH on AL sectors of cylinder 1, head 1, to or from the buffer.
+    .macro transfer function, sector
+    movw \function, %ax
+    movw $BUFFER, %bx
+    movw \sector, %cx
+    movb $1, %dh
+    ask
+    .endm
+
 // Fills the buffer with AL.
 fill:
     movw $BUFFER, %di
@@ -30,9 +46,7 @@ disk:
     movb drive, %dl
     xorw %cx, %cx
     xorw %dx, %dx
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "ax"
     field "cx", %cx
     field "dx", %dx
@@ -51,36 +65,18 @@ disk:
     begin "disk-read"
     movb $0, %al
     call fill
-    movw $0x0201, %ax
-    movw $BUFFER, %bx
-    movw $0x0103, %cx
-    movb $1, %dh
-    movb drive, %dl
-    int $0x13
-    carry
+    transfer $0x0201, $0x0103
     field "ax"
     field "first", BUFFER
     field "last", BUFFER+510
     begin "disk-write"
     movb $0x5a, %al
     call fill
-    movw $0x0301, %ax
-    movw $BUFFER, %bx
-    movw $0x0103, %cx
-    movb $1, %dh
-    movb drive, %dl
-    int $0x13
-    carry
+    transfer $0x0301, $0x0103
     field "ax"
     movb $0, %al
     call fill
-    movw $0x0203, %ax
-    movw $BUFFER, %bx
-    movw $0x0102, %cx
-    movb $1, %dh
-    movb drive, %dl
-    int $0x13
-    carry
+    transfer $0x0203, $0x0102
     field "before", BUFFER+510
     field "first", BUFFER+512
     field "last", BUFFER+1022
@@ -89,18 +85,14 @@ disk:
     movw $0x0401, %ax
     movw $0x0103, %cx
     movb $1, %dh
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "ax"
     begin "disk-outside"
     movw $0x0201, %ax
     movw $BUFFER, %bx
     movw $0xfffe, %cx
     movb $0, %dh
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "ax"
     movb $0x01, %ah
     movb drive, %dl
@@ -109,17 +101,13 @@ disk:
     begin "disk-no-sector"
     movw $0x0201, %ax
     movw $0x0000, %cx
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "ax"
 
     begin "disk-extensions"
     movb $0x41, %ah
     movw $0x55aa, %bx
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "bx", %bx
     field "cx", %cx
     jnc 1f
@@ -142,9 +130,7 @@ disk:
     call fill
     movw $packet, %si
     movb $0x42, %ah
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "ax"
     field "first", BUFFER
     begin "disk-extended-write"
@@ -152,9 +138,7 @@ disk:
     call fill
     movw $packet, %si
     movb $0x43, %ah
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     movb $0, %al
     call fill
     movw $packet, %si
@@ -167,9 +151,7 @@ disk:
     movw $packet, %si
     movl $0x00ffffff, packet + 8
     movb $0x42, %ah
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "ax"
     field "count", packet+2
     begin "disk-no-memory"
@@ -179,9 +161,7 @@ disk:
     movl $-1, packet + 4
     movl $0xc0000000, packet + 16
     movb $0x42, %ah
-    movb drive, %dl
-    int $0x13
-    carry
+    ask
     field "ax"
     ret
     .balign 4
