@@ -13,9 +13,10 @@ STATIC := -Xswiftc -static-executable
 DYNAMIC := --static-swift-stdlib
 # Types are then made by calls and not by names that are read at the run: 0.2 ms of a start (docs/benchmarks.md).
 DIRECT := -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors
-# What a start runs lies side by side: a third of its memory (docs/linking.md). The toolchain brings its own lld.
+# What a start runs lies side by side, which takes a third off its memory (docs/linking.md). The toolchain brings its own lld.
 LAYOUT := -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld \
 	-Xlinker --symbol-ordering-file=$(CURDIR)/tools/link-order.txt -Xlinker --no-warn-symbol-ordering $(if $(LINK_MAP),-Xlinker -Map=$(LINK_MAP))
+RELEASE := swift build -c release --product swiftlet $(DIRECT) $(LAYOUT)
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -30,9 +31,9 @@ build: swiftlet guests firmware
 swiftlet:
 	@[ tools/link-order.txt -ot .build/release/swiftlet ] || rm -f .build/release/swiftlet
 	@if tools/static-libpci; then \
-		PKG_CONFIG_PATH=$(LIBPCI) swift build -c release --product swiftlet $(STATIC) $(DIRECT) $(LAYOUT); \
+		PKG_CONFIG_PATH=$(LIBPCI) $(RELEASE) $(STATIC); \
 	else \
-		swift build -c release --product swiftlet $(DYNAMIC) $(DIRECT) $(LAYOUT); \
+		$(RELEASE) $(DYNAMIC); \
 	fi
 
 install:

@@ -105,9 +105,10 @@ struct QEMUCommandLine: Sendable {
     /// Bytes of file `drives`.
     var drivesSize: Int { Self.driveSize * configuration.devices.count { $0.model == "nvme" } }
 
-    /// What is left out saves a second of emulation: self-tests, zeroing, page protection, the NMI watchdog. An oops is a panic, so is a CPU
-    /// that stands still, and a panic ends QEMU, so that a crash of the lab's own kernel is known as one. One self-test can do harm: whether ten timer interrupts come while the
-    /// TSC counts ten ticks depends on how much of a loaded machine QEMU's threads get, and where they don't, the kernel panics.
+    /// What is left out saves a second of emulation: self-tests, zeroing, page protection, the NMI watchdog. One self-test can do harm: whether
+    /// ten timer interrupts come while the TSC counts ten ticks depends on how much of a loaded machine QEMU's threads get, and where they
+    /// don't, the kernel panics. An oops is a panic, so is a CPU that stands still, and a panic ends QEMU, so that a crash of the lab's own
+    /// kernel is known as one.
     private var kernelCommandLine: String {
         """
         console=ttyS0 quiet panic=-1 oops=panic intel_iommu=on mitigations=off cryptomgr.notests init_on_alloc=0 rodata=off nmi_watchdog=0 \
