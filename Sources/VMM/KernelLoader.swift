@@ -54,7 +54,7 @@ struct KernelLoader {
         let kernel = try open(boot.kernel)
         var modules: [LoadPlan.Module] = []
         var files = [kernel]
-        if let path = boot.initrd {
+        for path in boot.initrds {
             let file = try open(path)
             files.append(file)
             modules.append(LoadPlan.Module(name: path, size: file.size))

@@ -54,15 +54,15 @@ public struct BootConfiguration: Sendable {
     /// The image's path.
     public var kernel: String
     public var commandLine: String
-    /// A file handed to the kernel as it is: an initrd, a multiboot module.
-    public var initrd: String?
+    /// Files handed to the kernel as they are, in order: initrds, multiboot modules.
+    public var initrds: [String]
     /// nil: by the file's own signs.
     public var format: KernelFormat?
 
-    public init(kernel: String, commandLine: String = "", initrd: String? = nil, format: KernelFormat? = nil) {
+    public init(kernel: String, commandLine: String = "", initrds: [String] = [], format: KernelFormat? = nil) {
         self.kernel = kernel
         self.commandLine = commandLine
-        self.initrd = initrd
+        self.initrds = initrds
         self.format = format
     }
 }

@@ -42,14 +42,15 @@ struct Run {
 
     /// Boots, and accounts for it in the report whatever came of it.
     private func run(_ signals: borrowing SignalDescriptor, through door: IoctlDoor) throws -> Int32 {
-        guard let report = request.report else { return try boot(signals, door) { _ in } }
-        let file = try ReportFile(report)
+        guard !request.reports.isEmpty else { return try boot(signals, door) { _ in } }
+        let files = ReportFiles()
         do {
-            return try boot(signals, door) { report in try file.write(report()) }
-        } catch  where !(error is ReportError) {
+            for report in request.reports { try files.open(report) }
+            return try boot(signals, door) { report in try files.write(report()) }
+        } catch  where !files.areWritten {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
-                try file.write(RunReport(kernel: request.image, status: ExitStatus.of(error), message: "\(error)"))
+                try files.write(RunReport(kernel: request.image, status: ExitStatus.of(error), message: "\(error)"))
             } catch let second {
                 Self.say("\(second)")
             }
@@ -89,7 +90,7 @@ struct Run {
                 try machine.loadFirmware(firmware)
             } else {
                 try machine.load(
-                    BootConfiguration(kernel: request.kernel, commandLine: request.append, initrd: request.initrd, format: request.format))
+                    BootConfiguration(kernel: request.kernel, commandLine: request.append, initrds: request.initrds, format: request.format))
             }
             trace?.end("load", loading)
             let opening = trace?.begin()

@@ -43,11 +43,13 @@ struct RunCommand: ParsableCommand {
     @Option(help: "How many vCPUs.")
     var cpus = 1
 
-    @Option(help: "The kernel's command line.")
-    var append = ""
+    @Option(help: "The kernel's command line. May be given several times: the parts are joined by a blank.")
+    var append: [String] = []
 
-    @Option(help: "A file handed to the kernel as its initrd or first multiboot module.", completion: .file())
-    var initrd: String?
+    @Option(
+        help: "A file handed to the kernel as its initrd or multiboot module. May be given several times: the kernel gets them in order.",
+        completion: .file())
+    var initrd: [String] = []
 
     @Option(
         help: "Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, linux32, linux16), multiboot, disk or flat.")
@@ -75,8 +77,9 @@ struct RunCommand: ParsableCommand {
     var debugConsole = DebugConsoleOption.none
 
     @Option(
-        help: "Write a report of the run: json:PATH, junit:PATH, tap:PATH.", completion: WordCompletion.report(ReportOption.Format.allCases.map(\.rawValue)))
-    var report: ReportOption?
+        help: "Write a report of the run: json:PATH, junit:PATH, tap:PATH. May be given several times.",
+        completion: WordCompletion.report(ReportOption.Format.allCases.map(\.rawValue)))
+    var report: [ReportOption] = []
 
     @Option(
         help: ArgumentHelp("The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)", valueName: "model"),
@@ -108,9 +111,9 @@ struct RunCommand: ParsableCommand {
     /// The same as a value.
     var request: RunRequest {
         RunRequest(
-            kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: append, initrd: initrd,
+            kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: RunRequest.joined(append), initrds: initrd,
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, debugConsole: debugConsole,
-            report: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, symbols: symbols,
+            reports: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, symbols: symbols,
             script: script.script)
     }
 

@@ -144,8 +144,30 @@ struct ConsoleError: Error, CustomStringConvertible {
     let description: String
 }
 
+/// The reports of a run, each in a file of its own.
+final class ReportFiles {
+    private var files: [ReportFile] = []
+    /// Whether the account was given, however many files took it.
+    private(set) var areWritten = false
+
+    func open(_ option: ReportOption) throws(ReportError) {
+        files.append(try ReportFile(option))
+    }
+
+    /// Writes them all.
+    /// - Throws: what the first one failed with that can't be written; the others are written all the same.
+    func write(_ report: RunReport) throws(ReportError) {
+        areWritten = true
+        var failure: ReportError?
+        for file in files {
+            do throws(ReportError) { try file.write(report) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+}
+
 /// A report file: opened before the run, so that a path that can't be written costs no boot.
-struct ReportFile: ~Copyable {
+final class ReportFile {
     private let descriptor: Descriptor
     private let path: String
     private let format: ReportOption.Format

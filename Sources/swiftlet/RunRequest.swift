@@ -12,7 +12,8 @@ struct RunRequest: Equatable {
     var hugePages = false
     var cpus = 1
     var append = ""
-    var initrd: String?
+    /// The files handed to the kernel, in order.
+    var initrds: [String] = []
     var format: KernelFormat?
     var devices: [DeviceOption] = []
     var timeout: TimeLimit?
@@ -21,7 +22,7 @@ struct RunRequest: Equatable {
     /// Whether each line of the console's output has its time before it.
     var consoleStamps = false
     var debugConsole = DebugConsoleOption.none
-    var report: ReportOption?
+    var reports: [ReportOption] = []
     var record: String?
     /// Where the run's timeline goes.
     var trace: String?
@@ -39,8 +40,11 @@ extension RunRequest {
 
     /// What can't be asked for together, as a sentence; nil for what can.
     var contradiction: String? {
+        for (index, report) in reports.enumerated() where reports[..<index].contains(where: { $0.path == report.path }) {
+            return "two reports can't go to one file: \(report.path)"
+        }
         guard firmware != nil else { return kernel.isEmpty ? "name the kernel to boot, or firmware with --firmware" : nil }
-        let others = [("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", initrd != nil), ("--format", format != nil)]
+        let others = [("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", !initrds.isEmpty), ("--format", format != nil)]
         return others.first { $0.1 }.map { "\($0.0) and --firmware don't go together: firmware finds by itself what to boot" }
     }
 
@@ -83,11 +87,14 @@ extension RunRequest {
                 guard let next = rest.popFirst(), !next.hasPrefix("-") else { return nil }
                 (name, value) = (word, next)
             }
-            guard name == "--device" || ScriptOptions.repeatable.contains(name) || !seen.contains(name), set(name, value) else { return nil }
+            guard Self.lists.contains(name) || !seen.contains(name), set(name, value) else { return nil }
             seen.append(name)
         }
         guard contradiction == nil else { return nil }
     }
+
+    /// The options that may be given several times.
+    static let lists = ["--append", "--device", "--initrd", "--report"] + ScriptOptions.repeatable
 
     /// The options that `init(plain:)` knows.
     static let plainOptions =
@@ -95,6 +102,11 @@ extension RunRequest {
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
             "--console", "--console-stamps", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev", "--symbols",
         ] + ScriptOptions.names
+
+    /// A command line given in parts: a blank between two.
+    static func joined(_ parts: [String]) -> String {
+        parts.filter { !$0.isEmpty }.joined(separator: " ")
+    }
 
     private mutating func set(_ name: String, _ value: String) -> Bool {
         func take<Value>(_ place: inout Value, _ value: Value?) -> Bool {
@@ -111,8 +123,12 @@ extension RunRequest {
         case "--memory": return take(&memory, MemorySize(argument: value))
         case "--cpus": return take(&cpus, Int(value))
         case "--firmware": return take(&firmware, value.isEmpty ? nil : value)
-        case "--append": return take(&append, value)
-        case "--initrd": return take(&initrd, value)
+        case "--append":
+            append = Self.joined([append, value])
+            return true
+        case "--initrd":
+            initrds.append(value)
+            return true
         case "--format": return take(&format, KernelFormat(rawValue: value))
         case "--device":
             guard let device = DeviceOption(argument: value) else { return false }
@@ -122,7 +138,10 @@ extension RunRequest {
         case "--on-reset": return take(&onReset, ResetAction(rawValue: value))
         case "--console": return take(&console, ConsoleOption(argument: value))
         case "--debug-console": return take(&debugConsole, DebugConsoleOption(rawValue: value))
-        case "--report": return take(&report, ReportOption(argument: value))
+        case "--report":
+            guard let report = ReportOption(argument: value) else { return false }
+            reports.append(report)
+            return true
         case "--record": return take(&record, value.isEmpty ? nil : value)
         case "--trace": return take(&trace, value.isEmpty ? nil : value)
         case "--symbols": return take(&symbols, value.isEmpty ? nil : value)

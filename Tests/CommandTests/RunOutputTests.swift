@@ -76,6 +76,22 @@ struct RunOutputTests {
         #expect(try WrittenReport(pipe.readAvailable()).outcome == "passed")
     }
 
+    /// Each of several reports is written, though another can't be.
+    @Test func severalReportsAreWritten() throws {
+        let directory = try TemporaryDirectory()
+        let reports = ["json:\(directory.path)/json", "json:/dev/full", "tap:\(directory.path)/tap"].flatMap { ["--report", $0] }
+        let ended = try SwiftletProcess(["run", TestKernel.built("hello.elf"), "--append", "exit=5", "--append", "x"] + reports).wait()
+        #expect(ended.status == 73 && ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
+        #expect(try WrittenReport(directory.contents("json")).exitStatus == 5)
+        #expect(String(decoding: try directory.contents("tap"), as: UTF8.self).contains("not ok 1"))
+        // One that can't be made keeps the run from starting, which the others say.
+        let unmade = try SwiftletProcess(["run", TestKernel.built("hello.elf")] + reports + ["--report", "tap:/nonexistent/tap"]).wait()
+        #expect(unmade.status == 73)
+        #expect(try WrittenReport(directory.contents("json")).outcome == "not-started")
+        let same = try SwiftletProcess(["run", TestKernel.built("hello.elf"), "--report", "json:/x", "--report", "tap:/x"]).wait()
+        #expect(same.status == 64 && same.errors.contains("two reports can't go to one file: /x"))
+    }
+
     /// A full disk takes the report, not what became of the guest.
     @Test func aReportThatCantBeWrittenTakesNoVerdictAway() throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--append", "exit=5", "--report", "json:/dev/full")

@@ -18,7 +18,8 @@ struct RunRequestTests {
             ["k.elf"],
             ["k.elf", "--memory", "64M", "--cpus", "3"],
             ["--memory=2G", "k.elf", "--append=a=b c", "--initrd", "i.img"],
-            ["k.elf", "--append", ""],
+            ["k.elf", "--append", ""], ["k.elf", "--append", "", "--append", "a", "--append=b c"],
+            ["k.elf", "--initrd", "a.img", "--initrd=b.img"], ["k.elf", "--report", "json:a", "--report=tap:b", "--report", "junit:c"],
             ["k.bin", "--format", "flat", "--timeout", "1.5s", "--console", "none"],
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
             ["--hugepages", "k.elf", "--on-reset", "reboot"],
@@ -31,6 +32,12 @@ struct RunRequestTests {
     func bothReadersAgree(_ arguments: [String]) throws {
         let request = try #require(plain(arguments))
         #expect(try request == RunCommand.parse(arguments).request)
+    }
+
+    @Test func listsKeepTheirOrder() throws {
+        let request = try #require(
+            plain(["k", "--append", "a", "--initrd", "1", "--append", "b  c", "--initrd", "2", "--report", "tap:x", "--report", "json:y"]))
+        #expect(request.append == "a b  c" && request.initrds == ["1", "2"] && request.reports.map(\.path) == ["x", "y"])
     }
 
     @Test(
@@ -46,6 +53,7 @@ struct RunRequestTests {
             ["k.elf", "--testdev", "--testdev"], ["k.elf", "--device", ""],
             ["k.elf", "--expect", "("], ["k.elf", "--expect", "-x"], ["k.elf", "--fail-on", "a*"], ["k.elf", "--send", "a"],
             ["k.elf", "--until", "then"], ["k.elf", "--until", "end", "--until", "end"],
+            ["k.elf", "--report", "json:a", "--report", "tap:a"],
         ])
     func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {
         #expect(plain(arguments) == nil)
