@@ -52,21 +52,25 @@ public final class ConsoleOutput: Sendable {
     let ready: EventDescriptor
     private let destination: ConsoleDestination?
     private let stamps: ConsoleStamps?
+    private let filter: (any ConsoleFilter)?
     private let onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)?
     private let timesLines: Bool
 
     /// - Parameters:
     ///   - destination: a descriptor that outlives this, nil to throw everything away.
     ///   - stamps: puts a time before each line.
+    ///   - filter: changes what is written, stamps included.
     ///   - onLines: is shown every byte once, in order, and where lines begin. From the main thread.
     ///   - backlog: what is not yet written.
     init(
-        destination: Int32?, stamps: ConsoleStamps? = nil, onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)? = nil,
+        destination: Int32?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil,
+        onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)? = nil,
         backlog: consuming ConsoleBacklog = ConsoleBacklog()
     ) throws(SystemCallError) {
         ready = try EventDescriptor("console output")
         self.destination = destination.map { ConsoleDestination($0) }
         self.stamps = stamps
+        self.filter = filter
         self.onLines = onLines
         timesLines = stamps != nil || onLines != nil
         outgoing = Mutex(Outgoing(backlog: backlog))
@@ -89,7 +93,7 @@ public final class ConsoleOutput: Sendable {
                         state.lineStarts.append(ConsoleLineStart(offset: state.buffer.count, time: MonotonicClock.now))
                     }
                     state.buffer.append(byte)
-                } else if state.isBurst || destination?.write(byte) != true {
+                } else if state.isBurst || filter != nil || destination?.write(byte) != true {
                     state.buffer.append(byte)
                 } else {
                     state.writtenAtOnce = byte
@@ -152,7 +156,10 @@ public final class ConsoleOutput: Sendable {
             state.buffer.reserveCapacity(Self.capacity)
             return state.writtenAtOnce.take()
         }
-        write(&outgoing)
+        if destination != nil, !outgoing.bytes.isEmpty {
+            let bytes = stamps?.stamp(outgoing.bytes, outgoing.lineStarts) ?? outgoing.bytes
+            write(filter?.filter(bytes) ?? bytes, &outgoing)
+        }
         // Only now: what looks at the text takes its time, and a reader waits.
         if let first { see([first]) }
         guard !outgoing.bytes.isEmpty else { return false }
@@ -161,10 +168,9 @@ public final class ConsoleOutput: Sendable {
         return true
     }
 
-    /// Writes what was taken, and puts what is left into the backlog.
-    private func write(_ outgoing: inout Outgoing) {
-        guard let destination, !outgoing.bytes.isEmpty else { return }
-        let bytes = stamps?.stamp(outgoing.bytes, outgoing.lineStarts) ?? outgoing.bytes
+    /// Writes what comes next, and puts what is left into the backlog.
+    private func write(_ bytes: [UInt8], _ outgoing: inout Outgoing) {
+        guard let destination, !bytes.isEmpty else { return }
         var done = 0
         while done < bytes.count, outgoing.backlog.count == 0, !outgoing.isBroken {
             let answer = bytes.withUnsafeBytes { destination.write(UnsafeRawBufferPointer(rebasing: $0[done...])) }
@@ -202,8 +208,15 @@ public final class ConsoleOutput: Sendable {
     func flush(_ see: ([UInt8]) -> Void = { _ in }, isImpatient: () -> Bool = { false }) -> Int {
         var patience = 100
         var before = -1
-        while drain(see) {
-            let rest = outgoing.withLock { $0.count }
+        var isFinished = false
+        while drain(see) || !isFinished {
+            let rest = outgoing.withLock { outgoing in
+                if outgoing.count == 0, !isFinished, state.withLock({ $0.buffer.isEmpty }) {
+                    isFinished = true
+                    write(filter?.finish() ?? [], &outgoing)
+                }
+                return outgoing.count
+            }
             guard let destination, rest > 0 else { continue }
             patience = rest == before ? patience - 1 : 100
             guard patience > 0, !isImpatient() else {

@@ -93,7 +93,9 @@ public final class Machine {
             let ending = Ending { wake.event.signal() }
             self.ending = ending
             let onLines = configuration.trace.map { trace in { @Sendable in trace.take($0, $1) } }
-            console = try ConsoleOutput(destination: configuration.consoleOutput, stamps: configuration.consoleStamps, onLines: onLines)
+            console = try ConsoleOutput(
+                destination: configuration.consoleOutput, stamps: configuration.consoleStamps, filter: configuration.consoleFilter,
+                onLines: onLines)
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
             board = Self.board(configuration, guestCPUID)
             bridge = PCIHostBridge(

@@ -13,6 +13,8 @@ public struct MachineConfiguration: Sendable {
     public var consoleOutput: Int32?
     /// Puts a time before each line of the console's output; nil: none.
     public var consoleStamps: ConsoleStamps?
+    /// Changes the console's output; nil: it goes out as the guest wrote it.
+    public var consoleFilter: (any ConsoleFilter)?
     /// Follows the run; nil: nobody does.
     public var trace: Trace?
     /// Where the guest's console input comes from, nil for none.

@@ -43,18 +43,22 @@ struct DeviceOption: Equatable, ExpressibleByArgument {
 
 /// `--console stdio|none|file:PATH`.
 enum ConsoleOption: Equatable, ExpressibleByArgument {
-    case stdio, none
+    case stdio, quoted, none
     case file(String)
 
     init?(argument: String) {
         switch argument {
         case "stdio": self = .stdio
+        case "quoted": self = .quoted
         case "none": self = .none
         default:
             guard argument.hasPrefix("file:"), argument.count > 5 else { return nil }
             self = .file(String(argument.dropFirst(5)))
         }
     }
+
+    /// Whether it is on standard output and input.
+    var isStandard: Bool { self == .stdio || self == .quoted }
 }
 
 /// `--debug-console console|none`.

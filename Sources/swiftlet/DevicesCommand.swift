@@ -3,6 +3,7 @@ public import Assignment
 import Glibc
 import KVM
 import PCI
+import Scripting
 
 /// `swiftlet devices`: which PCI functions the host has, whether one can be passed to a guest, and moving them there and back.
 struct DevicesCommand: ParsableCommand {
@@ -192,13 +193,16 @@ private func absent(_ address: PCIAddress) -> ExitCode {
 }
 
 private func failure(_ sentence: String, _ status: Int32) -> ExitCode {
-    let line = Array("swiftlet: \(sentence)\n".utf8)
-    _ = write(STDERR_FILENO, line, line.count)
+    StandardError.say(sentence)
     return ExitCode(status)
 }
 
 /// Columns as wide as their widest cell; the last one is not padded.
+/// What the host's devices and files are called is only shown.
+private func print(_ text: String) { Swift.print(VisibleText.lines(text)) }
+
 private func aligned(_ rows: [[String]]) -> String {
+    let rows = rows.map { $0.map { VisibleText.line($0) } }
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in rows.compactMap { column < $0.count ? $0[column].count : nil }.max() ?? 0 }
     return rows.map { row in

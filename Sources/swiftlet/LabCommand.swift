@@ -169,10 +169,7 @@ struct LabCommand: ParsableCommand {
         getenv(name).map { String(cString: $0) }
     }
 
-    private static func say(_ text: String) {
-        let line = Array("swiftlet lab: \(text)\n".utf8)
-        _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
-    }
+    private static func say(_ text: String) { StandardError.say(text, as: "swiftlet lab") }
 }
 
 /// A device and its place on the command line, which the order within each option alone doesn't tell.

@@ -19,8 +19,7 @@ struct ManualCommand: ParsableCommand {
                 let bytes = Array(page.text.utf8)
                 try bytes.withUnsafeBufferPointer { (bytes) throws(SystemCallError) in try file.write(UnsafeRawBufferPointer(bytes), at: 0) }
             } catch {
-                let line = Array("swiftlet manual: \(path) can't be written: \(error.errno)\n".utf8)
-                _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+                StandardError.say("\(path) can't be written: \(error.errno)", as: "swiftlet manual")
                 throw ExitCode(ExitStatus.cannotCreate)
             }
         }

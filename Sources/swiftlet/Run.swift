@@ -67,7 +67,7 @@ struct Run {
         let consoleFile = try openConsole()
         var output: Int32?
         var input: Int32?
-        if case .stdio = request.console { (output, input) = (1, 0) }
+        if request.console.isStandard { (output, input) = (1, 0) }
         if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor(door: door)
         try tellMissingFeatures(hypervisor)
@@ -81,6 +81,7 @@ struct Run {
                 timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
                 showsDebugConsole: request.debugConsole == .console)
             configuration.consoleStamps = stamps
+            if request.console == .quoted { configuration.consoleFilter = QuotedConsole() }
             configuration.trace = trace?.trace
             let building = trace?.beginBoot()
             let machine = try Machine(configuration, on: hypervisor)
@@ -154,13 +155,13 @@ struct Run {
 
     /// The last words: the console's tail where nobody saw it, the post-mortem, and one line that says what happened.
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
-        if case .stdio = request.console, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
+        if request.console.isStandard, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
             // Half a line of the guest's would swallow the beginning of ours.
             _ = write(2, "\n", 1)
         }
         if verdict.outcome != "passed" {
             let tail = result.consoleTail.split(whereSeparator: \.isNewline).suffix(5)
-            if case .stdio = request.console {} else { for line in tail { Self.say("console: \(line)") } }
+            if !request.console.isStandard { for line in tail { Self.say("console: \(line)") } }
             for line in result.postMortem?.lines ?? [] { Self.say(line) }
         }
         if result.unwrittenConsoleBytes > 0 {
@@ -175,8 +176,5 @@ struct Run {
         return fstat(1, &output) == 0 && fstat(2, &errors) == 0 && output.st_dev == errors.st_dev && output.st_ino == errors.st_ino
     }
 
-    private static func say(_ text: String) {
-        let line = Array("swiftlet: \(text)\n".utf8)
-        _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
-    }
+    private static func say(_ text: String) { StandardError.say(text) }
 }

@@ -67,7 +67,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: "What a guest's reset does: end the run (end), or start the machine again (reboot).")
     var onReset = ResetAction.end
 
-    @Option(help: "Where the guest's serial console goes: stdio, none, file:PATH.", completion: WordCompletion.console)
+    @Option(
+        help: """
+            Where the guest's serial console goes: stdio, quoted (stdio with control characters, invisible ones and CI systems' commands made \
+            visible), none, file:PATH.
+            """,
+        completion: WordCompletion.console)
     var console = ConsoleOption.stdio
 
     @Flag(help: "Put the time before each line of the console's output, in seconds from the first vCPU's start: [    1.234567].")

@@ -200,7 +200,7 @@ final class ReportFile {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(report)) + [10]
+        return ReportText.plainJSON(Array(try encoder.encode(report))) + [10]
     }
 
     /// By write(2), not at an offset: the path may name a pipe.

@@ -84,7 +84,7 @@ struct SuiteCommand: ParsableCommand {
             }
             if let retries { for index in cases.indices { cases[index].retries = retries } }
             display.begin(planned: cases.count)
-            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, failFast: failFast, display: display) { display.print([ReportText.line($0)]) }
+            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, failFast: failFast, display: display) { display.print([$0]) }
             let reports = try report.map { try SuiteReportFile($0, name: name, planned: cases.count) }
             var unwritten: ReportError?
             func write(_ body: (SuiteReportFile) throws(ReportError) -> Void) {
@@ -110,10 +110,7 @@ struct SuiteCommand: ParsableCommand {
             return results.failed == 0 ? ExitStatus.passed : ExitStatus.failed
         } catch {
             display.clear()
-            for text in "\(error)".split(separator: "\n") {
-                let line = Array("swiftlet suite: \(text)\n".utf8)
-                _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
-            }
+            for text in "\(error)".split(separator: "\n") { StandardError.say(String(text), as: "swiftlet suite") }
             return Self.status(of: error)
         }
     }

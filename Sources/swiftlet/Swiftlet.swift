@@ -21,8 +21,7 @@ struct Swiftlet: ParsableCommand {
 
     static func main() {
         guard ParentTie.bind() else {
-            let line = Array("swiftlet: the suite that started this run has ended (\(ParentTie.variable) names another parent)\n".utf8)
-            _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+            StandardError.say("the suite that started this run has ended (\(ParentTie.variable) names another parent)")
             Glibc.exit(ExitStatus.hostFailure)
         }
         let arguments = CommandLine.arguments

@@ -78,7 +78,7 @@ import Testing
             ("swiftlet run --on-reset ", ["end", "reboot"]), ("swiftlet run --format=li", ["linux", "linux64", "linux32", "linux16"]),
             ("swiftlet run --exit-port-style=", ["plain", "qemu"]), ("swiftlet run --debug-console ", ["console", "none"]),
             ("swiftlet run --cpu qe", ["qemu64"]), ("swiftlet run kernels/o", ["kernels/one.elf"]),
-            ("swiftlet run k.elf --console ", ["stdio", "none", "file:"]), ("swiftlet run k.elf --console file:ker", ["kernels/"]),
+            ("swiftlet run k.elf --console ", ["stdio", "quoted", "none", "file:"]), ("swiftlet run k.elf --console file:ker", ["kernels/"]),
             ("swiftlet run --report=junit:kernels/", ["kernels/one.elf"]), ("swiftlet run --report ", ["json:", "junit:", "tap:"]),
             ("swiftlet suite --report ", ["junit:", "tap:", "jsonl:"]), ("swiftlet suite ", ["boots.toml", "kernels"]),
             ("swiftlet suite boots.toml --only ", ["one[cpus=1]", "one[cpus=2]"]), ("swiftlet suite boots.toml --logs ", ["kernels"]),

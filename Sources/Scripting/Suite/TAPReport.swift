@@ -9,7 +9,7 @@ enum TAPReport {
         var lines: [String] = []
         func tell(_ key: String, _ texts: [String]) {
             lines.append("  \(key):")
-            lines += texts.map { "    - \(ReportText.json($0))" }
+            lines += texts.map { "    - \(ReportText.yaml($0))" }
         }
         let name = ReportText.tap(record.name)
         switch record.outcome {
@@ -18,7 +18,7 @@ enum TAPReport {
         case .skipped(let reason): return "ok \(number) - \(name) # SKIP \(ReportText.tap(reason))\n"
         }
         lines.append("  ---")
-        if case .failed(let reason) = record.outcome { lines.append("  message: \(ReportText.json(reason))") }
+        if case .failed(let reason) = record.outcome { lines.append("  message: \(ReportText.yaml(reason))") }
         lines.append("  duration_ms: \(Int((record.seconds * 1000).rounded()))")
         if !record.retried.isEmpty { tell("failed_before", record.retried.map(\.reason)) }
         if !record.details.isEmpty { tell("details", record.details) }

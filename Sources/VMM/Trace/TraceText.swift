@@ -175,17 +175,17 @@ struct TraceText {
         bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
     }
 
-    /// A string as JSON has it: RFC 8259, section 7. Whatever a guest says becomes UTF-8 before it comes here.
+    /// A string as JSON has it, in ASCII, so that no viewer obeys what a guest says: RFC 8259, section 7.
     private mutating func text(_ string: String) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in string.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case ..<0x20:
-                write("\\u00")
-                if byte < 16 { write("0") }
-                hexadecimal(UInt64(byte))
-            default: bytes.append(byte)
+        for unit in string.utf16 {
+            switch unit {
+            case 0x22, 0x5C: bytes += [UInt8(ascii: "\\"), UInt8(truncatingIfNeeded: unit)]
+            case 0x20..<0x7F: bytes.append(UInt8(truncatingIfNeeded: unit))
+            default:
+                write("\\u")
+                for limit: UInt16 in [0x1000, 0x100, 0x10] where unit < limit { write("0") }
+                hexadecimal(UInt64(unit))
             }
         }
         bytes.append(UInt8(ascii: "\""))

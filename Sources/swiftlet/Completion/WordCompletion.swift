@@ -18,8 +18,8 @@ enum WordCompletion {
     /// PCI functions of this host by their addresses.
     static let function = CompletionKind.custom { _, _, _ in offered(functions()) }
 
-    /// `--console stdio|none|file:PATH`.
-    static let console = CompletionKind.custom { _, _, prefix in offered(words(["stdio", "none"], schemes: ["file"], prefix)) }
+    /// `--console stdio|quoted|none|file:PATH`.
+    static let console = CompletionKind.custom { _, _, prefix in offered(words(["stdio", "quoted", "none"], schemes: ["file"], prefix)) }
 
     /// `FORMAT:PATH`, with the formats that a command knows.
     static func report(_ formats: [String]) -> CompletionKind {

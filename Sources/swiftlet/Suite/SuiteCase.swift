@@ -91,7 +91,7 @@ struct SuiteResult: Equatable {
 
     /// What people read, a line each; those after the first begin with `#`.
     var lines: [String] {
-        (told + retried.enumerated().map { "#   attempt \($0 + 1): \($1.reason)" }).map(ReportText.line)
+        told + retried.enumerated().map { "#   attempt \($0 + 1): \($1.reason)" }
     }
 
     private var told: [String] {

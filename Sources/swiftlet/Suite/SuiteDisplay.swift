@@ -47,9 +47,9 @@ final class SuiteDisplay {
         print(result.lines)
     }
 
-    /// Writes lines that stay, at once, so that a pipe's reader sees a test's end when it comes.
+    /// Writes lines that stay, made safe for a terminal, at once, so that a pipe's reader sees a test's end when it comes.
     func print(_ lines: [String]) {
-        let text = lines.map { "\(hasColor ? Self.colored($0) : $0)\n" }.joined()
+        let text = lines.map(ReportText.line).map { "\(hasColor ? Self.colored($0) : $0)\n" }.joined()
         guard terminal == 1, shown > 0 else { return Self.write(text, to: 1) }
         let block = block()
         Self.write(erasure + text + block.text, to: 1)

@@ -59,11 +59,28 @@ import Testing
         #expect(try last.nodes(forXPath: "//testcase[@name='never']/rerunFailure[@message='nor']").count == 1)
         #expect(Self.text(try last.nodes(forXPath: "/testsuites/@time").first) == "6.250")
         let failed = try #require(try last.nodes(forXPath: "//testcase[failure]").first as? XMLElement)
-        // What XML can tell arrives as it was; the rest by a sign.
+        // What XML can tell and nobody obeys arrives as it was; the rest as an escape.
         let console = Self.text(failed.elements(forName: "system-out").first)
-        #expect(console.contains("\u{2400}\u{2401}") && console.contains("\t\n") && console.contains("]]> <![CDATA[ & &amp; \" ' # \\# \u{FFFD}\u{FFFD}"))
+        #expect(console.contains("\\x00\\x01") && console.contains("\t\n\\x0b") && console.contains("\\u{85}"))
+        #expect(console.contains("]]> <![CDATA[ & &amp; \" ' # \\# \\u{fffe}\\u{ffff}\\u{2028}\\u{feff}"))
         #expect(Array(console.utf8.suffix(6)) == Array("\r\nend\n".utf8))
         #expect(Self.text(failed.attribute(forName: "name")) == console)
+    }
+
+    /// Whoever shows a report in a terminal, an editor or a log is shown it, and nothing else happens.
+    @Test(arguments: SuiteReportFormat.allCases)
+    func aReportIsPlainText(format: SuiteReportFormat) throws {
+        for file in Self.files(format) {
+            let text = String(decoding: file, as: UTF8.self)
+            #expect(!text.unicodeScalars.contains { $0 != "\n" && VisibleText.isHidden($0) })
+        }
+    }
+
+    @Test func astralCharactersThatAreHidden() {
+        #expect(ReportText.json("\u{E0041}\u{1F600}") == #""\udb40\udc41😀""#)
+        #expect(ReportText.yaml("\u{E0041}\u{202E}") == #""\U000e0041\u202e""#)
+        let plain = ReportText.plainJSON(Array("{\"a\" : \"\u{85}ä\u{E0041}\u{7F}\"}".utf8))
+        #expect(String(decoding: plain, as: UTF8.self) == #"{"a" : "\u0085ä\udb40\udc41\u007f"}"#)
     }
 
     @Test func anUnfinishedSuiteSaysWhy() throws {
