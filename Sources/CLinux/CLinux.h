@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/magic.h>
 #include <linux/vfio.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/statfs.h>
 #include <sys/timerfd.h>
 #include <termios.h>
 #include <unistd.h>
@@ -38,6 +40,16 @@ static inline int cl_ioctl_value(int fd, unsigned long request, unsigned long ar
 
 static inline int cl_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 static inline int cl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+
+/* O_PATH of asm-generic/fcntl.h, which glibc hides without _GNU_SOURCE. */
+enum { CL_O_PATH = 010000000 };
+
+/* Whether an open file is on procfs, whose links the kernel itself follows. */
+static inline int cl_is_on_proc(int fd)
+{
+    struct statfs system;
+    return fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+}
 
 /* prctl(2) is variadic. */
 static inline int cl_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL); }

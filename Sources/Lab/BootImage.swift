@@ -96,7 +96,7 @@ struct BootImage: ~Copyable {
         }
         let temporary = "\(path).\(getpid())-\(UInt32.random(in: 0 ... .max))"
         do {
-            let file = try Descriptor(opening: temporary, flags: O_WRONLY | O_CREAT | O_TRUNC)
+            let file = try Descriptor(opening: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
             try file.write(contents: contents)
         } catch {
             unlink(temporary)

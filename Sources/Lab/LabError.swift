@@ -10,6 +10,8 @@ public enum LabError: Error, CustomStringConvertible {
     case kernel(String)
     /// A system call of the lab's own failed.
     case system(SystemCallError)
+    /// A file can't be made or written here: what was to be in it, and its path.
+    case unwritable(String, path: String, OutputFileError)
     /// QEMU would not start with the devices asked for, in its own words.
     case refused(String)
     /// QEMU ended by itself.
@@ -34,6 +36,7 @@ public enum LabError: Error, CustomStringConvertible {
         switch self {
         case .usage, .refused: 64
         case .missing: 69
+        case .unwritable: 73
         default: 125
         }
     }
@@ -52,6 +55,7 @@ public enum LabError: Error, CustomStringConvertible {
         case .refused(let text): "QEMU refused: \(text)"
         case .missing(let what, let package): "\(what) is missing: apt-get install \(package)"
         case .system(let error): "\(error)"
+        case .unwritable(let what, let path, let error): "\(what) can't be written to \(path): \(error)"
         case .setup(let text): "the lab's host could not set itself up: \(text)"
         case .silent(let seconds, let stage):
             "the lab's host did not get to the command in \(seconds) s (it was \(stage)): the machine is overloaded or this kernel does not boot"

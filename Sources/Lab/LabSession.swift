@@ -63,18 +63,13 @@ struct LabSession: ~Copyable {
         _ configuration: LabConfiguration, _ interface: HostInterface, qemu path: String, guardian: String, image: borrowing BootImage,
         archive: [UInt8]
     ) throws(LabError) {
+        let consoleFile = try Self.consoleFile(configuration.consoleLog)
         do throws(SystemCallError) {
             var connections = try Connections()
             let initramfs = try TemporaryFile("initramfs", contents: archive)
             let commandLine = QEMUCommandLine(configuration: configuration, interface: interface, kernel: image.path)
             let drives = try TemporaryFile("drives", size: commandLine.drivesSize)
             let null = try Descriptor(opening: "/dev/null")
-            let consoleFile: Descriptor? =
-                if let path = configuration.consoleLog {
-                    try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
-                } else {
-                    nil
-                }
             var descriptors: [Int32] = []
             for purpose in QEMUCommandLine.Descriptor.allCases {
                 let descriptor =
@@ -104,6 +99,11 @@ struct LabSession: ~Copyable {
         } catch {
             throw .system(error)
         }
+    }
+
+    private static func consoleFile(_ path: String?) throws(LabError) -> Descriptor? {
+        guard let path else { return nil }
+        do throws(OutputFileError) { return try OutputFile(path, appends: true).release() } catch { throw .unwritable("the console", path: path, error) }
     }
 
     /// Carries the streams until the command has ended, and ends QEMU whatever happens.

@@ -49,28 +49,37 @@ struct ReturnedFiles: Equatable, Sendable {
     }
 
     /// Writes every file below `directory`, with the directories on its way.
-    /// - Throws: `LabError.system`; where a symbolic link lies on the way, which may lead out of the directory, too.
+    /// - Throws: `LabError.unwritable`; where a symbolic link lies on the way, which may lead out of the directory, too.
     func write(below directory: String) throws(LabError) {
-        do throws(SystemCallError) {
-            for file in files {
-                var place = directory
-                for part in file.path.split(separator: "/").dropLast() {
-                    place += "/\(part)"
-                    guard mkdir(place, 0o777) != 0 else { continue }
-                    guard Glibc.errno == EEXIST else { throw .last("mkdir", place) }
+        for file in files {
+            var place = directory
+            for part in file.path.split(separator: "/").dropLast() {
+                place += "/\(part)"
+                guard mkdir(place, 0o777) != 0 else { continue }
+                guard Glibc.errno == EEXIST else { throw Self.unwritable(place, .last("mkdir", place)) }
+                do throws(SystemCallError) {
                     guard try HostFile.ownStatus(place).isDirectory else {
                         throw SystemCallError(call: "mkdir", object: place, errno: Errno(rawValue: ENOTDIR))
                     }
+                } catch {
+                    throw Self.unwritable(place, error)
                 }
-                let path = "\(directory)/\(file.path)"
-                let target = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o666)
-                try target.write(contents: file.contents)
-                guard fchmod(target.raw, file.permissions) == 0 else { throw .last("fchmod", path) }
             }
-        } catch {
-            throw .system(error)
+            let path = "\(directory)/\(file.path)"
+            let target: OutputFile
+            do throws(OutputFileError) {
+                target = try OutputFile(path, followsLinks: false)
+            } catch {
+                throw .unwritable(Self.what, path: path, error)
+            }
+            do throws(SystemCallError) { try target.descriptor.write(contents: file.contents) } catch { throw Self.unwritable(path, error) }
+            guard fchmod(target.descriptor.raw, file.permissions) == 0 else { throw Self.unwritable(path, .last("fchmod", path)) }
         }
     }
+
+    private static let what = "a file of the command"
+
+    private static func unwritable(_ path: String, _ error: SystemCallError) -> LabError { .unwritable(what, path: path, .system(error)) }
 
     private static var cut: LabError { .setup("the files it sent back are cut off") }
 }

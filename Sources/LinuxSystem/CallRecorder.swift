@@ -20,7 +20,7 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     private static let bufferSize = 1 << 16
 
     private let path: String
-    private let file: Descriptor
+    private let file: OutputFile
     private let door: IoctlDoor
     private let state: Mutex<State>
 
@@ -28,8 +28,9 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     /// - Parameters:
     ///   - path: best a regular file: a pipe that nobody reads holds up the run.
     ///   - door: where the calls go.
-    public init(path: String, door: IoctlDoor = .kernel) throws(SystemCallError) {
-        file = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC)
+    /// - Throws: `OutputFileError` where the file can't be made.
+    public init(path: String, door: IoctlDoor = .kernel) throws(OutputFileError) {
+        file = try OutputFile(path, for: .owner)
         self.path = path
         self.door = door
         state = Mutex(State(pending: Array("\(RecordingText.header)\n".utf8)))
@@ -61,7 +62,7 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     private func flush(_ state: inout State) {
         var done = 0
         while state.failure == nil && done < state.pending.count {
-            let now = state.pending.withUnsafeBytes { Glibc.write(file.raw, $0.baseAddress.map { $0 + done }, $0.count - done) }
+            let now = state.pending.withUnsafeBytes { Glibc.write(file.descriptor.raw, $0.baseAddress.map { $0 + done }, $0.count - done) }
             if now > 0 {
                 done += now
             } else if now == 0 || errno != EINTR {

@@ -1,7 +1,7 @@
 /// Why a recording was not written whole, or can't be read.
 public enum RecordingError: Error, Equatable, CustomStringConvertible {
     /// The file can't be made: for who meets with the error of `CallRecorder.init`.
-    case notMade(String, SystemCallError)
+    case notMade(String, OutputFileError)
     /// Writing failed, at some time in the run; what is in the file ends there.
     case unwritten(String, SystemCallError)
     /// The file can't be read.
@@ -17,7 +17,7 @@ public enum RecordingError: Error, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .notMade(let path, let error): "the recording can't be written to \(path): \(error.errno)"
+        case .notMade(let path, let error): "the recording can't be written to \(path): \(error)"
         case .unwritten(let path, let error):
             "the recording \(path) is not whole (\(error.call): \(error.errno)): make room there, or record to another file system, and run again"
         case .unreadable(let path, let error): "the recording \(path) can't be read (\(error.call): \(error.errno))"

@@ -13,13 +13,13 @@ struct ManualCommand: ParsableCommand {
     func run() throws {
         for page in ManualPage.all(of: try CommandHelp.ofProgram()) {
             let path = "\(directory)/\(page.name).1"
-            do throws(SystemCallError) {
-                let file = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC)
-                _ = fchmod(file.raw, 0o644)
+            do throws(OutputFileError) {
+                let file = try OutputFile(path)
+                _ = fchmod(file.descriptor.raw, 0o644)
                 let bytes = Array(page.text.utf8)
-                try bytes.withUnsafeBufferPointer { (bytes) throws(SystemCallError) in try file.write(UnsafeRawBufferPointer(bytes), at: 0) }
+                do throws(SystemCallError) { try file.descriptor.write(contents: bytes) } catch { throw .system(error) }
             } catch {
-                StandardError.say("\(path) can't be written: \(error.errno)", as: "swiftlet manual")
+                StandardError.say("\(path) can't be written: \(error)", as: "swiftlet manual")
                 throw ExitCode(ExitStatus.cannotCreate)
             }
         }

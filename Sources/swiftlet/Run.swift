@@ -28,7 +28,7 @@ struct Run {
         signal(SIGPIPE, SIG_IGN)
         guard let path = request.record else { return try run(signals, through: .kernel) }
         let recorder: CallRecorder
-        do throws(SystemCallError) { recorder = try CallRecorder(path: path) } catch { throw RecordingError.notMade(path, error) }
+        do throws(OutputFileError) { recorder = try CallRecorder(path: path) } catch { throw RecordingError.notMade(path, error) }
         do {
             let status = try run(signals, through: recorder)
             try recorder.finish()
@@ -138,10 +138,10 @@ struct Run {
 
     private func openConsole() throws -> Descriptor? {
         guard case .file(let path) = request.console else { return nil }
-        do throws(SystemCallError) {
-            return try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
+        do throws(OutputFileError) {
+            return try OutputFile(path, appends: true).release()
         } catch {
-            throw ConsoleError(description: "the console can't be written to \(path): \(error.errno)")
+            throw ConsoleError(description: "the console can't be written to \(path): \(error)")
         }
     }
 

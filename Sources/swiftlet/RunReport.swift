@@ -168,17 +168,17 @@ final class ReportFiles {
 
 /// A report file: opened before the run, so that a path that can't be written costs no boot.
 final class ReportFile {
-    private let descriptor: Descriptor
+    private let file: OutputFile
     private let path: String
     private let format: ReportOption.Format
 
     init(_ option: ReportOption) throws(ReportError) {
         path = option.path
         format = option.format
-        do throws(SystemCallError) {
-            descriptor = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC)
+        do throws(OutputFileError) {
+            file = try OutputFile(path)
         } catch {
-            throw ReportError(description: "the report can't be written to \(path): \(error.errno)")
+            throw ReportError(description: "the report can't be written to \(path): \(error)")
         }
     }
 
@@ -207,7 +207,7 @@ final class ReportFile {
     private func append(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {
         var done = 0
         while done < bytes.count {
-            let now = Glibc.write(descriptor.raw, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+            let now = Glibc.write(file.descriptor.raw, bytes.baseAddress.map { $0 + done }, bytes.count - done)
             guard now > 0 || errno == EINTR else { throw .last("write", path) }
             done += max(now, 0)
         }

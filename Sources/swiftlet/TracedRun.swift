@@ -16,10 +16,10 @@ final class TracedRun {
     init?(_ request: RunRequest) throws(Failure) {
         guard let path = request.trace else { return nil }
         self.path = path
-        do throws(SystemCallError) {
+        do throws(OutputFileError) {
             trace = try Trace(path: path, title: request.image)
         } catch {
-            throw Failure(description: "the trace can't be written to \(path): \(error.errno)")
+            throw Failure(description: "the trace can't be written to \(path): \(error)")
         }
     }
 

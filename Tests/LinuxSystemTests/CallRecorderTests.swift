@@ -36,7 +36,7 @@ struct CallRecorderTests {
     }
 
     @Test func aPathThatCantBeWrittenIsSaidBeforeTheRun() {
-        let refused = SystemCallError(call: "open", object: "/nowhere/trace", errno: .noSuchFileOrDirectory)
+        let refused = OutputFileError.system(SystemCallError(call: "open", object: "/nowhere/trace", errno: .noSuchFileOrDirectory))
         #expect(throws: refused) { _ = try CallRecorder(path: "/nowhere/trace") }
         #expect(RecordingError.notMade("/nowhere/trace", refused).description == "the recording can't be written to /nowhere/trace: No such file or directory")
     }

@@ -66,7 +66,7 @@ public final class Trace: Sendable {
 
     /// Makes the file and begins. `finish` must follow.
     /// - Parameter title: what is run.
-    public init(path: String, title: String) throws(SystemCallError) {
+    public init(path: String, title: String) throws(OutputFileError) {
         var file = try TraceFile(path)
         var text = TraceText(origin: origin)
         text.name(0, "swiftlet run \(title)", process: true)
@@ -75,13 +75,17 @@ public final class Trace: Sendable {
         text.name(TraceText.Track.interrupts, "interrupts")
         // The first event has no comma before it.
         file.append(Array("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[".utf8) + text.bytes.dropFirst())
-        if let failure = file.failure { throw failure }
+        if let failure = file.failure { throw .system(failure) }
         words = Mutex(Words(text: TraceText(origin: origin)))
-        interrupts = try TraceRing(shift: Self.ringShift)
-        loop = try EventLoop("trace")
-        worker = Worker()
-        let writer = Writer(self, file)
-        try worker.start { writer.run() }
+        do throws(SystemCallError) {
+            interrupts = try TraceRing(shift: Self.ringShift)
+            loop = try EventLoop("trace")
+            worker = Worker()
+            let writer = Writer(self, file)
+            try worker.start { writer.run() }
+        } catch {
+            throw .system(error)
+        }
     }
 
     // MARK: What is noted

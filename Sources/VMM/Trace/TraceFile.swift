@@ -13,9 +13,10 @@ struct TraceFile: ~Copyable {
     private(set) var failure: SystemCallError?
 
     /// - Throws: where the file can't be made.
-    init(_ path: String) throws(SystemCallError) {
-        descriptor = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC)
-        isFile = lseek(descriptor.raw, 0, SEEK_CUR) >= 0
+    init(_ path: String) throws(OutputFileError) {
+        let file = try OutputFile(path, for: .owner)
+        isFile = file.isRegular
+        descriptor = file.release()
     }
 
     /// How much was written, in bytes.

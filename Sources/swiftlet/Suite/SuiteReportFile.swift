@@ -22,27 +22,19 @@ struct SuiteReportOption: Equatable, ExpressibleByArgument {
 /// take anything back: it gets such a report once, at the end.
 final class SuiteReportFile {
     private let path: String
-    private let isPlain: Bool
-    private var descriptor: Descriptor
+    private let file: OutputFile
     private var report: SuiteReport
     private var held: [UInt8] = []
 
     /// Opens it and writes its beginning, so that a path that can't be written costs no boot.
     init(_ option: SuiteReportOption, name: String, planned: Int) throws(ReportError) {
         report = SuiteReport(option.format, name: name, planned: planned)
-        // A stream of this process may be a file all the same, in which others have written.
-        let isStream = option.path.hasPrefix("/dev/") || option.path.hasPrefix("/proc/")
-        do throws(SystemCallError) {
-            descriptor = try Descriptor(opening: option.path, flags: isStream ? O_WRONLY | O_APPEND : O_WRONLY | O_CREAT | O_TRUNC)
+        path = option.path
+        do throws(OutputFileError) {
+            file = try OutputFile(path)
         } catch {
-            throw ReportError(description: "the report can't be written to \(option.path): \(error.errno)")
+            throw Self.failure(path, error)
         }
-        var status = stat()
-        isPlain = !isStream && fstat(descriptor.raw, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        // Where a link leads, which is not to be replaced itself.
-        var whole = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        let isResolved = realpath(option.path, &whole) != nil
-        path = isPlain && isResolved ? String(decoding: whole.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : option.path
         try make(report.begin())
     }
 
@@ -51,37 +43,31 @@ final class SuiteReportFile {
     /// - Parameter reason: why the suite ends before its end; nil where it does not.
     func end(because reason: String? = nil) throws(ReportError) {
         try make(report.end(because: reason))
-        if !held.isEmpty { try write(held, to: descriptor) }
+        if !held.isEmpty { try write(held) }
     }
 
     private func make(_ change: SuiteReportChange) throws(ReportError) {
         switch change {
-        case .append(let bytes): try write(bytes, to: descriptor)
+        case .append(let bytes): try write(bytes)
         case .replace(let bytes):
-            guard isPlain else {
+            guard file.isRegular else {
                 held = bytes
                 return
             }
-            let beside = "\(path).partial"
-            let file: Descriptor
-            do throws(SystemCallError) {
-                file = try Descriptor(opening: beside, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW)
-            } catch {
-                throw failure(error)
-            }
-            try write(bytes, to: file)
-            guard rename(beside, path) == 0 else { throw failure(.last("rename", beside)) }
+            do throws(OutputFileError) { try file.replace(with: bytes) } catch { throw Self.failure(path, error) }
         }
     }
 
-    private func failure(_ error: SystemCallError) -> ReportError { ReportError(description: "the report can't be written to \(path): \(error.errno)") }
+    private static func failure(_ path: String, _ error: OutputFileError) -> ReportError {
+        ReportError(description: "the report can't be written to \(path): \(error)")
+    }
 
     /// By write(2), not at an offset: the path may name a pipe.
-    private func write(_ bytes: [UInt8], to file: borrowing Descriptor) throws(ReportError) {
+    private func write(_ bytes: [UInt8]) throws(ReportError) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file.raw, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { throw failure(.last("write", path)) }
+            let count = rest.withUnsafeBytes { Glibc.write(file.descriptor.raw, $0.baseAddress, $0.count) }
+            guard count > 0 || errno == EINTR else { throw Self.failure(path, .system(.last("write", path))) }
             rest = rest.dropFirst(max(count, 0))
         }
     }

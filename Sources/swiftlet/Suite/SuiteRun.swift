@@ -9,13 +9,13 @@ struct SuiteRun: ~Copyable {
     /// Why a suite can't be run to its end.
     enum Failure: Error, CustomStringConvertible {
         case system(SystemCallError)
-        case noLogs(String, SystemCallError)
+        case noLogs(String, OutputFileError)
         case interrupted(Int32)
 
         var description: String {
             switch self {
             case .system(let error): "\(error)"
-            case .noLogs(let path, let error): "the consoles can't be kept in \(path): \(error.errno)"
+            case .noLogs(let path, let error): "the consoles can't be kept in \(path): \(error)"
             case .interrupted(let signal): "ended by signal \(signal); what was running was ended too"
             }
         }
@@ -105,7 +105,7 @@ struct SuiteRun: ~Copyable {
         self.cases = cases
         self.jobs = max(jobs, 1)
         self.logs = logs
-        if let logs, mkdir(logs, 0o755) != 0, errno != EEXIST { throw .noLogs(logs, .last("mkdir", logs)) }
+        if let logs, mkdir(logs, 0o755) != 0, errno != EEXIST { throw .noLogs(logs, .system(.last("mkdir", logs))) }
         // Also that of ended children, to be woken by it.
         let heard = [SIGINT, SIGTERM, SIGHUP, SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
         do throws(SystemCallError) { signals = try SignalDescriptor(heard) } catch { throw .system(error) }
@@ -212,8 +212,8 @@ struct SuiteRun: ~Copyable {
         }
         // A name is a line of somebody's file: it must not lead elsewhere.
         let name = String(test.name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
-        do throws(SystemCallError) {
-            return try Descriptor(opening: "\(logs)/\(name).log", flags: O_RDWR | O_CREAT | O_TRUNC | O_APPEND)
+        do throws(OutputFileError) {
+            return try OutputFile("\(logs)/\(name).log", appends: true, reads: true).release()
         } catch {
             throw .noLogs(logs, error)
         }

@@ -1,0 +1,127 @@
+import Glibc
+
+/// A file that swiftlet writes: every option that names one opens it here. docs/files.md has the rules.
+///
+/// Nothing that another user has put into a directory where everybody may make files is written to or followed, and no file is emptied
+/// before that is known. Pipes, terminals, /dev/stdout, /dev/fd/N and the user's own links are as good as files.
+public struct OutputFile: ~Copyable, Sendable {
+    /// Who may read a file that is made; the caller's umask takes away more. A file that was there keeps its mode.
+    public enum Audience: Sendable {
+        /// 0644: reports, consoles.
+        case everybody
+        /// 0600: what tells much of the host or the guest.
+        case owner
+
+        fileprivate var mode: mode_t {
+            switch self {
+            case .everybody: 0o644
+            case .owner: 0o600
+            }
+        }
+    }
+
+    /// Open for writing.
+    public let descriptor: Descriptor
+    /// Whether it is a regular file that a path names, so that it can be replaced and has offsets.
+    public let isRegular: Bool
+    private let directory: Descriptor
+    private let name: [CChar]
+
+    /// Opens a file, and empties a regular one.
+    /// - Parameters:
+    ///   - appends: whether each write goes to the end, whoever else writes. What a link of /proc or /dev leads to is never emptied and
+    ///     always appended to: others may have written there.
+    ///   - reads: whether it is read, too.
+    ///   - followsLinks: whether the path may end in a symbolic link.
+    /// - Throws: `OutputFileError`.
+    public init(
+        _ path: String, for audience: Audience = .everybody, appends: Bool = false, reads: Bool = false, followsLinks: Bool = true
+    ) throws(OutputFileError) {
+        let place = try OutputPath(path, followsLinks: followsLinks)
+        let flags = (reads ? O_RDWR : O_WRONLY) | O_NOCTTY | O_CLOEXEC
+        if place.isKernelLink {
+            let raw = openat(place.directory.raw, place.name, flags | O_APPEND)
+            guard raw >= 0 else { throw .system(.last("open", path)) }
+            descriptor = Descriptor(owning: raw, object: path)
+            isRegular = false
+        } else {
+            let file = try Self.open(place, flags | (appends ? O_APPEND : 0), audience.mode, path)
+            isRegular = try OutputPath.status(file).st_mode & S_IFMT == S_IFREG
+            descriptor = file
+        }
+        name = place.name
+        directory = place.directory
+    }
+
+    /// Opens what is there if it may be written to, and makes a file where nothing is.
+    private static func open(_ place: borrowing OutputPath, _ flags: Int32, _ mode: mode_t, _ path: String) throws(OutputFileError) -> Descriptor {
+        // Whoever may remove files there can do so between two calls.
+        for _ in 0..<100 {
+            let entry = openat(place.directory.raw, place.name, OutputPath.pathOnly | O_NOFOLLOW | O_CLOEXEC)
+            guard entry >= 0 else {
+                guard errno == ENOENT else { throw .system(.last("open", path)) }
+                let raw = openat(place.directory.raw, place.name, flags | O_CREAT | O_EXCL | O_NOFOLLOW, mode)
+                if raw >= 0 { return Descriptor(owning: raw, object: path) }
+                guard errno == EEXIST else { throw .system(.last("open", path)) }
+                continue
+            }
+            let found = try OutputPath.status(Descriptor(owning: entry, object: path))
+            // Before it is opened: a pipe that somebody put there would hold us up.
+            try OutputPath.check(found, kind(found), in: place.directory)
+            let raw = openat(place.directory.raw, place.name, flags | O_NOFOLLOW)
+            guard raw >= 0 else {
+                if errno == ENOENT { continue }
+                throw .system(.last("open", path))
+            }
+            let file = Descriptor(owning: raw, object: path)
+            let opened = try OutputPath.status(file)
+            guard opened.st_dev == found.st_dev, opened.st_ino == found.st_ino else { continue }
+            if found.st_mode & S_IFMT == S_IFREG, ftruncate(raw, 0) != 0 { throw .system(.last("ftruncate", path)) }
+            return file
+        }
+        throw .system(SystemCallError(call: "open", object: path, errno: .resourceBusy))
+    }
+
+    private static func kind(_ status: stat) -> String {
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: "file"
+        case S_IFIFO: "named pipe"
+        case S_IFSOCK: "socket"
+        case S_IFLNK: "symbolic link"
+        default: "node"
+        }
+    }
+
+    /// Its descriptor, for an owner that takes it over.
+    public consuming func release() -> Descriptor { descriptor }
+
+    /// Puts these contents in the file's place, all at once: whoever reads by the file's name sees the old ones or the new ones.
+    ///
+    /// They go to a file beside it, whose name nobody can know before, and which then takes the file's name and has its mode. Only for a
+    /// regular file; the descriptor stays open on the old contents.
+    public func replace(with contents: [UInt8]) throws(OutputFileError) {
+        let mode = try OutputPath.status(descriptor).st_mode & 0o7777
+        // Its own name is shortened where both would be too long for a file system (255 bytes).
+        let stem = name.dropLast().prefix(200)
+        for _ in 0..<100 {
+            let suffix = ".\(String(UInt64.random(in: 0 ... .max), radix: 36)).partial"
+            let beside = [CChar(bitPattern: UInt8(ascii: "."))] + stem + Array(suffix.utf8CString)
+            let raw = openat(directory.raw, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+            guard raw >= 0 else {
+                if errno == EEXIST { continue }
+                throw .system(.last("open", descriptor.object))
+            }
+            let file = Descriptor(owning: raw, object: descriptor.object)
+            do throws(SystemCallError) {
+                try file.write(contents: contents)
+                guard fchmod(raw, mode) == 0 else { throw .last("fchmod", file.object) }
+                guard renameat(directory.raw, beside, directory.raw, name) == 0 else { throw .last("rename", file.object) }
+            } catch {
+                unlinkat(directory.raw, beside, 0)
+                throw .system(error)
+            }
+            return
+        }
+        throw .system(SystemCallError(call: "open", object: descriptor.object, errno: .fileExists))
+    }
+}
