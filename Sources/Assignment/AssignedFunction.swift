@@ -137,7 +137,9 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         state.withLock { state in
             note("config write", offset, width, value)
             let before = state.space.command
+            let power = powerState(state)
             state.space.write(offset, value, width: width)
+            settlePower(from: power, &state)
             let after = state.space.command
             do throws(AssignmentError) {
                 // The order is KVM_ASSIGN_SET_INTX_MASK's rule (Documentation/virtual/kvm/api.txt of Linux 3.4, 4.60): first the intent, last the physical register.
@@ -145,14 +147,12 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
                     try backend.setINTxMask(after.contains(.intxDisable))
                 }
                 if touchesInterrupts(offset, width) { try followInterruptMode(&state) }
-                let change = redecode(state)
-                if change.stopped { remap() }
-                let forwarded = state.space.forwardedMask(offset, width: width)
-                if forwarded != 0 { try backend.writeConfig(offset, value & forwarded, width: width) }
-                if change.started {
-                    publish(state)
-                    remap()
+                if withdraw(state) { remap() }
+                if state.space.forwardedMask(offset, width: width) != 0 {
+                    try backend.writeConfig(offset, state.space.forwardedValue(offset, value, width: width), width: width)
+                    followPower(offset, width, &state)
                 }
+                if publish(state) { remap() }
             } catch {
                 onFailure("\(error)")
             }
@@ -168,25 +168,48 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     // MARK: Decoding
 
     private func decode(_ state: State) -> [Decoded] {
-        // In D3hot no decoder answers; the host's kernel takes its mappings away too.
-        if let register = layout.powerControl, state.space.read(register, width: 1) & 3 == 3 { return [] }
+        // Outside of D0 no decoder answers (PCI Power Management 1.2, 5.4); the host's kernel takes its mappings away too.
+        guard powerState(state) == .d0 else { return [] }
         return bars.filter { $0.isDecoded(in: state.space) }.map { Decoded(bar: $0, address: $0.address(in: state.space)) }
     }
 
-    /// Publishes what no longer answers; what newly answers waits until the device has heard of it.
-    private func redecode(_ state: State) -> (stopped: Bool, started: Bool) {
+    /// Stops publishing what no longer answers; what newly answers waits until the device has heard of it.
+    private func withdraw(_ state: State) -> Bool {
         let now = decode(state)
         return decoded.withLock { published in
             let kept = published.filter(now.contains)
-            let stopped = kept.count < published.count
-            published = kept
-            return (stopped, now.count > kept.count)
+            defer { published = kept }
+            return kept.count < published.count
         }
     }
 
-    private func publish(_ state: State) {
+    /// Publishes what answers now.
+    private func publish(_ state: State) -> Bool {
         let now = decode(state)
-        decoded.withLock { $0 = now }
+        return decoded.withLock { published in
+            defer { published = now }
+            return published != now
+        }
+    }
+
+    // MARK: Power
+
+    private func powerState(_ state: State) -> PowerCapability.State { layout.power?.state(in: state.space) ?? .d0 }
+
+    /// Has the view keep a power state that a function can be in, whatever the guest wrote.
+    private func settlePower(from old: PowerCapability.State, _ state: inout State) {
+        guard let power = layout.power else { return }
+        power.set(power.state(after: power.state(in: state.space), from: old), in: &state.space)
+    }
+
+    /// A device may not be where the guest's write should have brought it: where it sleeps it decodes nothing, and the guest must not keep its
+    /// memory. A write elsewhere among the capabilities may have reset it, which wakes it.
+    private func followPower(_ offset: Int, _ width: Int, _ state: inout State) {
+        guard backend.access == .filtered, offset + width > ConfigRegister.firstCapability, let power = layout.power,
+            let read = try? backend.readConfig(power.control, width: 1), let physical = PowerCapability.State(rawValue: UInt8(truncatingIfNeeded: read & 3))
+        else { return }
+        let isPowerWrite = ConfigSpace.touches(offset, width, power.control..<power.control + 1)
+        if physical != .d0 || !isPowerWrite { power.set(physical, in: &state.space) }
     }
 
     // MARK: BARs

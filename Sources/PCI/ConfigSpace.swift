@@ -71,6 +71,13 @@ public struct ConfigSpace: Sendable {
     /// The bits of a write that go to the hardware.
     public func forwardedMask(_ offset: Int, width: Int) -> UInt32 { load(forwarded, offset, width) }
 
+    /// What a guest's write brings to the hardware, after the view took it: of the bits that are virtual too the view's value, which may be
+    /// another than the guest wrote; of the others what it wrote.
+    public func forwardedValue(_ offset: Int, _ value: UInt32, width: Int) -> UInt32 {
+        let virtual = load(writable, offset, width)
+        return (value & ~virtual | load(view, offset, width) & virtual) & load(forwarded, offset, width)
+    }
+
     /// A guest's write: changes the view's writable bits and no others.
     public mutating func write(_ offset: Int, _ value: UInt32, width: Int) {
         let mask = load(writable, offset, width)

@@ -15,8 +15,7 @@ public struct PassthroughLayout: Sendable {
     public private(set) var space: ConfigSpace
     public private(set) var msi: MSICapability?
     public private(set) var msix: MSIXCapability?
-    /// The power management control and status register's offset; PCI Power Management 1.2, section 3.2.4.
-    public private(set) var powerControl: Int?
+    public private(set) var power: PowerCapability?
     /// 1...4 for INTA...INTD, 0 for none.
     public let interruptPin: Int
     private let access: Access
@@ -87,7 +86,7 @@ public struct PassthroughLayout: Sendable {
         let offset = capability.offset
         switch capability.id {
         case Capability.powerManagement:
-            guard offset + 8 <= limit else { return false }
+            guard offset + PowerCapability.length <= limit, let found = PowerCapability(bytes, at: offset) else { return false }
             // No PME: nobody would hear it. The power state is the guest's to set, read back from the device.
             space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
             if access == .raw {
@@ -96,7 +95,7 @@ public struct PassthroughLayout: Sendable {
             } else {
                 space.own(offset + 4, width: 2, writable: 0x0003, live: 0x000B, forwarded: 0x0003)
             }
-            powerControl = offset + 4
+            if power == nil { power = found }
         case Capability.vitalProductData:
             guard offset + 8 <= limit else { return false }
             space.own(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)

@@ -45,6 +45,7 @@ public final class PCIHostBridge: @unchecked Sendable {
     private let mapped: Mutex<Mapped>
     private let current: Mutex<BARMap>
     private let generation = Atomic<UInt64>(0)
+    private let withdrawals = Atomic<UInt64>(0)
     private let allowedWindows: [AddressRange]
     private let onMapFailure: @Sendable (String) -> Void
 
@@ -146,6 +147,39 @@ public final class PCIHostBridge: @unchecked Sendable {
             generation.wrappingAdd(1, ordering: .releasing)
         }
     }
+
+    /// Takes the memory of all BARs out of the guest. For KVM_RUN's EFAULT, which doesn't say what the host could not reach: the access is made
+    /// again and exits then, as all others do until functions next change what they decode.
+    /// - Parameter known: the map's generation when the caller last asked, brought up to date.
+    /// - Returns: whether anything changed since then, so that entering the guest again may end otherwise.
+    func withdrawMemory(_ known: inout UInt64?) -> Bool {
+        mapped.withLock { mapped in
+            var hasChanged = false
+            for (slot, number) in mapped.slots {
+                do {
+                    try vm.removeMemory(slot: number)
+                } catch {
+                    onMapFailure("taking a BAR at 0x\(String(slot.guestAddress, radix: 16)) out of the guest: \(error)")
+                    continue
+                }
+                mapped.slots[slot] = nil
+                mapped.free.append(number)
+                hasChanged = true
+            }
+            if hasChanged {
+                generation.wrappingAdd(1, ordering: .releasing)
+                withdrawals.wrappingAdd(1, ordering: .relaxed)
+            }
+            // Another processor may have taken it out meanwhile, or the guest moved it.
+            let now = generation.load(ordering: .acquiring)
+            if now != known { hasChanged = true }
+            known = now
+            return hasChanged
+        }
+    }
+
+    /// How often BARs' memory was taken out of the guest because the host could not reach it.
+    public var withdrawalCount: UInt64 { withdrawals.load(ordering: .relaxed) }
 
     /// A vCPU's own copy of the map.
     struct View {

@@ -2,6 +2,7 @@ import CLinux
 public import KVM
 import LinuxSystem
 import Synchronization
+import SystemPackage
 
 /// How often a vCPU left the guest, by kind of exit.
 public struct ExitCounts: Sendable {
@@ -32,6 +33,8 @@ final class VCPUThread: @unchecked Sendable {
     private let bridge: PCIHostBridge
     private let ending: Ending
     private let kick: VirtualCPU.Kick
+    /// The BAR map's generation when KVM_RUN last failed with EFAULT.
+    private var faultGeneration: UInt64?
     private let looked = Atomic<Int>(0)
     /// A kick's question and its answer; see `HaltWatch`.
     private let sleep = Atomic<UInt8>(Sleep.unasked.rawValue)
@@ -100,6 +103,9 @@ final class VCPUThread: @unchecked Sendable {
                     looked.add(1, ordering: .relaxed)
                 }
             case .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
+            case .failed(let errno) where errno == Errno.badAddress.rawValue && bridge.withdrawMemory(&faultGeneration):
+                // An access of the guest's to a BAR whose device let go of its memory. Made again, it exits and is asked of the device.
+                counts.count(exit.kind)
             default:
                 counts.count(exit.kind)
                 recorder.note(exit.kind, address: 0, width: 0, value: 0)

@@ -15,11 +15,12 @@ func doorMachine(_ door: IoctlDoor) -> VirtualMachine {
     VirtualMachine(Descriptor(owning: dup(2), object: "virtual machine", door: door), vcpuMapSize: 4096)
 }
 
-/// A function with MSI of eight vectors at 0x50, MSI-X of 20 vectors at 0x70 (table in BAR 0 at 0x2000, pending bits at 0x3000) and INTA,
+/// A function with MSI of eight vectors at 0x50, MSI-X of 20 vectors at 0x70 (table in BAR 0 at 0x2000, pending bits at 0x3000), power management at 0x80 and INTA,
 /// on a guest's bus that reaches it through both configuration mechanisms.
 struct AssignedFixture {
     static let msi = 0x50
     static let msix = 0x70
+    static let power = 0x80
     static let table: UInt64 = 0x2000
     static let pending: UInt64 = 0x3000
     static let vectors = 20
@@ -64,7 +65,8 @@ struct AssignedFixture {
         put(0x34, 0x50)
         put(0x3C, 0x0B, 0x01)
         put(0x50, 0x05, 0x70, 0x86, 0x01)  // 64 bit, masks, eight vectors
-        put(0x70, 0x11, 0x00, 0x13, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x30, 0x00, 0x00)
+        put(0x70, 0x11, 0x80, 0x13, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x30, 0x00, 0x00)
+        put(0x80, 0x01, 0x00, 0x03, 0x02)  // D1 and no D2
         return bytes
     }
 
