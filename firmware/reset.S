@@ -1,6 +1,8 @@
-// Where the processor starts, and what it does before it boots: interrupt vectors, data areas, the board's chips.
+// Where the processor starts, and what it does before it boots.
 
 #include "rom.h"
+
+    .globl ignore, end_interrupt, end_interrupt2, int09, divide_error, invalid_opcode
 
     // Filled in by the VMM before the guest runs.
     .section .parameters, "a"
@@ -9,23 +11,34 @@ parameters:
     .ascii "swiftlet"
     .zero PARAMETERS_SIZE - 8
 
+    // Where the VMM has the first processor start, for what is booted through this ROM.
+    .section .start, "ax"
+    jmp start
+
+    // Where a processor starts after a reset. A guest that jumps here wants one: the VMM makes it.
     .section .reset, "ax"
-    ljmp $0xf000, $start
+    ljmp $0xf000, $reset
     .ascii "11/21/26"                       // the date, at f000:fff5
     .byte 0
     .byte 0xfc                              // the model: an AT
     .byte 0
 
     .text
+reset:
+    cli
+    movw $RESET_PORT, %dx
+    outb %al, %dx
+1:  hlt
+    jmp 1b
+
+// Vectors, data area, interrupt controllers and timer are the VMM's work, for every guest: low.S and the VMM.
 start:
     cli
     cld
     xorw %ax, %ax
     movw %ax, %ss
     movw $0x7c00, %sp
-    call set_vectors
-    call set_data
-    call set_controllers
+    call set_drive
     call set_serial
     call set_clock
     sti
@@ -53,105 +66,19 @@ enter_kernel:
     xorl %ebp, %ebp
     ljmp *%cs:P_ENTRY
 
-set_vectors:
-    xorw %di, %di
-    movw %di, %es
-    movw $256, %cx
-    movl $0xf0000000 + ignore, %eax
-    rep stosl
-    movw $vectors, %si
-1:  movzwl %cs:(%si), %edi
-    movw %cs:2(%si), %ax
-    movw %ax, %es:(%di)
-    addw $4, %si
-    cmpw $vectors_end, %si
-    jb 1b
-    ret
-
-    .section .rodata
-    // Where a vector lies, and what it points to in this segment.
-vectors:
-    .word 0x00 * 4, divide_error, 0x06 * 4, invalid_opcode
-    .word 0x08 * 4, int08, 0x09 * 4, end_interrupt, 0x0a * 4, end_interrupt, 0x0b * 4, end_interrupt, 0x0c * 4, end_interrupt
-    .word 0x0d * 4, end_interrupt, 0x0e * 4, end_interrupt, 0x0f * 4, end_interrupt
-    .word 0x10 * 4, int10, 0x11 * 4, int11, 0x12 * 4, int12, 0x13 * 4, int13, 0x14 * 4, int14, 0x15 * 4, int15, 0x16 * 4, int16
-    .word 0x17 * 4, int17, 0x18 * 4, int18, 0x19 * 4, int19, 0x1a * 4, int1a, 0x1e * 4, diskette_table
-    .word 0x70 * 4, end_interrupt2, 0x71 * 4, end_interrupt2, 0x72 * 4, end_interrupt2, 0x73 * 4, end_interrupt2
-    .word 0x74 * 4, end_interrupt2, 0x75 * 4, end_interrupt2, 0x76 * 4, end_interrupt2, 0x77 * 4, end_interrupt2
-vectors_end:
-    .text
-
-set_data:
-    pushw $EBDA
-    popw %es
-    xorw %di, %di
-    xorw %ax, %ax
-    movw $512, %cx
-    rep stosw
-    movb $1, %es:0                          // its size in KiB
-    pushw $BDA
-    popw %es
-    xorw %di, %di
-    movw $128, %cx
-    rep stosw
-    movw %es, %ax
-    movw %ax, %ds
-    movw $COM1, BDA_COM1
-    movw $EBDA, BDA_EBDA
-    movw $639, BDA_MEMORY
-    // One serial port, a display of 80 columns in colour; a floppy drive where the disk is one.
-    movw $0x0220, %ax
-    movb %cs:P_DRIVE, %dl
+// What the data area says of the disk.
+set_drive:
     movl %cs:P_SECTORS, %ecx
     orl %cs:P_SECTORS + 4, %ecx
     jz 2f
-    testb %dl, %dl
-    js 1f
-    orb $0x01, %al
-    jmp 2f
+    pushw $BDA
+    popw %ds
+    testb $0x80, %cs:P_DRIVE
+    jnz 1f
+    orb $0x01, BDA_EQUIPMENT
+    ret
 1:  incb BDA_DISKS
-2:  movw %ax, BDA_EQUIPMENT
-    movw $BDA_KEYS, %ax
-    movw %ax, BDA_KEY_HEAD
-    movw %ax, BDA_KEY_TAIL
-    movw %ax, BDA_KEYS_START_POINTER
-    movw $BDA_KEYS_END, BDA_KEYS_END_POINTER
-    movb $3, BDA_MODE
-    movw $SCREEN_COLUMNS, BDA_COLUMNS
-    movw $0x1000, BDA_PAGE_SIZE
-    movw $0x0607, BDA_SHAPE
-    movw $0x3d4, BDA_CRTC
-    movb $SCREEN_ROWS - 1, BDA_ROWS
-    movb $16, BDA_CELL_HEIGHT
-    movb $7, BDA_ATTRIBUTE
-    ret
-
-// Two PICs at vectors 0x08 and 0x70, all masked but the timer and the second PIC; the timer at 18.2 Hz.
-set_controllers:
-    movb $0x11, %al
-    outb %al, $0x20
-    outb %al, $0xa0
-    movb $0x08, %al
-    outb %al, $0x21
-    movb $0x70, %al
-    outb %al, $0xa1
-    movb $0x04, %al
-    outb %al, $0x21
-    movb $0x02, %al
-    outb %al, $0xa1
-    movb $0x01, %al
-    outb %al, $0x21
-    outb %al, $0xa1
-    movb $0xfa, %al
-    outb %al, $0x21
-    movb $0xff, %al
-    outb %al, $0xa1
-    movb $0x34, %al
-    outb %al, $0x43
-    xorb %al, %al
-    outb %al, $0x40
-    outb %al, $0x40
-    ret
+2:  ret
 
 // Vectors that nobody took.
 ignore:
@@ -164,10 +91,16 @@ end_interrupt2:
     jmp 1f
 end_interrupt:
     pushw %ax
-    movb $0x20, %al
-1:  outb %al, $0x20
+1:  movb $0x20, %al
+    outb %al, $0x20
     popw %ax
     iret
+
+// Keys come by the serial port; what the keyboard controller has is taken, so that it can go on.
+int09:
+    pushw %ax
+    inb $0x60, %al
+    jmp 1b
 
 // Faults that would come back for ever: say where, and end the run.
 divide_error:

@@ -66,6 +66,7 @@
 
 #define COM1            0x3f8
 #define EXIT_PORT       0xf4
+#define RESET_PORT      0x584
 
 #ifdef __ASSEMBLER__
     .code16

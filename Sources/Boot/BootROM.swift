@@ -1,13 +1,14 @@
 /// The boot ROM of this project: a PC's BIOS services, in real mode, on the serial console and one disk. Its source is in `firmware`.
 ///
-/// It lies at the end of the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM, behind ``FirmwareTables``.
+/// Every kernel finds it: some go back to real mode and call the BIOS, or jump to the reset vector. A disk, and a kernel by its real-mode entry,
+/// begin in it. It lies at the end of the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM, behind ``FirmwareTables``.
 public struct BootROM: Equatable, Sendable {
     /// Where it lies: the last 8 KiB below 1 MiB.
     public static let area: Range<UInt64> = 0xfe000..<0x100000
 
-    /// The state of a processor that begins with the ROM, as after a reset but for the segment's base.
+    /// The state of a processor that begins with the ROM: at the jump before the reset vector.
     public static let entry = EntryState.real16(
-        codeSegment: 0xf000, instructionPointer: 0xfff0, dataSegment: 0, stackSegment: 0, stackPointer: 0)
+        codeSegment: 0xf000, instructionPointer: 0xffe0, dataSegment: 0, stackSegment: 0, stackPointer: 0)
 
     /// How many regions of the memory map the ROM has room for. A machine's map has a few.
     static let maximumRegions = 32
@@ -15,18 +16,32 @@ public struct BootROM: Equatable, Sendable {
     /// The port that takes the address of a request to the disk.
     public static let diskPort: UInt16 = 0x580
 
-    /// The ROM with what it has to know, to be copied to its address.
-    public let blob: LoadPlan.Blob
+    /// The port that a processor writes to which begins at the reset vector: whoever jumps there wants a reset.
+    public static let resetPort: UInt16 = 0x584
 
-    /// The ROM for a plan that needs firmware.
+    /// Where the interrupt vectors and the BIOS data area lie, which ``lowWords`` fill.
+    public static let lowArea: Range<UInt64> = 0..<0x500
+
+    /// The extended BIOS data area, whose first byte is its size in KiB.
+    public static let extendedDataArea = LoadPlan.Blob(name: "the extended BIOS data area", guestAddress: 0x9fc00, bytes: [1])
+
+    /// What the ROM has to know, over its first bytes.
+    public let parameters: LoadPlan.Blob
+
+    /// The ROM for a plan.
     /// - Parameters:
-    ///   - plan: What it boots: a disk, or a kernel by its real-mode entry.
+    ///   - plan: What is booted. Only a disk, and a kernel by its real-mode entry, begin in the ROM; others may call it.
     ///   - memory: What RAM there is, as INT 15h tells.
     public init(booting plan: LoadPlan, memory: MemoryMap) {
-        var bytes = Self.words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } }
-        let parameters = Self.parameters(plan, memory)
-        bytes.replaceSubrange(0..<parameters.count, with: parameters)
-        blob = LoadPlan.Blob(name: "the boot ROM", guestAddress: Self.area.lowerBound, bytes: bytes)
+        parameters = LoadPlan.Blob(
+            name: "the boot ROM's parameters", guestAddress: Self.area.lowerBound, bytes: Self.parameters(plan, memory))
+    }
+
+    /// The parts of ``lowArea`` that a kernel takes for itself and wants to be zero.
+    public static func cleared(for plan: LoadPlan) -> [Range<UInt64>] {
+        plan.segments.filter { $0.guestAddress < lowArea.upperBound && $0.memorySize > 0 }.map {
+            $0.guestAddress..<min($0.guestAddress + $0.memorySize, lowArea.upperBound)
+        }
     }
 
     /// The structure at the ROM's start; `firmware/rom.h` has the same list.
@@ -34,7 +49,7 @@ public struct BootROM: Equatable, Sendable {
         var writer = ByteWriter(capacity: 0x30 + 20 * maximumRegions)
         writer.append(contentsOf: Array("swiftlet".utf8))
         let disk = plan.disk
-        writer.append(UInt8(disk == nil ? 1 : 0))
+        writer.append(UInt8(disk == nil ? 1 : 0))  // the way in: 0 the boot sector, 1 the entry below
         writer.append(disk?.drive ?? 0)
         writer.append(disk?.floppyType ?? 0)
         writer.append(UInt8(0))

@@ -63,8 +63,7 @@ public struct LoadPlan: Equatable, Sendable {
     /// The disk that the guest boots from; nil for a kernel. None of it is in a segment: firmware reads what the guest asks for.
     public let disk: DiskImage?
 
-    /// Whether the kernel calls the BIOS. Firmware must then set up its interrupt vectors and data areas first and enter the kernel in
-    /// the state that ``entry`` describes; without any, the plan can't be run. ``BootROM`` is such firmware.
+    /// Whether the first processor begins in firmware, ``BootROM``, which then enters the kernel in the state that ``entry`` describes.
     public var needsFirmware: Bool { format == .linux16 || format == .disk }
 
     /// Turns a kernel image into a plan.

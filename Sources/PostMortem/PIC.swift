@@ -5,7 +5,7 @@ public struct PIC: Sendable, Equatable {
         let requested: UInt8
         let masked: UInt8
         let inService: UInt8
-        /// The vector of its first line, a multiple of 8; 0 where the guest never set it up.
+        /// The vector of its first line, a multiple of 8; 0 where nobody set it up, 8 (of the second: 0x70) where firmware did.
         let base: UInt8
 
         init(_ fields: Fields) {
@@ -17,14 +17,18 @@ public struct PIC: Sendable, Equatable {
     }
 
     private let halves: [Half]
+    /// The timer runs as firmware left it: that it requests IRQ 0 says nothing about the guest.
+    private let hasFirmwareTimer: Bool
 
     /// Lines of the second controller, whose output is line 2 of the first.
     private static let cascade = 2
 
     /// - Parameter states: of each of the two, 16 bytes in the order of `struct kvm_pic_state`: last levels, requests, masks, in service, priority, base.
     ///   nil for fewer.
-    public init?(first: [UInt8], second: [UInt8]) {
+    /// - Parameter hasFirmwareTimer: whether the timer is as firmware left it.
+    public init?(first: [UInt8], second: [UInt8], hasFirmwareTimer: Bool = false) {
         guard first.count >= 16, second.count >= 16 else { return nil }
+        self.hasFirmwareTimer = hasFirmwareTimer
         halves = [Half(Fields(first)), Half(Fields(second))]
     }
 
@@ -34,15 +38,18 @@ public struct PIC: Sendable, Equatable {
 
     /// The vectors of IRQ 0 and of IRQ 8; 0 where the guest set none up.
     public var vectors: [Int] { halves.map { Int($0.base) } }
-    /// IRQs that a device requests.
-    public var requested: [Int] { lines(\.requested) }
+    /// IRQs that a device requests; without IRQ 0 where the timer is firmware's.
+    public var requested: [Int] { lines(\.requested).filter { $0 != 0 || !hasFirmwareTimer } }
     /// IRQs that may not pass.
     public var masked: [Int] { (0..<16).filter { isMasked($0) && $0 != Self.cascade } }
     /// IRQs that were taken and not ended by an EOI.
     public var inService: [Int] { lines(\.inService) }
 
-    /// Whether the guest set it up, and left a line open.
-    public var isUsed: Bool { halves[0].base != 0 && masked.count < 15 }
+    /// Whether the guest set it up, and left a line open, or takes interrupts where firmware's services do.
+    public var isUsed: Bool { halves[0].base != 0 && masked.count < 15 && (halves[0].base != Self.firmwareBase || !inService.isEmpty) }
+
+    /// The vector of IRQ 0 on a PC whose firmware has set the PICs up.
+    private static let firmwareBase: UInt8 = 8
 
     /// By its own bit, or because the first controller masks the second.
     private func isMasked(_ line: Int) -> Bool {

@@ -40,6 +40,15 @@ final class SystemControlA: BusDevice, @unchecked Sendable {
     }
 }
 
+/// The port to which the boot ROM writes where a processor begins at the reset vector.
+final class ResetVector: BusDevice, @unchecked Sendable {
+    private let ending: Ending
+
+    init(_ ending: Ending) { self.ending = ending }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { ending.finish(.reset("jump to the reset vector, f000:fff0")) }
+}
+
 /// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to pass.
 final class POSTPort: BusDevice, @unchecked Sendable {
     /// Above a byte's values: nothing was written yet.

@@ -82,6 +82,11 @@ public final class GuestMemory: Sendable {
         try withBytes(at: guestAddress, count: bytes.count) { $0.copyBytes(from: bytes) }
     }
 
+    /// Copies numbers into the guest, the lowest byte of each first.
+    func write(words: [UInt64], at guestAddress: UInt64) throws(OutOfBounds) {
+        try withBytes(at: guestAddress, count: 8 * words.count) { bytes in words.withUnsafeBytes { bytes.copyMemory(from: $0) } }
+    }
+
     /// Copies bytes out of the guest.
     public func read(at guestAddress: UInt64, count: Int) throws(OutOfBounds) -> [UInt8] {
         try withBytes(at: guestAddress, count: count) { Array($0) }

@@ -76,20 +76,37 @@ struct KernelLoader {
         } catch {
             throw .badKernel(path: boot.kernel, cause: error)
         }
-        let rom = plan.needsFirmware ? [BootROM(booting: plan, memory: map).blob] : []
+        try placeBIOS(plan)
         for segment in plan.segments { try fill(segment, files) }
-        for blob in tables.pieces + plan.blobs + rom {
+        try place(tables.pieces + plan.blobs + [BootROM.extendedDataArea, BootROM(booting: plan, memory: map).parameters])
+        var disk: BootDisk?
+        if let image = plan.disk {
+            do { disk = try BootDisk(image, file: kernel, memory: memory) } catch { throw .system(error) }
+        }
+        return (plan.needsFirmware ? BootROM.entry : plan.entry, disk)
+    }
+
+    /// What a PC's BIOS leaves for every kernel: its own code, interrupt vectors and data areas.
+    private func placeBIOS(_ plan: LoadPlan) throws(MachineError) {
+        do throws(GuestMemory.OutOfBounds) {
+            try memory.write(words: BootROM.lowWords, at: BootROM.lowArea.lowerBound)
+            try memory.write(words: BootROM.words, at: BootROM.area.lowerBound)
+            for range in BootROM.cleared(for: plan) {
+                try memory.withBytes(at: range.lowerBound, count: range.count) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }
+            }
+        } catch {
+            throw .badMemorySize(bytes: memory.count, reason: "the boot ROM does not fit (\(error))")
+        }
+    }
+
+    private func place(_ blobs: [LoadPlan.Blob]) throws(MachineError) {
+        for blob in blobs {
             do throws(GuestMemory.OutOfBounds) {
                 try memory.write(blob.bytes, at: blob.guestAddress)
             } catch {
                 throw .badMemorySize(bytes: memory.count, reason: "\(blob.name) does not fit (\(error))")
             }
         }
-        var disk: BootDisk?
-        if let image = plan.disk {
-            do { disk = try BootDisk(image, file: kernel, memory: memory) } catch { throw .system(error) }
-        }
-        return (plan.needsFirmware ? BootROM.entry : plan.entry, disk)
     }
 
     private func open(_ path: String) throws(MachineError) -> FileSource {

@@ -138,6 +138,7 @@ public final class Machine {
         ports.claim(PhysicalLayout.clockPorts, clock)
         ports.claim(UInt64(PhysicalLayout.postPort)..<UInt64(PhysicalLayout.postPort) + 1, post)
         ports.claim(0x92..<0x93, SystemControlA(ending))
+        ports.claim(UInt64(BootROM.resetPort)..<UInt64(BootROM.resetPort) + 1, ResetVector(ending))
         ports.claim(FirmwareConfig.ports, firmwareConfig)
         if configuration.showsDebugConsole { ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console)) }
         var mmio = Bus()
@@ -247,7 +248,20 @@ public final class Machine {
     public func load(_ boot: BootConfiguration) throws(MachineError) {
         let (entry, disk) = try KernelLoader(memory: memory, board: board).load(boot)
         if let disk { ports.claim(UInt64(BootROM.diskPort)..<UInt64(BootROM.diskPort) + 4, disk) }
-        do { try vcpus[0].enter(at: entry) } catch { throw .kvm(error) }
+        do throws(KVMError) {
+            try leaveLegacyInterrupts()
+            try vcpus[0].enter(at: entry)
+        } catch {
+            throw .kvm(error)
+        }
+    }
+
+    /// Leaves PICs and timer as a PC's BIOS does. Multiboot 0.6.96, section 3.2, promises it: kernels may go back to real mode and call the BIOS.
+    private func leaveLegacyInterrupts() throws(KVMError) {
+        // Open are the timer, the keyboard, the second PIC, the floppy drive; and of the second the mouse, the coprocessor, the disk.
+        try vm.setPIC(0, base: 0x08, mask: 0xB8)
+        try vm.setPIC(1, base: 0x70, mask: 0x8F)
+        try vm.startFirmwareTimer()
     }
 
     /// Loads firmware, with which the first vCPU then starts. Of a machine that was configured for it.

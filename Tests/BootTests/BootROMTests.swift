@@ -12,7 +12,11 @@ struct BootROMTests {
         var sector = [UInt8](repeating: 0, count: size)
         (sector[510], sector[511]) = (0x55, 0xaa)
         let plan = try LoadPlan.plan(image: InMemoryImage(sector), name: "disk", memory: memory)
-        return BootROM(booting: plan, memory: memory).blob.bytes
+        return BootROM(booting: plan, memory: memory).parameters.bytes
+    }
+
+    private static func bytes(_ words: [UInt64]) -> [UInt8] {
+        words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } }
     }
 
     private static func number(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> UInt64 {
@@ -23,19 +27,43 @@ struct BootROMTests {
     @Test("what is embedded is what firmware/ assembles to")
     func source() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let assembled = try Array(Data(contentsOf: root.appending(path: "firmware/build/rom.bin")))
-        let embedded = BootROM.words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } }
-        #expect(assembled == embedded, "make -C firmware embed puts it there")
+        let rom = try Array(Data(contentsOf: root.appending(path: "firmware/build/rom.bin")))
+        let low = try Array(Data(contentsOf: root.appending(path: "firmware/build/low.bin")))
+        #expect(rom == Self.bytes(BootROM.words) && low == Self.bytes(BootROM.lowWords), "make -C firmware embed puts it there")
     }
 
-    @Test("it fills its place, and a reset finds its entry")
-    func place() throws {
-        let bytes = try Self.rom(1 << 20)
+    @Test("it fills its place; a start and a reset find their ways in")
+    func place() {
+        let bytes = Self.bytes(BootROM.words)
         #expect(UInt64(bytes.count) == BootROM.area.upperBound - BootROM.area.lowerBound)
         #expect(BootROM.area.lowerBound >= FirmwareTables.multiprocessorArea.upperBound)
-        // A far jump into segment f000.
-        #expect(bytes[0x1ff0] == 0xea && Self.number(bytes, 0x1ff3, 2) == 0xf000)
-        #expect(BootROM.entry.cs.base + BootROM.entry.instructionPointer == 0xffff0)
+        // A far jump into segment f000, the date, an AT.
+        #expect(bytes[0x1ff0] == 0xea && Self.number(bytes, 0x1ff3, 2) == 0xf000 && bytes[0x1ffe] == 0xfc)
+        #expect(BootROM.entry.cs.base + BootROM.entry.instructionPointer == 0xfffe0 && bytes[0x1fe0] == 0xe9)
+    }
+
+    @Test("the interrupt vectors all lead into it, and the data area says what a PC's says")
+    func lowMemory() {
+        let low = Self.bytes(BootROM.lowWords)
+        #expect(UInt64(low.count) == BootROM.lowArea.upperBound)
+        for vector in 0..<256 {
+            let (offset, segment) = (Self.number(low, 4 * vector, 2), Self.number(low, 4 * vector + 2, 2))
+            #expect(segment == 0xf000 && (0xe2b0..<0xffe0).contains(offset), "vector \(vector)")
+        }
+        // COM1, the EBDA's segment, equipment, KiB of base memory, mode, columns, the CRT controller, hard disks.
+        #expect([0x400, 0x402, 0x40e, 0x410, 0x413].map { Self.number(low, $0, 2) } == [0x3f8, 0, 0x9fc0, 0x220, 639])
+        #expect([0x449, 0x44a, 0x463, 0x475].map { Self.number(low, $0, $0 == 0x449 ? 1 : 2) } == [3, 80, 0x3d4, 0])
+        #expect(BootROM.extendedDataArea.guestAddress == Self.number(low, 0x40e, 2) << 4 && BootROM.extendedDataArea.bytes == [1])
+        #expect(MemoryMap.legacyHole.start == Self.number(low, 0x413, 2) << 10)
+    }
+
+    @Test("a kernel that lies there itself finds zeros where its file has no bytes")
+    func lowKernel() throws {
+        let low = ELFBuilder.multiboot(at: 0x100)
+        let plan = try LoadPlan.plan(image: InMemoryImage(low.bytes), name: "low", memory: Self.memory)
+        #expect(BootROM.cleared(for: plan) == [0x100..<0x500])
+        let flat = try LoadPlan.plan(image: InMemoryImage([0x90]), name: "a.bin", memory: Self.memory)
+        #expect(BootROM.cleared(for: flat) == [])
     }
 
     @Test("it knows the disk and the memory map")
@@ -56,6 +84,6 @@ struct BootROMTests {
         let reserved = (1...40).map { MemoryMap.Region(start: UInt64($0) << 21, size: 4096, kind: .reserved, name: "hole") }
         let bytes = try Self.rom(512, memory: MemoryMap(belowFourGiB: 256 << 20, reserved: reserved))
         #expect(Self.number(bytes, 0x2c, 2) == 32)
-        #expect(bytes.count == 8192 && bytes[0x1ff0] == 0xea)
+        #expect(bytes.count == 0x30 + 32 * 20)
     }
 }

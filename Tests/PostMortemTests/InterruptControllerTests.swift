@@ -45,6 +45,18 @@ struct InterruptControllerTests {
         #expect(PIC(first: [UInt8](repeating: 0, count: 15), second: [UInt8](repeating: 0, count: 16)) == nil)
     }
 
+    /// As firmware leaves them: nobody used them, and the timer's request is nobody's.
+    @Test func thePICsOfFirmware() throws {
+        func half(_ values: [UInt8]) -> [UInt8] { values + [UInt8](repeating: 0, count: 16 - values.count) }
+        func pic(inService: UInt8, hasFirmwareTimer: Bool) -> PIC? {
+            PIC(first: half([1, 1, 0xB8, inService, 0, 0x08]), second: half([0, 0, 0x8F, 0, 0, 0x70]), hasFirmwareTimer: hasFirmwareTimer)
+        }
+        let left = try #require(pic(inService: 0, hasFirmwareTimer: true))
+        #expect(!left.isUsed && left.requested == [])
+        #expect(pic(inService: 0, hasFirmwareTimer: false)?.requested == [0])
+        #expect(pic(inService: 1, hasFirmwareTimer: true)?.isUsed == true)
+    }
+
     @Test func whetherThePICGetsThrough() {
         for (lint0, gets) in [(0x700, true), (0x1_0700, false), (0x400, false), (0x20, false)] as [(UInt32, Bool)] {
             #expect(LocalAPIC(page: Self.page([0x350: lint0]))?.acceptsPIC == gets)

@@ -3,11 +3,12 @@ import TestSupport
 import Testing
 import VMM
 
-/// The boot ROM's services, as guests/bios saw them.
+/// The boot ROM's services, as guests/bios and guests/remains saw them.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct BIOSTests {
-    /// The guest's lines: "bios: NAME FIELD=VALUE...", fields in order, since a name may come twice.
+    /// The guest's lines: "GUEST: NAME FIELD=VALUE...", fields in order, since a name may come twice.
     private struct Account {
+        var guest = "bios:"
         let outcome: Outcome
         let console: String
 
@@ -15,7 +16,7 @@ struct BIOSTests {
 
         func all(_ name: String) -> [[String]] {
             console.split(whereSeparator: \.isNewline).map { $0.split(separator: " ").map(String.init) }
-                .filter { $0.count > 1 && $0[0] == "bios:" && $0[1] == name }.map { Array($0.dropFirst(2)) }
+                .filter { $0.count > 1 && $0[0] == guest && $0[1] == name }.map { Array($0.dropFirst(2)) }
         }
     }
 
@@ -126,6 +127,31 @@ struct BIOSTests {
         #expect(account.fields("mode") == ["ax=5003", "shape=0607"])
         #expect(account.fields("cursor") == ["dx=0510"])
         #expect(account.console.contains("\r\nbios: string written by 13h xxx"))
+    }
+
+    /// Kernels that no firmware started find what a BIOS leaves, and may go back to real mode and call it.
+    @Test(arguments: [("remains.elf", .multiboot), ("remains.elf", .pvh), ("remains16.bin", .flat)] as [(String, KernelFormat)])
+    func everyKernelFindsABIOS(kernel: String, format: KernelFormat) throws {
+        let run = try MachineTests.run(TestKernel.built(kernel), memory: 128 << 20, format: format)
+        let account = Account(guest: "remains:", outcome: run.outcome, console: run.console)
+        #expect(account.fields("pic") == ["masks=b88f"])
+        #expect(account.fields("data") == ["com1=03f8", "ebda=9fc0", "base=027f", "size=0001"])
+        #expect(account.fields("equipment") == ["ax=0220"] && account.fields("memory") == ["ax=027f"])
+        #expect(account.fields("e801") == ["cf=0", "ax=3c00", "bx=0700"] && account.fields("extended") == ["cf=0", "ax=fc00"])
+        // The map agrees with the data area: reserved from the extended data area to 1 MiB.
+        #expect(
+            account.all("region").prefix(3) == [
+                ["start=0000", "=0000", "size=0009", "=fc00", "type=0001"], ["start=0009", "=fc00", "size=0006", "=0400", "type=0002"],
+                ["start=0010", "=0000", "size=07f0", "=0000", "type=0001"],
+            ])
+        #expect(account.fields("disk") == ["cf=1"] && account.fields("ticks") == ["ax=0002"])
+        #expect(account.outcome == .exitPort(0))
+    }
+
+    @Test(arguments: [.multiboot, .pvh] as [KernelFormat])
+    func theResetVectorResets(format: KernelFormat) throws {
+        let account = try MachineTests.run(TestKernel.built("remains.elf"), append: "end=reset", format: format)
+        #expect(account.outcome == .reset("jump to the reset vector, f000:fff0"))
     }
 
     /// Code for a boot sector, as bytes.

@@ -25,7 +25,7 @@ struct MachineTests {
     ///   - before: what to do with the machine before it runs.
     static func run(
         _ kernel: String, memory: UInt64 = 32 << 20, cpus: Int = 1, append: String = "", input: String? = nil, timeout: Double? = 60,
-        pending: Int32? = nil, kick: VirtualCPU.Kick? = nil, before: (Machine) -> Void = { _ in }
+        pending: Int32? = nil, kick: VirtualCPU.Kick? = nil, format: KernelFormat? = nil, before: (Machine) -> Void = { _ in }
     ) throws -> Account {
         let signals = try SignalDescriptor([SIGUSR2])
         if let pending { pthread_kill(pthread_self(), pending) }
@@ -36,7 +36,7 @@ struct MachineTests {
         var configuration = MachineConfiguration(memory: memory, cpus: cpus, consoleOutput: screen.input, timeout: timeout, kick: kick)
         if input != nil { configuration.consoleInput = keys.reading.raw }
         let machine = try Machine(configuration, on: Hypervisor())
-        try machine.load(BootConfiguration(kernel: kernel, commandLine: append))
+        try machine.load(BootConfiguration(kernel: kernel, commandLine: append, format: format))
         before(machine)
         let result = try machine.run(signals: signals)
         screen.closeWriting()

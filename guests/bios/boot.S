@@ -51,76 +51,7 @@ drive:
     .balign 2
 entered:
     .word 0, 0
-started:
-    .byte 0
-
-// Ends the line before, if there is one.
-line:
-    pushw %ax
-    cmpb $0, started
-    movb $1, started
-    je 1f
-    movb $'\r', %al
-    call putc
-    movb $'\n', %al
-    call putc
-1:  popw %ax
-    ret
-
-// Says the text behind the call. No register is changed, nor any flag.
-words:
-    pushfw
-    pushaw
-    movw %sp, %bp
-    movw 18(%bp), %si
-1:  lodsb
-    testb %al, %al
-    jz 2f
-    call putc
-    jmp 1b
-2:  movw %si, 18(%bp)
-    popaw
-    popfw
-    ret
-
-// Says and drops the word pushed before the call.
-hex:
-    pushfw
-    pushaw
-    movw %sp, %bp
-    movw 20(%bp), %dx
-    movw $4, %cx
-1:  rolw $4, %dx
-    movb %dl, %al
-    andb $0x0f, %al
-    addb $'0', %al
-    cmpb $'9', %al
-    jbe 2f
-    addb $'a' - '0' - 10, %al
-2:  call putc
-    loop 1b
-    popaw
-    popfw
-    ret $2
-
-// Says and drops the flags pushed before the call: their carry.
-flag:
-    pushaw
-    movw %sp, %bp
-    movw 18(%bp), %ax
-    andb $1, %al
-    addb $'0', %al
-    call putc
-    popaw
-    ret $2
-
-putc:
-    pushaw
-    movb $0x0e, %ah
-    movw $7, %bx
-    int $0x10
-    popaw
-    ret
+#include "text.inc"
 
     .org 510
     .word 0xaa55

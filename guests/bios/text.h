@@ -1,4 +1,8 @@
-// What the parts of this guest share: how it says what it saw. A line is "bios: NAME", then fields " NAME=HEX", by INT 10h AH=0Eh.
+// How a guest in real mode says what it saw: a line is "GUEST: NAME", then fields " NAME=HEX", by INT 10h AH=0Eh.
+
+#ifndef GUEST
+#define GUEST "bios"
+#endif
 
 // A sector, free for whoever needs one.
 #define BUFFER 0xa000
@@ -8,7 +12,8 @@
     .macro begin name
     call line
     call words
-    .asciz "bios: \name"
+    .ascii GUEST
+    .asciz ": \name"
     .endm
 
     // A field: the low 16 bits of a register, or those of AX.

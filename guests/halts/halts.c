@@ -3,7 +3,6 @@
 #include "boot.h"
 #include "console.h"
 #include "interrupts.h"
-#include "legacy_pic.h"
 #include "port.h"
 
 // Intel 8254 datasheet: channel 0, both bytes, mode 2 (a rate).
@@ -15,7 +14,6 @@ uint8_t guest_main(void)
 {
     interrupts_off();
     if (argument_is("irq", "masked")) {
-        legacy_pic_mask();
         port_write8(PIT_CONTROL, RATE);
         port_write8(PIT_CHANNEL_0, 0);
         port_write8(PIT_CHANNEL_0, 0);

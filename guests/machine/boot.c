@@ -5,6 +5,7 @@
 
 #include "console.h"
 #include "ending.h"
+#include "legacy_pic.h"
 
 enum { LOADER_PVH = 0, LOADER_MULTIBOOT = 1, TYPE_RAM = 1, MEBIBYTE = 1 << 20 };
 
@@ -79,6 +80,8 @@ static void read_multiboot_info(const struct multiboot_info *info)
 
 _Noreturn void guest_start(uint64_t info, uint32_t loader)
 {
+    // Firmware leaves the PIC with its timer coming at vector 8.
+    legacy_pic_mask();
     console_open(guest_name_text);
     copy_command_line(0);
     if (loader == LOADER_MULTIBOOT)

@@ -1,0 +1,116 @@
+// What a kernel finds of the BIOS when it goes back to real mode: data areas, interrupt controllers, services.
+
+#define GUEST "remains"
+#include "../bios/text.h"
+
+    .globl leave_protected, real, ends_by_reset
+    .section .real, "ax"
+
+// From protected mode, in a segment of 16 bits whose base is 0.
+leave_protected:
+    movw $0x10, %ax
+    movw %ax, %ds
+    movw %ax, %es
+    movw %ax, %fs
+    movw %ax, %gs
+    movw %ax, %ss
+    lidtl vectors
+    movl %cr0, %eax
+    andb $0xfe, %al
+    movl %eax, %cr0
+    ljmp $0, $real
+
+real:
+    xorw %ax, %ax
+    movw %ax, %ds
+    movw %ax, %es
+    movw %ax, %ss
+    movw $0x7c00, %sp
+    begin "pic"
+    inb $0x21, %al
+    movb %al, %ah
+    inb $0xa1, %al
+    field "masks"
+    begin "data"
+    movw 0x400, %ax
+    field "com1"
+    movw 0x40e, %ax
+    field "ebda"
+    movw 0x413, %ax
+    field "base"
+    movw 0x40e, %es
+    movw %es:0, %ax
+    field "size"
+    xorw %ax, %ax
+    movw %ax, %es
+    begin "equipment"
+    int $0x11
+    field "ax"
+    begin "memory"
+    int $0x12
+    field "ax"
+    begin "e801"
+    movw $0xe801, %ax
+    int $0x15
+    carry
+    field "ax"
+    field "bx", %bx
+    begin "extended"
+    movb $0x88, %ah
+    int $0x15
+    carry
+    field "ax"
+    call map
+    begin "disk"
+    movw $0x0201, %ax
+    movw $BUFFER, %bx
+    movw $1, %cx
+    movw $0x80, %dx
+    int $0x13
+    carry
+    // The timer ticks: IRQ 0 comes at vector 8, and its handler counts.
+    begin "ticks"
+    sti
+    movw 0x46c, %bx
+1:  hlt
+    movw 0x46c, %ax
+    subw %bx, %ax
+    cmpw $2, %ax
+    jb 1b
+    field "ax"
+    begin "end"
+    call line
+    cmpb $0, ends_by_reset
+    je 2f
+    ljmp $0xffff, $0
+2:  xorb %al, %al
+    outb %al, $0xf4
+3:  hlt
+    jmp 3b
+
+map:
+    xorl %ebx, %ebx
+1:  movl $0xe820, %eax
+    movl $0x534d4150, %edx
+    movl $20, %ecx
+    movw $BUFFER, %di
+    int $0x15
+    jc 2f
+    begin "region"
+    field "start", BUFFER+2
+    field "", BUFFER
+    field "size", BUFFER+10
+    field "", BUFFER+8
+    field "type", BUFFER+16
+    testl %ebx, %ebx
+    jnz 1b
+2:  ret
+
+#include "../bios/text.inc"
+
+    .balign 4
+vectors:
+    .word 0x3ff
+    .long 0
+ends_by_reset:
+    .byte 0
