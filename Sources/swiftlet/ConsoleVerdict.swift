@@ -19,11 +19,11 @@ extension Verdict {
         } else if let unmet = Self.unmet(script, findings) {
             switch outcome {
             case .exitPort(0):
-                self.init("failed", ExitStatus.failed, "failed: the guest wrote 0 to the exit port, and the console never said \(unmet)")
+                self.init(.console, "failed", ExitStatus.failed, "failed: the guest wrote 0 to the exit port, and the console never said \(unmet)")
             case .powerOff:
-                self.init("failed", ExitStatus.failed, "failed: the guest powered itself off, and the console never said \(unmet)")
+                self.init(.console, "failed", ExitStatus.failed, "failed: the guest powered itself off, and the console never said \(unmet)")
             case .timeout, .hang:
-                self.init(end.outcome, end.status, "\(end.sentence), and the console had not said \(unmet)")
+                self.init(end.ending, end.outcome, end.status, "\(end.sentence), and the console had not said \(unmet)")
             default: self = end
             }
         } else {
@@ -34,21 +34,21 @@ extension Verdict {
     private static func failure(_ failure: ConsoleFindings.Failure, _ script: ConsoleScript, _ findings: ConsoleFindings) -> Verdict {
         if let panic = findings.panic {
             let before = panic == failure ? "" : "; it began with \(quoted(failure.sighting.line))"
-            return Verdict("panic", ExitStatus.panic, "the guest's kernel panicked: \(quoted(panic.sighting.line))\(before)")
+            return Verdict(.panic, "panic", ExitStatus.panic, "the guest's kernel panicked: \(quoted(panic.sighting.line))\(before)")
         }
         let reason =
             switch failure.cause {
             case .script(let index): "the console said what --fail-on \(quoted(script.failures[index].text)) is on the watch for"
             case .kernel(let name, _): "the guest's kernel is in distress (\(name))"
             }
-        return Verdict("failed", ExitStatus.failed, "failed: \(reason): \(quoted(failure.sighting.line))")
+        return Verdict(.console, "failed", ExitStatus.failed, "failed: \(reason): \(quoted(failure.sighting.line))")
     }
 
     private static func met(_ script: ConsoleScript, _ findings: ConsoleFindings) -> Verdict {
         let count = script.expectations.count
         let last = findings.expectations.compactMap { $0 }.max { $0.seconds < $1.seconds }
         let what = count == 1 ? "what was expected" : "all \(count) things that were expected"
-        return Verdict("passed", ExitStatus.passed, "passed: the console said \(what)\(last.map { ": \(quoted($0.line))" } ?? "")")
+        return Verdict(.console, "passed", ExitStatus.passed, "passed: the console said \(what)\(last.map { ": \(quoted($0.line))" } ?? "")")
     }
 
     /// The first expectation that was not met, and how many more.

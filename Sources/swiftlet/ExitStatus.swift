@@ -52,28 +52,30 @@ struct Verdict {
     let status: Int32
     /// One sentence for the last line.
     let sentence: String
+    /// What ended the run, for a suite.
+    let ending: RunResult.Ending
 
     init(_ outcome: Outcome, exitPortStyle style: ExitPortStyle = .plain) {
         switch outcome {
         case .exitPort(let value):
             let word = value == 0 ? "passed" : "failed"
-            self.init(word, style.status(of: value), "\(word): the guest wrote \(value) to the exit port")
-        case .powerOff: self.init("passed", ExitStatus.passed, "passed: the guest powered itself off")
-        case .panic: self.init("panic", ExitStatus.panic, "the guest said through port 0x505 that it panicked")
-        case .reset(let how): self.init("reset", ExitStatus.reset, "the guest reset itself (\(how))")
+            self.init(.exitPort, word, style.status(of: value), "\(word): the guest wrote \(value) to the exit port")
+        case .powerOff: self.init(.powerOff, "passed", ExitStatus.passed, "passed: the guest powered itself off")
+        case .panic: self.init(.panic, "panic", ExitStatus.panic, "the guest said through port 0x505 that it panicked")
+        case .reset(let how): self.init(.reset, "reset", ExitStatus.reset, "the guest reset itself (\(how))")
         case .tripleFault(let vcpu):
-            self.init("triple-fault", ExitStatus.tripleFault, "triple fault on vCPU \(vcpu): an exception came while none could be handled")
+            self.init(.tripleFault, "triple-fault", ExitStatus.tripleFault, "triple fault on vCPU \(vcpu): an exception came while none could be handled")
         case .internalError(let vcpu, let reason, _):
-            self.init("internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
+            self.init(.internalError, "internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
         case .timeout(let seconds):
-            self.init("timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
+            self.init(.timeout, "timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
         case .hang:
-            self.init("hang", ExitStatus.timeout, "hang: the guest is halted with interrupts off, and nothing is left that could wake it")
-        case .console: self.init("passed", ExitStatus.passed, "passed: the console said what was asked for")
+            self.init(.hang, "hang", ExitStatus.timeout, "hang: the guest is halted with interrupts off, and nothing is left that could wake it")
+        case .console: self.init(.console, "passed", ExitStatus.passed, "passed: the console said what was asked for")
         case .signal(let signal):
-            self.init("interrupted", 128 + signal, "ended by \(Self.name(signal))")
+            self.init(.interrupted, "interrupted", 128 + signal, "ended by \(Self.name(signal))")
         case .hostFailure(let reason):
-            self.init("host-failure", ExitStatus.hostFailure, "the host failed, which says nothing about the guest: \(reason)")
+            self.init(.hostFailure, "host-failure", ExitStatus.hostFailure, "the host failed, which says nothing about the guest: \(reason)")
         }
     }
 
@@ -82,10 +84,11 @@ struct Verdict {
         let last = Verdict(run.result.outcome, exitPortStyle: style, script, findings)
         let times = run.reboots == 1 ? "once" : "\(run.reboots) times"
         let history = run.reboots == 0 ? "" : "; before, it had reset itself \(times), the last time by \(run.lastReset)"
-        self.init(last.outcome, last.status, last.sentence + history)
+        self.init(last.ending, last.outcome, last.status, last.sentence + history)
     }
 
-    init(_ outcome: String, _ status: Int32, _ sentence: String) {
+    init(_ ending: RunResult.Ending, _ outcome: String, _ status: Int32, _ sentence: String) {
+        self.ending = ending
         self.outcome = outcome
         self.status = status
         self.sentence = sentence

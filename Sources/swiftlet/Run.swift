@@ -13,15 +13,19 @@ struct Run {
     /// Runs, says on standard error what became of it, and gives the exit status.
     func execute() -> Int32 {
         do {
-            return try start()
+            let (verdict, result) = try start()
+            ResultChannel.handOver(verdict.result(of: result))
+            return verdict.status
         } catch {
             Self.say("\(error)")
-            return ExitStatus.of(error)
+            let status = ExitStatus.of(error)
+            ResultChannel.handOver(RunResult(ending: .notStarted, outcome: "not-started", status: status, sentence: "\(error)"))
+            return status
         }
     }
 
     /// Opens what the run writes to, and boots.
-    private func start() throws -> Int32 {
+    private func start() throws -> (Verdict, Machine.Result) {
         Self.openStandardStreams()
         // Before any thread is started, so that every thread leaves these signals to the main one.
         let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
@@ -30,9 +34,9 @@ struct Run {
         let recorder: CallRecorder
         do throws(OutputFileError) { recorder = try CallRecorder(path: path) } catch { throw RecordingError.notMade(path, error) }
         do {
-            let status = try run(signals, through: recorder)
+            let ended = try run(signals, through: recorder)
             try recorder.finish()
-            return status
+            return ended
         } catch  where !(error is RecordingError) {
             // What kept the run from starting is the error that counts; the recording says how far it came.
             do throws(RecordingError) { try recorder.finish() } catch let second { Self.say("\(second)") }
@@ -41,7 +45,7 @@ struct Run {
     }
 
     /// Boots, and accounts for it in the report whatever came of it.
-    private func run(_ signals: borrowing SignalDescriptor, through door: IoctlDoor) throws -> Int32 {
+    private func run(_ signals: borrowing SignalDescriptor, through door: IoctlDoor) throws -> (Verdict, Machine.Result) {
         guard !request.reports.isEmpty else { return try boot(signals, door) { _ in } }
         let files = ReportFiles()
         do {
@@ -63,7 +67,7 @@ struct Run {
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
     }
 
-    private func boot(_ signals: borrowing SignalDescriptor, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> Int32 {
+    private func boot(_ signals: borrowing SignalDescriptor, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> (Verdict, Machine.Result) {
         let consoleFile = try openConsole()
         var output: Int32?
         var input: Int32?
@@ -115,7 +119,7 @@ struct Run {
         try account {
             RunReport(kernel: request.image, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings))
         }
-        return verdict.status
+        return (verdict, run.result)
     }
 
     /// Whether the end asks why: it was not the guest's own choice, and not one of many.

@@ -128,9 +128,12 @@ struct RunReport: Encodable {
 extension RunReport {
     /// The run as the one test of a suite.
     var record: TestRecord {
-        exitStatus == ExitStatus.passed
+        // Whose affair an ending is: words that name no ending are a guest's, passed or failed.
+        let isOfGuest = RunResult.Ending(rawValue: outcome)?.isOfGuest ?? true
+        return outcome == "passed"
             ? TestRecord(name: kernel, outcome: .passed, seconds: durationSeconds)
-            : TestRecord(name: kernel, outcome: .failed(message), seconds: durationSeconds, details: registers, console: consoleTail)
+            : TestRecord(
+                name: kernel, outcome: isOfGuest ? .failed(message) : .error(message), seconds: durationSeconds, details: registers, console: consoleTail)
     }
 }
 

@@ -172,10 +172,10 @@ struct BootSuiteTests {
         let before = String(decoding: try directory.contents("l.jsonl"), as: UTF8.self)
         #expect(before.contains("\"name\":\"b\",\"outcome\":\"passed\"") && !before.contains("\"name\":\"a\""))
         lease = nil
-        // It goes on, and fails at once: there is no such function.
+        // It goes on, and is an error at once: there is no such function.
         let ended = try process.wait(within: 30)
-        #expect(ended.status == 1 && lines(ended).first == "#   a waits for \(device), which a test of another suite has")
-        #expect(String(decoding: try directory.contents("l.jsonl"), as: UTF8.self).contains("\"name\":\"a\",\"outcome\":\"failed\""))
+        #expect(ended.status == 125 && lines(ended).first == "#   a waits for \(device), which a test of another suite has")
+        #expect(String(decoding: try directory.contents("l.jsonl"), as: UTF8.self).contains("\"name\":\"a\",\"outcome\":\"error\""))
     }
 
     private struct DeviceIsTaken: Error {}
@@ -193,5 +193,14 @@ struct BootSuiteTests {
         #expect(failed.status == 9)
         let tap = String(decoding: try directory.contents("r.tap"), as: UTF8.self)
         #expect(tap.hasPrefix("TAP version 14\n1..1\nnot ok 1 - \(path)/ends.elf\n") && tap.contains("message: \"failed: the guest wrote 9"))
+        // As QEMU has it a guest's 0 is status 1, and still passes; what kept a run from starting is an error.
+        let qemu = try SwiftletProcess(
+            ["run", "\(path)/ends.elf", "--append", "value=0", "--exit-port-style", "qemu", "--report", "tap:\(path)/r.tap"]
+        ).wait()
+        #expect(qemu.status == 1 && String(decoding: try directory.contents("r.tap"), as: UTF8.self).contains("\nok 1 - "))
+        let missing = try SwiftletProcess(["run", "\(path)/none.elf", "--report", "junit:\(path)/r.xml"]).wait()
+        #expect(missing.status == 66)
+        let error = try XMLDocument(data: Data(try directory.contents("r.xml")))
+        #expect(try error.nodes(forXPath: "/testsuites[@failures='0'][@errors='1']//testcase/error").count == 1)
     }
 }

@@ -10,8 +10,9 @@ enum JSONLinesReport {
             case .passed: ("passed", nil)
             case .failed(let reason): ("failed", reason)
             case .skipped(let reason): ("skipped", reason)
+            case .error(let reason): ("error", reason)
             }
-        let attempts = record.retried.map { "{\"reason\":\(ReportText.json($0.reason)),\"seconds\":\(ReportText.seconds($0.seconds))}" }
+        let attempts = record.retried.map { "{\"reason\":\(ReportText.json($0.reason)),\"seconds\":\(ReportText.seconds($0.seconds)),\"error\":\($0.isError)}" }
         let members = [
             "\"event\":\"test\"", "\"name\":\(ReportText.json(record.name))", "\"outcome\":\"\(outcome)\"",
             "\"reason\":\(reason.map(ReportText.json) ?? "null")", "\"seconds\":\(ReportText.seconds(record.seconds))",
@@ -24,7 +25,7 @@ enum JSONLinesReport {
     static func closing(_ counts: TestCounts, planned: Int, because reason: String?) -> String {
         let members = [
             "\"event\":\"end\"", "\"planned\":\(planned)", "\"passed\":\(counts.passed)", "\"failed\":\(counts.failed)",
-            "\"skipped\":\(counts.skipped)", "\"flaky\":\(counts.flaky)", "\"seconds\":\(ReportText.seconds(counts.seconds))",
+            "\"skipped\":\(counts.skipped)", "\"errors\":\(counts.errors)", "\"flaky\":\(counts.flaky)", "\"seconds\":\(ReportText.seconds(counts.seconds))",
             "\"unfinished\":\(reason.map(ReportText.json) ?? "null")",
         ]
         return "{\(members.joined(separator: ","))}\n"

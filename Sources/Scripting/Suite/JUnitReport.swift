@@ -1,14 +1,15 @@
 /// JUnit's XML.
 ///
 /// There is no standard; this is what the readers of it agree on: elements and attributes of Ant's `junit` task, and the elements that
-/// Maven Surefire added for attempts (`flakyFailure`, `rerunFailure`), which readers that don't know them pass over.
+/// Maven Surefire added for attempts (`flakyFailure`, `rerunFailure`, `flakyError`, `rerunError`), which readers that don't know them pass over.
 enum JUnitReport {
     /// - Parameters:
     ///   - cases: what `testCase` made of those that are over.
     ///   - unfinished: why there are fewer than planned; nil at a suite's end.
     static func document(name: String, counts: TestCounts, planned: Int, cases: String, unfinished: String?) -> String {
-        let errors = unfinished == nil ? 0 : 1
-        let numbers = #"tests="\#(counts.all + errors)" failures="\#(counts.failed)" errors="\#(errors)""#
+        let missing = unfinished == nil ? 0 : 1
+        let errors = counts.errors + missing
+        let numbers = #"tests="\#(counts.all + missing)" failures="\#(counts.failed)" errors="\#(errors)""#
         let attributes = #"name="\#(ReportText.xml(name))" \#(numbers) time="\#(ReportText.seconds(counts.seconds))""#
         var text = #"<?xml version="1.0" encoding="UTF-8"?>"# + "\n<testsuites \(attributes)>\n"
         // Schemas know this one only here.
@@ -28,12 +29,18 @@ enum JUnitReport {
             text += "      <\(name) message=\"\(ReportText.xml(message))\" type=\"\(type)\""
             text += lines.isEmpty ? "/>\n" : ">\(ReportText.xmlLines(lines.joined(separator: "\n")))</\(name)>\n"
         }
+        func attempts(_ failure: String, _ error: String) {
+            for attempt in record.retried { element(attempt.isError ? error : failure, attempt.reason, type: attempt.isError ? "host" : "failed") }
+        }
         switch record.outcome {
         case .passed:
-            for attempt in record.retried { element("flakyFailure", attempt.reason, type: "failed") }
+            attempts("flakyFailure", "flakyError")
         case .failed(let reason):
             element("failure", reason, type: "failed", lines: [reason] + record.details)
-            for attempt in record.retried { element("rerunFailure", attempt.reason, type: "failed") }
+            attempts("rerunFailure", "rerunError")
+        case .error(let reason):
+            element("error", reason, type: "host", lines: [reason] + record.details)
+            attempts("rerunFailure", "rerunError")
         case .skipped(let reason): text += "      <skipped message=\"\(ReportText.xml(reason))\"/>\n"
         }
         if !record.console.isEmpty { text += "      <system-out>\(ReportText.xmlLines(record.console))</system-out>\n" }

@@ -14,8 +14,8 @@ public struct SuiteFile {
         public let timeout: String
         /// What it passes to the guest, as their options take them.
         public let devices: [String]
-        /// Exit statuses that pass.
-        public let statuses: [Int32]
+        /// Exit statuses that pass; nil where a guest that passed does, and no other.
+        public let statuses: [Int32]?
         /// How often a failed boot is tried again.
         public let retries: Int
         /// Why it is not to be run; nil where it is.

@@ -33,6 +33,7 @@ public struct SuiteProgress: Sendable, Equatable {
     ///   - height: how many lines at most, 1 or more; the last one then counts the tests that have none.
     public func lines(width: Int, height: Int) -> [String] {
         var parts = ["[\(counts.all)/\(planned)]", "\(counts.failed) failed,"]
+        if counts.errors > 0 { parts.append("\(counts.errors) \(counts.errors == 1 ? "error," : "errors,")") }
         if counts.flaky > 0 { parts.append("\(counts.flaky) flaky,") }
         if counts.skipped > 0 { parts.append("\(counts.skipped) skipped,") }
         parts += ["\(running.count) running,", Self.time(seconds)]

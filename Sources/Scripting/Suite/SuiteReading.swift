@@ -106,6 +106,12 @@ struct SuiteReading {
             if isFirst, mistakes.isEmpty { note(line, "kernel", "expected a kernel or a firmware to boot") }
             return nil
         }
+        let statuses = values[.status]?.texts.compactMap { Int32($0) }
+        if let value = values[.status], let status = statuses?.first(where: { !Self.isOfGuest($0, exitPortStyle: values[.exitPortStyle]?.texts.first) }) {
+            if !mistakes.contains(where: { $0.line == value.line && $0.key == "status" }) {
+                note(value.line, "status", "\(status) is no outcome of a guest's: where the host fails no boot passes, and there is nothing to expect")
+            }
+        }
         var words = ["run"] + (values[.kernel]?.texts ?? [])
         for key in SuiteKey.allCases {
             guard let option = key.option, key != .timeout, let value = values[key] else { continue }
@@ -115,7 +121,7 @@ struct SuiteReading {
         let timeout = values[.timeout]?.texts.first ?? SuiteFile.defaultTimeout
         return SuiteFile.Boot(
             name: name, group: group, arguments: words + ["--timeout=\(timeout)"], timeout: timeout, devices: values[.devices]?.texts ?? [],
-            statuses: values[.status]?.texts.compactMap { Int32($0) } ?? [0], retries: values[.retries]?.texts.first.flatMap { Int($0) } ?? 0,
+            statuses: statuses, retries: values[.retries]?.texts.first.flatMap { Int($0) } ?? 0,
             skip: values[.skip]?.texts.first, line: line)
     }
 
@@ -213,6 +219,15 @@ struct SuiteReading {
         case .memory, .timeout, .devices, .until, .onReset:
             return key.option.flatMap { checks.option($0, text) }.map { $0.isEmpty ? "\(expected)" : $0 }
         default: return key.option.flatMap { checks.option($0, text) }
+        }
+    }
+
+    /// Whether a guest can bring a status about: docs/exit-status.md.
+    private static func isOfGuest(_ status: Int32, exitPortStyle: String?) -> Bool {
+        switch status {
+        case 101...104, 124: true
+        case 0...63: exitPortStyle != "qemu" || status < 2 || status % 2 == 1
+        default: exitPortStyle == "qemu" && status % 2 == 1
         }
     }
 

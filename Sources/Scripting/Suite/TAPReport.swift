@@ -15,10 +15,16 @@ enum TAPReport {
         switch record.outcome {
         case .passed: lines.append("ok \(number) - \(name)")
         case .failed: lines.append("not ok \(number) - \(name)")
+        // The protocol has no errors: a test that is not ok, by a directive of ours that readers show as they show any words.
+        case .error(let reason): lines.append("not ok \(number) - \(name) # ERROR \(ReportText.tap(reason))")
         case .skipped(let reason): return "ok \(number) - \(name) # SKIP \(ReportText.tap(reason))\n"
         }
         lines.append("  ---")
-        if case .failed(let reason) = record.outcome { lines.append("  message: \(ReportText.yaml(reason))") }
+        switch record.outcome {
+        case .failed(let reason): lines += ["  message: \(ReportText.yaml(reason))", "  severity: fail"]
+        case .error(let reason): lines += ["  message: \(ReportText.yaml(reason))", "  severity: error"]
+        case .passed, .skipped: break
+        }
         lines.append("  duration_ms: \(Int((record.seconds * 1000).rounded()))")
         if !record.retried.isEmpty { tell("failed_before", record.retried.map(\.reason)) }
         if !record.details.isEmpty { tell("details", record.details) }

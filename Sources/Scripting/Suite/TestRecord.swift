@@ -5,16 +5,21 @@ public struct TestRecord: Sendable, Equatable {
         /// Why, as a sentence.
         case failed(String)
         case skipped(String)
+        /// Why it could not be tried: the host failed, and nothing was learnt about the guest.
+        case error(String)
     }
 
-    /// A run of the test before its last one. Each of them failed, or there would have been no other.
+    /// A run of the test before its last one. None of them passed, or there would have been no other.
     public struct Attempt: Sendable, Equatable {
         public let reason: String
         public let seconds: Double
+        /// Whether the host failed, not the guest.
+        public let isError: Bool
 
-        public init(reason: String, seconds: Double) {
+        public init(reason: String, seconds: Double, isError: Bool = false) {
             self.reason = reason
             self.seconds = seconds
+            self.isError = isError
         }
     }
 
@@ -48,6 +53,8 @@ public struct TestCounts: Sendable, Equatable {
     public private(set) var passed = 0
     public private(set) var failed = 0
     public private(set) var skipped = 0
+    /// How many could not be tried.
+    public private(set) var errors = 0
     /// How many of those that passed had failed before.
     public private(set) var flaky = 0
     /// Of all attempts together.
@@ -55,13 +62,14 @@ public struct TestCounts: Sendable, Equatable {
 
     public init() {}
 
-    public var all: Int { passed + failed + skipped }
+    public var all: Int { passed + failed + skipped + errors }
 
     public mutating func add(_ record: TestRecord) {
         switch record.outcome {
         case .passed: passed += 1
         case .failed: failed += 1
         case .skipped: skipped += 1
+        case .error: errors += 1
         }
         if record.isFlaky { flaky += 1 }
         seconds += record.seconds + record.retried.reduce(0) { $0 + $1.seconds }

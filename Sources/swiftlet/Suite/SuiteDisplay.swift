@@ -106,8 +106,8 @@ final class SuiteDisplay {
 
     /// A verdict in its color. ECMA-48, SGR.
     private static func colored(_ line: String) -> String {
-        for (verdict, color) in [("PASS", 32), ("FAIL", 31), ("SKIP", 33)] where line.hasPrefix("\(verdict) ") {
-            return "\u{1B}[\(color)m\(verdict)\u{1B}[0m\(line.dropFirst(4))"
+        for (verdict, color) in [("PASS", 32), ("FAIL", 31), ("SKIP", 33), ("ERROR", 35)] where line.hasPrefix("\(verdict) ") {
+            return "\u{1B}[\(color)m\(verdict)\u{1B}[0m\(line.dropFirst(verdict.utf8.count))"
         }
         return line
     }

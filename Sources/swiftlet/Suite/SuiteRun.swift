@@ -41,6 +41,8 @@ struct SuiteRun: ~Copyable {
         let words: TemporaryFile
         /// Signalled when its guest is over.
         let slot: EventDescriptor
+        /// What it hands over at its end.
+        let result: ResultChannel
         /// Whether its guest is over, so that another test may begin.
         var hasGivenBack = false
         /// When it is given up, in nanoseconds of the monotonic clock; nil: never.
@@ -49,7 +51,7 @@ struct SuiteRun: ~Copyable {
 
         init(
             _ waiting: Waiting, lease: DeviceLease, arguments: [String], child: ChildProcess, console: consuming Descriptor,
-            words: consuming TemporaryFile, slot: consuming EventDescriptor, deadline: UInt64?
+            words: consuming TemporaryFile, slot: consuming EventDescriptor, result: consuming ResultChannel, deadline: UInt64?
         ) {
             number = waiting.number
             self.waiting = waiting
@@ -59,6 +61,7 @@ struct SuiteRun: ~Copyable {
             self.console = console
             self.words = words
             self.slot = slot
+            self.result = result
             self.deadline = deadline
         }
 
@@ -135,25 +138,28 @@ struct SuiteRun: ~Copyable {
             for over in running where over.isOver {
                 // Out of the list first: its id is free for others once it was waited for.
                 running.removeAll { $0.number == over.number }
-                var result = try finish(over)
+                var result = finish(over)
                 result.seconds = Double(MonotonicClock.now - over.start) / 1e9
                 result.retried = over.waiting.retried
-                guard case .failed(let reason) = result.verdict else {
-                    take(over.number, result)
-                    continue
-                }
-                if result.retried.count < cases[over.number].retries {
-                    let attempt = TestRecord.Attempt(reason: reason, seconds: result.seconds)
-                    waiting.insert(Waiting(number: over.number, retried: result.retried + [attempt]), at: 0)
-                    continue
-                }
-                take(over.number, result)
-                guard failFast else { continue }
-                for rest in waiting { take(rest.number, SuiteResult(cases[rest.number], .skipped("not run: a test had failed before"))) }
-                waiting = []
+                conclude(over.number, result, take)
             }
         }
         return results.compactMap(\.self)
+    }
+
+    /// A run is over: it is told, or waits to be run again.
+    private mutating func conclude(_ number: Int, _ result: SuiteResult, _ take: (Int, SuiteResult) -> Void) {
+        guard let reason = result.verdict.complaint else { return take(number, result) }
+        if result.retried.count < cases[number].retries {
+            let attempt = TestRecord.Attempt(reason: reason, seconds: result.seconds, isError: result.verdict == .error(reason))
+            waiting.insert(Waiting(number: number, retried: result.retried + [attempt]), at: 0)
+            return
+        }
+        take(number, result)
+        guard failFast else { return }
+        let why = result.verdict == .error(reason) ? "the host had failed a test before" : "a test had failed before"
+        for rest in waiting { take(rest.number, SuiteResult(cases[rest.number], .skipped("not run: \(why)"))) }
+        waiting = []
     }
 
     /// Whether another test may begin.
@@ -172,13 +178,19 @@ struct SuiteRun: ~Copyable {
                 if case .skip(let reason) = test.plan { take(next.number, SuiteResult(test, .skipped(reason))) }
                 continue
             }
-            let answer: DeviceLease.Answer
-            do throws(SystemCallError) { answer = try DeviceLease.take(test.devices) } catch { throw .system(error) }
-            switch answer {
-            case .taken(let lease):
+            switch Result(catching: { () throws(SystemCallError) in try DeviceLease.take(test.devices) }) {
+            case .failure(let error):
                 waiting.remove(at: place)
-                running.append(try start(next, arguments, timeout: timeout, lease: lease))
-            case .busy(let device):
+                giveUp(next, "its device can't be leased: \(error)", take)
+            case .success(.taken(let lease)):
+                waiting.remove(at: place)
+                do {
+                    running.append(try start(next, arguments, timeout: timeout, lease: lease))
+                } catch {
+                    // This boot's trouble: when others have ended there may be descriptors, processes and memory again.
+                    giveUp(next, "it could not be started: \(error)", take)
+                }
+            case .success(.busy(let device)):
                 let isOurs = running.contains { cases[$0.number].devices.contains(device) }
                 if !isOurs, !next.isTold {
                     notice("#   \(test.name) waits for \(device), which a test of another suite has")
@@ -189,34 +201,32 @@ struct SuiteRun: ~Copyable {
         }
     }
 
-    private func start(_ waiting: Waiting, _ arguments: [String], timeout: Double?, lease: DeviceLease) throws(Failure) -> Running {
-        let console = try openConsole(cases[waiting.number])
-        do throws(SystemCallError) {
-            let nothing = try Descriptor(opening: "/dev/null")
-            let words = try TemporaryFile("what a run says")
-            let slot = try EventDescriptor("a job's slot")
-            let child = try ChildProcess(
-                "/proc/self/exe", arguments: arguments, environment: Self.environment,
-                descriptors: [nothing.raw, console.raw, words.descriptor.raw, slot.raw] + lease.descriptors)
-            return Running(
-                waiting, lease: lease, arguments: arguments, child: child, console: console, words: words, slot: slot,
-                deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) })
-        } catch {
-            throw .system(error)
-        }
+    /// A boot that could not be begun: an error, or tried again.
+    private mutating func giveUp(_ next: Waiting, _ reason: String, _ take: (Int, SuiteResult) -> Void) {
+        var result = SuiteResult(cases[next.number], .error(reason))
+        result.retried = next.retried
+        conclude(next.number, result, take)
     }
 
-    private func openConsole(_ test: SuiteCase) throws(Failure) -> Descriptor {
-        guard let logs else {
-            do throws(SystemCallError) { return try TemporaryFile("a console").release() } catch { throw .system(error) }
-        }
+    private func start(_ waiting: Waiting, _ arguments: [String], timeout: Double?, lease: DeviceLease) throws -> Running {
+        let console = try openConsole(cases[waiting.number])
+        let nothing = try Descriptor(opening: "/dev/null")
+        let words = try TemporaryFile("what a run says")
+        let slot = try EventDescriptor("a job's slot")
+        let result = try ResultChannel()
+        let child = try ChildProcess(
+            "/proc/self/exe", arguments: arguments, environment: Self.environment + [result.entry],
+            descriptors: [nothing.raw, console.raw, words.descriptor.raw, slot.raw, result.writing.raw] + lease.descriptors)
+        return Running(
+            waiting, lease: lease, arguments: arguments, child: child, console: console, words: words, slot: slot, result: result,
+            deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) })
+    }
+
+    private func openConsole(_ test: SuiteCase) throws -> Descriptor {
+        guard let logs else { return try TemporaryFile("a console").release() }
         // A name is a line of somebody's file: it must not lead elsewhere.
         let name = String(test.name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
-        do throws(OutputFileError) {
-            return try OutputFile("\(logs)/\(name).log", appends: true, reads: true).release()
-        } catch {
-            throw .noLogs(logs, error)
-        }
+        return try OutputFile("\(logs)/\(name).log", appends: true, reads: true).release()
     }
 
     private static var environment: [String] {
@@ -227,7 +237,8 @@ struct SuiteRun: ~Copyable {
             entry += 1
         }
         // So that no boot outlives a suite that is killed, and none asks another's slot.
-        return variables.filter { !$0.hasPrefix("\(ParentTie.variable)=") && !$0.hasPrefix("\(JobSlot.variable)=") }
+        let own = [ParentTie.variable, JobSlot.variable, ResultChannel.variable].map { "\($0)=" }
+        return variables.filter { variable in !own.contains { variable.hasPrefix($0) } }
             + [ParentTie.entry, "\(JobSlot.variable)=\(JobSlot.descriptor)"]
     }
 
@@ -274,19 +285,18 @@ struct SuiteRun: ~Copyable {
         running = []
     }
 
-    private func finish(_ over: Running) throws(Failure) -> SuiteResult {
+    private func finish(_ over: Running) -> SuiteResult {
         let test = cases[over.number]
         do throws(SystemCallError) {
-            let status: Int32 =
-                switch try over.child.wait() {
-                case .exited(let status): status
-                case .signaled(let signal): -signal
-                }
-            if over.isGivenUp { return SuiteResult(test, .failed("swiftlet did not end at its time limit and was killed")) }
+            let termination = try over.child.wait()
+            if over.isGivenUp {
+                return SuiteResult(test, .error("swiftlet did not end within \(Int(Self.grace)) s of its time limit and was killed"))
+            }
+            let handed = Result { () throws(RunResult.Malformed) in try over.result.result() }
             let (console, words) = (try Self.text(over.console), try Self.text(over.words.descriptor))
-            return SuiteResult(test, arguments: over.arguments, status: status, console: console, lastWords: words)
+            return SuiteResult(test, arguments: over.arguments, termination: termination, handed: handed, console: console, lastWords: words)
         } catch {
-            throw .system(error)
+            return SuiteResult(test, .error("what became of it is not known: \(error)"))
         }
     }
 

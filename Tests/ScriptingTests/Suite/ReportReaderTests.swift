@@ -14,7 +14,7 @@ struct ReportReaderTests {
 
     /// A report after each of its changes, as a suite that was killed there would leave it.
     private func files(_ format: SuiteReportFormat) throws -> [String] {
-        let all = SuiteReportTests.files(format, planned: 6, because: "ended by signal 15") + [SuiteReportTests.files(format).last ?? []]
+        let all = SuiteReportTests.files(format, planned: 7, because: "ended by signal 15") + [SuiteReportTests.files(format).last ?? []]
         return try all.enumerated().map { try directory.file("report\($0)", $1) }
     }
 
@@ -53,7 +53,7 @@ struct ReportReaderTests {
         let answer = try Checkers.python(script, all)
         let lines = answer.text.split(separator: "\n")
         #expect(answer.status == 0 && lines.count == all.count, "\(answer.text)")
-        #expect(lines.last == "5 2 0 1 5 6.25 [[], ['Failure'], [], ['Failure'], ['Skipped']]")
+        #expect(lines.last == "6 2 1 1 6 9.25 [[], ['Failure'], [], ['Failure'], ['Skipped'], ['Error']]")
         #expect(lines.count > 2 && lines[2] == "3 1 1 0 3 1.25 [[], ['Failure'], ['Error']]")
     }
 
@@ -75,13 +75,14 @@ struct ReportReaderTests {
             """
         let all = try files(.tap)
         let expected = [
-            "version 14", "plan 5", "1 ok - ['duration_ms']", "2 not ok - ['console', 'details', 'duration_ms', 'message']",
-            "3 ok - ['duration_ms', 'failed_before']", "4 not ok - ['duration_ms', 'failed_before', 'message']", "5 ok skip []",
+            "version 14", "plan 6", "1 ok - ['duration_ms']", "2 not ok - ['console', 'details', 'duration_ms', 'message', 'severity']",
+            "3 ok - ['duration_ms', 'failed_before']", "4 not ok - ['duration_ms', 'failed_before', 'message', 'severity']", "5 ok skip []",
+            "6 not ok - ['details', 'duration_ms', 'failed_before', 'message', 'severity']",
         ]
         let ended = try Checkers.python(script, [try #require(all.last)])
         #expect(ended.text.split(separator: "\n").map(String.init) == expected)
         let killed = try Checkers.python(script, [all[3]])
-        #expect(killed.text.split(separator: "\n").map(String.init) == ["version 14", "plan 6"] + expected[2...4])
-        #expect(try Checkers.python(script, [all[6]]).text.hasSuffix("\nbail ended by signal 15\n"))
+        #expect(killed.text.split(separator: "\n").map(String.init) == ["version 14", "plan 7"] + expected[2...4])
+        #expect(try Checkers.python(script, [all[7]]).text.hasSuffix("\nbail ended by signal 15\n"))
     }
 }

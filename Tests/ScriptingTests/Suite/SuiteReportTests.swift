@@ -17,6 +17,9 @@ import Testing
         TestRecord(name: "later", outcome: .passed, seconds: 2, retried: [.init(reason: hostile, seconds: 1)]),
         TestRecord(name: "never", outcome: .failed("no"), seconds: 1, retried: [.init(reason: "nor", seconds: 1)]),
         TestRecord(name: "none", outcome: .skipped("a # b"), seconds: 0),
+        TestRecord(
+            name: "broken", outcome: .error("no # \(hostile)"), seconds: 1, retried: [.init(reason: "nor", seconds: 1), .init(reason: "host", seconds: 1, isError: true)],
+            details: ["why"]),
     ]
 
     /// The file after each change, as a killed suite would leave it, and the last one.
@@ -48,16 +51,17 @@ import Testing
             let isLast = index == files.count - 1
             #expect(cases.count == over + (isLast ? 0 : 1))
             #expect(Self.text(suite.attribute(forName: "tests")) == "\(cases.count)")
-            #expect(Self.text(suite.attribute(forName: "errors")) == (isLast ? "0" : "1"))
+            #expect(Self.text(suite.attribute(forName: "errors")) == "\((over == 6 ? 1 : 0) + (isLast ? 0 : 1))")
             #expect(try document.nodes(forXPath: "//failure").count == Int(Self.text(suite.attribute(forName: "failures"))))
             #expect(try document.nodes(forXPath: "//skipped").count == Int(Self.text(suite.attribute(forName: "skipped"))))
             let message = Self.text(cases.last?.elements(forName: "error").first?.attribute(forName: "message"))
-            #expect(message.contains("\(over) of 5") == !isLast)
+            #expect(message.contains("\(over) of 6 tests") == !isLast)
         }
         let last = try XMLDocument(data: Data(try #require(files.last)))
         #expect(try last.nodes(forXPath: "//testcase[@name='later']/flakyFailure").count == 1)
         #expect(try last.nodes(forXPath: "//testcase[@name='never']/rerunFailure[@message='nor']").count == 1)
-        #expect(Self.text(try last.nodes(forXPath: "/testsuites/@time").first) == "6.250")
+        #expect(try last.nodes(forXPath: "//testcase[@name='broken'][error/@type='host'][rerunFailure][rerunError/@message='host'][not(failure)]").count == 1)
+        #expect(Self.text(try last.nodes(forXPath: "/testsuites/@time").first) == "9.250")
         let failed = try #require(try last.nodes(forXPath: "//testcase[failure]").first as? XMLElement)
         // What XML can tell and nobody obeys arrives as it was; the rest as an escape.
         let console = Self.text(failed.elements(forName: "system-out").first)
@@ -86,7 +90,7 @@ import Testing
     @Test func anUnfinishedSuiteSaysWhy() throws {
         let junit = try XMLDocument(data: Data(Self.files(.junit, planned: 9, because: "ended by signal 15").last ?? []))
         let message = Self.text(try junit.nodes(forXPath: "//error/@message").first)
-        #expect(message == "ended by signal 15: 5 of 9 tests are over")
+        #expect(message == "ended by signal 15: 6 of 9 tests are over")
         let tap = String(decoding: Self.files(.tap, because: "a # b").last ?? [], as: UTF8.self)
         #expect(tap.hasSuffix("\nBail out! a \\# b\n"))
         let line = try #require(Self.files(.jsonl, because: "x\"y").last?.split(separator: 10).last)
@@ -98,26 +102,28 @@ import Testing
         let file = try #require(Self.files(.jsonl).last)
         #expect(file.last == 10 && !file.contains { $0 < 10 })
         let lines = try file.split(separator: 10).map { try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any] ?? [:] }
-        #expect(lines.compactMap { $0["event"] as? String } == ["suite", "test", "test", "test", "test", "test", "end"])
-        #expect(lines[0]["planned"] as? Int == 5 && lines[2]["console"] as? String == Self.hostile && lines[2]["reason"] as? String == Self.hostile)
+        #expect(lines.compactMap { $0["event"] as? String } == ["suite", "test", "test", "test", "test", "test", "test", "end"])
+        #expect(lines[6]["outcome"] as? String == "error")
+        #expect(lines[0]["planned"] as? Int == 6 && lines[2]["console"] as? String == Self.hostile && lines[2]["reason"] as? String == Self.hostile)
         #expect(lines[2]["seconds"] as? Double == 1 && lines[3]["flaky"] as? Bool == true && lines[4]["flaky"] as? Bool == false)
         let end = try #require(lines.last)
-        #expect(end["passed"] as? Int == 2 && end["failed"] as? Int == 2 && end["skipped"] as? Int == 1 && end["flaky"] as? Int == 1)
+        #expect(end["passed"] as? Int == 2 && end["failed"] as? Int == 2 && end["skipped"] as? Int == 1 && end["flaky"] as? Int == 1 && end["errors"] as? Int == 1)
     }
 
     @Test func tapIsReadAsItWasMeant() throws {
         let text = String(decoding: Self.files(.tap).last ?? [], as: UTF8.self)
         let tests = try TAPReader.read(text)
-        #expect(tests.plan == 5 && tests.points.map(\.number) == [1, 2, 3, 4, 5])
-        #expect(tests.points.map(\.isOK) == [true, false, true, false, true])
-        #expect(tests.points.map(\.isSkipped) == [false, false, false, false, true])
+        #expect(tests.plan == 6 && tests.points.map(\.number) == [1, 2, 3, 4, 5, 6])
+        #expect(tests.points.map(\.isOK) == [true, false, true, false, true, false])
+        #expect(tests.points.map(\.isSkipped) == [false, false, false, false, true, false])
+        #expect(tests.points.map(\.isError) == [false, false, false, false, false, true])
         #expect(tests.points[4].description == "none" && tests.points[0].description == "plain")
         #expect(tests.points[1].description.contains("# \\#"))
         #expect(tests.points[1].diagnostics.contains("  duration_ms: 1000"))
         // After each test what is there can be read, and is less than the plan.
         for (index, file) in Self.files(.tap).dropLast(2).enumerated() {
             let part = try TAPReader.read(String(decoding: file, as: UTF8.self))
-            #expect(part.points.count == index && part.plan == 5)
+            #expect(part.points.count == index && part.plan == 6)
         }
         #expect(TAPReport.opening(planned: 0).contains("1..0 # SKIP"))
     }
@@ -130,6 +136,8 @@ struct TAPReader {
         let isOK: Bool
         let description: String
         let isSkipped: Bool
+        /// By a directive of ours.
+        let isError: Bool
         var diagnostics: [Substring] = []
     }
 
@@ -185,7 +193,9 @@ struct TAPReader {
                 words.unicodeScalars.append(scalar)
             }
         }
-        guard directive.isEmpty || directive.hasPrefix("# SKIP ") else { throw NotTAP(line: line) }
-        return Point(number: number, isOK: isOK, description: words.trimmingCharacters(in: [" "]), isSkipped: !directive.isEmpty)
+        let isError = directive.hasPrefix("# ERROR ")
+        guard directive.isEmpty || directive.hasPrefix("# SKIP ") || isError && !isOK else { throw NotTAP(line: line) }
+        return Point(
+            number: number, isOK: isOK, description: words.trimmingCharacters(in: [" "]), isSkipped: directive.hasPrefix("# SKIP "), isError: isError)
     }
 }

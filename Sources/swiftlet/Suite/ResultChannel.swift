@@ -1,0 +1,74 @@
+import Glibc
+import LinuxSystem
+import Scripting
+import VMM
+
+/// The pipe through which a run hands its result to the suite that started it.
+///
+/// A descriptor of its own, which no guest can write to: the console is another one. A pipe needs no disk, so that no full one loses a verdict.
+struct ResultChannel: ~Copyable {
+    /// Names the descriptor to a run that a suite starts: `4:DEVICE:INODE`.
+    static let variable = "SWIFTLET_RESULT"
+    /// The descriptor's number in the run's process.
+    static let descriptor: Int32 = 4
+
+    private let reading: Descriptor
+    /// The run's end.
+    let writing: Descriptor
+    /// What a run's environment gets.
+    let entry: String
+
+    /// - Throws: `pipe` failing, as when descriptors run out (EMFILE).
+    init() throws(SystemCallError) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw .last("pipe", "a run's result") }
+        reading = Descriptor(owning: ends[0], object: "a run's result")
+        writing = Descriptor(owning: ends[1], object: "a run's result")
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // Neither waits for the other: what a pipe holds is far more than a result, and the suite reads when the run has ended.
+        for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
+        entry = "\(Self.variable)=\(Self.descriptor):\(Self.identity(of: ends[1]) ?? "")"
+    }
+
+    /// What the run handed over, once it has ended.
+    func result() throws(RunResult.Malformed) -> RunResult {
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while bytes.count <= RunResult.byteLimit {
+            let count = Glibc.read(reading.raw, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            bytes += piece[..<count]
+        }
+        return try RunResult(encoded: bytes)
+    }
+
+    /// Hands a result over, in a run that a suite started; does nothing in another. To be called once.
+    static func handOver(_ result: @autoclosure () -> RunResult) {
+        guard let text = getenv(variable) else { return }
+        // Not a file which somebody's environment names by accident.
+        guard let identity = identity(of: descriptor), String(cString: text) == "\(descriptor):\(identity)" else { return }
+        var rest = result().encoded[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            // Where it can't be written the suite finds no whole one, and says so.
+            guard count > 0 || errno == EINTR else { return }
+            rest = rest.dropFirst(max(count, 0))
+        }
+    }
+
+    /// A pipe's device and inode, which no other file has while it is open.
+    private static func identity(of raw: Int32) -> String? {
+        var status = stat()
+        return fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO ? "\(status.st_dev):\(status.st_ino)" : nil
+    }
+}
+
+extension Verdict {
+    /// The same as a suite gets it.
+    func result(of run: Machine.Result) -> RunResult {
+        RunResult(
+            ending: ending, outcome: outcome, status: status, sentence: sentence, postMortem: outcome == "passed" ? [] : run.postMortem?.lines ?? [],
+            lostConsoleBytes: UInt64(run.unwrittenConsoleBytes))
+    }
+}
