@@ -14,12 +14,13 @@ struct Run {
     func execute() -> Int32 {
         do {
             let (verdict, result) = try start()
-            ResultChannel.handOver(verdict.result(of: result))
-            return verdict.status
+            // A suite has the sentence by that, whatever became of the line.
+            let isHandedOver = ResultChannel.handOver(verdict.result(of: result))
+            return isHandedOver ? verdict.status : StandardError.status(verdict.status)
         } catch {
             Self.say("\(error)")
             let status = ExitStatus.of(error)
-            ResultChannel.handOver(RunResult(ending: .notStarted, outcome: "not-started", status: status, sentence: "\(error)"))
+            _ = ResultChannel.handOver(RunResult(ending: .notStarted, outcome: "not-started", status: status, sentence: "\(error)"))
             return status
         }
     }

@@ -133,7 +133,8 @@ extension RunReport {
         return outcome == "passed"
             ? TestRecord(name: kernel, outcome: .passed, seconds: durationSeconds)
             : TestRecord(
-                name: kernel, outcome: isOfGuest ? .failed(message) : .error(message), seconds: durationSeconds, details: registers, console: consoleTail)
+                name: kernel, outcome: isOfGuest ? .failed(message) : .error(message), seconds: durationSeconds, details: registers, console: consoleTail,
+                postMortem: postMortem.report?.text ?? [])
     }
 }
 
@@ -208,11 +209,6 @@ final class ReportFile {
 
     /// By write(2), not at an offset: the path may name a pipe.
     private func append(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {
-        var done = 0
-        while done < bytes.count {
-            let now = Glibc.write(file.descriptor.raw, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-            guard now > 0 || errno == EINTR else { throw .last("write", path) }
-            done += max(now, 0)
-        }
+        if let error = OutputStream.write(bytes, to: file.descriptor.raw) ?? OutputStream.settle(file.descriptor.raw) { throw error }
     }
 }

@@ -1,12 +1,28 @@
 import Glibc
+import LinuxSystem
 import Scripting
+import Synchronization
 
 /// swiftlet's own words on standard error.
 enum StandardError {
+    private static let firstFailure = Atomic<Int32>(0)
+
+    /// What the first line that could not be written failed with; nil where all were.
+    static var failure: SystemCallError? {
+        let number = firstFailure.load(ordering: .relaxed)
+        return number == 0 ? nil : SystemCallError(call: "write", object: "standard error", errno: .init(rawValue: number))
+    }
+
     /// Says one line. Whatever a guest, a file or a name has brought into it is only shown: `VisibleText`.
     /// - Parameter name: who speaks, before a colon.
     static func say(_ text: String, as name: String = "swiftlet") {
-        let line = Array("\(name): \(VisibleText.line(text))\n".utf8)
-        _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+        guard let failure = OutputStream.write(Array("\(name): \(VisibleText.line(text))\n".utf8), to: 2) else { return }
+        _ = firstFailure.compareExchange(expected: 0, desired: failure.errno.rawValue, ordering: .relaxed)
+    }
+
+    /// The status of a run whose sentence nobody can read: success must not be silent on a full disk. A reader that went away wanted no more.
+    static func status(_ status: Int32) -> Int32 {
+        guard status == ExitStatus.passed, let failure, failure.errno != .brokenPipe else { return status }
+        return ExitStatus.cannotCreate
     }
 }

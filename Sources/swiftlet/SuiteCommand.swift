@@ -44,6 +44,12 @@ struct SuiteCommand: ParsableCommand {
     @Option(help: "End each test after this time, whatever its own limit: 60s, 2m.")
     var timeout: TimeLimit?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long a test waits for a device that a test of another suite has, or somebody else; then it could not be tried. (default: 10m)",
+            valueName: "time"))
+    var deviceWait: TimeLimit?
+
     @Option(help: ArgumentHelp("Leave each test's console in this directory, as NAME.log.", valueName: "dir"), completion: .directory)
     var logs: String?
 
@@ -56,10 +62,16 @@ struct SuiteCommand: ParsableCommand {
     @Flag(help: "Start no other test when one has failed.")
     var failFast = false
 
+    @Flag(help: "Write the names of the tests, one a line, and run none.")
+    var list = false
+
     @Option(
         help: ArgumentHelp("Write a report: junit:PATH, tap:PATH, jsonl:PATH. May be given several times.", valueName: "format:path"),
         completion: WordCompletion.report(SuiteReportFormat.allCases.map(\.rawValue)))
     var report: [SuiteReportOption] = []
+
+    /// Seconds that a test waits for a device.
+    static let defaultPatience = 600.0
 
     func validate() throws {
         guard (file == nil) != (unitTests == nil) else { throw ValidationError("name a suite: a TOML file, or a directory with --kvm-unit-tests") }
@@ -69,7 +81,8 @@ struct SuiteCommand: ParsableCommand {
     }
 
     func run() throws {
-        for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
+        // A stream that is closed would be the number of the next file. Not to be written to, so that no line is lost in silence.
+        for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
         signal(SIGPIPE, SIG_IGN)
         throw ExitCode(execute())
     }
@@ -79,42 +92,79 @@ struct SuiteCommand: ParsableCommand {
         do {
             let (name, all) = try suite()
             var cases = all
+            var told: [SuiteResult] = []
             if let shard = try chosenShard() {
                 cases = all.indices.filter { shard.contains($0) }.map { all[$0] }
-                display.print(["# shard \(shard.number) of \(shard.count): \(cases.count) of \(all.count) tests"])
+                if !list { display.print(["# shard \(shard.number) of \(shard.count): \(cases.count) of \(all.count) tests"]) }
+            }
+            if list {
+                display.print(cases.map(\.name))
+                return display.failure.map { unwritten("standard output can't be written: \($0.errno)") } ?? ExitStatus.passed
             }
             if let retries { for index in cases.indices { cases[index].retries = retries } }
             display.begin(planned: cases.count)
-            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, failFast: failFast, display: display) { display.print([$0]) }
+            let patience = deviceWait?.seconds ?? Self.defaultPatience
+            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, patience: patience, failFast: failFast, display: display) { display.print([$0]) }
             let reports = try report.map { try SuiteReportFile($0, name: name, planned: cases.count) }
-            var unwritten: ReportError?
+            var reportError: ReportError?
             func write(_ body: (SuiteReportFile) throws(ReportError) -> Void) {
                 for file in reports {
                     // The tests go on: what became of them is told here all the same.
-                    do throws(ReportError) { try body(file) } catch { unwritten = unwritten ?? error }
+                    do throws(ReportError) { try body(file) } catch { reportError = reportError ?? error }
                 }
             }
             let results: [SuiteResult]
-            do {
+            do throws(SuiteRun.Failure) {
                 results = try suite.run { result in
+                    told.append(result)
                     display.tell(result)
                     write { (file) throws(ReportError) in try file.add(result) }
                 }
             } catch {
                 write { (file) throws(ReportError) in try file.end(because: "\(error)") }
+                display.clear()
+                display.print(told.complaintLines + Self.remainder(error) + [told.summaryLine])
+                if let sentence = StepSummaryFile.append(name, told, because: "\(error)") { unwritten(sentence) }
+                if let reportError { unwritten("\(reportError)") }
                 throw error
             }
             write { (file) throws(ReportError) in try file.end() }
             display.clear()
-            display.print([results.summaryLine])
-            if let unwritten { throw unwritten }
-            if results.failed > 0 { return ExitStatus.failed }
-            return results.errors == 0 ? ExitStatus.passed : ExitStatus.hostFailure
+            display.print(results.complaintLines + [results.summaryLine])
+            return status(of: results, reportError, display.failure, StepSummaryFile.append(name, results, because: nil))
         } catch {
             display.clear()
             for text in "\(error)".split(separator: "\n") { StandardError.say(String(text), as: "swiftlet suite") }
             return Self.status(of: error)
         }
+    }
+
+    /// The status of a suite that came to its end, when it has said what could not be written.
+    private func status(of results: [SuiteResult], _ report: ReportError?, _ output: SystemCallError?, _ summary: String?) -> Int32 {
+        var sentences = [report.map { "\($0)" }, output.map { "standard output can't be written: \($0.errno); some lines are missing" }, summary]
+        if logs != nil, case let cut = results.filter({ $0.lostConsoleBytes > 0 }), let first = cut.first {
+            let count = "\(cut.count) \(cut.count == 1 ? "test" : "tests")"
+            sentences.append("the logs of \(count) lack bytes, as \(first.name)'s: where they go is full, or failed")
+        }
+        let unsaid = sentences.compactMap(\.self)
+        for sentence in unsaid { unwritten(sentence) }
+        if results.failed > 0 { return ExitStatus.failed }
+        if results.errors > 0 { return ExitStatus.hostFailure }
+        return unsaid.isEmpty ? ExitStatus.passed : ExitStatus.cannotCreate
+    }
+
+    /// Says what could not be written, and gives the status for it.
+    @discardableResult
+    private func unwritten(_ sentence: String) -> Int32 {
+        StandardError.say(sentence, as: "swiftlet suite")
+        return ExitStatus.cannotCreate
+    }
+
+    /// What a suite that was ended has not told of.
+    private static func remainder(_ error: SuiteRun.Failure) -> [String] {
+        guard case .interrupted(_, let running, let waiting) = error else { return [] }
+        let ended = running.isEmpty ? [] : ["# ended with the suite: \(running.prefix(20).joined(separator: ", "))"]
+        return ended + (waiting == 0 ? [] : ["# not run: \(waiting) \(waiting == 1 ? "test" : "tests")"])
     }
 
     private func suite() throws -> (name: String, cases: [SuiteCase]) {
@@ -142,7 +192,7 @@ struct SuiteCommand: ParsableCommand {
         case is BootSuite.FileError, is Shard.Malformed: ExitStatus.usage
         case is ReportError: ExitStatus.cannotCreate
         case SuiteRun.Failure.noLogs: ExitStatus.cannotCreate
-        case SuiteRun.Failure.interrupted(let signal): 128 + signal
+        case SuiteRun.Failure.interrupted(let signal, _, _): 128 + signal
         default: ExitStatus.hostFailure
         }
     }

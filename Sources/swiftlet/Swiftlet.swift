@@ -28,6 +28,7 @@ struct Swiftlet: ParsableCommand {
         if arguments.count > 2, arguments[1] == "run", let request = RunRequest(plain: arguments[2...]) {
             Glibc.exit(Run(request: request).execute())
         }
+        StandardOutput.watch()
         if let script = CompletionScript(arguments: arguments.dropFirst()) {
             print(script.text)
             Glibc.exit(0)

@@ -74,7 +74,7 @@ struct SuiteDeathTests {
         var lease = try take()
         let nothing = try Descriptor(opening: "/dev/null")
         let locks = try #require(lease).descriptors
-        #expect(locks.count == 1)
+        #expect(locks.count >= 1)
         let run = try ChildProcess("/bin/sleep", arguments: ["50"], environment: [], descriptors: [nothing.raw, nothing.raw, nothing.raw] + locks)
         // The suite's own end: its files are closed.
         lease = nil

@@ -19,6 +19,11 @@ final class SwiftletProcess {
             }
         }
 
+        /// A suite's lines without what is never twice the same: times, and where a vCPU was.
+        var suiteLines: [String] {
+            output.split(separator: "\n").map { String($0).withoutTimes }.filter { !$0.hasPrefix("#   vCPU ") }
+        }
+
         /// The last line on standard error, which always says what happened.
         var lastLine: String { errors.split(separator: "\n").last.map(String.init) ?? "" }
     }
@@ -98,6 +103,13 @@ final class SwiftletProcess {
         guard !hasEnded else { return }
         child.signal(SIGKILL)
         _ = try? child.wait()
+    }
+}
+
+extension String {
+    /// A suite's line without the time of its boot.
+    var withoutTimes: String {
+        replacing(/; [0-9]+\.[0-9][0-9] s\)$/, with: ")").replacing(/[ ]\([0-9]+\.[0-9][0-9] s\)$/, with: "")
     }
 }
 

@@ -18,6 +18,7 @@ enum JSONLinesReport {
             "\"reason\":\(reason.map(ReportText.json) ?? "null")", "\"seconds\":\(ReportText.seconds(record.seconds))",
             "\"flaky\":\(record.isFlaky)", "\"failed_before\":[\(attempts.joined(separator: ","))]",
             "\"details\":[\(record.details.map(ReportText.json).joined(separator: ","))]", "\"console\":\(ReportText.json(record.console))",
+            "\"post_mortem\":[\(record.postMortem.map(ReportText.json).joined(separator: ","))]", "\"log\":\(record.log.map(ReportText.json) ?? "null")",
         ]
         return "{\(members.joined(separator: ","))}\n"
     }

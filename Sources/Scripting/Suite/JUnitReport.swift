@@ -36,14 +36,17 @@ enum JUnitReport {
         case .passed:
             attempts("flakyFailure", "flakyError")
         case .failed(let reason):
-            element("failure", reason, type: "failed", lines: [reason] + record.details)
+            element("failure", reason, type: "failed", lines: [reason] + record.account)
             attempts("rerunFailure", "rerunError")
         case .error(let reason):
-            element("error", reason, type: "host", lines: [reason] + record.details)
+            element("error", reason, type: "host", lines: [reason] + record.account)
             attempts("rerunFailure", "rerunError")
         case .skipped(let reason): text += "      <skipped message=\"\(ReportText.xml(reason))\"/>\n"
         }
-        if !record.console.isEmpty { text += "      <system-out>\(ReportText.xmlLines(record.console))</system-out>\n" }
+        // GitLab and Jenkins take a file that is named so. A guest must not name one.
+        let console = record.console.replacing("[[ATTACHMENT|", with: "[[ATTACHMENT |")
+        let output = (record.log.map { "[[ATTACHMENT|\($0)]]\n" } ?? "") + console
+        if !output.isEmpty { text += "      <system-out>\(ReportText.xmlLines(output))</system-out>\n" }
         return text + "    </testcase>\n"
     }
 

@@ -9,7 +9,7 @@ public struct SuiteFile {
         /// The name without the matrix's part.
         public let group: String
         /// The words behind `swiftlet`.
-        public let arguments: [String]
+        public fileprivate(set) var arguments: [String]
         /// The time it may take, as its option takes it.
         public let timeout: String
         /// What it passes to the guest, as their options take them.
@@ -22,6 +22,22 @@ public struct SuiteFile {
         public let skip: String?
         /// Where it begins in the file, counted from 1.
         public let line: Int
+        /// What its files are named after, as no other's of the suite.
+        public fileprivate(set) var fileName = ""
+        /// Files that it writes, whose paths are not among the arguments before its name is known.
+        let outputs: [Output]
+    }
+
+    /// A file that a boot writes.
+    struct Output: Sendable, Equatable {
+        /// Stands for the boot's own name in a path.
+        static let placeholder = "{boot}"
+
+        /// What stands before the path in the option, as `--report=json:`.
+        let option: String
+        let path: String
+        let key: String
+        let line: Int
     }
 
     /// One thing that is wrong.
@@ -80,6 +96,28 @@ public struct SuiteFile {
         var reading = SuiteReading(directory: directory, checks: checks)
         boots = reading.boots(root)
         name = reading.name
-        guard reading.mistakes.isEmpty else { throw Malformed(mistakes: reading.mistakes.sorted { $0.line < $1.line }) }
+        let mistakes = reading.mistakes + nameFiles()
+        guard mistakes.isEmpty else { throw Malformed(mistakes: mistakes.sorted { $0.line < $1.line }) }
+    }
+
+    /// Names each boot's files.
+    /// - Returns: what is wrong: two boots that would write to one file.
+    private mutating func nameFiles() -> [Mistake] {
+        var mistakes: [Mistake] = []
+        var writers: [String: String] = [:]
+        for (index, name) in BootFileName.names(for: boots.map(\.name)).enumerated() {
+            boots[index].fileName = name
+            for output in boots[index].outputs {
+                let path = output.path.replacing(Output.placeholder, with: name)
+                // Behind all but the time limit, which is the last.
+                boots[index].arguments.insert(output.option + path, at: max(boots[index].arguments.count - 1, 0))
+                if let other = writers.updateValue(boots[index].name, forKey: path), !mistakes.contains(where: { $0.line == output.line }) {
+                    let remedy = "\(Output.placeholder) in a path stands for the boot's own name"
+                    let who = other == boots[index].name ? "the boot \"\(other)\" writes" : "the boots \"\(other)\" and \"\(boots[index].name)\" write"
+                    mistakes.append(Mistake(line: output.line, key: output.key, reason: "\(who) to \(path) twice: \(remedy)"))
+                }
+            }
+        }
+        return mistakes
     }
 }

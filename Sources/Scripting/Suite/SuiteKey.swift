@@ -6,7 +6,7 @@ enum SuiteKey: String, CaseIterable {
     case exitPortStyle = "exit-port-style"
     case expect
     case failOn = "fail-on"
-    case send, until, status, retries, skip
+    case send, until, symbols, report, trace, status, retries, skip
 
     /// What a value of it looks like.
     enum Form {
@@ -15,9 +15,9 @@ enum SuiteKey: String, CaseIterable {
 
     var form: Form {
         switch self {
-        case .kernel, .firmware, .initrd: .path
-        case .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .until, .skip: .text
-        case .devices, .expect, .failOn, .send: .texts
+        case .kernel, .firmware, .initrd, .symbols: .path
+        case .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .until, .skip: .text
+        case .devices, .expect, .failOn, .send, .report: .texts
         case .cpus, .retries: .number
         case .hugepages, .testdev, .consoleStamps: .truth
         case .status: .numbers
@@ -36,7 +36,8 @@ enum SuiteKey: String, CaseIterable {
     /// What is expected, for a sentence.
     var expectation: String {
         switch self {
-        case .kernel, .firmware, .initrd: "a path in quotation marks"
+        case .kernel, .firmware, .initrd, .symbols, .trace: "a path in quotation marks"
+        case .report: "\"json:PATH\", \"junit:PATH\" or \"tap:PATH\", or an array of such"
         case .memory: "a size in quotation marks, as \"256M\" or \"2G\""
         case .timeout: "a time in quotation marks, as \"60s\", \"500ms\" or \"2m\""
         case .cpus: "a number of vCPUs, 1 or more"

@@ -114,7 +114,7 @@ struct SuiteReading {
         }
         var words = ["run"] + (values[.kernel]?.texts ?? [])
         for key in SuiteKey.allCases {
-            guard let option = key.option, key != .timeout, let value = values[key] else { continue }
+            guard let option = key.option, key != .timeout, key != .report, key != .trace, let value = values[key] else { continue }
             // As one word each, since a value may begin with a hyphen.
             words += key.form == .truth ? value.texts.contains("true") ? [option] : [] : value.texts.map { "\(option)=\($0)" }
         }
@@ -122,7 +122,21 @@ struct SuiteReading {
         return SuiteFile.Boot(
             name: name, group: group, arguments: words + ["--timeout=\(timeout)"], timeout: timeout, devices: values[.devices]?.texts ?? [],
             statuses: statuses, retries: values[.retries]?.texts.first.flatMap { Int($0) } ?? 0,
-            skip: values[.skip]?.texts.first, line: line)
+            skip: values[.skip]?.texts.first, line: line, outputs: outputs(values))
+    }
+
+    /// The files that a boot writes.
+    private func outputs(_ values: [SuiteKey: SuiteValue]) -> [SuiteFile.Output] {
+        var outputs: [SuiteFile.Output] = []
+        for text in values[.report]?.texts ?? [] {
+            let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { continue }
+            outputs.append(.init(option: "--report=\(parts[0]):", path: path(parts[1]), key: "report", line: values[.report]?.line ?? 0))
+        }
+        if let value = values[.trace], let text = value.texts.first {
+            outputs.append(.init(option: "--trace=", path: path(text), key: "trace", line: value.line))
+        }
+        return outputs
     }
 
     private mutating func axes(_ matrix: TOMLTable, beside table: TOMLTable) -> [SuiteAxis] {
@@ -207,7 +221,8 @@ struct SuiteReading {
         let expected = "expected \(key.expectation), found \(text)"
         if text.contains("\0") { return "a zero byte can't stand in a command line" }
         switch key {
-        case .kernel, .firmware, .initrd: return checks.file(text).map { "\(text): \($0); expected a file that can be read" }
+        case .trace: return text.isEmpty ? "expected \(key.expectation), found an empty string" : nil
+        case .kernel, .firmware, .initrd, .symbols: return checks.file(text).map { "\(text): \($0); expected a file that can be read" }
         case .expect: return Self.malformed(text)
         case .failOn: return text == "none" ? nil : Self.malformed(text)
         case .send:
@@ -216,7 +231,7 @@ struct SuiteReading {
         case .cpus: return Int(text).map { $0 > 0 } == true ? checks.option("--cpus", text) : expected
         case .retries: return Int(text).map { (0...10).contains($0) } == true ? nil : expected
         case .status: return Int32(text).map { (0...255).contains($0) } == true ? nil : expected
-        case .memory, .timeout, .devices, .until, .onReset:
+        case .memory, .timeout, .devices, .until, .onReset, .report:
             return key.option.flatMap { checks.option($0, text) }.map { $0.isEmpty ? "\(expected)" : $0 }
         default: return key.option.flatMap { checks.option($0, text) }
         }

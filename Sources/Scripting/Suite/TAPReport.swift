@@ -28,6 +28,8 @@ enum TAPReport {
         lines.append("  duration_ms: \(Int((record.seconds * 1000).rounded()))")
         if !record.retried.isEmpty { tell("failed_before", record.retried.map(\.reason)) }
         if !record.details.isEmpty { tell("details", record.details) }
+        if !record.postMortem.isEmpty { tell("post_mortem", record.postMortem) }
+        if let log = record.log { lines.append("  log: \(ReportText.yaml(log))") }
         if !record.console.isEmpty, record.outcome != .passed {
             tell("console", record.console.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init))
         }

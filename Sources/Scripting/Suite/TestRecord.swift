@@ -34,15 +34,35 @@ public struct TestRecord: Sendable, Equatable {
     public var details: [String]
     /// The end of what the guest said. May hold anything.
     public var console: String
+    /// Why the guest was where it was, a line each.
+    public var postMortem: [String]
+    /// Where the whole console is kept; nil where it is not.
+    public var log: String?
 
-    public init(name: String, outcome: Outcome, seconds: Double, retried: [Attempt] = [], details: [String] = [], console: String = "") {
+    public init(
+        name: String, outcome: Outcome, seconds: Double, retried: [Attempt] = [], details: [String] = [], console: String = "", postMortem: [String] = [],
+        log: String? = nil
+    ) {
         self.name = name
         self.outcome = outcome
         self.seconds = seconds
         self.retried = retried
         self.details = details
         self.console = console
+        self.postMortem = postMortem
+        self.log = log
     }
+
+    /// What there is to say of a failure in one text, since some readers show no other: GitLab shows only what stands in `<failure>`.
+    var account: [String] {
+        let lines = console.split(omittingEmptySubsequences: false) { $0.isNewline }
+        let end = lines.last?.isEmpty == true ? lines.dropLast() : lines[...]
+        let tail = end.suffix(Self.tailLimit).map(String.init)
+        return details + postMortem + (tail.isEmpty ? [] : ["the end of its console:"] + tail)
+    }
+
+    /// So many lines of a console stand in its account.
+    private static let tailLimit = 30
 
     /// Whether it passed only after it had failed.
     public var isFlaky: Bool { outcome == .passed && !retried.isEmpty }

@@ -10,7 +10,7 @@ struct BootSuite {
         case unreadable(String, SystemCallError)
         /// A line each for what is wrong.
         case malformed(String, [SuiteFile.Mistake])
-        case noSuchBoot(String, file: String)
+        case noSuchBoot(String, file: String, boots: [String])
 
         var description: String {
             switch self {
@@ -18,7 +18,7 @@ struct BootSuite {
             case .malformed(let path, let mistakes):
                 (mistakes.map { "\(path):\($0)" } + ["nothing was run: \(mistakes.count) \(mistakes.count == 1 ? "mistake" : "mistakes") in \(path)"])
                     .map(ReportText.line).joined(separator: "\n")
-            case .noSuchBoot(let name, let file): "\(file) has no boot '\(name)'"
+            case .noSuchBoot(let name, let file, let boots): "\(file) has no boot '\(name)'\(NearNames.sentence(name, among: boots))"
             }
         }
     }
@@ -55,7 +55,9 @@ struct BootSuite {
     ///   - names: of boots, or of combinations of a boot's matrix; all where it is empty.
     ///   - timeout: takes the place of each boot's own, in seconds.
     func cases(names: [String], timeout: Double?) throws(FileError) -> [SuiteCase] {
-        for name in names where !boots.contains(where: { $0.name == name || $0.group == name }) { throw .noSuchBoot(name, file: path) }
+        for name in names where !boots.contains(where: { $0.name == name || $0.group == name }) {
+            throw .noSuchBoot(name, file: path, boots: boots.map(\.name))
+        }
         let chosen = boots.filter { names.isEmpty || names.contains($0.name) || names.contains($0.group) }
         return chosen.map { boot in
             let limit = timeout ?? TimeLimit(argument: boot.timeout)?.seconds
@@ -63,7 +65,8 @@ struct BootSuite {
             let words = timeout == nil ? boot.arguments : boot.arguments.dropLast() + (own.map { ["--timeout=\($0)"] } ?? [])
             let plan = boot.skip.map { SuiteCase.Plan.skip($0) } ?? .run(words, timeout: limit)
             let devices = boot.devices.compactMap { DeviceOption(argument: $0).map { "\($0.address)" } }
-            return SuiteCase(name: boot.name, plan: plan, devices: devices, retries: boot.retries, passingStatuses: boot.statuses)
+            return SuiteCase(
+                name: boot.name, plan: plan, fileName: boot.fileName, devices: devices, retries: boot.retries, passingStatuses: boot.statuses)
         }
     }
 

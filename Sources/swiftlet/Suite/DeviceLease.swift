@@ -8,8 +8,8 @@ import LinuxSystem
 final class DeviceLease {
     enum Answer {
         case taken(DeviceLease)
-        /// This function somebody else has.
-        case busy(String)
+        /// This function somebody else has: who, in words.
+        case busy(String, holder: String)
     }
 
     private let locks: [Lock]
@@ -26,30 +26,26 @@ final class DeviceLease {
         init(_ file: consuming Descriptor) { self.file = file }
     }
 
-    /// Where all users of this host may make files.
-    private static let directory = access("/run/lock", W_OK) == 0 ? "/run/lock" : "/tmp"
+    /// Where users of this host may make files. A lease is a lock in each of them that can be used: some users can't write to the first, some
+    /// containers share only that.
+    private static let directories = ["/run/lock", "/tmp"]
 
     /// Takes all or none, so that no two tests wait for each other.
-    static func take(_ devices: [String]) throws(SystemCallError) -> Answer {
+    static func take(_ devices: [String]) throws(LeaseFile.Failure) -> Answer {
         var locks: [Lock] = []
         for device in devices {
-            let file = try open("\(directory)/swiftlet-\(device).lock")
-            guard flock(file.raw, LOCK_EX | LOCK_NB) == 0 else {
-                guard errno == EWOULDBLOCK else { throw .last("flock", file.object) }
-                return .busy(device)
+            let before = locks.count
+            for directory in directories {
+                switch try LeaseFile.lock("\(directory)/swiftlet-\(device).lock") {
+                case .locked(let file): locks.append(Lock(file))
+                case .busy(let holder): return .busy(device, holder: holder)
+                case .absent: continue
+                }
             }
-            locks.append(Lock(file))
+            guard locks.count > before else {
+                throw .system(SystemCallError(call: "open", object: directories.joined(separator: " and "), errno: .permissionDenied))
+            }
         }
         return .taken(DeviceLease(locks))
-    }
-
-    private static func open(_ path: String) throws(SystemCallError) -> Descriptor {
-        // Without O_CREAT first: the kernel may refuse that for another user's file in a directory like /tmp.
-        do throws(SystemCallError) { return try Descriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW) } catch {
-            guard error.errno == .noSuchFileOrDirectory else { throw error }
-        }
-        let file = try Descriptor(opening: path, flags: O_RDWR | O_CREAT | O_NOFOLLOW)
-        _ = fchmod(file.raw, 0o644)
-        return file
     }
 }

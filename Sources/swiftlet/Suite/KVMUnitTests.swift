@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import Scripting
 
 /// A built directory of kvm-unit-tests: what its configuration lists, as cases of a suite.
 struct KVMUnitTests {
@@ -7,16 +8,18 @@ struct KVMUnitTests {
     enum DirectoryError: Error, CustomStringConvertible {
         case unreadable(String, SystemCallError)
         case badFile(String, UnitTestsFile.ParseError)
-        case noSuchTest(String, directory: String)
-        case noSuchGroup(String, directory: String)
+        case noSuchTest(String, directory: String, tests: [String])
+        case noSuchGroup(String, directory: String, groups: [String])
 
         var description: String {
             switch self {
             case .unreadable(let path, let cause):
                 "\(path) can't be read: \(cause.errno); --kvm-unit-tests takes a directory in which ./configure and make have run"
             case .badFile(let path, let cause): "\(path): \(cause)"
-            case .noSuchTest(let name, let directory): "\(directory)/\(KVMUnitTests.list) has no test '\(name)'"
-            case .noSuchGroup(let name, let directory): "\(directory)/\(KVMUnitTests.list) has no group '\(name)'"
+            case .noSuchTest(let name, let directory, let tests):
+                "\(directory)/\(KVMUnitTests.list) has no test '\(name)'\(NearNames.sentence(name, among: tests))"
+            case .noSuchGroup(let name, let directory, let groups):
+                "\(directory)/\(KVMUnitTests.list) has no group '\(name)'\(NearNames.sentence(name, among: groups))"
             }
         }
     }
@@ -52,17 +55,17 @@ struct KVMUnitTests {
     /// The tests selected, in the file's order.
     func cases(_ selection: Selection) throws(DirectoryError) -> [SuiteCase] {
         for name in selection.names where !tests.contains(where: { $0.name == name }) {
-            throw .noSuchTest(name, directory: directory)
+            throw .noSuchTest(name, directory: directory, tests: tests.map(\.name))
         }
         for group in selection.groups where !tests.contains(where: { $0.groups.contains(group) }) {
-            throw .noSuchGroup(group, directory: directory)
+            throw .noSuchGroup(group, directory: directory, groups: Set(tests.flatMap(\.groups)).sorted())
         }
         let all = selection.names.isEmpty && selection.groups.isEmpty
-        let chosen = tests.filter { test in
+        let chosen = zip(tests, BootFileName.names(for: tests.map(\.name))).filter { test, _ in
             all || selection.names.contains(test.name) || test.groups.contains { selection.groups.contains($0) }
         }
         let environment = getenv("KVM_UNIT_TESTS_ENV").map { String(cString: $0) }
-        return chosen.map { test in
+        return chosen.map { test, fileName in
             let plan: SuiteCase.Plan
             do throws(UnitTestPlan.Unsupported) {
                 if all, test.groups.contains("nodefault") { throw UnitTestPlan.Unsupported(reason: "runs only when it is named, or a group of it") }
@@ -71,7 +74,8 @@ struct KVMUnitTests {
                 plan = .skip(error.reason)
             }
             return SuiteCase(
-                name: test.name, plan: plan, meanings: Self.meanings, passesByPowerOff: false, summaryPrefix: "SUMMARY: ", complaintPrefix: "FAIL: ")
+                name: test.name, plan: plan, fileName: fileName, meanings: Self.meanings, passesByPowerOff: false, summaryPrefix: "SUMMARY: ",
+                complaintPrefix: "FAIL: ")
         }
     }
 

@@ -44,17 +44,19 @@ struct ResultChannel: ~Copyable {
     }
 
     /// Hands a result over, in a run that a suite started; does nothing in another. To be called once.
-    static func handOver(_ result: @autoclosure () -> RunResult) {
-        guard let text = getenv(variable) else { return }
+    /// - Returns: whether there is a suite.
+    static func handOver(_ result: @autoclosure () -> RunResult) -> Bool {
+        guard let text = getenv(variable) else { return false }
         // Not a file which somebody's environment names by accident.
-        guard let identity = identity(of: descriptor), String(cString: text) == "\(descriptor):\(identity)" else { return }
+        guard let identity = identity(of: descriptor), String(cString: text) == "\(descriptor):\(identity)" else { return false }
         var rest = result().encoded[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             // Where it can't be written the suite finds no whole one, and says so.
-            guard count > 0 || errno == EINTR else { return }
+            guard count > 0 || errno == EINTR else { break }
             rest = rest.dropFirst(max(count, 0))
         }
+        return true
     }
 
     /// A pipe's device and inode, which no other file has while it is open.

@@ -8,6 +8,8 @@ struct SuiteCase: Equatable {
 
     let name: String
     let plan: Plan
+    /// What its files are named after, as no other's of its suite.
+    var fileName = "boot"
     /// Functions it passes to its guest, as `0000:00:04.0`: no other test has them meanwhile.
     var devices: [String] = []
     /// How often it is run again after it failed.

@@ -21,6 +21,8 @@ final class SuiteDisplay {
     private var start = MonotonicClock.now
     /// How many lines of what runs the terminal shows now.
     private var shown = 0
+    /// What the first of the lines that stay failed with which could not be written; nil where all were.
+    private(set) var failure: SystemCallError?
 
     /// - Parameter others: paths that the suite writes to besides. Where one is a terminal, nothing could tell which lines are there.
     init(besides others: [String] = []) {
@@ -50,9 +52,14 @@ final class SuiteDisplay {
     /// Writes lines that stay, made safe for a terminal, at once, so that a pipe's reader sees a test's end when it comes.
     func print(_ lines: [String]) {
         let text = lines.map(ReportText.line).map { "\(hasColor ? Self.colored($0) : $0)\n" }.joined()
-        guard terminal == 1, shown > 0 else { return Self.write(text, to: 1) }
+        guard terminal == 1, shown > 0 else {
+            let failure = Self.write(text, to: 1)
+            self.failure = self.failure ?? failure
+            return
+        }
         let block = block()
-        Self.write(erasure + text + block.text, to: 1)
+        let failure = Self.write(erasure + text + block.text, to: 1)
+        self.failure = self.failure ?? failure
         shown = block.lines
     }
 
@@ -68,14 +75,14 @@ final class SuiteDisplay {
         var room = pollfd(fd: terminal, events: Int16(POLLOUT), revents: 0)
         guard poll(&room, 1, 0) == 1, room.revents & Int16(POLLOUT) != 0 else { return }
         let block = block()
-        Self.write(erasure + block.text, to: terminal)
+        _ = Self.write(erasure + block.text, to: terminal)
         shown = block.lines
     }
 
     /// Takes away what runs.
     func clear() {
         guard let terminal, shown > 0 else { return }
-        Self.write(erasure, to: terminal)
+        _ = Self.write(erasure, to: terminal)
         shown = 0
     }
 
@@ -124,12 +131,5 @@ final class SuiteDisplay {
 
     private static func variable(_ name: String) -> String { getenv(name).map { String(cString: $0) } ?? "" }
 
-    private static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { return }
-            rest = rest.dropFirst(max(count, 0))
-        }
-    }
+    private static func write(_ text: String, to descriptor: Int32) -> SystemCallError? { OutputStream.write(Array(text.utf8), to: descriptor) }
 }

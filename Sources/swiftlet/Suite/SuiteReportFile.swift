@@ -44,6 +44,7 @@ final class SuiteReportFile {
     func end(because reason: String? = nil) throws(ReportError) {
         try make(report.end(because: reason))
         if !held.isEmpty { try write(held) }
+        if let error = OutputStream.settle(file.descriptor.raw) { throw Self.failure(path, .system(error)) }
     }
 
     private func make(_ change: SuiteReportChange) throws(ReportError) {
@@ -64,11 +65,6 @@ final class SuiteReportFile {
 
     /// By write(2), not at an offset: the path may name a pipe.
     private func write(_ bytes: [UInt8]) throws(ReportError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file.descriptor.raw, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { throw Self.failure(path, .system(.last("write", path))) }
-            rest = rest.dropFirst(max(count, 0))
-        }
+        if let error = OutputStream.write(bytes, to: file.descriptor.raw) { throw Self.failure(path, .system(error)) }
     }
 }

@@ -15,12 +15,17 @@ struct SuiteResult: Equatable {
     var seconds = 0.0
     /// The end of what the guest said, where the test did not pass.
     var console = ""
+    /// Where its console is kept; nil where it is not.
+    var log: String?
+    /// How many bytes of what the guest said could not be kept.
+    var lostConsoleBytes: UInt64 = 0
     /// Why the guest was where it was, a line each.
     var postMortem: [String] = []
     /// The runs before, none of which passed.
     var retried: [TestRecord.Attempt] = []
 
     static let complaintLimit = 10
+    private static let diagnosisLimit = 6
     /// So much of a console, in characters, goes into reports.
     private static let consoleLimit = 16 << 10
 
@@ -41,6 +46,7 @@ struct SuiteResult: Equatable {
             summary = lines.suffix(5).last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
         }
         verdict = Self.verdict(test, termination, handed, lastWords)
+        if case .success(let result) = handed { lostConsoleBytes = result.lostConsoleBytes }
         guard verdict.complaint != nil else { return }
         if case .success(let result) = handed { postMortem = result.postMortem }
         // A line's end is one character here, CR LF too: reports have plain ones.
@@ -90,17 +96,28 @@ struct SuiteResult: Equatable {
         switch verdict {
         case .passed:
             let flaky = retried.isEmpty ? nil : "flaky: passed at attempt \(retried.count + 1)"
-            let notes = [summary, flaky].compactMap(\.self)
+            let notes = [summary, flaky, time].compactMap(\.self)
             return ["PASS \(name)\(notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))")"]
         case .skipped(let reason): return ["SKIP \(name) (\(reason))"]
         case .failed(let reason), .error(let reason):
             let word = if case .error = verdict { "ERROR" } else { "FAIL" }
-            var lines = ["\(word) \(name) (\([reason, summary].compactMap(\.self).joined(separator: "; ")))"]
+            var lines = ["\(word) \(name) (\([reason, summary, time].compactMap(\.self).joined(separator: "; ")))"]
+            // What the vCPUs were at; all of it is in the reports.
+            lines += postMortem.prefix(Self.diagnosisLimit).filter { $0.hasPrefix("vCPU ") }.map { "#   \($0)" }
             lines += complaints.prefix(Self.complaintLimit).map { "#   \($0)" }
             if complaints.count > Self.complaintLimit { lines.append("#   and \(complaints.count - Self.complaintLimit) more") }
+            if let log { lines.append("#   log: \(log)") }
+            if lostConsoleBytes > 0 { lines.append("#   \(lostConsoleBytes) bytes of its console were lost: where it is kept is full, or failed") }
             if !arguments.isEmpty { lines.append("#   again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))") }
             return lines
         }
+    }
+
+    /// How long it ran; nil where it did not.
+    private var time: String? {
+        guard seconds > 0, seconds < 1e9 else { return nil }
+        let hundredths = Int((seconds * 100).rounded())
+        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s"
     }
 
     /// The same as reports take it.
@@ -115,7 +132,7 @@ struct SuiteResult: Equatable {
         return TestRecord(
             name: name, outcome: outcome, seconds: seconds, retried: retried,
             details: complaints + (arguments.isEmpty || verdict == .passed ? [] : ["again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))"]),
-            console: console)
+            console: console, postMortem: postMortem, log: log)
     }
 
     private static func told(_ statuses: [Int32]) -> String { statuses.map { "\($0)" }.joined(separator: " or ") }
@@ -137,6 +154,18 @@ extension [SuiteResult] {
     /// Those that could not be tried.
     var errors: Int { count { if case .error = $0.verdict { true } else { false } } }
     var flaky: Int { count { $0.verdict == .passed && !$0.retried.isEmpty } }
+
+    /// Those that did not pass, once more and in the order of the suite: between them and the end may be thousands of lines.
+    var complaintLines: [String] {
+        let bad = filter { $0.verdict.complaint != nil }
+        guard !bad.isEmpty, count > 1 else { return [] }
+        let limit = 50
+        let lines = bad.prefix(limit).map { result in
+            let word = if case .error = result.verdict { "ERROR" } else { "FAIL" }
+            return "#   \(word) \(result.name)"
+        }
+        return ["# did not pass:"] + lines + (bad.count > limit ? ["#   and \(bad.count - limit) more"] : [])
+    }
 
     var summaryLine: String {
         "SUMMARY: \(count) \(count == 1 ? "test" : "tests"), \(passed) passed, \(failed) failed, \(skipped) skipped"

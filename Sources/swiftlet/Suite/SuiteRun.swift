@@ -10,13 +10,14 @@ struct SuiteRun: ~Copyable {
     enum Failure: Error, CustomStringConvertible {
         case system(SystemCallError)
         case noLogs(String, OutputFileError)
-        case interrupted(Int32)
+        /// With the tests that ran then, and how many had not begun.
+        case interrupted(Int32, running: [String], waiting: Int)
 
         var description: String {
             switch self {
             case .system(let error): "\(error)"
             case .noLogs(let path, let error): "the consoles can't be kept in \(path): \(error)"
-            case .interrupted(let signal): "ended by signal \(signal); what was running was ended too"
+            case .interrupted(let signal, _, _): "ended by signal \(signal); what was running was ended too"
             }
         }
     }
@@ -25,8 +26,8 @@ struct SuiteRun: ~Copyable {
     private struct Waiting {
         let number: Int
         var retried: [TestRecord.Attempt] = []
-        /// Whether it was told that it waits for a device.
-        var isTold = false
+        /// Since when somebody else has its device, in nanoseconds of the monotonic clock; nil while nobody does.
+        var since: UInt64?
     }
 
     /// A case that runs. A class because a noncopyable file can't stand in an array.
@@ -86,6 +87,8 @@ struct SuiteRun: ~Copyable {
     private let logs: String?
     private let signals: SignalDescriptor
     private let failFast: Bool
+    /// So long a test waits for a device that somebody else has, in seconds.
+    private let patience: Double
     private let notice: (String) -> Void
     private let display: SuiteDisplay?
     private var waiting: [Waiting]
@@ -94,25 +97,50 @@ struct SuiteRun: ~Copyable {
     /// - Parameters:
     ///   - jobs: how many at a time, 1 or more.
     ///   - logs: a directory in which each case leaves its console as NAME.log, nil for none.
+    ///   - patience: how many seconds a test waits for a device that somebody else has.
     ///   - failFast: whether no other case is started when one has failed.
     ///   - display: shows what runs, where there is one.
     ///   - notice: told what is no result, a line each.
     init(
-        _ cases: [SuiteCase], jobs: Int, logs: String?, failFast: Bool = false, display: SuiteDisplay? = nil,
+        _ cases: [SuiteCase], jobs: Int, logs: String?, patience: Double = SuiteCommand.defaultPatience, failFast: Bool = false, display: SuiteDisplay? = nil,
         notice: @escaping (String) -> Void = { _ in }
     ) throws(Failure) {
         self.failFast = failFast
+        self.patience = patience
         self.display = display
         self.notice = notice
         waiting = cases.indices.map { Waiting(number: $0) }
         self.cases = cases
         self.jobs = max(jobs, 1)
         self.logs = logs
-        if let logs, mkdir(logs, 0o755) != 0, errno != EEXIST { throw .noLogs(logs, .system(.last("mkdir", logs))) }
+        if let logs { try Self.check(logs, cases) }
         // Also that of ended children, to be woken by it.
         let heard = [SIGINT, SIGTERM, SIGHUP, SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
         do throws(SystemCallError) { signals = try SignalDescriptor(heard) } catch { throw .system(error) }
     }
+
+    /// Makes the directory of logs, and finds before the first boot what would keep a log from being written.
+    private static func check(_ logs: String, _ cases: [SuiteCase]) throws(Failure) {
+        if mkdir(logs, 0o755) != 0, errno != EEXIST { throw .noLogs(logs, .system(.last("mkdir", logs))) }
+        var name = Array("\(logs)/.swiftlet-XXXXXX".utf8CString)
+        let raw = mkstemp(&name)
+        guard raw >= 0 else { throw .noLogs(logs, .system(.last("open", logs))) }
+        _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
+        let file = Descriptor(owning: raw, object: logs)
+        defer { unlink(name) }
+        // A page: some file systems keep less in the file's own entry, and so take it when they are full.
+        do throws(SystemCallError) { try file.write(contents: [UInt8](repeating: 0, count: 4096)) } catch { throw .noLogs(logs, .system(error)) }
+        for test in cases {
+            guard case .run = test.plan else { continue }
+            let path = log(of: test, in: logs)
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { continue }
+            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+            throw .noLogs(path, .system(SystemCallError(call: "open", object: path, errno: isDirectory ? .isDirectory : .fileExists)))
+        }
+    }
+
+    private static func log(of test: SuiteCase, in logs: String) -> String { "\(logs)/\(test.fileName).log" }
 
     /// Runs all, and tells of each as it ends.
     /// - Returns: the results in the order of the cases.
@@ -141,6 +169,7 @@ struct SuiteRun: ~Copyable {
                 var result = finish(over)
                 result.seconds = Double(MonotonicClock.now - over.start) / 1e9
                 result.retried = over.waiting.retried
+                result.log = logs.map { Self.log(of: cases[over.number], in: $0) }
                 conclude(over.number, result, take)
             }
         }
@@ -178,7 +207,7 @@ struct SuiteRun: ~Copyable {
                 if case .skip(let reason) = test.plan { take(next.number, SuiteResult(test, .skipped(reason))) }
                 continue
             }
-            switch Result(catching: { () throws(SystemCallError) in try DeviceLease.take(test.devices) }) {
+            switch Result(catching: { () throws(LeaseFile.Failure) in try DeviceLease.take(test.devices) }) {
             case .failure(let error):
                 waiting.remove(at: place)
                 giveUp(next, "its device can't be leased: \(error)", take)
@@ -190,11 +219,17 @@ struct SuiteRun: ~Copyable {
                     // This boot's trouble: when others have ended there may be descriptors, processes and memory again.
                     giveUp(next, "it could not be started: \(error)", take)
                 }
-            case .success(.busy(let device)):
-                let isOurs = running.contains { cases[$0.number].devices.contains(device) }
-                if !isOurs, !next.isTold {
-                    notice("#   \(test.name) waits for \(device), which a test of another suite has")
-                    waiting[place].isTold = true
+            case .success(.busy(let device, let holder)):
+                let now = MonotonicClock.now
+                if running.contains(where: { cases[$0.number].devices.contains(device) }) {
+                    waiting[place].since = nil
+                } else if let since = next.since, Double(now - since) / 1e9 >= patience {
+                    waiting.remove(at: place)
+                    giveUp(next, "\(device) was not free within \(Duration.words(patience)): \(holder) has it", take)
+                    continue
+                } else if next.since == nil {
+                    notice("#   \(test.name) waits for \(device), which \(holder) has")
+                    waiting[place].since = now
                 }
                 place += 1
             }
@@ -224,9 +259,7 @@ struct SuiteRun: ~Copyable {
 
     private func openConsole(_ test: SuiteCase) throws -> Descriptor {
         guard let logs else { return try TemporaryFile("a console").release() }
-        // A name is a line of somebody's file: it must not lead elsewhere.
-        let name = String(test.name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
-        return try OutputFile("\(logs)/\(name).log", appends: true, reads: true).release()
+        return try OutputFile(Self.log(of: test, in: logs), appends: true, reads: true).release()
     }
 
     private static var environment: [String] {
@@ -263,7 +296,7 @@ struct SuiteRun: ~Copyable {
         _ = poll(&events, nfds_t(events.count), patience)
         for (member, event) in zip(busy, events.dropFirst()) where event.revents != 0 { member.hasGivenBack = true }
         while let signal = signals.take() {
-            guard signal == SIGCHLD || SuiteDisplay.signals.contains(signal) else { throw .interrupted(signal) }
+            guard signal == SIGCHLD || SuiteDisplay.signals.contains(signal) else { throw interruption(signal) }
             if SuiteDisplay.signals.contains(signal) { display?.take(signal) }
         }
         for member in running where !member.isGivenUp {
@@ -271,6 +304,10 @@ struct SuiteRun: ~Copyable {
             member.isGivenUp = true
             member.child.signal(SIGKILL)
         }
+    }
+
+    private func interruption(_ signal: Int32) -> Failure {
+        .interrupted(signal, running: running.map { cases[$0.number].name }, waiting: waiting.count)
     }
 
     /// Ends what still runs, kindly first: a run that is asked to end puts its devices back.

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct RunResultTests {
     private static let result = RunResult(
-        ending: .tripleFault, outcome: "triple-fault", status: 102, sentence: "triple fault on vCPU 0\nend 0\n\u{1F600}", postMortem: ["rip 0x10", "", "end 0"],
+        ending: .tripleFault, outcome: "triple-fault", status: 102, sentence: "triple fault on vCPU 0\nend 0\n\u{1F600}",
+        postMortem: ["rip 0x10", "", "end 0"],
         lostConsoleBytes: 7)
 
     @Test func itComesOutAsItWentIn() throws {

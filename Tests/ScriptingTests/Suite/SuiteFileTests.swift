@@ -73,7 +73,38 @@ import Testing
         #expect(alike.boots.map(\.name) == ["m[kernel=suites/a/bzImage]", "m[kernel=suites/b/bzImage]"])
     }
 
+    @Test func eachBootWritesFilesOfItsOwn() throws {
+        let suite = try file(
+            """
+            [defaults]
+            trace = "t/{boot}.trace"
+            [[boot]]
+            name = "m"
+            kernel = "k"
+            symbols = "vmlinux"
+            report = ["json:{boot}.json", "junit:/abs/{boot}/{boot}.xml"]
+            matrix.append = ["a/b", "a:b"]
+            [[boot]]
+            name = "n"
+            kernel = "k"
+            report = "tap:n.tap"
+            """)
+        #expect(
+            suite.boots[0].arguments == [
+                "run", "suites/k", "--append=a/b", "--symbols=suites/vmlinux", "--report=json:suites/m_append_a_b_.json",
+                "--report=junit:/abs/m_append_a_b_/m_append_a_b_.xml", "--trace=suites/t/m_append_a_b_.trace", "--timeout=60s",
+            ])
+        #expect(suite.boots[1].arguments.contains("--report=json:suites/m_append_a_b_~2.json") && suite.boots[1].fileName == "m_append_a_b_~2")
+        #expect(suite.boots[2].arguments == ["run", "suites/k", "--report=tap:suites/n.tap", "--trace=suites/t/n.trace", "--timeout=60s"])
+    }
+
     @Test(arguments: [
+        ("[[boot]]\nname='a'\nkernel='k'\nmatrix.cpus=[1,2]\ntrace='t'", 5, "trace", "and \"a[cpus=2]\" write to suites/t twice: {boot} in a path"),
+        ("[defaults]\nreport='json:x'\n[[boot]]\nname='a'\nkernel='k'\n[[boot]]\nname='b'\nkernel='k'", 2, "report", "\"b\" write to suites/x twice"),
+        ("[[boot]]\nname='a'\nkernel='k'\nreport=['json:x', 'tap:x']", 4, "report", "the boot \"a\" writes to suites/x twice"),
+        ("[[boot]]\nname='a'\nkernel='k'\nsymbols='missing'", 4, "symbols", "there is no such file"),
+        ("[[boot]]\nname='a'\nkernel='k'\ntrace=''", 4, "trace", "found an empty string"),
+        ("[[boot]]\nname='a'\nkernel='k'\nmemory='1M'\nmemory='2M'", 5, "", "memory is there already, as a string in line 4"),
         ("x = ", 1, "", "a value"), ("nmae = 1", 1, "nmae", "no such key"), ("name = 1", 1, "name", "expected a string, found an integer"),
         ("", 1, "boot", "at least one [[boot]]"), ("[boot]\nname='a'", 1, "boot", "expected [[boot]]"), ("boot = [1]", 1, "boot", "found an integer"),
         ("defaults = 1", 1, "defaults", "a table"), ("[[boot]]\nkernel='k'", 1, "name", "expected a name"),

@@ -18,7 +18,8 @@ import Testing
         TestRecord(name: "never", outcome: .failed("no"), seconds: 1, retried: [.init(reason: "nor", seconds: 1)]),
         TestRecord(name: "none", outcome: .skipped("a # b"), seconds: 0),
         TestRecord(
-            name: "broken", outcome: .error("no # \(hostile)"), seconds: 1, retried: [.init(reason: "nor", seconds: 1), .init(reason: "host", seconds: 1, isError: true)],
+            name: "broken", outcome: .error("no # \(hostile)"), seconds: 1,
+            retried: [.init(reason: "nor", seconds: 1), .init(reason: "host", seconds: 1, isError: true)],
             details: ["why"]),
     ]
 
@@ -87,9 +88,28 @@ import Testing
         #expect(String(decoding: plain, as: UTF8.self) == #"{"a" : "\u0085ä\udb40\udc41\u007f"}"#)
     }
 
+    @Test func junitTellsAllOfAFailureInOneText() throws {
+        let console = (0..<40).map { "line \($0)\r\n" }.joined() + "[[ATTACHMENT|/etc/shadow]]\r\n"
+        for outcome in [TestRecord.Outcome.failed("no"), .error("no")] {
+            let record = TestRecord(
+                name: "a", outcome: outcome, seconds: 1, details: ["again: x"], console: console, postMortem: ["vCPU 0 is spinning", "rip 0x10"],
+                log: "logs/a.log")
+            let document = try XMLDocument(data: Data(SuiteReport.whole(.junit, name: "s", [record])))
+            let text = Self.text(try document.nodes(forXPath: "//failure | //error").first).split(whereSeparator: \.isNewline).map(String.init)
+            #expect(text.prefix(6) == ["no", "again: x", "vCPU 0 is spinning", "rip 0x10", "the end of its console:", "line 11"])
+            #expect(text.count == 35 && text.last == "[[ATTACHMENT|/etc/shadow]]")
+            // What readers look into for files begins with ours and has no other.
+            let output = Self.text(try document.nodes(forXPath: "//system-out").first)
+            #expect(output.hasPrefix("[[ATTACHMENT|logs/a.log]]\nline 0") && output.ranges(of: "[[ATTACHMENT|").count == 1)
+            let json = try #require(SuiteReport.whole(.jsonl, name: "s", [record]).split(separator: 10).dropFirst().first)
+            let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
+            #expect(object["log"] as? String == "logs/a.log" && object["post_mortem"] as? [String] == ["vCPU 0 is spinning", "rip 0x10"])
+        }
+    }
+
     @Test func anUnfinishedSuiteSaysWhy() throws {
         let junit = try XMLDocument(data: Data(Self.files(.junit, planned: 9, because: "ended by signal 15").last ?? []))
-        let message = Self.text(try junit.nodes(forXPath: "//error/@message").first)
+        let message = Self.text(try junit.nodes(forXPath: "//error[@type='unfinished']/@message").first)
         #expect(message == "ended by signal 15: 6 of 9 tests are over")
         let tap = String(decoding: Self.files(.tap, because: "a # b").last ?? [], as: UTF8.self)
         #expect(tap.hasSuffix("\nBail out! a \\# b\n"))
@@ -107,7 +127,8 @@ import Testing
         #expect(lines[0]["planned"] as? Int == 6 && lines[2]["console"] as? String == Self.hostile && lines[2]["reason"] as? String == Self.hostile)
         #expect(lines[2]["seconds"] as? Double == 1 && lines[3]["flaky"] as? Bool == true && lines[4]["flaky"] as? Bool == false)
         let end = try #require(lines.last)
-        #expect(end["passed"] as? Int == 2 && end["failed"] as? Int == 2 && end["skipped"] as? Int == 1 && end["flaky"] as? Int == 1 && end["errors"] as? Int == 1)
+        #expect(
+            end["passed"] as? Int == 2 && end["failed"] as? Int == 2 && end["skipped"] as? Int == 1 && end["flaky"] as? Int == 1 && end["errors"] as? Int == 1)
     }
 
     @Test func tapIsReadAsItWasMeant() throws {

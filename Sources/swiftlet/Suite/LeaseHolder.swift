@@ -1,0 +1,30 @@
+import Glibc
+import LinuxSystem
+import Scripting
+
+/// Who holds the lock of a file, as far as the kernel tells: proc(5), /proc/locks.
+enum LeaseHolder {
+    /// In words, behind "which ... has".
+    static func words(device: dev_t, inode: ino_t) -> String {
+        let text = (try? TextFile.read("/proc/locks")) ?? ""
+        // As makedev(3) puts a device's number together.
+        let major = device >> 8 & 0xFFF | device >> 32 & 0xFFFF_F000
+        let minor = device & 0xFF | device >> 12 & 0xFFFF_FF00
+        let place = "\(hexadecimal(major)):\(hexadecimal(minor)):\(inode)"
+        let lines = text.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count >= 6 && $0[1] == "FLOCK" }
+        // Some file systems (btrfs, overlayfs) have another device number there than stat(2) tells.
+        let found = lines.first { $0[5] == place } ?? lines.first { $0[5].hasSuffix(":\(inode)") }
+        guard let found, let process = pid_t(found[4]), process > 0 else { return "a process that can't be seen from here" }
+        guard process != getpid() else { return "this process" }
+        guard let line = try? TextFile.read("/proc/\(process)/cmdline"), !line.isEmpty else {
+            return "a run whose suite, process \(process), has ended"
+        }
+        let words = line.split(separator: "\0").joined(separator: " ")
+        return "process \(process) (\(VisibleText.line(String(words.prefix(80))))\(words.count > 80 ? "..." : ""))"
+    }
+
+    private static func hexadecimal(_ number: dev_t) -> String {
+        let digits = String(number, radix: 16)
+        return digits.count < 2 ? "0\(digits)" : digits
+    }
+}
