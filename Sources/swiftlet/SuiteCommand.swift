@@ -76,6 +76,9 @@ struct SuiteCommand: ParsableCommand {
     func validate() throws {
         guard (file == nil) != (unitTests == nil) else { throw ValidationError("name a suite: a TOML file, or a directory with --kvm-unit-tests") }
         guard file == nil || group.isEmpty else { throw ValidationError("--group goes with --kvm-unit-tests; --only takes a boot's name") }
+        for (index, option) in report.enumerated() where !option.path.hasPrefix("/dev/") && report[..<index].contains(where: { $0.path == option.path }) {
+            throw ValidationError("two reports would write to \(option.path): give each a file of its own")
+        }
         guard (0...10).contains(retries ?? 0) else { throw ValidationError("--retries takes 0 to 10") }
         guard (1...256).contains(jobs) else { throw ValidationError("--jobs takes 1 to 256") }
     }

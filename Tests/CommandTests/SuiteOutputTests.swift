@@ -38,6 +38,8 @@ struct SuiteOutputTests {
         #expect(failed.status == 1 && failed.lastLine.contains("No space left on device"))
         let list = try run(Self.passes, "--list", redirection: ">/dev/full")
         #expect(list.status == 73 && list.lastLine.contains("No space left on device"))
+        let clash = try run(Self.passes, "--report", "junit:\(path)/r", "--report", "tap:\(path)/r")
+        #expect(clash.status == 64 && clash.errors.contains("two reports would write to \(path)/r") && access("\(path)/r", F_OK) != 0, "\(clash.errors)")
         let report = try run(Self.passes, "--report", "jsonl:/dev/full")
         #expect(report.status == 73 && report.lastLine.contains("/dev/full: No space left on device"), "\(report.errors)")
     }

@@ -133,6 +133,17 @@ struct SuiteHostErrorTests {
         #expect(ended.status == 1)
     }
 
+    @Test func oneErrorEndsASuiteThatWasToEndAtTheFirst() throws {
+        let process = try start(spins("a", 50) + "[[boot]]\nname = 'b'\nkernel = 'hello.elf'\n", "--fail-fast", "--logs", "\(path)/logs")
+        #expect(eventually(within: 30) { ((try? directory.contents("logs/a.log")) ?? []).count > 5 })
+        let children = try readFile("/proc/\(process.child.id)/task/\(process.child.id)/children")
+        kill(try #require(pid_t(String(decoding: children, as: UTF8.self).split(separator: " ").first ?? "")), SIGTERM)
+        let ended = try process.wait()
+        let lines = ended.suiteLines
+        #expect(lines.first == "ERROR a (ended by SIGTERM)" && lines.contains("SKIP b (not run: the host had failed a test before)"), "\(ended.output)")
+        #expect(ended.status == 125 && lines.last == "SUMMARY: 2 tests, 0 passed, 0 failed, 1 skipped, 1 host error")
+    }
+
     /// Too few descriptors: for a run, for the suite, for either's start. No faulting kernel ever passes.
     @Test func aHostWithoutDescriptorsLetsNothingPass() throws {
         let suite = (0..<2).map { "[[boot]]\nname = 'b\($0)'\nkernel = 'ends.elf'\nappend = 'end=triplefault'\ntimeout = '20s'\n" }.joined()

@@ -4,7 +4,7 @@ import Scripting
 /// A test that is over.
 struct SuiteResult: Equatable {
     let name: String
-    let verdict: SuiteVerdict
+    var verdict: SuiteVerdict
     /// What the test says of itself, as `30 tests`.
     var summary: String?
     /// What the console says failed.

@@ -326,12 +326,11 @@ struct SuiteRun: ~Copyable {
         let test = cases[over.number]
         do throws(SystemCallError) {
             let termination = try over.child.wait()
-            if over.isGivenUp {
-                return SuiteResult(test, .error("swiftlet did not end within \(Int(Self.grace)) s of its time limit and was killed"))
-            }
             let handed = Result { () throws(RunResult.Malformed) in try over.result.result() }
             let (console, words) = (try Self.text(over.console), try Self.text(over.words.descriptor))
-            return SuiteResult(test, arguments: over.arguments, termination: termination, handed: handed, console: console, lastWords: words)
+            var result = SuiteResult(test, arguments: over.arguments, termination: termination, handed: handed, console: console, lastWords: words)
+            if over.isGivenUp { result.verdict = .error("swiftlet did not end within \(Int(Self.grace)) s of its time limit and was killed") }
+            return result
         } catch {
             return SuiteResult(test, .error("what became of it is not known: \(error)"))
         }
