@@ -107,7 +107,7 @@ public final class Machine {
             clock = RealTimeClock(
                 cells: Self.cmos(memory, configuration), now: { WallClock.now }, setLine: Self.line(PhysicalLayout.clockGSI, vm)
             ) { alarm.timer.arm(at: $0) }
-            serial = SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
+            serial = try SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
             if configuration.cpus > Self.xapicCPUs { try vm.enable(.x2apicInterface, Self.wideX2APIC) }
             let msrs = FirmwareMSRs.values(guestCPUID)
             var vcpus: [VirtualCPU] = []
@@ -329,14 +329,16 @@ public final class Machine {
         try loop.watch(console.ready.raw, token: 1)
         try loop.watch(signals.descriptor.raw, token: 2)
         try loop.watch(alarm.timer.raw, token: 4)
+        try loop.watch(serial.attention.raw, token: 5)
         var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
         let deadline = configuration.timeout.map { start + UInt64($0 * 1e9) }
         var hasOutput = false
+        var isSerialDue = false
         var nextLook: UInt64?
         var halts = HaltWatch(from: start)
         func elapsed() -> Double { Double(MonotonicClock.now - start) / 1e9 }
         while !ending.isFinished {
-            var patience: Int32 = hasOutput ? 1 : input.needsPolling ? 10 : -1
+            var patience: Int32 = hasOutput || isSerialDue ? 1 : -1
             let now = MonotonicClock.now
             if let deadline, now >= deadline {
                 ask(threads)
@@ -351,12 +353,15 @@ public final class Machine {
             }
             var hasInput = false
             let isBurst = hasOutput
+            let isResumed = isSerialDue
+            isSerialDue = false
             loop.wait(milliseconds: patience) { token in
                 switch token {
                 case 1: hasOutput = console.ready.take() > 0
                 case 2: if let signal = signals.take() { ending.finish(.signal(signal)) }
                 case 3: hasInput = true
                 case 4: if alarm.timer.take() { clock.attend() }
+                case 5: isSerialDue = serial.attention.take() > 0
                 default: break
                 }
             }
@@ -371,6 +376,7 @@ public final class Machine {
                 }
                 nextLook = action.next.map { start + UInt64(max($0, 0) * 1e9) }
             }
+            if isResumed { serial.resume() }
             input.attend(hasInput, loop)
         }
     }

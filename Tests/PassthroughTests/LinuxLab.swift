@@ -34,6 +34,11 @@ enum LinuxLab {
             linux again "linux.end=reboot linux.until=$(($(date +%s) + 45)) linux.modules=e1000e" --on-reset reboot --device \(e1000e)
             linux linux32 "linux.end=reboot" --format linux32
             linux linux16 "linux.end=reboot" --format linux16
+            # Typed ahead, from before the kernel runs.
+            { seq -f 'echo "linux: line "%g' 1 200; echo exit; } > "$out/lines"
+            "$swiftlet" run "$kernel" --initrd "$out/initrd" --append "console=ttyS0 panic=-1 linux.modules= linux.end=shell" \\
+                --fail-on none --timeout 120s < "$out/lines" > "$out/shell.output" 2> "$out/shell.errors"
+            finished shell $?
             # The lab keeps the ELF kernel that it took out of the same image.
             image=$(ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/swiftlet/vmlinux-"$(basename "$kernel")"-* | head -n 1)
             linux pvh "linux.modules=e1000e" --cpus 2 --device \(e1000e)

@@ -1,0 +1,52 @@
+/// The receiver's FIFO of a 16550A: sixteen bytes, in order. PC16550D data sheet, section 8.4.
+///
+/// A value of fixed size, so that the exit loop allocates nothing.
+struct ReceiveFIFO {
+    static let size = 16
+    private var bytes = InlineArray<16, UInt8>(repeating: 0)
+    private var start = 0
+    private(set) var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    /// Takes a byte; lost where the FIFO is full.
+    mutating func append(_ byte: UInt8) {
+        guard count < Self.size else { return }
+        bytes[(start + count) % Self.size] = byte
+        count += 1
+    }
+
+    /// The oldest byte; nil where none is there.
+    mutating func removeFirst() -> UInt8? {
+        guard count > 0 else { return nil }
+        let byte = bytes[start]
+        start = (start + 1) % Self.size
+        count -= 1
+        return byte
+    }
+
+    mutating func removeAll() { count = 0 }
+}
+
+/// What the host has for the guest and the UART has not received yet, in order.
+///
+/// Appended to by the main thread alone, which bounds it; taking allocates nothing.
+struct WaitingInput {
+    private var bytes: [UInt8] = []
+    private var start = 0
+
+    var count: Int { bytes.count - start }
+
+    mutating func append(_ more: UnsafeRawBufferPointer) {
+        // What was taken goes now: a guest that always leaves a byte must not make this as long as its whole input.
+        bytes.removeFirst(start)
+        start = 0
+        bytes.append(contentsOf: more)
+    }
+
+    mutating func removeFirst() -> UInt8? {
+        guard start < bytes.count else { return nil }
+        start += 1
+        return bytes[start - 1]
+    }
+}
