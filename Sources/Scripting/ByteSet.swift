@@ -1,8 +1,11 @@
 /// A set of byte values.
 struct ByteSet: Equatable, Sendable {
-    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    /// A bit a byte, the lowest first.
+    private(set) var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     init() {}
+
+    init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
     init(_ byte: UInt8) { insert(byte) }
 

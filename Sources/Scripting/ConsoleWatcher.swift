@@ -37,6 +37,7 @@ public struct ConsoleWatcher {
     private var hasSeenPause = true
     /// Bytes that came after the failure.
     private var saidSince = 0
+    private var unmet: Int
     /// When the last expectation was met.
     private var met: Double?
     private var hasPanicEnd = false
@@ -46,14 +47,20 @@ public struct ConsoleWatcher {
 
     public init(_ script: ConsoleScript) {
         self.script = script
+        unmet = script.expectations.count
         findings = ConsoleFindings(
             expectations: Array(repeating: nil, count: script.expectations.count), answers: Array(repeating: nil, count: script.answers.count))
     }
+
+    /// How many steps the script's expressions have together: what a byte costs at worst grows with it.
+    public var size: Int { script.size }
 
     /// Takes what the guest wrote.
     /// - Parameter seconds: the time, from the first vCPU's start.
     public mutating func take(_ bytes: [UInt8], at seconds: Double) {
         guard !bytes.isEmpty else { return }
+        // Who looks late has not missed the pause.
+        if seconds - lastByte >= Self.pause { seePause(at: lastByte + Self.pause) }
         lastByte = seconds
         hasSeenPause = false
         if findings.failure != nil { saidSince += bytes.count }
@@ -135,7 +142,8 @@ public struct ConsoleWatcher {
         case .expectation(let index):
             guard findings.expectations[index] == nil else { return }
             findings.expectations[index] = sighting(at: seconds)
-            if findings.areExpectationsMet { met = seconds }
+            unmet -= 1
+            if unmet == 0 { met = seconds }
         case .answer(let index): answer(index, at: seconds)
         case .failure(let index):
             guard findings.failure == nil else { return }

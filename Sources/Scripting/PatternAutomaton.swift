@@ -1,13 +1,21 @@
 /// Looks for many regular expressions at once in a text that comes byte by byte.
 ///
 /// The nondeterministic automaton is made deterministic as the text needs it, and what was made is kept up to a limit. So a byte costs a
-/// table look-up as a rule, and at worst a walk over all instructions; nothing of the text is kept, and no expression can cost more.
+/// table look-up as a rule, and at worst a walk over all instructions; nothing of the text is kept, and no expression can cost more. Where states would
+/// be made only to be forgotten, none is kept for some time.
 struct PatternAutomaton {
     /// Beyond a byte's values: the text pauses here.
     private static let pause = 256
     private static let stateLimit = 1000
     private static let lineStart: Int32 = 1
     private static let afterWord: Int32 = 2
+
+    /// Numbers that kept states may have together: 4 MiB.
+    private static let itemLimit = 1 << 20
+    /// Where states were made for more than one in so many bytes, keeping them is not worth while.
+    private static let worth = 10
+    /// For how many bytes none is kept then.
+    private static let looseLength = 8192
 
     private let program: PatternProgram
     /// Bytes that no instruction tells apart have the same number.
@@ -24,21 +32,37 @@ struct PatternAutomaton {
     private var findings: [Int32] = []
     /// The first is empty.
     private var matches: [[Int]] = [[]]
+    /// What `states` has in all.
+    private var itemCount = 0
+    /// Bytes that were looked up since states were last forgotten.
+    private var hits = 0
     private var current: Int32 = 0
+    /// How many more bytes are walked without keeping states; `items` and `flags` are the state then.
+    private var loose = 0
+    private var items: [Int32] = []
+    private var flags: Int32 = 0
     private var visited: [Int32]
     private var visit: Int32 = 0
+    /// Kept for their capacity.
+    private var pending: [Int32] = []
+    private var reached: [Int32] = []
 
     init(_ expressions: [RegularExpression]) {
         program = PatternProgram(expressions)
         (classes, classCount) = Self.classes(of: program)
-        visited = [Int32](repeating: 0, count: program.instructions.count)
-        let (items, _) = closure(program.starts, flags: Self.lineStart, ahead: nil)
-        current = number(items, flags: Self.lineStart)
+        visited = [Int32](repeating: 0, count: program.count)
+        beginVisit()
+        pending = program.starts
+        _ = close(flags: Self.lineStart, ahead: nil)
+        current = number(reached, flags: Self.lineStart)
     }
 
     private static func classes(of program: PatternProgram) -> ([UInt8], Int) {
         var sets = [ByteSet(0x0A), .word]
-        for case .bytes(let set, _) in program.instructions where !sets.contains(set) { sets.append(set) }
+        for index in 0..<program.count {
+            // Far more sets than there are classes are not told apart one by one.
+            if let set = program.set(index), sets.count > 256 || !sets.contains(set) { sets.append(set) }
+        }
         var classes = [UInt8](repeating: 0, count: 256)
         var sizes = [256]
         for set in sets where sizes.count < 256 {
@@ -61,9 +85,11 @@ struct PatternAutomaton {
     /// Takes the next byte.
     /// - Returns: the expressions that end here, or ended before this byte if they had to see it. One that goes on matching is told again.
     mutating func take(_ byte: UInt8) -> [Int]? {
+        guard loose == 0 else { return advanceLoose(byte) }
         let place = Int(current) * classCount + Int(classes[Int(byte)])
         let successor = successors[place]
         guard successor >= 0 else { return advance(byte, place) }
+        hits &+= 1
         current = successor
         let found = findings[place]
         return found == 0 ? nil : matches[Int(found)]
@@ -71,26 +97,25 @@ struct PatternAutomaton {
 
     /// The expressions that end here if a line ends here.
     mutating func matchesAtPause() -> [Int] {
-        guard looksAhead[Int(current)] else { return [] }
-        return expansion(of: current, ahead: Self.pause).matches
+        if loose == 0 {
+            guard looksAhead[Int(current)] else { return [] }
+            loadState()
+        }
+        beginVisit()
+        pending = items
+        return close(flags: flags, ahead: Self.pause)
     }
 
-    /// Whether a pause could mean anything here.
-    var waitsForPause: Bool { looksAhead[Int(current)] }
-
     private mutating func advance(_ byte: UInt8, _ place: Int) -> [Int]? {
-        var (items, found) = looksAhead[Int(current)] ? expansion(of: current, ahead: Int(byte)) : (states[Int(current)].dropLast(), [])
-        var seeds = program.starts
-        for item in items {
-            if case .bytes(let set, let next) = program.instructions[Int(item)], set.contains(byte) { seeds.append(next) }
+        loadState()
+        let found = step(byte, looksAhead: looksAhead[Int(current)])
+        let isFull = states.count >= Self.stateLimit || itemCount >= Self.itemLimit
+        if isFull {
+            if hits < states.count * Self.worth { loose = Self.looseLength }
+            forget()
+            guard loose == 0 else { return found.isEmpty ? nil : found }
         }
-        let flags = (byte == 0x0A ? Self.lineStart : 0) | (ByteSet.word.contains(byte) ? Self.afterWord : 0)
-        let (reached, immediate) = closure(seeds, flags: flags, ahead: nil)
-        items = reached[...]
-        for match in immediate where !found.contains(match) { found.append(match) }
-        let isFull = states.count >= Self.stateLimit
-        if isFull { forget() }
-        let successor = number(Array(items), flags: flags)
+        let successor = number(items, flags: flags)
         if !isFull {
             successors[place] = successor
             if !found.isEmpty {
@@ -102,6 +127,43 @@ struct PatternAutomaton {
         return found.isEmpty ? nil : found
     }
 
+    private mutating func advanceLoose(_ byte: UInt8) -> [Int]? {
+        let found = step(byte, looksAhead: program.hasAssertions)
+        loose -= 1
+        if loose == 0 { current = number(items, flags: flags) }
+        return found.isEmpty ? nil : found
+    }
+
+    /// Makes `items` and `flags` the current state.
+    private mutating func loadState() {
+        let key = states[Int(current)]
+        items.removeAll(keepingCapacity: true)
+        items.append(contentsOf: key.dropLast())
+        flags = key[key.count - 1]
+    }
+
+    /// Goes on by a byte, from `items` and `flags` to those behind it.
+    private mutating func step(_ byte: UInt8, looksAhead: Bool) -> [Int] {
+        var found: [Int] = []
+        if looksAhead {
+            beginVisit()
+            pending.removeAll(keepingCapacity: true)
+            pending.append(contentsOf: items)
+            found = close(flags: flags, ahead: Int(byte))
+            swap(&items, &reached)
+        }
+        beginVisit()
+        pending.removeAll(keepingCapacity: true)
+        pending.append(contentsOf: program.starts)
+        for item in items where program.takes(Int(item), byte) { pending.append(program.next(Int(item))) }
+        flags = (byte == 0x0A ? Self.lineStart : 0) | (ByteSet.word.contains(byte) ? Self.afterWord : 0)
+        let immediate = close(flags: flags, ahead: nil)
+        swap(&items, &reached)
+        if found.isEmpty { return immediate }
+        // To be told twice is harmless, and costs less than to look through very many.
+        return found + (found.count > 64 ? immediate : immediate.filter { !found.contains($0) })
+    }
+
     private mutating func forget() {
         states.removeAll(keepingCapacity: true)
         looksAhead.removeAll(keepingCapacity: true)
@@ -109,15 +171,17 @@ struct PatternAutomaton {
         successors.removeAll(keepingCapacity: true)
         findings.removeAll(keepingCapacity: true)
         matches = [[]]
+        (itemCount, hits) = (0, 0)
     }
 
     private mutating func number(_ items: [Int32], flags: Int32) -> Int32 {
-        let looks = items.contains { if case .assertion = program.instructions[Int($0)] { true } else { false } }
+        let looks = program.hasAssertions && items.contains { program.isAssertion(Int($0)) }
         // What came before matters only to those who have yet to look at both sides.
         let key = items.sorted() + [looks ? flags : 0]
         let hash = Self.hash(key)
         for number in hashes.indices where hashes[number] == hash && states[number] == key { return Int32(number) }
         let number = Int32(states.count)
+        itemCount += key.count
         states.append(key)
         looksAhead.append(looks)
         hashes.append(hash)
@@ -131,40 +195,41 @@ struct PatternAutomaton {
         key.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64(UInt32(bitPattern: $1))) &* 0x100_0000_01b3 }
     }
 
-    /// A state's instructions once the byte behind it is known.
-    private mutating func expansion(of state: Int32, ahead: Int) -> (items: ArraySlice<Int32>, matches: [Int]) {
-        let key = states[Int(state)]
-        let (items, matches) = closure(Array(key.dropLast()), flags: key[key.count - 1], ahead: ahead)
-        return (items[...], matches)
+    private mutating func beginVisit() {
+        if visit == .max {
+            for index in visited.indices { visited[index] = 0 }
+            visit = 0
+        }
+        visit += 1
     }
 
-    /// What can be reached without a byte.
+    /// Makes `reached` what can be reached from `pending` without a byte.
     /// - Parameter ahead: the byte behind this place; nil where it has not come, and then what has to see it stays.
-    private mutating func closure(_ seeds: [Int32], flags: Int32, ahead: Int?) -> (items: [Int32], matches: [Int]) {
-        visit &+= 1
-        var items: [Int32] = []
+    /// - Returns: the expressions that end here.
+    private mutating func close(flags: Int32, ahead: Int?) -> [Int] {
         var found: [Int] = []
-        var pending = seeds
+        reached.removeAll(keepingCapacity: true)
         while let index = pending.popLast() {
             guard visited[Int(index)] != visit else { continue }
             visited[Int(index)] = visit
-            switch program.instructions[Int(index)] {
-            case .bytes: items.append(index)
-            case .match(let number): found.append(Int(number))
-            case .split(let first, let second):
+            switch program.kind(Int(index)) {
+            case .bytes: reached.append(index)
+            case .match: found.append(program.number(Int(index)))
+            case .split:
+                let (first, second) = program.branches(Int(index))
                 pending.append(second)
                 pending.append(first)
-            case .assertion(.lineStart, let next):
-                if flags & Self.lineStart != 0 { pending.append(next) }
-            case .assertion(let assertion, let next):
+            case .assertion(.lineStart):
+                if flags & Self.lineStart != 0 { pending.append(program.next(Int(index))) }
+            case .assertion(let assertion):
                 if let ahead {
-                    if Self.holds(assertion, flags, ahead) { pending.append(next) }
+                    if Self.holds(assertion, flags, ahead) { pending.append(program.next(Int(index))) }
                 } else {
-                    items.append(index)
+                    reached.append(index)
                 }
             }
         }
-        return (items, found)
+        return found
     }
 
     private static func holds(_ assertion: RegularExpression.Assertion, _ flags: Int32, _ ahead: Int) -> Bool {

@@ -5,6 +5,11 @@ public struct RegularExpression: Sendable, Equatable, CustomStringConvertible {
     /// As it was written.
     public let text: String
     let node: Node
+    /// How many steps it takes written out, 1...`PatternProgram.sizeLimit`.
+    let size: Int
+
+    /// Bytes of text, far more than the steps that an expression may have need.
+    static let lengthLimit = 16384
 
     /// What an expression is made of.
     indirect enum Node: Sendable {
@@ -33,10 +38,14 @@ public struct RegularExpression: Sendable, Equatable, CustomStringConvertible {
     /// Reads an expression.
     /// - Throws: `Malformed`, also for an expression that is too large or that an empty text matches, so that it would always be seen.
     public init(_ text: String) throws(Malformed) {
+        guard text.utf8.count <= Self.lengthLimit else {
+            throw Malformed(place: 1, reason: "the expression is too long: it has \(text.utf8.count) bytes, and may have \(Self.lengthLimit)")
+        }
         var parser = RegularExpressionParser(text)
         node = try parser.parse()
         self.text = text
-        guard PatternProgram.size(of: node) <= PatternProgram.sizeLimit else {
+        size = PatternProgram.size(of: node)
+        guard size <= PatternProgram.sizeLimit else {
             throw Malformed(place: 1, reason: "the expression is too large: written out, its repetitions take more than \(PatternProgram.sizeLimit) steps")
         }
         guard !Self.isNullable(node) else {

@@ -71,7 +71,9 @@ struct RegularExpressionParser {
     /// `{3}`, `{3,}`, `{,5}`, `{3,5}`; nil where the brace is a character like any other.
     private mutating func counts() throws(Malformed) -> (Int, Int?)? {
         let start = next
-        guard let end = text[start...].firstIndex(of: "}") else { return nil }
+        var end = start + 1
+        while end < text.count, text[end] == "," || (0x30...0x39).contains(text[end].value) { end += 1 }
+        guard end < text.count, text[end] == "}" else { return nil }
         // Before the comma and after it. A number that is too large stays so.
         var bounds: [Int?] = [nil]
         for scalar in text[(start + 1)..<end] {
@@ -248,7 +250,8 @@ struct RegularExpressionParser {
     /// `[:alpha:]` and its like, within a set.
     private mutating func named() throws(Malformed) -> ByteSet? {
         guard next + 1 < text.count, text[next + 1] == ":" else { return nil }
-        guard let end = text[(next + 2)...].firstIndex(of: ":"), end + 1 < text.count, text[end + 1] == "]" else { return nil }
+        // No class has a longer name.
+        guard let end = text[(next + 2)...].prefix(16).firstIndex(of: ":"), end + 1 < text.count, text[end + 1] == "]" else { return nil }
         let name = String(String.UnicodeScalarView(text[(next + 2)..<end]))
         let sets: [String: ByteSet] = [
             "alpha": .letters, "digit": .digits, "alnum": ByteSet.letters.union(.digits), "space": .space, "blank": ByteSet(" \t"),

@@ -7,7 +7,7 @@ import Synchronization
 /// A burst's first byte is written by the vCPU that put it, if the destination takes it at once: nobody waits for another thread to wake.
 /// The burst's rest is buffered, and the run's main thread takes it once a millisecond for as long as more comes. It writes what the
 /// destination takes without waiting and keeps the rest in a `ConsoleBacklog`, so the guest waits for no reader. Only where 64 KiB come
-/// before the main thread has looked, or the backlog finds no more room, `put` waits. No byte is lost.
+/// before the main thread has looked, or the backlog finds no more room, or who watches can't follow (`allow`), `put` waits. No byte is lost.
 public final class ConsoleOutput: Sendable {
     private struct State {
         /// Reserved and not filled, so that a quiet guest costs no memory.
@@ -18,6 +18,8 @@ public final class ConsoleOutput: Sendable {
         var writtenAtOnce: UInt8?
         /// The run has ended; what vCPUs still put is taken whatever its length, since nobody drains while they are waited for.
         var isClosing = false
+        /// How much may be buffered: less than the capacity where whoever watches the console can't follow.
+        var limit = ConsoleOutput.capacity
         /// A ring of the last bytes put: byte number N stands at N modulo its capacity.
         var tail: [UInt8] = []
         var putCount = 0
@@ -87,7 +89,7 @@ public final class ConsoleOutput: Sendable {
     func put(_ byte: UInt8) {
         while true {
             let isTaken = state.withLock { state -> Bool in
-                guard state.buffer.count < Self.capacity || state.isClosing else { return false }
+                guard state.buffer.count < state.limit || state.isClosing else { return false }
                 if timesLines {
                     if state.lines.begins(with: byte) {
                         state.lineStarts.append(ConsoleLineStart(offset: state.buffer.count, time: MonotonicClock.now))
@@ -193,6 +195,12 @@ public final class ConsoleOutput: Sendable {
         outgoing.backlog.removeAll()
         outgoing.held = []
         return false
+    }
+
+    /// Lets the guest write no more than so many bytes before the main thread has taken them.
+    func allow(_ room: Int) {
+        let limit = min(max(room, 0), Self.capacity)
+        state.withLock { if $0.limit != limit { $0.limit = limit } }
     }
 
     /// The run has ended: from here on `put` never waits.

@@ -375,6 +375,7 @@ public final class Machine {
                     ending.finish(.console)
                 }
                 nextLook = action.next.map { start + UInt64(max($0, 0) * 1e9) }
+                console.allow(watch.room)
             }
             if isResumed { serial.resume() }
             input.attend(hasInput, loop)

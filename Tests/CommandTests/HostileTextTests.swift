@@ -51,7 +51,8 @@ struct HostileTextTests {
     @Test func namesAreText() throws {
         for name in ["nothing\u{1B}[2J\u{202E}##[error]", "line\n::error::x"] {
             let path = "\(directory.path)/\(name)"
-            for arguments in try [["run", path], ["run", TestKernel.built("hello.elf"), "--symbols", path], ["suite", path], ["lab", "--kernel", path, "true"]] {
+            let symbols = ["run", try TestKernel.built("hello.elf"), "--symbols", path]
+            for arguments in [["run", path], symbols, ["suite", path], ["lab", "--kernel", path, "true"]] {
                 let ended = try SwiftletProcess(arguments).wait()
                 #expect(ended.status != 0 && !ended.errors.isEmpty)
                 expectPlain(ended.errors, "\(arguments)")

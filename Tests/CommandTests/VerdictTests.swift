@@ -150,4 +150,22 @@ struct VerdictTests {
         let run = try run("asks", "", ["--send", "user: $=root\\n", "--expect", "welcome", "--timeout", "1s"])
         #expect(run.ended.status == 124 && run.report.console.answers.map(\.line) == [nil])
     }
+
+    /// 60 expressions that no automaton makes cheap, on a guest that never stops to speak: each byte takes a walk over thousands of steps.
+    @Test func dearExpressionsHoldUpNeitherTheClockNorTheVerdict() throws {
+        let dear = (0..<60).flatMap { ["--expect", "[^c]*a[^c]{480}\($0 % 10)$"] }
+        let run = try run("floods", "", ["--timeout", "2s", "--console", "none", "--expect", "line 0 of a flood"] + dear)
+        #expect(run.ended.status == 124 && run.ended.lastLine.contains("(nor 59 more of 61 expectations)"), "\(run.ended.errors)")
+        #expect(run.seconds < 6, "the time limit was 2 s")
+        #expect(run.report.console.expectations[0].line?.contains("line 0 of a flood") == true)
+        let more = try SwiftletProcess(["run", TestKernel.built("hello.elf")] + dear + dear).wait()
+        #expect(more.status == 64 && more.errors.contains("the regular expressions are too large together"), "\(more.errors)")
+    }
+
+    /// What a guest said before the time limit counts, however slow it is to look at.
+    @Test func whatCameBeforeTheTimeLimitIsSeen() throws {
+        let dear = (0..<60).flatMap { ["--send", "[^c]*a[^c]{480}\($0 % 10)$=x"] }
+        let run = try run("ends", "end=spin", ["--timeout", "1s", "--expect", "ends: spin$"] + dear)
+        #expect(run.ended.status == 0, "\(run.ended.errors)")
+    }
 }

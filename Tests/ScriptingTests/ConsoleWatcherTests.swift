@@ -54,6 +54,14 @@ struct Guest {
         #expect(findings.expectations.map { $0?.seconds } == [10, 0])
     }
 
+    /// Who watches may be late by any time: what counts is when the guest spoke.
+    @Test func aPauseIsSeenByWhoLooksLate() throws {
+        var guest = try Guest(expect: ["login: $"], until: true)
+        guest.watcher.take(Array("login: ".utf8), at: 1)
+        guest.watcher.take(Array("[    5.0] usb".utf8), at: 5)
+        #expect(guest.watcher.findings.expectations[0].map { $0.seconds > 1 && $0.seconds < 1.2 } == true)
+    }
+
     @Test func aGuestThatIsNeverSilentIsEndedAllTheSame() throws {
         var guest = try Guest(expect: ["met"])
         guest.says("met\n")

@@ -82,6 +82,25 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
         #expect(time < .seconds(10), "\(time) for 20000 bytes")
     }
 
+    /// Also with many braces and brackets that close nothing.
+    @Test(arguments: ["a", "{1", "[[:", "[[:alpha:", "(a|", "\\"])
+    func aLongTextIsReadOrRefusedAtOnce(piece: String) {
+        let clock = ContinuousClock()
+        let time = clock.measure {
+            for length in [16_000, 900_000] {
+                #expect(throws: RegularExpression.Malformed.self) { try RegularExpression(String(repeating: piece, count: length / piece.utf8.count)) }
+            }
+        }
+        #expect(time < .seconds(2), "\(time)")
+    }
+
+    @Test func expressionsOfARunAreBoundedTogether() throws {
+        let large = try RegularExpression("a{490}")
+        #expect(ConsoleScript(expectations: Array(repeating: large, count: 30), failures: Array(repeating: large, count: 30)).excess == nil)
+        #expect(ConsoleScript(expectations: Array(repeating: large, count: 71)).excess?.contains("too large together") == true)
+        #expect(ConsoleScript(failures: Array(repeating: try RegularExpression("a"), count: 2001)).excess?.contains("2001 times") == true)
+    }
+
     /// An expression of 32768 states, many more than are kept.
     @Test func whatWasForgottenIsMadeAgain() throws {
         var automaton = PatternAutomaton([try RegularExpression("a[ab]{14}c")])

@@ -14,11 +14,12 @@ import Testing
     ])
     func whatIsHiddenBecomesVisible(text: String, line: String) { #expect(VisibleText.line(text) == line) }
 
-    @Test(arguments: [
-        ([0x61, 0xFF, 0x62], "a\\xffb"), ([0xC3], "\\xc3"), ([0xC3, 0xC3, 0xA4], "\\xc3ä"), ([0xED, 0xA0, 0x80], "\\xed\\xa0\\x80"),
-        ([0xC0, 0x9B], "\\xc0\\x9b"), ([0xE0, 0x80, 0x9B], "\\xe0\\x80\\x9b"), ([0xF4, 0x90, 0x80, 0x80], "\\xf4\\x90\\x80\\x80"),
-        ([0xE2, 0x80, 0x0A], "\\xe2\\x80\\n"), ([0xF0, 0x9F, 0x98, 0x80], "😀"), ([0x9B, 0x32, 0x4A], "\\x9b2J"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0x61, 0xFF, 0x62], "a\\xffb"), ([0xC3], "\\xc3"), ([0xC3, 0xC3, 0xA4], "\\xc3ä"), ([0xED, 0xA0, 0x80], "\\xed\\xa0\\x80"),
+            ([0xC0, 0x9B], "\\xc0\\x9b"), ([0xE0, 0x80, 0x9B], "\\xe0\\x80\\x9b"), ([0xF4, 0x90, 0x80, 0x80], "\\xf4\\x90\\x80\\x80"),
+            ([0xE2, 0x80, 0x0A], "\\xe2\\x80\\n"), ([0xF0, 0x9F, 0x98, 0x80], "😀"), ([0x9B, 0x32, 0x4A], "\\x9b2J"),
+        ] as [([UInt8], String)])
     func bytesThatAreNoCharacterBecomeNumbers(bytes: [UInt8], line: String) { #expect(VisibleText.line(bytes: bytes) == line) }
 
     @Test(arguments: [
