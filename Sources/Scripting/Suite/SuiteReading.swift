@@ -256,19 +256,11 @@ struct SuiteReading {
         return whole.hasPrefix("-") ? "./\(whole)" : whole
     }
 
-    /// The word that differs least; nil where that is too much to be a slip. A key of any length is no reason for work of any length.
-    private static func likeliest(_ wanted: String, _ known: [String]) -> String? {
-        guard wanted.utf8.count <= 32 else { return nil }
-        let slip = wanted.utf8.count < 4 ? 1 : 2
-        let near = known.map { (word: $0, distance: EditDistance(wanted, $0).count) }.min { $0.distance < $1.distance }
-        return near.flatMap { $0.distance <= slip ? $0.word : nil }
-    }
-
     /// What may have been meant by a key that isn't known.
     private static func nearest(_ key: String, _ known: [String]) -> String {
         let plain = { (text: String) in text.lowercased().filter { $0 != "-" && $0 != "_" } }
         let wanted = plain(key)
-        let near = known.first { plain($0) == wanted || "\(plain($0))s" == wanted || plain($0) == "\(wanted)s" } ?? likeliest(wanted, known)
+        let near = known.first { plain($0) == wanted || "\(plain($0))s" == wanted || plain($0) == "\(wanted)s" } ?? NearMiss.word(wanted, among: known)
         return near.map { "; did you mean \($0)?" } ?? "; there are \(known.sorted().joined(separator: ", "))"
     }
 }
