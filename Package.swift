@@ -16,6 +16,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
+        .target(name: "CArguments"),
         .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
         .target(
             name: "LinuxSystem",
@@ -33,7 +34,7 @@ let package = Package(
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "VMM", "Assignment", "Scripting", "PostMortem", "Lab",
+                "CArguments", "VMM", "Assignment", "Scripting", "PostMortem", "Lab",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),

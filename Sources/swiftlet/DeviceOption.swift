@@ -3,7 +3,7 @@ import Assignment
 import PCI
 
 /// `--device BDF[,backend=auto|group|kvm][,msi=auto|signal|irqfd][,slot=N][,rom=on|off]`.
-struct DeviceOption: Equatable, ExpressibleByArgument {
+struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {
     let address: PCIAddress
     /// The kernel interface that passes it; nil for the one this host has.
     private(set) var interface: AssignmentInterface?
@@ -14,51 +14,89 @@ struct DeviceOption: Equatable, ExpressibleByArgument {
     /// Whether the guest finds the device's expansion ROM.
     private(set) var showsROM = false
 
-    init?(argument: String) {
-        var parts = argument.split(separator: ",", omittingEmptySubsequences: false)[...]
-        guard let address = PCIAddress(String(parts.removeFirst())) else { return nil }
-        self.address = address
-        for part in parts {
-            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard pair.count == 2 else { return nil }
-            switch (pair[0], pair[1]) {
-            case ("backend", "auto"): interface = nil
-            case ("backend", let name):
-                guard let value = AssignmentInterface(rawValue: String(name)) else { return nil }
-                interface = value
-            case ("msi", "auto"): delivery = nil
-            case ("msi", let name):
-                guard let value = MessageDelivery(rawValue: String(name)) else { return nil }
-                delivery = value
-            case ("rom", "on"): showsROM = true
-            case ("rom", "off"): showsROM = false
-            case ("slot", let number):
-                guard let value = Int(number), (1...31).contains(value) else { return nil }
-                slot = value
-            default: return nil
-            }
+    init(option text: String) throws(BadValue) {
+        var parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)[...]
+        let first = parts.removeFirst()
+        guard let address = PCIAddress(first) else {
+            throw Self.noAddress(first)
         }
+        self.address = address
+        var seen: [String] = []
+        for part in parts {
+            guard let equals = part.firstIndex(of: "=") else {
+                throw part.isEmpty
+                    ? BadValue("nothing stands behind a comma") : BadValue("'\(part)' is no field: write NAME=VALUE; \(Self.fields(near: part))")
+            }
+            let (name, value) = (String(part[..<equals]), String(part[part.index(after: equals)...]))
+            guard !seen.contains(name) else { throw BadValue("the field \(name) is given twice: give it once") }
+            seen.append(name)
+            try set(name, value)
+        }
+    }
+
+    private mutating func set(_ name: String, _ value: String) throws(BadValue) {
+        switch name {
+        case "backend":
+            interface = AssignmentInterface(rawValue: value)
+            guard interface != nil || value == "auto" else { throw Self.refusal(name, value, ["auto"] + AssignmentInterface.allCases.map(\.rawValue)) }
+        case "msi":
+            delivery = MessageDelivery(rawValue: value)
+            guard delivery != nil || value == "auto" else { throw Self.refusal(name, value, ["auto", "signal", "irqfd"]) }
+        case "rom":
+            guard value == "on" || value == "off" else { throw Self.refusal(name, value, ["on", "off"]) }
+            showsROM = value == "on"
+        case "slot":
+            guard let number = Int(value), (1...31).contains(number) else { throw BadValue("slot takes 1 to 31, not '\(value)'") }
+            slot = number
+        default: throw BadValue("there is no field '\(name)'; \(Self.fields(near: name))")
+        }
+    }
+
+    /// For a word that is not the address of a PCI function.
+    static func noAddress(_ word: String) -> BadValue {
+        BadValue("'\(word)' is not a PCI address: it is written 0000:00:04.0 or 00:04.0 (swiftlet devices lists this host's)")
+    }
+
+    private static func refusal(_ name: String, _ value: String, _ choices: [String]) -> BadValue {
+        BadValue("\(name) takes \(choices.dropLast().joined(separator: ", ")) or \(choices.last ?? ""), not '\(value)'")
+    }
+
+    private static func fields(near name: String) -> String {
+        let known = ["backend", "msi", "slot", "rom"]
+        return BadValue.near(name, known).map { "did you mean \($0)?" } ?? "there are \(known.joined(separator: ", "))"
+    }
+
+    init?(argument: String) {
+        guard let option = try? DeviceOption(option: argument) else { return nil }
+        self = option
     }
 }
 
-/// `--console stdio|none|file:PATH`.
-enum ConsoleOption: Equatable, ExpressibleByArgument {
+/// `--console stdio|quoted|none|file:PATH`.
+enum ConsoleOption: Equatable, ExpressibleByArgument, OptionValue {
     case stdio, quoted, none
     case file(String)
 
-    init?(argument: String) {
-        switch argument {
+    init(option text: String) throws(BadValue) {
+        switch text {
         case "stdio": self = .stdio
         case "quoted": self = .quoted
         case "none": self = .none
         default:
-            guard argument.hasPrefix("file:"), argument.count > 5 else { return nil }
-            self = .file(String(argument.dropFirst(5)))
+            guard let (scheme, path) = SchemePath.split(text), scheme == "file" else {
+                throw BadValue("the console goes to stdio, quoted, none or file:PATH")
+            }
+            self = .file(try BadValue.path(path, behind: "file:"))
         }
     }
 
     /// Whether it is on standard output and input.
     var isStandard: Bool { self == .stdio || self == .quoted }
+
+    init?(argument: String) {
+        guard let option = try? ConsoleOption(option: argument) else { return nil }
+        self = option
+    }
 }
 
 /// `--debug-console console|none`.
@@ -67,7 +105,7 @@ enum DebugConsoleOption: String, ExpressibleByArgument, CaseIterable {
 }
 
 /// `--report json:PATH|junit:PATH|tap:PATH`.
-struct ReportOption: Equatable, ExpressibleByArgument {
+struct ReportOption: Equatable, ExpressibleByArgument, OptionValue {
     enum Format: String, CaseIterable {
         case json, junit, tap
     }
@@ -75,10 +113,12 @@ struct ReportOption: Equatable, ExpressibleByArgument {
     let format: Format
     let path: String
 
+    init(option text: String) throws(BadValue) {
+        (format, path) = try SchemePath.format(text)
+    }
+
     init?(argument: String) {
-        let parts = argument.split(separator: ":", maxSplits: 1)
-        guard parts.count == 2, let format = Format(rawValue: String(parts[0])) else { return nil }
-        self.format = format
-        path = String(parts[1])
+        guard let option = try? ReportOption(option: argument) else { return nil }
+        self = option
     }
 }

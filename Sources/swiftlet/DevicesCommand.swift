@@ -37,9 +37,9 @@ struct DevicesCommand: ParsableCommand {
                     function.className, function.name,
                 ])
             }
-            print(aligned(rows))
+            try output(aligned(rows))
             if functions.allSatisfy({ $0.iommuGroup == nil }), let first = functions.first(where: { !$0.isBridge }) {
-                print(
+                try output(
                     "\nNone can be passed to a guest: the IOMMU is off (swiftlet devices doctor \(first.address) says how to switch it on)."
                 )
             }
@@ -61,8 +61,8 @@ struct DevicesCommand: ParsableCommand {
 
         func run() throws {
             guard let function = try reporting({ try HostPCI().function(at: address, named: true) }) else { throw absent(address) }
-            print("\(function.address) \(function.name)")
-            print(aligned(DeviceDescription(function).rows.map { ["", $0.label, $0.text] }))
+            try output("\(function.address) \(function.name)")
+            try output(aligned(DeviceDescription(function).rows.map { ["", $0.label, $0.text] }))
         }
     }
 
@@ -87,20 +87,20 @@ struct DevicesCommand: ParsableCommand {
         func run() throws {
             var isReady = true
             let interface = Self.interface()
-            if interface == .kvm { print("note  interface: this host has no VFIO, so KVM's own assignment it is (backend=kvm)") }
+            if interface == .kvm { try output("note  interface: this host has no VFIO, so KVM's own assignment it is (backend=kvm)") }
             for check in DeviceReadiness(interface).checks(address, guestMemory: memory.bytes) {
                 switch check.outcome {
-                case .passed(let finding): print("ok    \(check.title): \(finding)")
-                case .notReached: print("-     \(check.title): can't be told before the above is mended")
+                case .passed(let finding): try output("ok    \(check.title): \(finding)")
+                case .notReached: try output("-     \(check.title): can't be told before the above is mended")
                 case .failed(let reason):
                     isReady = false
-                    print("FAIL  \(check.title): \(reason.problem)")
-                    print("      do: \(reason.fix)")
-                    for (index, command) in reason.rawCommands.enumerated() { print("      \(index == 0 ? "or:" : "   ") \(command)") }
+                    try output("FAIL  \(check.title): \(reason.problem)")
+                    try output("      do: \(reason.fix)")
+                    for (index, command) in reason.rawCommands.enumerated() { try output("      \(index == 0 ? "or:" : "   ") \(command)") }
                 }
             }
-            for use in DeviceUse.ofHost(address) { print("note  use: \(use)") }
-            print(isReady ? "\(address) is ready." : "\(address) is not ready.")
+            for use in DeviceUse.ofHost(address) { try output("note  use: \(use)") }
+            try output(isReady ? "\(address) is ready." : "\(address) is not ready.")
             if !isReady { throw ExitCode(ExitStatus.unavailable) }
         }
 
@@ -137,7 +137,7 @@ struct DevicesCommand: ParsableCommand {
         func run() throws {
             let moved = try reporting { try DriverBinding().bind(addresses, to: driver, force: force) }
             for address in addresses {
-                print("\(address): \(moved.contains(address) ? "bound to" : "already with") \(driver.rawValue)")
+                try output("\(address): \(moved.contains(address) ? "bound to" : "already with") \(driver.rawValue)")
             }
         }
     }
@@ -161,7 +161,7 @@ struct DevicesCommand: ParsableCommand {
         func run() throws {
             try reporting { try DriverBinding().release(addresses, force: force) }
             for address in addresses {
-                print("\(address): \(HostTree().driver(of: address).map { "with \($0) again" } ?? "with no driver")")
+                try output("\(address): \(HostTree().driver(of: address).map { "with \($0) again" } ?? "with no driver")")
             }
         }
     }
@@ -175,6 +175,11 @@ func pciAddress(_ argument: String) throws -> PCIAddress {
         throw ValidationError("'\(argument)' is not a PCI address: it is written 0000:00:04.0 or 00:04.0.")
     }
     return address
+}
+
+/// Prints a line, or ends with the status of what can't be written.
+private func output(_ text: String) throws {
+    guard StandardOutput.write("\(VisibleText.lines(text))\n") else { throw ExitCode(ExitStatus.cannotCreate) }
 }
 
 /// Turns an error into its sentence on standard error and its exit status.
@@ -197,10 +202,7 @@ private func failure(_ sentence: String, _ status: Int32) -> ExitCode {
     return ExitCode(status)
 }
 
-/// Columns as wide as their widest cell; the last one is not padded.
-/// What the host's devices and files are called is only shown.
-private func print(_ text: String) { Swift.print(VisibleText.lines(text)) }
-
+/// Columns as wide as their widest cell; the last one is not padded. What the host's devices and files are called is only shown.
 private func aligned(_ rows: [[String]]) -> String {
     let rows = rows.map { $0.map { VisibleText.line($0) } }
     let columns = rows.map(\.count).max() ?? 0

@@ -112,8 +112,7 @@ extension ExitStatus {
             switch error {
             case .kvm(let error): of(error)
             case .system, .firmwareFiles: hostFailure
-            case .noKernel(_, let cause), .noFirmware(_, let cause):
-                cause.errno == .permissionDenied || cause.errno == .notPermitted ? noPermission : noInput
+            case .noKernel(_, let cause), .noFirmware(_, let cause): ofUnreadFile(cause)
             case .badKernel, .badFirmware: badInput
             case .tooManyCPUs, .badMemorySize, .noTables, .noTestDevice: usage
             case .hugePages: unavailable
@@ -138,8 +137,7 @@ extension ExitStatus {
             }
         case let error as DeviceNotReady: of(error)
         case let error as DriverBindingError: of(error)
-        case let error as SymbolFileError:
-            error.cause.errno == .permissionDenied ? noPermission : noInput
+        case let error as SymbolFileError: ofUnreadFile(error.cause)
         case is ReportError, is ConsoleError, is RecordingError, is TracedRun.Failure: cannotCreate
         default: hostFailure
         }
@@ -147,6 +145,15 @@ extension ExitStatus {
 }
 
 extension ExitStatus {
+    /// The status of a file that can't be read. That the host has no descriptor or memory left for it says nothing about the file.
+    static func ofUnreadFile(_ cause: SystemCallError) -> Int32 {
+        switch cause.errno {
+        case .permissionDenied, .notPermitted: noPermission
+        case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory: hostFailure
+        default: noInput
+        }
+    }
+
     /// The status of a function that KVM's own assignment refused.
     static func of(_ error: PCIAssignmentError) -> Int32 {
         error.error.errno == .permissionDenied ? noPermission : unavailable

@@ -66,6 +66,7 @@ extension RunRequest {
                 continue
             }
             if word == "--hugepages" {
+                guard !hugePages else { return nil }
                 hugePages = true
                 continue
             }
@@ -81,14 +82,16 @@ extension RunRequest {
             }
             let value: String
             let name: String
-            if let equals = word.firstIndex(of: "=") {
+            // By bytes: a value may begin with a mark that joins the sign to one character.
+            if let equals = word.utf8.firstIndex(of: UInt8(ascii: "=")) {
                 name = String(word[..<equals])
-                value = String(word[word.index(after: equals)...])
+                value = String(word[word.utf8.index(after: equals)...])
             } else {
                 guard let next = rest.popFirst(), !next.hasPrefix("-") else { return nil }
                 (name, value) = (word, next)
             }
-            guard Self.lists.contains(name) || !seen.contains(name), set(name, value) else { return nil }
+            guard Self.lists.contains(name) || !seen.contains(name) else { return nil }
+            do throws(BadValue) { try set(name, value) } catch { return nil }
             seen.append(name)
         }
         guard contradiction == nil else { return nil }
@@ -109,46 +112,29 @@ extension RunRequest {
         parts.filter { !$0.isEmpty }.joined(separator: " ")
     }
 
-    private mutating func set(_ name: String, _ value: String) -> Bool {
-        func take<Value>(_ place: inout Value, _ value: Value?) -> Bool {
-            guard let value else { return false }
-            place = value
-            return true
-        }
-        // For places that may be empty: without it their nil would count as a value.
-        func take<Value>(_ place: inout Value?, _ value: Value?) -> Bool {
-            place = value
-            return value != nil
-        }
+    /// Takes one option that has a value.
+    /// - Throws: why it doesn't take this value. An option that isn't one of ``plainOptions`` takes none.
+    mutating func set(_ name: String, _ value: String) throws(BadValue) {
         switch name {
-        case "--memory": return take(&memory, MemorySize(argument: value))
-        case "--cpus": return take(&cpus, Int(value))
-        case "--firmware": return take(&firmware, value.isEmpty ? nil : value)
-        case "--append":
-            append = Self.joined([append, value])
-            return true
-        case "--initrd":
-            initrds.append(value)
-            return true
-        case "--format": return take(&format, KernelFormat(rawValue: value))
-        case "--device":
-            guard let device = DeviceOption(argument: value) else { return false }
-            devices.append(device)
-            return true
-        case "--timeout": return take(&timeout, TimeLimit(argument: value))
-        case "--on-reset": return take(&onReset, ResetAction(rawValue: value))
-        case "--console": return take(&console, ConsoleOption(argument: value))
-        case "--debug-console": return take(&debugConsole, DebugConsoleOption(rawValue: value))
-        case "--report":
-            guard let report = ReportOption(argument: value) else { return false }
-            reports.append(report)
-            return true
-        case "--record": return take(&record, value.isEmpty ? nil : value)
-        case "--trace": return take(&trace, value.isEmpty ? nil : value)
-        case "--symbols": return take(&symbols, value.isEmpty ? nil : value)
-        case "--cpu": return take(&cpu, try? CPUModel(value))
-        case "--exit-port-style": return take(&exitPortStyle, ExitPortStyle(rawValue: value))
-        default: return script.set(name, value)
+        case "--memory": memory = try MemorySize(option: value)
+        case "--cpus": cpus = try BadValue.count(value)
+        case "--firmware": firmware = try BadValue.unlessEmpty(value)
+        case "--append": append = Self.joined([append, value])
+        case "--initrd": initrds.append(try BadValue.unlessEmpty(value))
+        case "--format": format = try BadValue.named(value)
+        case "--device": devices.append(try DeviceOption(option: value))
+        case "--timeout": timeout = try TimeLimit(option: value)
+        case "--on-reset": onReset = try BadValue.named(value)
+        case "--console": console = try ConsoleOption(option: value)
+        case "--debug-console": debugConsole = try BadValue.named(value)
+        case "--report": reports.append(try ReportOption(option: value))
+        case "--record": record = try BadValue.unlessEmpty(value)
+        case "--trace": trace = try BadValue.unlessEmpty(value)
+        case "--symbols": symbols = try BadValue.unlessEmpty(value)
+        case "--cpu":
+            do throws(CPUModel.ParseError) { cpu = try CPUModel(value) } catch { throw BadValue("\(error)") }
+        case "--exit-port-style": exitPortStyle = try BadValue.named(value)
+        default: try script.set(name, value)
         }
     }
 }

@@ -63,24 +63,21 @@ enum EndCondition: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension ConsoleScript {
-    /// Takes a plain option.
-    /// - Returns: false for one that is unknown or badly formed, about which the argument parser has the words.
-    mutating func set(_ name: String, _ value: String) -> Bool {
+    /// Takes an option by which a run is judged.
+    /// - Throws: why it doesn't take this value, or that there is no such option.
+    mutating func set(_ name: String, _ value: String) throws(BadValue) {
         switch name {
-        case "--expect":
-            guard let expression = try? RegularExpression(value) else { return false }
-            expectations.append(expression)
-        case "--fail-on":
-            guard let option = try? FailOption(value) else { return false }
-            option.add(to: &self)
-        case "--send":
-            guard let answer = try? ConsoleAnswer(value) else { return false }
-            answers.append(answer)
+        case "--expect": expectations.append(try Self.read { () throws(RegularExpression.Malformed) in try RegularExpression(value) })
+        case "--fail-on": try Self.read { () throws(RegularExpression.Malformed) in try FailOption(value) }.add(to: &self)
+        case "--send": answers.append(try Self.read { () throws(ConsoleAnswer.Malformed) in try ConsoleAnswer(value) })
         case "--until":
-            guard let condition = EndCondition(rawValue: value) else { return false }
+            let condition: EndCondition = try BadValue.named(value)
             endsWhenMet = condition == .expected
-        default: return false
+        default: throw BadValue("there is no such option")
         }
-        return true
+    }
+
+    private static func read<Value, Malformed: Error>(_ body: () throws(Malformed) -> Value) throws(BadValue) -> Value {
+        do throws(Malformed) { return try body() } catch { throw BadValue("\(error)") }
     }
 }

@@ -13,4 +13,12 @@ enum StandardOutput {
             _exit(ExitStatus.cannotCreate)
         }
     }
+
+    /// Writes a text now.
+    /// - Returns: false where not all of it could be written, which has been said then.
+    static func write(_ text: String) -> Bool {
+        guard let failure = OutputStream.write(Array(text.utf8), to: 1) else { return true }
+        StandardError.say("standard output can't be written: \(failure.errno)")
+        return false
+    }
 }

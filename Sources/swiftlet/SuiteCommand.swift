@@ -186,11 +186,10 @@ struct SuiteCommand: ParsableCommand {
 
     private static func status(of error: any Error) -> Int32 {
         switch error {
-        case KVMUnitTests.DirectoryError.unreadable(_, let cause) where cause.errno == .permissionDenied: ExitStatus.noPermission
-        case KVMUnitTests.DirectoryError.unreadable: ExitStatus.noInput
+        case KVMUnitTests.DirectoryError.unreadable(_, let cause): ExitStatus.ofUnreadFile(cause)
         case KVMUnitTests.DirectoryError.badFile: ExitStatus.badInput
         case is KVMUnitTests.DirectoryError: ExitStatus.usage
-        case BootSuite.FileError.unreadable(_, let cause): cause.errno == .permissionDenied ? ExitStatus.noPermission : ExitStatus.noInput
+        case BootSuite.FileError.unreadable(_, let cause): ExitStatus.ofUnreadFile(cause)
         case BootSuite.FileError.malformed: ExitStatus.badInput
         case is BootSuite.FileError, is Shard.Malformed: ExitStatus.usage
         case is ReportError: ExitStatus.cannotCreate

@@ -24,15 +24,11 @@ struct Swiftlet: ParsableCommand {
             StandardError.say("the suite that started this run has ended (\(ParentTie.variable) names another parent)")
             Glibc.exit(ExitStatus.hostFailure)
         }
-        let arguments = CommandLine.arguments
+        let arguments = ProgramArguments.words
         if arguments.count > 2, arguments[1] == "run", let request = RunRequest(plain: arguments[2...]) {
             Glibc.exit(Run(request: request).execute())
         }
         StandardOutput.watch()
-        if let script = CompletionScript(arguments: arguments.dropFirst()) {
-            print(script.text)
-            Glibc.exit(0)
-        }
-        main(nil)
+        Glibc.exit(CommandLineReader.execute(Array(arguments.dropFirst())))
     }
 }

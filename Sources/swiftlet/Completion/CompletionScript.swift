@@ -4,13 +4,6 @@ import ArgumentParser
 struct CompletionScript {
     let text: String
 
-    /// - Parameter arguments: the words after `swiftlet`; nil where they ask for something else, or for what the argument parser has to answer.
-    init?(arguments: some Collection<String>) {
-        let words = Array(arguments)
-        guard words == ["--generate-completion-script", "bash"] || words == ["--generate-completion-script=bash"] else { return nil }
-        self.init(.bash)
-    }
-
     init(_ shell: CompletionShell) {
         let generated = Swiftlet.completionScript(for: shell)
         text = shell == .bash ? "\(generated)\n\(Self.wholeWords)\n" : generated

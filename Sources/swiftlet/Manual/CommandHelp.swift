@@ -16,6 +16,7 @@ struct CommandHelp: Decodable {
         let shouldDisplay: Bool
         let isOptional: Bool
         let isRepeating: Bool
+        var parsingStrategy: String?
         var names: [Name]?
         var valueName: String?
         var defaultValue: String?

@@ -4,15 +4,17 @@ import LinuxSystem
 import Scripting
 
 /// `--report junit:PATH|tap:PATH|jsonl:PATH`.
-struct SuiteReportOption: Equatable, ExpressibleByArgument {
+struct SuiteReportOption: Equatable, ExpressibleByArgument, OptionValue {
     let format: SuiteReportFormat
     let path: String
 
+    init(option text: String) throws(BadValue) {
+        (format, path) = try SchemePath.format(text)
+    }
+
     init?(argument: String) {
-        let parts = argument.split(separator: ":", maxSplits: 1)
-        guard parts.count == 2, let format = SuiteReportFormat(rawValue: String(parts[0])) else { return nil }
-        self.format = format
-        path = String(parts[1])
+        guard let option = try? SuiteReportOption(option: argument) else { return nil }
+        self = option
     }
 }
 

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Glibc
+
+/// Carries out what a command line asks for by way of the argument parser.
+enum CommandLineReader {
+    /// - Parameter words: those after `swiftlet`.
+    /// - Returns: the exit status. 0 is given for what was asked for as such and was written, and where a command has ended well.
+    static func execute(_ words: [String]) -> Int32 {
+        do {
+            let check = CommandLineCheck(of: try CommandHelp.ofProgram())
+            switch try check.request(words) {
+            case .help(let path): return answer(helpMessage(path))
+            case .version: return answer(ProgramVersion.line)
+            case .completionScript(let shell): return answer(CompletionShell(rawValue: shell).map { CompletionScript($0).text } ?? "")
+            case .completions: return complete(words)
+            case .command:
+                var command = try Swiftlet.parseAsRoot(words)
+                try command.run()
+                return ExitStatus.passed
+            }
+        } catch let error as UsageError {
+            return tell(error.sentence, of: error.command)
+        } catch let exit as ExitCode {
+            return exit.rawValue
+        } catch {
+            guard Swiftlet.exitCode(for: error) == .validationFailure else {
+                StandardError.say("\(error)")
+                return ExitStatus.of(error)
+            }
+            return tell(Swiftlet.message(for: error), of: Swiftlet.configuration.commandName ?? "")
+        }
+    }
+
+    private static func helpMessage(_ path: [String]) -> String {
+        do {
+            var command = try Swiftlet.parseAsRoot(path + ["--help"])
+            try command.run()
+            return ""
+        } catch {
+            return Swiftlet.fullMessage(for: error)
+        }
+    }
+
+    private static func complete(_ words: [String]) -> Int32 {
+        do {
+            _ = try Swiftlet.parseAsRoot(words)
+            return ExitStatus.usage
+        } catch {
+            guard Swiftlet.exitCode(for: error) == .success else { return tell(Swiftlet.message(for: error), of: "swiftlet") }
+            return answer(Swiftlet.message(for: error))
+        }
+    }
+
+    private static func answer(_ text: String) -> Int32 {
+        guard !text.isEmpty else {
+            StandardError.say("there is no such help or script")
+            return ExitStatus.usage
+        }
+        return StandardOutput.write(text.hasSuffix("\n") ? text : text + "\n") ? ExitStatus.passed : ExitStatus.cannotCreate
+    }
+
+    /// The last line is the sentence, as after every other end.
+    private static func tell(_ sentence: String, of command: String) -> Int32 {
+        StandardError.say("'\(command) --help' lists what there is")
+        StandardError.say(sentence)
+        return ExitStatus.usage
+    }
+}

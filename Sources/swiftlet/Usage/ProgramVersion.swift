@@ -1,0 +1,4 @@
+/// What `--version` says.
+enum ProgramVersion {
+    static let line = "swiftlet"
+}
