@@ -17,16 +17,17 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLinux"),
         .target(name: "CArguments"),
+        .target(name: "Bytes", swiftSettings: pure),
         .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
         .target(
             name: "LinuxSystem",
-            dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Bytes", "CLinux", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: room),
         .target(name: "KVM", dependencies: ["LinuxSystem"], swiftSettings: room),
         .target(name: "VFIO", dependencies: ["LinuxSystem"], swiftSettings: room),
         .target(name: "PCI", swiftSettings: pure),
-        .target(name: "Boot", swiftSettings: pure),
-        .target(name: "Scripting", swiftSettings: pure),
+        .target(name: "Boot", dependencies: ["Bytes"], swiftSettings: pure),
+        .target(name: "Scripting", dependencies: ["Bytes"], swiftSettings: pure),
         .target(name: "PostMortem", swiftSettings: pure),
         .target(name: "VMM", dependencies: ["KVM", "PCI", "Boot", "PostMortem"], swiftSettings: room),
         .target(name: "Assignment", dependencies: ["VMM", "VFIO", "CPCI", "PostMortem"], swiftSettings: room),
@@ -34,11 +35,12 @@ let package = Package(
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "CArguments", "VMM", "Assignment", "Scripting", "PostMortem", "Lab",
+                "Bytes", "CArguments", "VMM", "Assignment", "Scripting", "PostMortem", "Lab",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
         .target(name: "TestSupport", dependencies: ["LinuxSystem"], path: "Tests/TestSupport", swiftSettings: room),
+        .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: room),
         .testTarget(name: "ScriptingTests", dependencies: ["Scripting", "TestSupport"], swiftSettings: room),
@@ -52,7 +54,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "swiftlet", "KVM", "Lab", "LinuxSystem", "TestSupport", "VMM", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "swiftlet", "Bytes", "KVM", "Lab", "LinuxSystem", "TestSupport", "VMM", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
         .testTarget(name: "PassthroughTests", swiftSettings: room),

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Little-endian bytes, appended one field after the other.
 struct ByteWriter: Sendable {
     private(set) var bytes: [UInt8] = []
@@ -23,7 +25,7 @@ struct ByteWriter: Sendable {
 
     /// Appends a string as C wants it, with its NUL.
     mutating func append(terminated string: String) {
-        bytes.append(contentsOf: string.utf8)
+        bytes.append(contentsOf: ByteText.bytes(string))
         bytes.append(0)
     }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Linux by its 64-bit and 32-bit boot protocols, and what all of its entries share: places for the kernel and its initrd.
 /// Linux, Documentation/arch/x86/boot.rst, "32-bit Boot Protocol" and "64-bit Boot Protocol".
 extension LoadPlanBuilder {
@@ -92,7 +94,7 @@ extension LoadPlanBuilder {
 
     /// Checks that the kernel takes so long a command line.
     func checkCommandLine(_ header: LinuxSetupHeader) throws(BootError) {
-        let size = UInt64(commandLine.utf8.count)
+        let size = UInt64(ByteText.bytes(commandLine).count)
         guard size <= header.maximumCommandLine else {
             throw .commandLineTooLong(
                 size: size, limit: header.maximumCommandLine,

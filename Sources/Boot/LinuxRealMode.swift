@@ -1,3 +1,5 @@
+import Bytes
+
 /// Linux by its oldest entry, in real mode: for images that call the BIOS, zImages and protocols before 2.02. Linux,
 /// Documentation/arch/x86/boot.rst, "Memory Layout of The Real-Mode Code" and "Running the Kernel".
 struct LinuxRealMode {
@@ -35,7 +37,7 @@ extension LoadPlanBuilder {
         var header = image.header
         let place = LinuxRealMode(header)
         try checkCommandLine(header)
-        let text = Array(commandLine.utf8) + [0]
+        let text = ByteText.bytes(commandLine) + [0]
         guard text.count - 1 <= place.maximumCommandLine else {
             throw .commandLineTooLong(
                 size: UInt64(text.count - 1), limit: place.maximumCommandLine, because: "no more fit below 0x9a000")

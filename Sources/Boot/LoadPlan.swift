@@ -1,3 +1,5 @@
+import Bytes
+
 /// What goes where in the guest's memory, and how the first processor starts. Nothing is loaded yet.
 ///
 /// Every segment and blob lies in RAM, and none overlaps another.
@@ -49,7 +51,7 @@ public struct LoadPlan: Equatable, Sendable {
         }
     }
 
-    /// The longest command line in bytes of UTF-8, without its NUL. Linux on x86 takes 2047.
+    /// The longest command line in bytes, without its NUL. Linux on x86 takes 2047.
     public static let maximumCommandLine = 16383
 
     /// The most modules a kernel is given.
@@ -73,7 +75,7 @@ public struct LoadPlan: Equatable, Sendable {
     ///   - image: The kernel file.
     ///   - name: Its name: multiboot kernels get it as the first word of their command line, and a suffix `.bin` or `.flat` makes a
     ///     file without a known magic number a flat binary.
-    ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes.
+    ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes. `ByteText`, as all names and arguments here.
     ///   - modules: Files to place in memory, at most ``maximumModules``; the first is a Linux kernel's initrd.
     ///   - memory: What RAM there is.
     ///   - rsdpAddress: Guest physical address of the ACPI RSDP, 0 for none.
@@ -116,8 +118,9 @@ public struct LoadPlan: Equatable, Sendable {
     }
 
     private static func check(_ text: String, what: String) throws(BootError) {
-        guard text.utf8.count <= maximumCommandLine else {
-            throw .textTooLong(what: what, size: text.utf8.count, limit: maximumCommandLine)
+        let size = ByteText.bytes(text).count
+        guard size <= maximumCommandLine else {
+            throw .textTooLong(what: what, size: size, limit: maximumCommandLine)
         }
         guard !text.utf8.contains(0) else { throw .textHoldsNUL(what: what) }
     }

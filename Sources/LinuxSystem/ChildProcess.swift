@@ -1,3 +1,4 @@
+import Bytes
 public import Glibc
 
 /// A program started as a child, and how it ended. See posix_spawn(3).
@@ -52,11 +53,13 @@ public struct ChildProcess: Sendable {
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
 
-        let argumentVector = ([program] + arguments).map { strdup($0) }
-        let environmentVector = environment.map { strdup($0) }
+        let argumentVector = ([program] + arguments).map { ByteText.withCString($0) { strdup($0) } }
+        let environmentVector = environment.map { ByteText.withCString($0) { strdup($0) } }
         defer { for string in argumentVector + environmentVector { free(string) } }
         var id = pid_t()
-        let result = posix_spawn(&id, program, &actions, &attributes, argumentVector + [nil], environmentVector + [nil])
+        let result = ByteText.withCString(program) { path in
+            posix_spawn(&id, path, &actions, &attributes, argumentVector + [nil], environmentVector + [nil])
+        }
         guard result == 0 else {
             throw SystemCallError(call: "posix_spawn", object: program, errno: .init(rawValue: result))
         }

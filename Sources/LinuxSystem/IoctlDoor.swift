@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import Glibc
 
@@ -33,7 +34,7 @@ open class IoctlDoor: @unchecked Sendable {
 
     /// Opens a path. Answers the descriptor, or the negated errno.
     open func open(_ path: String, flags: Int32, mode: UInt32) -> Int32 {
-        let result = cl_open(path, flags, mode)
+        let result = ByteText.withCString(path) { cl_open($0, flags, mode) }
         return result < 0 ? -Glibc.errno : result
     }
 

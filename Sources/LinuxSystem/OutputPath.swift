@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import Glibc
 
@@ -21,7 +22,7 @@ struct OutputPath: ~Copyable {
 
     /// - Parameter followsLinks: whether the last component may be a link.
     init(_ path: String, followsLinks: Bool) throws(OutputFileError) {
-        var rest = Array(path.utf8)[...]
+        var rest = ByteText.bytes(path)[...]
         guard !rest.isEmpty else { throw .system(SystemCallError(call: "open", object: path, errno: .noSuchFileOrDirectory)) }
         var directory = try Self.open(AT_FDCWD, rest.first == UInt8(ascii: "/") ? "/" : ".", path)
         var links = 0

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Makes what guests, files and users write safe to show: control characters, invisible characters and the commands of CI systems become visible
 /// escapes, as `\x1b`, `\u{202e}` and `\x3a`. Everything else stays as it is, a backslash too, so the result can be read but not turned back.
 ///
@@ -31,7 +33,7 @@ public struct VisibleText: Sendable {
     public init(keepsLines: Bool) { self.keepsLines = keepsLines }
 
     /// The text in one line.
-    public static func line(_ text: String) -> String { line(bytes: text.utf8) }
+    public static func line(_ text: String) -> String { line(bytes: ByteText.bytes(text)) }
 
     /// The bytes in one line.
     public static func line(bytes: some Sequence<UInt8>) -> String {
@@ -46,7 +48,7 @@ public struct VisibleText: Sendable {
     public static func lines(_ text: String) -> String {
         var visible = VisibleText(keepsLines: true)
         var result: [UInt8] = []
-        for byte in text.utf8 { visible.take(byte, into: &result) }
+        for byte in ByteText.bytes(text) { visible.take(byte, into: &result) }
         visible.finish(into: &result)
         return String(decoding: result, as: UTF8.self)
     }

@@ -25,7 +25,7 @@ final class BootDisk: BusDevice, @unchecked Sendable {
     /// What the overlay is kept in.
     private static let blockSize = 4096
 
-    private let file: FileSource
+    private let file: InputFile
     private let memory: GuestMemory
     private let sectorCount: UInt64
     /// As large as the image; holds host memory only where the guest wrote.
@@ -34,7 +34,7 @@ final class BootDisk: BusDevice, @unchecked Sendable {
     private let written: Mapping
     private let lock = Mutex(())
 
-    init(_ disk: DiskImage, file: FileSource, memory: GuestMemory) throws(SystemCallError) {
+    init(_ disk: DiskImage, file: InputFile, memory: GuestMemory) throws(SystemCallError) {
         self.file = file
         self.memory = memory
         sectorCount = disk.sectorCount

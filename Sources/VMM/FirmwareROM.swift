@@ -16,9 +16,9 @@ final class FirmwareROM: Sendable {
 
     /// Reads an image.
     /// - Throws: ``MachineError/noFirmware(path:cause:)``, ``MachineError/badFirmware(path:size:)``.
-    init(_ path: String) throws(MachineError) {
-        let file: FileSource
-        do { file = try FileSource(path) } catch { throw .noFirmware(path: path, cause: error) }
+    init(_ path: String, _ files: InputFiles) throws(MachineError) {
+        let file: InputFile
+        do { file = try files.open(path) } catch { throw .noFirmware(path: path, cause: error) }
         guard Self.sizes.contains(file.size), file.size % 4096 == 0 else { throw .badFirmware(path: path, size: file.size) }
         do { mapping = try Mapping(anonymous: Int(file.size), object: "the firmware") } catch { throw .system(error) }
         do throws(SystemCallError) {

@@ -6,41 +6,10 @@ import LinuxSystem
 
 /// A kernel image read with pread, a piece at a time: it is never whole in our memory.
 private struct ImageFile: ImageSource {
-    let file: FileSource
+    let file: InputFile
     var size: UInt64 { file.size }
 
     func read(at offset: UInt64, count: Int) throws -> [UInt8] { try file.read(at: offset, count: count) }
-}
-
-/// A file that a guest is given, open for reading.
-final class FileSource: Sendable {
-    let descriptor: Descriptor
-    let size: UInt64
-
-    init(_ path: String) throws(SystemCallError) {
-        let descriptor = try Descriptor(opening: path, flags: O_RDONLY)
-        var status = stat()
-        guard fstat(descriptor.raw, &status) == 0 else { throw .last("fstat", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw SystemCallError(call: "open", object: path, errno: status.st_mode & S_IFMT == S_IFDIR ? .isDirectory : .invalidArgument)
-        }
-        size = UInt64(max(status.st_size, 0))
-        self.descriptor = descriptor
-    }
-
-    func read(at offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
-        var failure: SystemCallError?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            do throws(SystemCallError) {
-                try descriptor.read(into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count), at: offset)
-                initialized = count
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return bytes
-    }
 }
 
 /// Puts a kernel into guest memory and the first vCPU at its door.
@@ -51,11 +20,11 @@ struct KernelLoader {
 
     /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, and from which disk, if it is one.
     func load(_ boot: BootConfiguration) throws(MachineError) -> (entry: EntryState, disk: BootDisk?) {
-        let kernel = try open(boot.kernel)
+        let kernel = try open(boot.kernel, boot.files)
         var modules: [LoadPlan.Module] = []
         var files = [kernel]
         for path in boot.initrds {
-            let file = try open(path)
+            let file = try open(path, boot.files)
             files.append(file)
             modules.append(LoadPlan.Module(name: path, size: file.size))
         }
@@ -109,11 +78,11 @@ struct KernelLoader {
         }
     }
 
-    private func open(_ path: String) throws(MachineError) -> FileSource {
-        do { return try FileSource(path) } catch { throw .noKernel(path: path, cause: error) }
+    private func open(_ path: String, _ files: InputFiles) throws(MachineError) -> InputFile {
+        do { return try files.open(path) } catch { throw .noKernel(path: path, cause: error) }
     }
 
-    private func fill(_ segment: LoadPlan.Segment, _ files: [FileSource]) throws(MachineError) {
+    private func fill(_ segment: LoadPlan.Segment, _ files: [InputFile]) throws(MachineError) {
         let index =
             switch segment.source {
             case .kernel: 0

@@ -265,8 +265,8 @@ public final class Machine {
     }
 
     /// Loads firmware, with which the first vCPU then starts. Of a machine that was configured for it.
-    public func loadFirmware(_ path: String) throws(MachineError) {
-        let rom = try FirmwareROM(path)
+    public func loadFirmware(_ path: String, files: InputFiles = InputFiles()) throws(MachineError) {
+        let rom = try FirmwareROM(path, files)
         try rom.place(in: vm, memory, slot: UInt32(memory.regions.count))
         firmware = rom
         do throws(FirmwareConfig.FileError) {

@@ -60,6 +60,8 @@ public struct BootConfiguration: Sendable {
     public var initrds: [String]
     /// nil: by the file's own signs.
     public var format: KernelFormat?
+    /// Through which they are opened: what came through a pipe is kept there for the next machine.
+    public var files = InputFiles()
 
     public init(kernel: String, commandLine: String = "", initrds: [String] = [], format: KernelFormat? = nil) {
         self.kernel = kernel

@@ -1,11 +1,14 @@
+import Bytes
 import Glibc
 import LinuxSystem
 import PostMortem
+import VMM
 
 /// The file that holds the kernel's names for a post-mortem. It is read only if there is need.
 struct KernelSymbols {
     private let path: String
     private let wasAsked: Bool
+    private let files: InputFiles
 
     /// More bytes than any System.map has.
     private static let mapLimit: UInt64 = 64 << 20
@@ -13,11 +16,15 @@ struct KernelSymbols {
     /// - Parameters:
     ///   - asked: `--symbols`. Looked at before the run, so that a wrong path costs no boot.
     ///   - kernel: what is booted.
-    init(asked: String?, kernel: String) throws(SymbolFileError) {
+    ///   - files: where it is kept if it came through a pipe. A pipe that was asked for is read now, since whoever writes it waits.
+    init(asked: String?, kernel: String, files: InputFiles) throws(SymbolFileError) {
+        self.files = files
         path = asked ?? kernel
         wasAsked = asked != nil
         guard let asked else { return }
-        do throws(SystemCallError) { _ = try Descriptor(opening: asked, flags: O_RDONLY) } catch { throw SymbolFileError(path: asked, cause: error) }
+        do throws(SystemCallError) {
+            if Self.isPipe(asked) { _ = try files.open(asked) } else { _ = try Descriptor(opening: asked, flags: O_RDONLY) }
+        } catch { throw SymbolFileError(path: asked, cause: error) }
     }
 
     /// - Parameter notice: told, as a sentence, of a file that was asked for and names nothing.
@@ -35,16 +42,26 @@ struct KernelSymbols {
     }
 
     private func start() throws(SystemCallError) -> [UInt8] {
+        if let kept = files.kept(path) { return try kept.descriptor.read(count: Int(min(kept.size, 256)), at: 0) }
         let file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
         return try Self.generated(file, limit: 256)
     }
 
+    private static func isPipe(_ path: String) -> Bool {
+        var status = stat()
+        return ByteText.withCString(path) { stat($0, &status) } == 0 && (status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK)
+    }
+
     private func table() throws(SystemCallError) -> SymbolTable? {
+        if let kept = files.kept(path) { return try table(kept.descriptor, size: kept.size) }
         // A pipe would never end.
         let file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
         var status = stat()
         guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        let size = UInt64(max(status.st_size, 0))
+        return try table(file, size: UInt64(max(status.st_size, 0)))
+    }
+
+    private func table(_ file: borrowing Descriptor, size: UInt64) throws(SystemCallError) -> SymbolTable? {
         let elf = SymbolTable(elf: { offset, count in
             guard count >= 0, offset <= size, UInt64(count) <= size - offset else { return nil }
             return try? file.read(count: count, at: offset)

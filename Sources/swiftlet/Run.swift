@@ -55,7 +55,7 @@ struct Run {
         } catch  where !files.areWritten {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
-                try files.write(RunReport(kernel: request.image, status: ExitStatus.of(error), message: "\(error)"))
+                try files.write(RunReport(kernel: request.imageName, status: ExitStatus.of(error), message: "\(error)"))
             } catch let second {
                 Self.say("\(second)")
             }
@@ -69,6 +69,7 @@ struct Run {
     }
 
     private func boot(_ signals: borrowing SignalDescriptor, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> (Verdict, Machine.Result) {
+        let files = InputFiles()
         let consoleFile = try openConsole()
         var output: Int32?
         var input: Int32?
@@ -76,7 +77,7 @@ struct Run {
         if let file = Self.number(of: consoleFile) { output = file }
         let hypervisor = try Hypervisor(door: door)
         try tellMissingFeatures(hypervisor)
-        let symbols = try KernelSymbols(asked: request.symbols, kernel: request.image)
+        let symbols = try KernelSymbols(asked: request.symbols, kernel: request.image, files: files)
         let watch = WatchedConsole(request.script)
         let stamps = request.consoleStamps ? ConsoleStamps() : nil
         let trace = try TracedRun(request)
@@ -93,10 +94,11 @@ struct Run {
             trace?.end("build machine", building)
             let loading = trace?.begin()
             if let firmware = request.firmware {
-                try machine.loadFirmware(firmware)
+                try machine.loadFirmware(firmware, files: files)
             } else {
-                try machine.load(
-                    BootConfiguration(kernel: request.kernel, commandLine: request.append, initrds: request.initrds, format: request.format))
+                var boot = BootConfiguration(kernel: request.kernel, commandLine: request.append, initrds: request.initrds, format: request.format)
+                boot.files = files
+                try machine.load(boot)
             }
             trace?.end("load", loading)
             let opening = trace?.begin()
@@ -118,7 +120,7 @@ struct Run {
         // First, since a report that can't be written must not take away what became of the guest.
         tell(run.result, verdict)
         try account {
-            RunReport(kernel: request.image, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings))
+            RunReport(kernel: request.imageName, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings))
         }
         return (verdict, run.result)
     }

@@ -1,4 +1,5 @@
 import Boot
+import Bytes
 import KVM
 import Scripting
 import VMM
@@ -37,6 +38,8 @@ struct RunRequest: Equatable {
 extension RunRequest {
     /// The file that is booted.
     var image: String { firmware ?? kernel }
+    /// Its name as a report has it, where bytes that are not UTF-8 can only be shown.
+    var imageName: String { image.utf8.contains(ByteText.mark) ? VisibleText.line(image) : image }
 
     /// What can't be asked for together, as a sentence; nil for what can.
     var contradiction: String? {

@@ -24,7 +24,7 @@ import Testing
             path = try directory.file("disk.img", bytes)
             memory = try GuestMemory(count: 1 << 20)
             let plan = try LoadPlan.plan(image: InMemoryImage(bytes), name: "disk.img", memory: MemoryMap(belowFourGiB: 1 << 20))
-            disk = try BootDisk(#require(plan.disk), file: FileSource(path), memory: memory)
+            disk = try BootDisk(#require(plan.disk), file: InputFile(path), memory: memory)
         }
 
         /// The status that a request comes back with, nil where it didn't.

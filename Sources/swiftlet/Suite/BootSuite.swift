@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import KVM
 import LinuxSystem
@@ -91,7 +92,8 @@ struct BootSuite {
 
     private static func unreadable(_ path: String) -> String? {
         var status = stat()
-        guard stat(path, &status) == 0, access(path, R_OK) == 0 else { return "\(SystemCallError.last("open", path).errno)" }
+        let isReadable = ByteText.withCString(path) { stat($0, &status) == 0 && access($0, R_OK) == 0 }
+        guard isReadable else { return "\(SystemCallError.last("open", path).errno)" }
         return status.st_mode & S_IFMT == S_IFDIR ? "expected a file, found a directory" : nil
     }
 }

@@ -1,0 +1,85 @@
+import Glibc
+public import LinuxSystem
+
+/// A file that a guest is given, open for reading at any offset.
+///
+/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read once and in order, so it is copied whole to a file without a name.
+public final class InputFile: Sendable {
+    public let descriptor: Descriptor
+    /// Bytes in it.
+    public let size: UInt64
+    /// Whether what the path names is gone now that it was read.
+    let isCopy: Bool
+
+    /// As many bytes as a pipe may bring, since one without an end would fill the disk.
+    static let copyLimit = 4 << 30
+
+    init(_ path: String) throws(SystemCallError) {
+        let opened = try Descriptor(opening: path, flags: O_RDONLY)
+        var status = stat()
+        guard fstat(opened.raw, &status) == 0 else { throw .last("fstat", path) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG:
+            size = UInt64(max(status.st_size, 0))
+            descriptor = opened
+            isCopy = false
+        case S_IFIFO, S_IFSOCK:
+            let copy = try TemporaryFile("what \(path) brings")
+            size = try Self.copy(opened, to: copy.descriptor)
+            descriptor = copy.release()
+            isCopy = true
+        default:
+            throw SystemCallError(call: "open", object: path, errno: status.st_mode & S_IFMT == S_IFDIR ? .isDirectory : .invalidArgument)
+        }
+    }
+
+    private static func copy(_ pipe: borrowing Descriptor, to file: borrowing Descriptor) throws(SystemCallError) -> UInt64 {
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        var size = 0
+        while true {
+            let count = Glibc.read(pipe.raw, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .last("read", pipe.object) }
+            guard count > 0 else { return UInt64(size) }
+            guard size + count <= copyLimit else { throw SystemCallError(call: "read", object: pipe.object, errno: .fileTooLarge) }
+            var failure: SystemCallError?
+            piece.withUnsafeBytes { bytes in
+                do throws(SystemCallError) { try file.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: UInt64(size)) } catch { failure = error }
+            }
+            if let failure { throw failure }
+            size += count
+        }
+    }
+
+    func read(at offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
+        var failure: SystemCallError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(SystemCallError) {
+                try descriptor.read(into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count), at: offset)
+                initialized = count
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+}
+
+/// The files that a run reads. What came through a pipe is kept, for a machine that starts again and for the kernel's names.
+public final class InputFiles: @unchecked Sendable {
+    // @unchecked: used by the thread that builds machines, and by no other.
+    private var kept: [(path: String, file: InputFile)] = []
+
+    public init() {}
+
+    /// What was kept of a pipe; nil for a path that can be opened again.
+    public func kept(_ path: String) -> InputFile? { kept.first { $0.path.utf8.elementsEqual(path.utf8) }?.file }
+
+    public func open(_ path: String) throws(SystemCallError) -> InputFile {
+        if let file = kept(path) { return file }
+        let file = try InputFile(path)
+        if file.isCopy { kept.append((path, file)) }
+        return file
+    }
+}
