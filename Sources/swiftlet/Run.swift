@@ -18,9 +18,10 @@ struct Run {
             let isHandedOver = ResultChannel.handOver(verdict.result(of: result))
             return isHandedOver ? verdict.status : StandardError.status(verdict.status)
         } catch {
-            Self.say("\(error)")
+            let sentence = "\(error)\(NearFile.hint(for: error))"
+            Self.say(sentence)
             let status = ExitStatus.of(error)
-            _ = ResultChannel.handOver(RunResult(ending: .notStarted, outcome: "not-started", status: status, sentence: "\(error)"))
+            _ = ResultChannel.handOver(RunResult(ending: .notStarted, outcome: "not-started", status: status, sentence: sentence))
             return status
         }
     }
@@ -55,7 +56,7 @@ struct Run {
         } catch  where !files.areWritten {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
-                try files.write(RunReport(kernel: request.imageName, status: ExitStatus.of(error), message: "\(error)"))
+                try files.write(RunReport(kernel: request.imageName, status: ExitStatus.of(error), message: "\(error)\(NearFile.hint(for: error))"))
             } catch let second {
                 Self.say("\(second)")
             }

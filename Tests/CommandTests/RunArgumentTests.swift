@@ -33,6 +33,21 @@ import Testing
         #expect(ended.status == 64 && ended.errors.contains(option) && ended.errors.contains(words), "\(ended.errors)")
     }
 
+    /// What isn't there is told with what is: kernels have versions behind their names.
+    @Test func aMissingKernelNamesThoseThatAreThere() throws {
+        let directory = try TemporaryDirectory()
+        let kernels = ["vmlinuz-6.1.0-1-amd64", "vmlinuz-6.1.0-2-amd64", "hello.elf"]
+        for name in kernels { _ = try directory.file(name) }
+        let path = directory.path
+        let versions = try SwiftletProcess.run("run", "\(path)/vmlinuz")
+        #expect(versions.status == 66)
+        #expect(versions.lastLine.hasSuffix("; there are \(path)/\(kernels[0]), \(path)/\(kernels[1])"), "\(versions.errors)")
+        let slip = try SwiftletProcess.run("run", "\(path)/helo.elf")
+        #expect(slip.status == 66 && slip.lastLine.hasSuffix("; did you mean \(path)/hello.elf?"), "\(slip.errors)")
+        let none = try SwiftletProcess.run("run", "\(path)/bzImage")
+        #expect(none.status == 66 && none.lastLine.hasSuffix("bzImage: there is no such file"), "\(none.errors)")
+    }
+
     @Test(arguments: [["run"], ["nonsense"], ["run", "--memory", "64M"]])
     func noKernel(arguments: [String]) throws {
         let ended = try SwiftletProcess(arguments).wait()
