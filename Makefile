@@ -19,6 +19,7 @@ LAYOUT := -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld \
 RELEASE := swift build -c release --product swiftlet $(DIRECT) $(LAYOUT)
 
 PREFIX ?= /usr/local
+OBJCOPY ?= objcopy
 SHARE = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: setup build install swiftlet guests firmware test test-legacy demo bench fuzz lint format clean
@@ -29,6 +30,7 @@ setup:
 build: swiftlet guests firmware
 
 swiftlet:
+	@tools/version --write
 	@[ tools/link-order.txt -ot .build/release/swiftlet ] || rm -f .build/release/swiftlet
 	@if tools/static-libpci; then \
 		PKG_CONFIG_PATH=$(LIBPCI) $(RELEASE) $(STATIC); \
@@ -38,7 +40,11 @@ swiftlet:
 
 install:
 	@[ -x "$(SWIFTLET_BINARY)" ] || { echo "install: $(SWIFTLET_BINARY) is missing: run make build first" >&2; exit 1; }
-	install -D -m 755 "$(SWIFTLET_BINARY)" "$(DESTDIR)$(PREFIX)/bin/swiftlet"
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	$(OBJCOPY) --only-keep-debug "$(SWIFTLET_BINARY)" "$(DESTDIR)$(PREFIX)/bin/swiftlet.debug"
+	chmod 644 "$(DESTDIR)$(PREFIX)/bin/swiftlet.debug"
+	$(OBJCOPY) --strip-all --add-gnu-debuglink="$(DESTDIR)$(PREFIX)/bin/swiftlet.debug" "$(SWIFTLET_BINARY)" "$(DESTDIR)$(PREFIX)/bin/swiftlet"
+	chmod 755 "$(DESTDIR)$(PREFIX)/bin/swiftlet"
 	install -d "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	umask 022 && "$(SWIFTLET_BINARY)" manual "$(SHARE)/man/man1"
 	umask 022 && "$(SWIFTLET_BINARY)" --generate-completion-script bash > "$(SHARE)/bash-completion/completions/swiftlet"

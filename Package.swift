@@ -17,6 +17,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLinux"),
         .target(name: "CArguments"),
+        .target(name: "CVersion"),
         .target(name: "Bytes", swiftSettings: pure),
         .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
         .target(
@@ -35,7 +36,7 @@ let package = Package(
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "Bytes", "CArguments", "VMM", "Assignment", "Scripting", "PostMortem", "Lab",
+                "Bytes", "CArguments", "CVersion", "VMM", "Assignment", "Scripting", "PostMortem", "Lab",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),

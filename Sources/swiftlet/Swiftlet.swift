@@ -17,6 +17,7 @@ struct Swiftlet: ParsableCommand {
 
             Each subcommand has a help and a manual page of its own, with examples: swiftlet run --help, man swiftlet-run.
             """,
+        version: ProgramVersion.line,
         subcommands: [RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self, ManualCommand.self])
 
     static func main() {

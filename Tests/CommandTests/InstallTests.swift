@@ -13,6 +13,11 @@ import Testing
         let usr = "\(directory.path)/usr"
         let installed = "\(usr)/bin/swiftlet"
         #expect(access(installed, X_OK) == 0)
+        // It is stripped, and its debug information lies beside it, where debuggers look for it.
+        let (program, debug) = (try sections(installed), try sections("\(installed).debug"))
+        #expect(program.contains(".gnu_debuglink") && !program.contains(".symtab") && !program.contains(".debug_info"))
+        #expect(debug.contains(".symtab"))
+        #expect(access("\(installed).debug", X_OK) != 0 || getuid() == 0)
         // The program works where it is, and its manual and completions are those that it makes.
         let help = try SwiftletProcess(["--help"], program: installed).wait()
         #expect(help.status == 0 && help.output.contains("Examples:"))
@@ -29,5 +34,28 @@ import Testing
         let missing = try SwiftletProcess(["-C", TestKernel.root, "install", "SWIFTLET_BINARY=/none", "DESTDIR=\(directory.path)"], program: "/usr/bin/make")
             .wait()
         #expect(missing.status != 0 && missing.errors.contains("run make build first"))
+    }
+
+    private func sections(_ file: String) throws -> String {
+        try SwiftletProcess(["--sections", "--wide", file], program: "/usr/bin/readelf").wait().output
+    }
+
+    /// A version is found in the repository, in an archive of it, and is said to be unknown elsewhere; it is written once.
+    @Test func theVersionIsThatOfTheTree() throws {
+        let directory = try TemporaryDirectory()
+        let line = """
+            set -e; cd '\(directory.path)'; mkdir -p git/tools git/Sources/CVersion; cp '\(TestKernel.root)/tools/version' git/tools; cd git
+            touch Sources/CVersion/version.c; tools/version; git init -q; echo '/tools/version export-subst' > .gitattributes; git add .
+            git -c user.name=a -c user.email=a@b commit -qm a; git tag v1.2; tools/version; echo x > .gitattributes; tools/version; git checkout -q .
+            tools/version --write; touch -d @1 Sources/CVersion/version.c; tools/version --write; stat -c %Y Sources/CVersion/version.c
+            cat Sources/CVersion/built-version.h; mkdir ../tar; git archive HEAD | tar x -C ../tar; ../tar/tools/version
+            """
+        let ended = try SwiftletProcess(["-c", line], program: "/bin/bash").wait()
+        #expect(
+            ended.output.split(separator: "\n") == [
+                "unknown (built from files without git)", "v1.2", "v1.2-dirty", "1", "#define BUILT_VERSION \"v1.2\"", "v1.2",
+            ], "\(ended.output)\(ended.errors)")
+        let said = try SwiftletProcess(["--version"]).wait()
+        #expect(said.status == 0 && said.output.hasPrefix("swiftlet ") && said.output.split(separator: "\n").count == 1)
     }
 }

@@ -1,4 +1,9 @@
+import CVersion
+
 /// What `--version` says.
 enum ProgramVersion {
-    static let line = "swiftlet"
+    static var line: String {
+        let version = String(cString: cv_version())
+        return "swiftlet \(version.isEmpty ? "unknown (built without make)" : version)"
+    }
 }
