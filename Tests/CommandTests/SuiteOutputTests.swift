@@ -95,10 +95,16 @@ struct SuiteOutputTests {
             let ended = try SwiftletProcess(["suite", file] + options).wait()
             #expect(ended.status == 73 && ended.output.isEmpty && ended.lastLine.contains("can't be kept in \(words)"), "\(ended.output) \(ended.errors)")
         }
+        // An old log is not left to be taken for a new one.
+        _ = try directory.file("logs/d.log", Array("old".utf8))
+        let never = "[[boot]]\nname = 'bad'\nkernel = 'ends.elf'\nappend = 'value=9'\n[[boot]]\nname = 'd'\nkernel = 'hello.elf'\n"
+        let cut = try run(never, "--fail-fast", "--logs", "\(path)/logs")
+        #expect(cut.status == 1 && cut.output.contains("SKIP d"), "\(cut.output)")
+        #expect(try directory.contents("logs/d.log").isEmpty)
         let fine = try run(suite, "--logs", "\(path)/logs", "--only", "a")
         #expect(fine.status == 0)
         let left = try #require(names("logs"))
-        #expect(Set(left) == ["a.log", "b_1.log", "c.log"])
+        #expect(Set(left) == ["a.log", "b_1.log", "bad.log", "c.log", "d.log"])
     }
 
     private func names(_ folder: String) -> [String]? {

@@ -134,9 +134,13 @@ struct SuiteRun: ~Copyable {
             guard case .run = test.plan else { continue }
             let path = log(of: test, in: logs)
             var status = stat()
-            guard stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { continue }
-            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-            throw .noLogs(path, .system(SystemCallError(call: "open", object: path, errno: isDirectory ? .isDirectory : .fileExists)))
+            guard lstat(path, &status) == 0 else { continue }
+            if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+                let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+                throw .noLogs(path, .system(SystemCallError(call: "open", object: path, errno: isDirectory ? .isDirectory : .fileExists)))
+            }
+            // An old log is emptied now, so that it is not taken for this suite's where the boot is never begun.
+            do throws(OutputFileError) { _ = try OutputFile(path, appends: true, reads: true) } catch { throw .noLogs(path, error) }
         }
     }
 
