@@ -17,12 +17,13 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLinux"),
         .target(name: "CArguments"),
+        .target(name: "CSignals"),
         .target(name: "CVersion"),
         .target(name: "Bytes", swiftSettings: pure),
         .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
         .target(
             name: "LinuxSystem",
-            dependencies: ["Bytes", "CLinux", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Bytes", "CLinux", "CSignals", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: room),
         .target(name: "KVM", dependencies: ["LinuxSystem"], swiftSettings: room),
         .target(name: "VFIO", dependencies: ["LinuxSystem"], swiftSettings: room),

@@ -60,14 +60,8 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     }
 
     private func flush(_ state: inout State) {
-        var done = 0
-        while state.failure == nil && done < state.pending.count {
-            let now = state.pending.withUnsafeBytes { Glibc.write(file.descriptor.raw, $0.baseAddress.map { $0 + done }, $0.count - done) }
-            if now > 0 {
-                done += now
-            } else if now == 0 || errno != EINTR {
-                state.failure = now == 0 ? SystemCallError(call: "write", object: path, errno: .ioError) : .last("write", path)
-            }
+        if state.failure == nil {
+            do throws(SystemCallError) { try BlockingCall.write(state.pending, to: file.descriptor.raw, path) } catch { state.failure = error }
         }
         state.pending.removeAll(keepingCapacity: true)
     }

@@ -22,11 +22,11 @@ public struct Descriptor: ~Copyable, Sendable {
         door.opened(raw, object: object)
     }
 
-    /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set.
+    /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set. Waits for a FIFO's other end until the process is to end.
     public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, door: IoctlDoor = .kernel)
         throws(SystemCallError)
     {
-        let result = door.open(path, flags: flags | O_CLOEXEC, mode: mode)
+        let result = Int32(truncatingIfNeeded: BlockingCall.make(.opening, path) { Int(door.open(path, flags: flags | O_CLOEXEC, mode: mode)) })
         guard result >= 0 else { throw SystemCallError(call: "open", object: path, errno: Errno(rawValue: -result)) }
         self.init(owning: result, object: path, door: door)
     }

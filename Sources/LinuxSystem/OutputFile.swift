@@ -40,9 +40,7 @@ public struct OutputFile: ~Copyable, Sendable {
         let place = try OutputPath(path, followsLinks: followsLinks)
         let flags = (reads ? O_RDWR : O_WRONLY) | O_NOCTTY | O_CLOEXEC
         if place.isKernelLink {
-            let raw = openat(place.directory.raw, place.name, flags | O_APPEND)
-            guard raw >= 0 else { throw .system(.last("open", path)) }
-            descriptor = Descriptor(owning: raw, object: path)
+            descriptor = try Self.wait(path) { openat(place.directory.raw, place.name, flags | O_APPEND) }
             isRegular = false
         } else {
             let file = try Self.open(place, flags | (appends ? O_APPEND : 0), audience.mode, path)
@@ -68,18 +66,29 @@ public struct OutputFile: ~Copyable, Sendable {
             let found = try OutputPath.status(Descriptor(owning: entry, object: path))
             // Before it is opened: a pipe that somebody put there would hold us up.
             try OutputPath.check(found, kind(found), in: place.directory)
-            let raw = openat(place.directory.raw, place.name, flags | O_NOFOLLOW)
-            guard raw >= 0 else {
-                if errno == ENOENT { continue }
-                throw .system(.last("open", path))
+            let file: Descriptor
+            do throws(OutputFileError) {
+                file = try wait(path) { openat(place.directory.raw, place.name, flags | O_NOFOLLOW) }
+            } catch {
+                if case .system(let cause) = error, cause.errno == .noSuchFileOrDirectory { continue }
+                throw error
             }
-            let file = Descriptor(owning: raw, object: path)
             let opened = try OutputPath.status(file)
             guard opened.st_dev == found.st_dev, opened.st_ino == found.st_ino else { continue }
-            if found.st_mode & S_IFMT == S_IFREG, ftruncate(raw, 0) != 0 { throw .system(.last("ftruncate", path)) }
+            if found.st_mode & S_IFMT == S_IFREG, ftruncate(file.raw, 0) != 0 { throw .system(.last("ftruncate", path)) }
             return file
         }
         throw .system(SystemCallError(call: "open", object: path, errno: .resourceBusy))
+    }
+
+    /// Opens what may be a pipe, whose reader is waited for.
+    private static func wait(_ path: String, _ open: () -> Int32) throws(OutputFileError) -> Descriptor {
+        let raw = BlockingCall.make(.opening, path) {
+            let raw = open()
+            return raw < 0 ? -Int(errno) : Int(raw)
+        }
+        guard raw >= 0 else { throw .system(SystemCallError(call: "open", object: path, errno: .init(rawValue: Int32(truncatingIfNeeded: -raw)))) }
+        return Descriptor(owning: Int32(truncatingIfNeeded: raw), object: path)
     }
 
     private static func kind(_ status: stat) -> String {

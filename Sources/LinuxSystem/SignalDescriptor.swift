@@ -1,9 +1,11 @@
 import CLinux
 import Glibc
 
-/// The signals that ask the process to end, delivered as readable events in place of handlers. See signalfd(2).
-public struct SignalDescriptor: ~Copyable, Sendable {
+/// Signals delivered as readable events in place of handlers. See signalfd(2).
+public struct SignalDescriptor: ~Copyable, EndRequests, Sendable {
     public let descriptor: Descriptor
+
+    public var raw: Int32 { descriptor.raw }
 
     /// Blocks `signals` in this thread (and in threads it starts from now on) and makes them readable here.
     public init(_ signals: [Int32]) throws(SystemCallError) {

@@ -1,4 +1,4 @@
-import CLinux
+import CSignals
 import Glibc
 
 /// Puts a terminal into a mode in which every key goes to the guest at once, and puts it back at the end of its life.
@@ -16,11 +16,14 @@ public struct Terminal: ~Copyable, Sendable {
         saved = attributes
         attributes.c_lflag &= ~tcflag_t(ICANON | ECHO)
         attributes.c_iflag &= ~tcflag_t(ICRNL | IXON)
+        var before = saved
+        cs_set_terminal(raw, &before)
         tcsetattr(raw, TCSANOW, &attributes)
     }
 
     deinit {
         var attributes = saved
-        tcsetattr(raw, TCSANOW, &attributes)
+        cs_restore_terminal(raw, &attributes)
+        cs_set_terminal(-1, &attributes)
     }
 }

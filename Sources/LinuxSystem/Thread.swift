@@ -1,4 +1,5 @@
 import CLinux
+import CSignals
 import Glibc
 
 /// A POSIX thread. vCPUs and relays are threads, not tasks: each blocks in the kernel for most of its life.
@@ -28,6 +29,7 @@ public struct Thread: ~Copyable, @unchecked Sendable {
                 let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
                 cl_name_thread(body.name)
                 cl_unblock_kick()
+                cs_leave_to_main()
                 body.run()
                 return nil
             }, body.toOpaque())

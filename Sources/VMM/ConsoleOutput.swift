@@ -211,9 +211,9 @@ public final class ConsoleOutput: Sendable {
     /// Writes out the rest, waiting for the reader for as long as it takes something every ten seconds.
     /// - Parameters:
     ///   - see: as for `drain`.
-    ///   - isImpatient: asked every tenth of a second; true gives the reader up now.
+    ///   - isImpatient: asked every tenth of a second that the reader takes nothing, with the number of tenths; true gives it up now.
     /// - Returns: how many bytes were lost: to a reader that was given up, or to a destination that failed.
-    func flush(_ see: ([UInt8]) -> Void = { _ in }, isImpatient: () -> Bool = { false }) -> Int {
+    func flush(_ see: ([UInt8]) -> Void = { _ in }, isImpatient: (_ tenths: Int) -> Bool = { _ in false }) -> Int {
         var patience = 100
         var before = -1
         var isFinished = false
@@ -227,7 +227,7 @@ public final class ConsoleOutput: Sendable {
             }
             guard let destination, rest > 0 else { continue }
             patience = rest == before ? patience - 1 : 100
-            guard patience > 0, !isImpatient() else {
+            guard patience > 0, !isImpatient(100 - patience) else {
                 let (unread, starts) = state.withLock { ($0.buffer, $0.lineStarts) }
                 see(unread)
                 onLines?(unread, starts)

@@ -281,7 +281,7 @@ public final class Machine {
     /// - Parameters:
     ///   - signals: requests to end swiftlet, made before any other thread was started.
     ///   - watch: follows the guest's console, answers there, and may end the run.
-    public func run(signals: borrowing SignalDescriptor, watch: (any ConsoleWatch)? = nil) throws(MachineError) -> Result {
+    public func run(signals: borrowing some EndRequests & ~Copyable, watch: (any ConsoleWatch)? = nil) throws(MachineError) -> Result {
         Thread.prepare()
         let terminal = configuration.consoleInput.flatMap { Terminal($0) }
         let workers = try vcpus.map { vcpu throws(MachineError) in
@@ -307,7 +307,10 @@ public final class Machine {
             threads.dismiss()
         }
         let duration = Double(MonotonicClock.now - start) / 1e9
-        let unwritten = console.flush({ watch?.take($0, at: duration) }, isImpatient: { signals.take() != nil })
+        EndingSignals.prolong()
+        let ended = MonotonicClock.now
+        let unwritten = console.flush(
+            { watch?.take($0, at: duration) }, isImpatient: { tenths in signals.take() != nil || isUp(since: ended, tenths) })
         watch?.close(at: duration)
         _ = consume terminal
         var exits = ExitCounts()
@@ -317,21 +320,33 @@ public final class Machine {
             consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten, postCode: post.code)
     }
 
+    /// Whether the rest of the console is given up: a process that was asked to end has little time, and one at its time limit waits for no reader that
+    /// stands still.
+    private func isUp(since ended: UInt64, _ tenths: Int) -> Bool {
+        if tenths == 0 { EndingSignals.prolong() }
+        let now = MonotonicClock.now
+        if case .signal? = ending.outcome { return now - ended > 400_000_000 }
+        guard tenths >= 3, let timeout = configuration.timeout else { return false }
+        return ending.outcome == .timeout(seconds: timeout) || now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
+    }
+
     private func track(_ vcpu: VirtualCPU) throws(MachineError) -> VCPUTrack? {
         let ecam = configuration.hasFirmware ? PhysicalLayout.firmwareECAM : PhysicalLayout.ecam
         do { return try configuration.trace?.track(Int(vcpu.number), of: configuration.cpus, ecam: ecam) } catch { throw .system(error) }
     }
 
     /// The main thread's part: console, signals and time, until the run has ended.
-    private func attend(_ signals: borrowing SignalDescriptor, _ watch: (any ConsoleWatch)?, _ threads: borrowing Crew, start: UInt64) throws(SystemCallError) {
+    private func attend(
+        _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?, _ threads: borrowing Crew, start: UInt64
+    ) throws(SystemCallError) {
         let loop = try EventLoop("run")
         try loop.watch(wake.event.raw, token: 0)
         try loop.watch(console.ready.raw, token: 1)
-        try loop.watch(signals.descriptor.raw, token: 2)
+        try loop.watch(signals.raw, token: 2)
         try loop.watch(alarm.timer.raw, token: 4)
         try loop.watch(serial.attention.raw, token: 5)
         var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
-        let deadline = configuration.timeout.map { start + UInt64($0 * 1e9) }
+        let deadline = configuration.timeout.map { (configuration.timeoutStart ?? start) + UInt64($0 * 1e9) }
         var hasOutput = false
         var isSerialDue = false
         var nextLook: UInt64?

@@ -21,6 +21,8 @@ public struct MachineConfiguration: Sendable {
     public var consoleInput: Int32?
     /// How long the guest may run, in seconds; nil: for ever.
     public var timeout: Double?
+    /// When `timeout` begins, in nanoseconds of `MonotonicClock`; nil: with the first vCPU's start.
+    public var timeoutStart: UInt64?
     /// Whether firmware of its own sets the machine up: it finds a chipset as after a reset, and no tables.
     public var hasFirmware: Bool
     /// Whether what the guest writes to its debug console, port 0x402, is shown on its console.

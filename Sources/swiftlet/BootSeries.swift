@@ -28,32 +28,36 @@ struct BootSeries {
     }
 
     let action: ResetAction
-    /// Seconds that all boots may take together; nil: for ever.
+    /// Seconds that all boots may take together, from `start` on; nil: for ever.
     let timeout: Double?
+    /// In nanoseconds of `MonotonicClock`: the program's start.
+    let start = EndingSignals.beginning ?? MonotonicClock.now
 
-    /// - Parameter boot: builds a machine, runs it with the time it is given, and tears it down.
+    /// - Parameter boot: builds a machine, runs it, and tears it down.
     /// - Throws: what `boot` throws at first. Later, when the guest has run, its errors are the host's failure and an outcome.
-    func run(_ boot: (_ timeout: Double?) throws -> (Machine.Result, [RunReport.Device])) throws -> Account {
-        let start = MonotonicClock.now
-        let (first, devices) = try boot(timeout)
+    func run(_ boot: () throws -> (Machine.Result, [RunReport.Device])) throws -> Account {
+        let (first, devices) = try boot()
         var account = Account(result: first, devices: devices)
         while action == .reboot, let reset = Self.reset(account.result.outcome) {
             account.lastReset = reset
-            let rest = timeout.map { $0 - Double(MonotonicClock.now - start) / 1e9 }
-            if let rest, rest <= 0 {
-                account.result.outcome = .timeout(seconds: 0)
+            if let timeout, Double(MonotonicClock.now - start) / 1e9 >= timeout {
+                account.result.outcome = .timeout(seconds: timeout)
                 break
             }
             account.reboots += 1
             do {
-                var (result, devices) = try boot(rest)
+                var (result, devices) = try boot()
                 result.follow(account.result)
                 (account.result, account.devices) = (result, devices)
             } catch {
-                account.result.outcome = .hostFailure("the machine could not be built again after a reset: \(error)")
+                account.result.outcome =
+                    switch EndingSignals.cause {
+                    case .signal(let signal): .signal(signal)
+                    case .timeLimit: .timeout(seconds: timeout ?? 0)
+                    case nil: .hostFailure("the machine could not be built again after a reset: \(error)")
+                    }
             }
         }
-        if let timeout, case .timeout = account.result.outcome { account.result.outcome = .timeout(seconds: timeout) }
         return account
     }
 

@@ -73,7 +73,7 @@ struct Verdict {
             self.init(.hang, "hang", ExitStatus.timeout, "hang: the guest is halted with interrupts off, and nothing is left that could wake it")
         case .console: self.init(.console, "passed", ExitStatus.passed, "passed: the console said what was asked for")
         case .signal(let signal):
-            self.init(.interrupted, "interrupted", 128 + signal, "ended by \(Self.name(signal))")
+            self.init(.interrupted, "interrupted", 128 + signal, "ended by \(EndingSignals.name(of: signal))")
         case .hostFailure(let reason):
             self.init(.hostFailure, "host-failure", ExitStatus.hostFailure, "the host failed, which says nothing about the guest: \(reason)")
         }
@@ -94,13 +94,16 @@ struct Verdict {
         self.sentence = sentence
     }
 
-    private static func name(_ signal: Int32) -> String {
-        switch signal {
-        case 1: "SIGHUP"
-        case 2: "SIGINT (^C)"
-        case 15: "SIGTERM"
-        default: "signal \(signal)"
-        }
+    /// The same where some of what the run was to write is lost: nobody takes the run for a whole one by its status.
+    func without(_ lost: String) -> Verdict {
+        guard status == ExitStatus.passed else { return self }
+        return Verdict(.hostFailure, outcome, ExitStatus.cannotCreate, "\(sentence); but \(lost) could not be written")
+    }
+
+    /// The same where a signal came before it was told.
+    func followed(by cause: EndingSignals.Cause?) -> Verdict {
+        guard case .signal(let signal)? = cause, status != 128 + signal else { return self }
+        return Verdict(.interrupted, "interrupted", 128 + signal, "ended by \(EndingSignals.name(of: signal)); before that, \(sentence)")
     }
 }
 

@@ -83,24 +83,24 @@ struct LabCommand: ParsableCommand {
     func run() throws {
         // A standard descriptor that is closed would be the number of the next thing opened.
         for standard in Int32(0)...2 where fcntl(standard, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
-        // Before QEMU is started, and so that ^C reaches it only by way of us.
-        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
+        EndingSignals.speak(as: "swiftlet lab")
+        let signals = try EndingSignals()
+        if let timeout {
+            try EndingSignals.limit(seconds: timeout.seconds, words: Duration.words(timeout.seconds), status: ExitStatus.hostFailure)
+        }
         let status: Int32
         do throws(LabError) {
             var streams = Lab.Streams(notice: Self.say)
-            streams.interruption = signals.descriptor.raw
+            streams.interruption = signals.raw
             let lab = Lab(try labConfiguration(), path: Self.variable("PATH"), cache: Self.cacheDirectory)
             status = try lab.run(streams).exitStatus
         } catch {
-            Self.say("\(error)")
-            switch error {
-            case .interrupted: status = 128 + (signals.take() ?? SIGTERM)
-            case .outputClosed: status = 128 + SIGPIPE
-            default: status = error.exitStatus
-            }
+            let isEnded = EndingSignals.status != nil || EndingSignals.isInterrupted
+            Self.say(isEnded ? EndingSignals.sentence : "\(error)")
+            if case .outputClosed = error { status = 128 + SIGPIPE } else { status = error.exitStatus }
         }
-        throw ExitCode(status)
+        throw ExitCode(EndingSignals.status ?? status)
     }
 
     /// The devices of both options, in the order in which they stand on the command line.

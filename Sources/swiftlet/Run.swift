@@ -12,26 +12,32 @@ struct Run {
 
     /// Runs, says on standard error what became of it, and gives the exit status.
     func execute() -> Int32 {
+        let status: Int32
         do {
             let (verdict, result) = try start()
             // A suite has the sentence by that, whatever became of the line.
             let isHandedOver = ResultChannel.handOver(verdict.result(of: result))
-            return isHandedOver ? verdict.status : StandardError.status(verdict.status)
+            status = isHandedOver ? verdict.status : StandardError.status(verdict.status)
         } catch {
-            let sentence = "\(error)\(NearFile.hint(for: error))"
-            Self.say(sentence)
-            let status = ExitStatus.of(error)
-            _ = ResultChannel.handOver(RunResult(ending: .notStarted, outcome: "not-started", status: status, sentence: sentence))
-            return status
+            let end = EarlyEnd(error)
+            Self.say(end.sentence)
+            _ = ResultChannel.handOver(RunResult(ending: end.ending, outcome: end.outcome, status: end.status, sentence: end.sentence))
+            status = end.status
         }
+        guard let asked = EndingSignals.status, asked != status else { return status }
+        // It came when the sentence had been said, or was being.
+        Self.say(EndingSignals.sentence)
+        return asked
     }
 
     /// Opens what the run writes to, and boots.
     private func start() throws -> (Verdict, Machine.Result) {
         Self.openStandardStreams()
-        // Before any thread is started, so that every thread leaves these signals to the main one.
-        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
+        let signals = try EndingSignals()
+        if let limit = request.timeout?.seconds {
+            try EndingSignals.limit(seconds: limit, words: Duration.words(limit), status: ExitStatus.timeout)
+        }
         guard let path = request.record else { return try run(signals, through: .kernel) }
         let recorder: CallRecorder
         do throws(OutputFileError) { recorder = try CallRecorder(path: path) } catch { throw RecordingError.notMade(path, error) }
@@ -47,7 +53,7 @@ struct Run {
     }
 
     /// Boots, and accounts for it in the report whatever came of it.
-    private func run(_ signals: borrowing SignalDescriptor, through door: IoctlDoor) throws -> (Verdict, Machine.Result) {
+    private func run(_ signals: borrowing EndingSignals, through door: IoctlDoor) throws -> (Verdict, Machine.Result) {
         guard !request.reports.isEmpty else { return try boot(signals, door) { _ in } }
         let files = ReportFiles()
         do {
@@ -56,7 +62,7 @@ struct Run {
         } catch  where !files.areWritten {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
-                try files.write(RunReport(kernel: request.imageName, status: ExitStatus.of(error), message: "\(error)\(NearFile.hint(for: error))"))
+                try files.write(RunReport(kernel: request.imageName, end: EarlyEnd(error)))
             } catch let second {
                 Self.say("\(second)")
             }
@@ -69,7 +75,7 @@ struct Run {
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
     }
 
-    private func boot(_ signals: borrowing SignalDescriptor, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> (Verdict, Machine.Result) {
+    private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> (Verdict, Machine.Result) {
         let files = InputFiles()
         let consoleFile = try openConsole()
         var output: Int32?
@@ -82,17 +88,22 @@ struct Run {
         let watch = WatchedConsole(request.script)
         let stamps = request.consoleStamps ? ConsoleStamps() : nil
         let trace = try TracedRun(request)
-        let run = try BootSeries(action: request.onReset, timeout: request.timeout?.seconds).run { timeout in
+        let series = BootSeries(action: request.onReset, timeout: request.timeout?.seconds)
+        let run = try series.run {
             var configuration = MachineConfiguration(
                 memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                timeout: timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
+                timeout: series.timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
                 showsDebugConsole: request.debugConsole == .console)
+            configuration.timeoutStart = series.start
             configuration.consoleStamps = stamps
             if request.console == .quoted { configuration.consoleFilter = QuotedConsole() }
             configuration.trace = trace?.trace
             let building = trace?.beginBoot()
+            EndingSignals.phase("building the machine")
             let machine = try Machine(configuration, on: hypervisor)
             trace?.end("build machine", building)
+            try EarlyEnd.check()
+            EndingSignals.phase("loading the kernel")
             let loading = trace?.begin()
             if let firmware = request.firmware {
                 try machine.loadFirmware(firmware, files: files)
@@ -102,13 +113,19 @@ struct Run {
                 try machine.load(boot)
             }
             trace?.end("load", loading)
+            try EarlyEnd.check()
+            EndingSignals.phase("opening devices")
             let opening = trace?.begin()
             let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
             defer { devices.release() }
             if !request.devices.isEmpty { trace?.end("open devices", opening) }
+            try EarlyEnd.check()
+            EndingSignals.phase("ending the guest")
             let running = trace?.begin()
             var result = try machine.run(signals: signals, watch: watch)
             trace?.end("run", running)
+            EndingSignals.prolong()
+            EndingSignals.phase("examining the guest")
             if isExamined(result.outcome, watch.findings) {
                 result.postMortem = machine.postMortem(result.outcome, symbols: symbols.read(notice: Self.say))
                 result.postMortem?.devices = devices.interruptStates
@@ -116,10 +133,16 @@ struct Run {
             if request.onReset == .end || BootSeries.reset(result.outcome) == nil { JobSlot.giveBack() }
             return (result, devices.report)
         }
-        let verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings)
-        trace?.finish(verdict.sentence, notice: Self.say)
+        EndingSignals.prolong()
+        EndingSignals.phase("writing what became of the guest")
+        var verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings).followed(by: EndingSignals.cause)
+        // A suite is told of it beside the verdict.
+        if run.result.unwrittenConsoleBytes > 0, !ResultChannel.isOffered { verdict = verdict.without("\(run.result.unwrittenConsoleBytes) bytes of the console") }
+        let isTraceWhole = trace?.finish(verdict.sentence, notice: Self.say) ?? true
+        if !isTraceWhole { verdict = verdict.without("part of the trace") }
         // First, since a report that can't be written must not take away what became of the guest.
         tell(run.result, verdict)
+        EndingSignals.prolong()
         try account {
             RunReport(kernel: request.imageName, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings))
         }
@@ -165,7 +188,7 @@ struct Run {
     private func tell(_ result: Machine.Result, _ verdict: Verdict) {
         if request.console.isStandard, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
             // Half a line of the guest's would swallow the beginning of ours.
-            _ = write(2, "\n", 1)
+            try? BlockingCall.write([UInt8(ascii: "\n")], to: 2, "standard error")
         }
         if verdict.outcome != "passed" {
             let tail = result.consoleTail.split(whereSeparator: \.isNewline).suffix(5)

@@ -94,11 +94,11 @@ struct RunReport: Encodable {
     let postMortem: Examination
 
     /// The account of a run that never started.
-    init(kernel: String, status: Int32, message: String) {
+    init(kernel: String, end: EarlyEnd) {
         self.kernel = kernel
-        outcome = "not-started"
-        exitStatus = status
-        self.message = message
+        outcome = end.outcome
+        exitStatus = end.status
+        message = end.sentence
         durationSeconds = 0
         (reboots, postCode) = (0, PostCode(value: nil))
         (exits, registers, consoleTail, devices) = ([:], [], "", [])
@@ -209,6 +209,6 @@ final class ReportFile {
 
     /// By write(2), not at an offset: the path may name a pipe.
     private func append(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {
-        if let error = OutputStream.write(bytes, to: file.descriptor.raw) ?? OutputStream.settle(file.descriptor.raw) { throw error }
+        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path) ?? OutputStream.settle(file.descriptor.raw) { throw error }
     }
 }

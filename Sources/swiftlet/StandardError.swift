@@ -1,4 +1,3 @@
-import Glibc
 import LinuxSystem
 import Scripting
 import Synchronization
@@ -16,8 +15,13 @@ enum StandardError {
     /// Says one line. Whatever a guest, a file or a name has brought into it is only shown: `VisibleText`.
     /// - Parameter name: who speaks, before a colon.
     static func say(_ text: String, as name: String = "swiftlet") {
-        guard let failure = OutputStream.write(Array("\(name): \(VisibleText.line(text))\n".utf8), to: 2) else { return }
-        _ = firstFailure.compareExchange(expected: 0, desired: failure.errno.rawValue, ordering: .relaxed)
+        let line = Array("\(name): \(VisibleText.line(text))\n".utf8)
+        // A write that fails once may be taken the next time, and the line is all that is told.
+        for _ in 0..<3 {
+            guard let failure = OutputStream.write(line, to: 2, "standard error") else { return }
+            _ = firstFailure.compareExchange(expected: 0, desired: failure.errno.rawValue, ordering: .relaxed)
+            if failure.errno == .interrupted { return }
+        }
     }
 
     /// The status of a run whose sentence nobody can read: success must not be silent on a full disk. A reader that went away wanted no more.

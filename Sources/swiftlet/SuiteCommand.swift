@@ -87,6 +87,7 @@ struct SuiteCommand: ParsableCommand {
         // A stream that is closed would be the number of the next file. Not to be written to, so that no line is lost in silence.
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
         signal(SIGPIPE, SIG_IGN)
+        EndingSignals.speak(as: "swiftlet suite")
         throw ExitCode(execute())
     }
 
@@ -137,8 +138,10 @@ struct SuiteCommand: ParsableCommand {
             return status(of: results, reportError, display.failure, StepSummaryFile.append(name, results, because: nil))
         } catch {
             display.clear()
-            for text in "\(error)".split(separator: "\n") { StandardError.say(String(text), as: "swiftlet suite") }
-            return Self.status(of: error)
+            // What it waited for when it was asked to end is more than the error that came of it.
+            let isCut = EndingSignals.status != nil && EndingSignals.isInterrupted
+            for text in (isCut ? EndingSignals.sentence : "\(error)").split(separator: "\n") { StandardError.say(String(text), as: "swiftlet suite") }
+            return EndingSignals.status ?? Self.status(of: error)
         }
     }
 

@@ -21,6 +21,7 @@ struct Swiftlet: ParsableCommand {
         subcommands: [RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self, ManualCommand.self])
 
     static func main() {
+        EndingSignals.begin()
         guard ParentTie.bind() else {
             StandardError.say("the suite that started this run has ended (\(ParentTie.variable) names another parent)")
             Glibc.exit(ExitStatus.hostFailure)

@@ -36,11 +36,13 @@ final class TracedRun {
     }
 
     /// Says in the trace how the run ended, and on standard error what is missing in it.
-    func finish(_ sentence: String, notice: (String) -> Void) {
+    /// - Returns: whether all that was to be written was.
+    func finish(_ sentence: String, notice: (String) -> Void) -> Bool {
         trace.moment(sentence)
         let summary = trace.finish()
         if summary.dropped > 0 { notice("\(summary.dropped) events are missing in the trace \(path): they came faster than they could be written") }
         if let failure = summary.failure { notice("the trace \(path) is cut off: \(failure.errno)") }
+        return summary.failure == nil
     }
 
     deinit {

@@ -161,7 +161,7 @@ import Testing
         console.drain()
         for byte in Self.pattern(60_000) { console.put(byte) }
         var asked = 0
-        let lost = console.flush(isImpatient: {
+        let lost = console.flush(isImpatient: { _ in
             asked += 1
             return true
         })

@@ -38,12 +38,7 @@ struct TraceFile: ~Copyable {
             bytes.withUnsafeBytes { bytes in
                 do throws(SystemCallError) {
                     if isFile { return try descriptor.write(bytes, at: UInt64(size)) }
-                    var done = 0
-                    while done < bytes.count {
-                        let now = Glibc.write(descriptor.raw, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-                        guard now > 0 || errno == EINTR else { throw SystemCallError.last("write", descriptor.object) }
-                        done += max(now, 0)
-                    }
+                    try BlockingCall.write(bytes, to: descriptor.raw, descriptor.object)
                 } catch let cause {
                     error = cause
                 }

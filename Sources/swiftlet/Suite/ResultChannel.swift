@@ -43,12 +43,17 @@ struct ResultChannel: ~Copyable {
         return try RunResult(encoded: bytes)
     }
 
+    /// Whether a suite started this run.
+    static var isOffered: Bool {
+        // Not a file which somebody's environment names by accident.
+        guard let text = getenv(variable), let identity = identity(of: descriptor) else { return false }
+        return String(cString: text) == "\(descriptor):\(identity)"
+    }
+
     /// Hands a result over, in a run that a suite started; does nothing in another. To be called once.
     /// - Returns: whether there is a suite.
     static func handOver(_ result: @autoclosure () -> RunResult) -> Bool {
-        guard let text = getenv(variable) else { return false }
-        // Not a file which somebody's environment names by accident.
-        guard let identity = identity(of: descriptor), String(cString: text) == "\(descriptor):\(identity)" else { return false }
+        guard isOffered else { return false }
         var rest = result().encoded[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

@@ -67,6 +67,6 @@ final class SuiteReportFile {
 
     /// By write(2), not at an offset: the path may name a pipe.
     private func write(_ bytes: [UInt8]) throws(ReportError) {
-        if let error = OutputStream.write(bytes, to: file.descriptor.raw) { throw Self.failure(path, .system(error)) }
+        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path) { throw Self.failure(path, .system(error)) }
     }
 }

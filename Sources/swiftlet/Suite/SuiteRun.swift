@@ -85,6 +85,7 @@ struct SuiteRun: ~Copyable {
     private let cases: [SuiteCase]
     private let jobs: Int
     private let logs: String?
+    private let requests: EndingSignals
     private let signals: SignalDescriptor
     private let failFast: Bool
     /// So long a test waits for a device that somebody else has, in seconds.
@@ -114,9 +115,16 @@ struct SuiteRun: ~Copyable {
         self.jobs = max(jobs, 1)
         self.logs = logs
         if let logs { try Self.check(logs, cases) }
-        // Also that of ended children, to be woken by it.
-        let heard = [SIGINT, SIGTERM, SIGHUP, SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
-        do throws(SystemCallError) { signals = try SignalDescriptor(heard) } catch { throw .system(error) }
+        // That of ended children, to be woken by it.
+        let heard = [SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
+        do throws(SystemCallError) {
+            let requests = try EndingSignals()
+            let signals = try SignalDescriptor(heard)
+            self.requests = requests
+            self.signals = signals
+        } catch {
+            throw .system(error)
+        }
     }
 
     /// Makes the directory of logs, and finds before the first boot what would keep a log from being written.
@@ -296,11 +304,11 @@ struct SuiteRun: ~Copyable {
         }
         // Whether a test has failed is known at its end only, and one job is one test after the other: who asks for that doesn't listen.
         let busy = failFast || jobs == 1 ? [] : running.filter { !$0.hasGivenBack }
-        var events = ([signals.descriptor.raw] + busy.map { $0.slot.raw }).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var events = ([requests.raw, signals.raw] + busy.map { $0.slot.raw }).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         _ = poll(&events, nfds_t(events.count), patience)
-        for (member, event) in zip(busy, events.dropFirst()) where event.revents != 0 { member.hasGivenBack = true }
+        for (member, event) in zip(busy, events.dropFirst(2)) where event.revents != 0 { member.hasGivenBack = true }
+        if let signal = requests.take() { throw interruption(signal) }
         while let signal = signals.take() {
-            guard signal == SIGCHLD || SuiteDisplay.signals.contains(signal) else { throw interruption(signal) }
             if SuiteDisplay.signals.contains(signal) { display?.take(signal) }
         }
         for member in running where !member.isGivenUp {
@@ -314,10 +322,13 @@ struct SuiteRun: ~Copyable {
         .interrupted(signal, running: running.map { cases[$0.number].name }, waiting: waiting.count)
     }
 
-    /// Ends what still runs, kindly first: a run that is asked to end puts its devices back.
+    /// What is running has this time to end by itself, in nanoseconds: it leaves the suite's reports the rest of the suite's own second.
+    private static let endingTime: UInt64 = 500_000_000
+
+    /// Ends what still runs, kindly first: a run that is asked to end says where its guest was.
     private mutating func endRunning() {
         for member in running { member.child.signal(SIGTERM) }
-        let deadline = MonotonicClock.now + 5_000_000_000
+        let deadline = MonotonicClock.now + Self.endingTime
         while MonotonicClock.now < deadline, running.contains(where: { !$0.isOver }) { usleep(10_000) }
         for member in running {
             member.child.signal(SIGKILL)

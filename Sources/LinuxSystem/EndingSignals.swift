@@ -1,0 +1,98 @@
+import CSignals
+import Glibc
+
+/// What a run's main loop asks whether somebody wants it to end.
+public protocol EndRequests: ~Copyable {
+    /// A descriptor that is readable when a request has come.
+    var raw: Int32 { get }
+    /// The signal that asked, nil where none has since.
+    func take() -> Int32?
+}
+
+/// The signals that ask this process to end, and its time limit, from its first instructions on. docs/architecture.md.
+///
+/// Handlers take them (CSignals), so that a call which waits for somebody else is interrupted. Who listens ends by itself; where it has not after
+/// 0.8 s, or 1 s after the time limit, the handler restores the terminal, says the sentence and ends the process.
+public struct EndingSignals: ~Copyable, EndRequests, Sendable {
+    /// Why the process is to end.
+    public enum Cause: Equatable, Sendable {
+        case signal(Int32)
+        case timeLimit
+    }
+
+    public let raw: Int32
+
+    /// Takes over from the default actions: to be called first of all. A request now ends the process at once.
+    public static func begin() { cs_begin() }
+
+    /// From here on the caller ends the process by itself when it is asked to.
+    /// - Throws: `eventfd` failing, as when descriptors run out (EMFILE).
+    public init() throws(SystemCallError) {
+        raw = cs_listen()
+        guard raw >= 0 else { throw SystemCallError(call: "eventfd", object: "signals", errno: .init(rawValue: -raw)) }
+    }
+
+    public func take() -> Int32? {
+        let signal = cs_take()
+        return signal > 0 ? signal : nil
+    }
+
+    /// Whose the last sentence is: `swiftlet lab`. For the main thread, like all below.
+    public static func speak(as speaker: StaticString) { withConstant(speaker, cs_set_speaker) }
+
+    /// What the process is about, for that sentence: `loading the kernel`.
+    public static func phase(_ phase: StaticString) { withConstant(phase, cs_set_phase) }
+
+    private static func withConstant(_ string: StaticString, _ body: (UnsafePointer<CChar>?) -> Void) {
+        string.withUTF8Buffer { bytes in bytes.withMemoryRebound(to: CChar.self) { body($0.baseAddress) } }
+    }
+
+    /// Ends the process after this time, counted from its start.
+    /// - Parameters:
+    ///   - words: the same time for people.
+    ///   - status: the exit status then.
+    public static func limit(seconds: Double, words: String, status: Int32) throws(SystemCallError) {
+        // What is longer than a century never comes.
+        guard seconds < 4e9 else { return }
+        let error = cs_set_limit(UInt64(max(seconds, 0) * 1e9), words, status)
+        guard error == 0 else { throw SystemCallError(call: "setitimer", errno: .init(rawValue: error)) }
+    }
+
+    /// The first request that came; nil without any. From any thread.
+    public static var cause: Cause? {
+        switch cs_cause() {
+        case 0: nil
+        case CS_LIMIT: .timeLimit
+        case let signal: .signal(signal)
+        }
+    }
+
+    /// The exit status that a signal asks for, 128 + N; nil where none does.
+    public static var status: Int32? {
+        if case .signal(let signal)? = cause { 128 + signal } else { nil }
+    }
+
+    /// Whether a `BlockingCall` was given up because the process is to end.
+    public static var isInterrupted: Bool { cs_is_interrupted() != 0 }
+
+    /// When the process took its signals over, in nanoseconds of `MonotonicClock`; nil where it did not, as in tests.
+    public static var beginning: UInt64? {
+        let moment = cs_beginning()
+        return moment > 0 ? moment : nil
+    }
+
+    /// How the process ends, and what it was in the middle of: `ended by SIGTERM while k.elf was being opened`. Empty without a cause.
+    public static var sentence: String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in
+            guard let start = buffer.baseAddress else { return "" }
+            _ = cs_sentence(start, buffer.count)
+            return String(cString: start)
+        }
+    }
+
+    /// A signal's name: `SIGINT (^C)`.
+    public static func name(of signal: Int32) -> String { cs_name(signal).map { String(cString: $0) } ?? "signal \(signal)" }
+
+    /// The process comes on after its time limit, and has another second; 10 s in all.
+    public static func prolong() { cs_prolong() }
+}
