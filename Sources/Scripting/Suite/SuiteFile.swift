@@ -49,8 +49,15 @@ public struct SuiteFile {
 
         public init(line: Int, key: String, reason: String) {
             self.line = line
-            self.key = key
-            self.reason = reason
+            self.key = Self.shortened(key)
+            self.reason = Self.shortened(reason)
+        }
+
+        /// A file may have a word of any length; a sentence has its beginning and its end.
+        private static func shortened(_ text: String) -> String {
+            guard text.utf8.count > 1000 else { return text }
+            let scalars = text.unicodeScalars
+            return String(String.UnicodeScalarView(scalars.prefix(600))) + "..." + String(String.UnicodeScalarView(scalars.suffix(200)))
         }
 
         /// Behind the file's name and a colon.
@@ -77,6 +84,14 @@ public struct SuiteFile {
 
     /// More than a suite can mean.
     static let bootLimit = 10_000
+    /// Bytes of a word of a command line: execve(2), MAX_ARG_STRLEN, without the option's name.
+    static let wordLimit = 131_000
+    /// Bytes of a boot's command line: half of what a process gets with the usual limit of the stack.
+    static let lineLimit = 1 << 20
+    /// Bytes of all boots' command lines together.
+    static let totalLimit = 64 << 20
+    /// How many mistakes are told one by one.
+    static let mistakeLimit = 100
     static let defaultTimeout = "60s"
 
     /// The suite's name; nil where it gives itself none.
@@ -96,8 +111,15 @@ public struct SuiteFile {
         var reading = SuiteReading(directory: directory, checks: checks)
         boots = reading.boots(root)
         name = reading.name
-        let mistakes = reading.mistakes + nameFiles()
-        guard mistakes.isEmpty else { throw Malformed(mistakes: mistakes.sorted { $0.line < $1.line }) }
+        let found = reading.mistakes + nameFiles()
+        guard found.isEmpty else {
+            var mistakes = Array(found.sorted { $0.line < $1.line }.prefix(Self.mistakeLimit))
+            let rest = found.count - reading.mistakes.count + reading.mistakeCount - mistakes.count
+            if rest > 0, let last = mistakes.last {
+                mistakes.append(Mistake(line: last.line, key: "", reason: "and \(rest) more mistakes"))
+            }
+            throw Malformed(mistakes: mistakes)
+        }
     }
 
     /// Names each boot's files.

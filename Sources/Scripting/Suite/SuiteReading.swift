@@ -4,14 +4,20 @@ struct SuiteReading {
     private let checks: SuiteFile.Checks
     private(set) var name: String?
     private(set) var mistakes: [SuiteFile.Mistake] = []
+    /// Those that were not noted too.
+    private(set) var mistakeCount = 0
+    /// Bytes of all boots' command lines.
+    private var total = 0
 
     init(directory: String, checks: SuiteFile.Checks) {
         self.directory = directory
         self.checks = checks
     }
 
-    private mutating func note(_ line: Int, _ key: String, _ reason: String) {
-        mistakes.append(SuiteFile.Mistake(line: line, key: key, reason: reason))
+    private mutating func note(_ line: Int, _ key: String, _ reason: @autoclosure () -> String) {
+        mistakeCount += 1
+        guard mistakes.count < SuiteFile.mistakeLimit else { return }
+        mistakes.append(SuiteFile.Mistake(line: line, key: key, reason: reason()))
     }
 
     private mutating func note(_ entry: TOMLTable.Entry, expected: String) {
@@ -118,6 +124,14 @@ struct SuiteReading {
             // As one word each, since a value may begin with a hyphen.
             words += key.form == .truth ? value.texts.contains("true") ? [option] : [] : value.texts.map { "\(option)=\($0)" }
         }
+        let length = words.reduce(0) { $0 + $1.utf8.count + 9 }
+        total += length
+        guard length <= SuiteFile.lineLimit, total <= SuiteFile.totalLimit else {
+            let whose = length > SuiteFile.lineLimit ? "its command line is" : "the command lines of all boots are together"
+            let limit = length > SuiteFile.lineLimit ? SuiteFile.lineLimit : SuiteFile.totalLimit
+            if isFirst || mistakes.isEmpty { note(line, "boot", "\(whose) longer than \(limit >> 20) MiB") }
+            return nil
+        }
         let timeout = values[.timeout]?.texts.first ?? SuiteFile.defaultTimeout
         return SuiteFile.Boot(
             name: name, group: group, arguments: words + ["--timeout=\(timeout)"], timeout: timeout, devices: values[.devices]?.texts ?? [],
@@ -182,11 +196,11 @@ struct SuiteReading {
         }
         var result: [(text: String, line: Int)] = texts
         if key.form == .path { result = texts.map { (path($0.text), $0.line) } }
-        let before = mistakes.count
-        for (text, line) in result {
+        let before = mistakeCount
+        for (text, line) in result where mistakes.count < SuiteFile.mistakeLimit {
             if let reason = mistake(key, text) { note(line, name, reason) }
         }
-        return mistakes.count == before ? SuiteValue(texts: result.map(\.text), line: value.line) : nil
+        return mistakeCount == before ? SuiteValue(texts: result.map(\.text), line: value.line) : nil
     }
 
     /// The element of an array that doesn't belong there; nil where the array doesn't.
@@ -219,7 +233,10 @@ struct SuiteReading {
     /// Why a key doesn't take a value.
     private func mistake(_ key: SuiteKey, _ text: String) -> String? {
         let expected = "expected \(key.expectation), found \(text)"
-        if text.contains("\0") { return "a zero byte can't stand in a command line" }
+        guard text.utf8.count <= SuiteFile.wordLimit else {
+            return "found \(text.utf8.count) bytes, and a word of a command line has \(SuiteFile.wordLimit) at most"
+        }
+        if text.utf8.contains(0) { return "a zero byte can't stand in a command line" }
         switch key {
         case .trace: return text.isEmpty ? "expected \(key.expectation), found an empty string" : nil
         case .kernel, .firmware, .initrd, .symbols: return checks.file(text).map { "\(text): \($0); expected a file that can be read" }

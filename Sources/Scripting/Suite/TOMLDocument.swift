@@ -11,6 +11,10 @@ struct TOMLDocument {
 
     let root: TOMLTable
 
+    /// How many keys a header or a dotted key may have, and how deep values may lie in each other: deeper than anyone writes, and so shallow that neither
+    /// reading nor letting go uses up the stack.
+    static let depthLimit = 64
+
     init(_ text: String) throws(Malformed) {
         var reader = TOMLReader(text)
         root = TOMLTable(line: 1, origin: .header)
@@ -51,16 +55,13 @@ struct TOMLDocument {
         }
         let made = TOMLTable(line: line, origin: .header)
         let value = TOMLValue(content: .table(made), line: line)
-        guard var entry = table[last] else {
+        if isArray, table.extend(last, with: value) { return made }
+        guard let entry = table[last] else {
             let content = isArray ? TOMLValue(content: .array([value]), line: line) : value
             table.append(.init(key: last, line: line, value: content, isArrayOfTables: isArray))
             return made
         }
         switch entry.value.content {
-        case .array(let elements) where isArray && entry.isArrayOfTables:
-            entry.value = TOMLValue(content: .array(elements + [value]), line: entry.value.line)
-            table.replace(entry)
-            return made
         case .table(let inner) where !isArray && inner.origin == .implicit:
             inner.origin = .header
             return inner
@@ -72,6 +73,10 @@ struct TOMLDocument {
     static func pair(_ reader: inout TOMLReader, into start: TOMLTable, depth: Int = 0) throws(Malformed) {
         let line = reader.line
         var keys = try reader.keys()
+        let depth = depth + keys.count
+        guard depth <= depthLimit else {
+            throw Malformed(line: line, reason: "keys and values are nested more than \(depthLimit) deep")
+        }
         guard reader.take("=") else { throw reader.unexpected("= behind the key \(keys.joined(separator: "."))") }
         reader.skipBlanks()
         let last = keys.removeLast()

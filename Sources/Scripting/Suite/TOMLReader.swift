@@ -2,9 +2,6 @@
 struct TOMLReader {
     typealias Malformed = TOMLDocument.Malformed
 
-    /// Deeper than anyone writes arrays within arrays; so deep input can't use up the stack.
-    private static let depthLimit = 64
-
     private let scalars: [Unicode.Scalar]
     private var place = 0
     private(set) var line = 1
@@ -80,6 +77,9 @@ struct TOMLReader {
         repeat {
             skipBlanks()
             keys.append(try key())
+            guard keys.count <= TOMLDocument.depthLimit else {
+                throw Malformed(line: line, reason: "a key has more than \(TOMLDocument.depthLimit) parts")
+            }
             skipBlanks()
         } while take(".")
         return keys
@@ -107,7 +107,9 @@ struct TOMLReader {
 
     mutating func value(depth: Int) throws(Malformed) -> TOMLValue {
         let start = line
-        guard depth < Self.depthLimit else { throw Malformed(line: line, reason: "values are nested more than \(Self.depthLimit) deep") }
+        guard depth <= TOMLDocument.depthLimit else {
+            throw Malformed(line: line, reason: "values are nested more than \(TOMLDocument.depthLimit) deep")
+        }
         let content: TOMLValue.Content =
             switch next {
             case "\"": .string(hasPrefix("\"\"\"") ? try longBasic() : try basic())
@@ -138,7 +140,7 @@ struct TOMLReader {
         skipBlanks()
         if take("}") { return table }
         while true {
-            try TOMLDocument.pair(&self, into: table, depth: depth + 1)
+            try TOMLDocument.pair(&self, into: table, depth: depth)
             skipBlanks()
             if take("}") { return table }
             guard take(",") else { throw unexpected(", or } behind a value of the inline table") }

@@ -40,10 +40,11 @@ struct BootSuite {
         }
         // What only the whole line of options shows: what doesn't go together.
         var mistakes: [SuiteFile.Mistake] = []
-        for boot in file.boots where RunRequest(plain: boot.arguments.dropFirst()) == nil {
+        for boot in file.boots where mistakes.count < 20 && mistakes.last?.line != boot.line {
+            guard RunRequest(plain: boot.arguments.dropFirst()) == nil else { continue }
             var reason = "these options don't go together"
             do { _ = try RunCommand.parse(Array(boot.arguments.dropFirst())) } catch { reason = RunCommand.message(for: error) }
-            if mistakes.last?.line != boot.line { mistakes.append(.init(line: boot.line, key: "boot", reason: "\(boot.name): \(reason)")) }
+            mistakes.append(.init(line: boot.line, key: "boot", reason: "\(boot.name): \(reason)"))
         }
         guard mistakes.isEmpty else { throw .malformed(path, mistakes) }
         boots = file.boots
