@@ -109,7 +109,8 @@ import Testing
     @Test func whatIsGivenTwiceIsNamed() throws {
         var count = 0
         func visit(_ command: CommandHelp) throws {
-            for argument in command.arguments ?? [] where argument.kind != "positional" && !argument.isRepeating && argument.valueName != "help" && argument.valueName != "version" {
+            for argument in command.arguments ?? [] where argument.kind != "positional" && !argument.isRepeating {
+                if argument.valueName == "help" || argument.valueName == "version" { continue }
                 let value = argument.kind == "flag" ? nil : argument.allValues?.first ?? Self.value(argument.valueName ?? "")
                 let names = (argument.names ?? []).map(\.text)
                 let name = try #require(names.first { $0.hasPrefix("--") })
