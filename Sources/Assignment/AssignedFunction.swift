@@ -17,7 +17,18 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         var space: ConfigSpace
         var table: MSIXTable?
         var mode = InterruptMode.none
+        /// The mode is not as the guest's registers ask for: the host refused it, or the device sleeps, and so do its vectors then.
+        var isBehind = false
+        /// Registers whose last write the host refused, to be written again.
+        var unwritten: [Register] = []
     }
+
+    struct Register: Equatable {
+        let offset: Int
+        let width: Int
+    }
+
+    private let refused = Refusals()
 
     public let backend: Backend
     let layout: PassthroughLayout
@@ -62,7 +73,9 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         state = Mutex(State(space: layout.space, table: layout.msix.map { MSIXTable(count: $0.vectorCount) }))
         super.init()
         try backend.writeConfig(ConfigRegister.command, 0, width: 2)
-        try state.withLock { state throws(AssignmentError) in try followInterruptMode(&state) }
+        // Nothing of this is the guest's doing yet.
+        if let line = self.line { try backend.startINTx(line, masked: false) }
+        state.withLock { $0.mode = self.line == nil ? .none : .intx }
     }
 
     /// The pages of a BAR that hold the MSI-X table and pending bits: the guest's accesses there must come to us.
@@ -142,22 +155,77 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             settlePower(from: power, &state)
             let after = state.space.command
             do throws(AssignmentError) {
+                try writeAgain(without: Register(offset: offset, width: width), &state)
                 // The order is KVM_ASSIGN_SET_INTX_MASK's rule (Documentation/virtual/kvm/api.txt of Linux 3.4, 4.60): first the intent, last the physical register.
                 if before.contains(.intxDisable) != after.contains(.intxDisable) {
-                    try backend.setINTxMask(after.contains(.intxDisable))
+                    try attempt(.line) { () throws(AssignmentError) in try backend.setINTxMask(after.contains(.intxDisable)) }
                 }
-                if touchesInterrupts(offset, width) { try followInterruptMode(&state) }
+                if power != .d0 {
+                    // Also where this write is to wake it: it has not heard of that.
+                    state.isBehind = state.isBehind || touchesInterrupts(offset, width)
+                } else if touchesInterrupts(offset, width) || state.isBehind {
+                    try followInterruptMode(&state)
+                }
                 if withdraw(state) { remap() }
-                if state.space.forwardedMask(offset, width: width) != 0 {
-                    try backend.writeConfig(offset, state.space.forwardedValue(offset, value, width: width), width: width)
-                    followPower(offset, width, &state)
-                }
-                if publish(state) { remap() }
+                try forward(Register(offset: offset, width: width), value, &state)
+                // What the device could not take in its sleep it is asked for again.
+                if power != .d0, powerState(state) == .d0, state.isBehind { try followInterruptMode(&state) }
+                if hearsDecoders(state), publish(state) { remap() }
             } catch {
                 onFailure("\(error)")
             }
         }
     }
+
+    /// Brings a write's forwarded bits to the device.
+    private func forward(_ register: Register, _ value: UInt32, _ state: inout State) throws(AssignmentError) {
+        let (offset, width) = (register.offset, register.width)
+        guard state.space.forwardedMask(offset, width: width) != 0 else { return }
+        let forwarded = state.space.forwardedValue(offset, value, width: width)
+        state.unwritten.removeAll { $0 == register }
+        if try attempt(.device, { () throws(AssignmentError) in try backend.writeConfig(offset, forwarded, width: width) }) {
+            followPower(offset, width, &state)
+        } else if state.space.isVirtual(offset, width: width) {
+            state.unwritten.append(register)
+        }
+    }
+
+    /// Writes what was refused before: the bits that are kept in the view, and of the others, which would act anew, none.
+    private func writeAgain(without register: Register, _ state: inout State) throws(AssignmentError) {
+        for kept in state.unwritten where kept != register { try forward(kept, 0, &state) }
+    }
+
+    // MARK: Refusals
+
+    /// What the host refused of all that the guest asked for.
+    public var refusals: [Refusal] { refused.all }
+
+    /// Carries out what the guest asked for.
+    /// - Returns: false where the host refused that, which is counted.
+    /// - Throws: where the host itself failed: by the errno, or because the device answers nothing any more.
+    @discardableResult
+    private func attempt(
+        _ purpose: AssignmentError.Purpose, _ body: () throws(AssignmentError) -> Void
+    ) throws(AssignmentError) -> Bool {
+        do throws(AssignmentError) {
+            try body()
+            return true
+        } catch {
+            guard !error.isHostFailure(for: purpose), isPresent else { throw error }
+            refused.note(error)
+            return false
+        }
+    }
+
+    /// Whether the device was told what to decode; where that was refused what it does is not known, and it is not to be reached.
+    private func hearsDecoders(_ state: State) -> Bool {
+        !state.unwritten.contains { register in
+            ConfigSpace.touches(register.offset, register.width, ConfigRegister.command..<ConfigRegister.command + 1)
+                || layout.power.map { ConfigSpace.touches(register.offset, register.width, $0.control..<$0.control + 1) } == true
+        }
+    }
+
+    private var isPresent: Bool { (try? backend.readConfig(ConfigRegister.vendorID, width: 4)) != nil }
 
     private func touchesInterrupts(_ offset: Int, _ width: Int) -> Bool {
         if let msi = layout.msi, ConfigSpace.touches(offset, width, msi.offset..<msi.offset + msi.length) { return true }
@@ -214,8 +282,19 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     // MARK: BARs
 
+    /// Whether an access begins before the MSI-X table or pending bits and reaches into them: the device's own must not be reached by it. Of one
+    /// that begins inside, what lies behind the end is lost.
+    private func isSplit(_ bar: Int, _ offset: UInt64, _ width: Int) -> Bool {
+        guard let msix = layout.msix else { return false }
+        func reachesInto(_ range: Range<UInt64>) -> Bool { offset < range.lowerBound && offset + UInt64(width) > range.lowerBound }
+        return bar == msix.tableBAR && reachesInto(msix.tableRange) || bar == msix.pendingBAR && reachesInto(msix.pendingRange)
+    }
+
     public override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
         if bar == BAR.romIndex { return rom?.read(offset, width: width) ?? .max }
+        if width > 1, isSplit(bar, offset, width) {
+            return (0..<width).reduce(0) { $0 | (readBAR(bar, offset: offset + UInt64($1), width: 1) & 0xFF) << UInt64(8 * $1) }
+        }
         if let msix = layout.msix {
             if bar == msix.tableBAR, msix.tableRange.contains(offset) {
                 return state.withLock { $0.table?.read(offset - msix.tableOffset, width: width) ?? 0 }
@@ -225,7 +304,16 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             }
         }
         door.note { "guest \(backend.address) range \(bar) read 0x\(String(offset, radix: 16)) width \(width)" }
-        return (try? backend.readBAR(bar, offset: offset, width: width)) ?? .max
+        return readDevice(bar, offset, width)
+    }
+
+    private func readDevice(_ bar: Int, _ offset: UInt64, _ width: Int) -> UInt64 {
+        do throws(AssignmentError) {
+            return try backend.readBAR(bar, offset: offset, width: width)
+        } catch {
+            refused.note(error)
+            return .max
+        }
     }
 
     /// The pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the device too, and pends there.
@@ -245,24 +333,28 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     public override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
         if bar == BAR.romIndex { return }
+        if width > 1, isSplit(bar, offset, width) {
+            for index in 0..<width { writeBAR(bar, offset: offset + UInt64(index), value >> UInt64(8 * index) & 0xFF, width: 1) }
+            return
+        }
         door.note { "guest \(backend.address) range \(bar) write 0x\(String(offset, radix: 16)) width \(width) value 0x\(String(value, radix: 16))" }
         if let msix = layout.msix {
             if bar == msix.tableBAR, msix.tableRange.contains(offset) { return writeTable(msix, offset, value, width) }
             if bar == msix.pendingBAR, msix.pendingRange.contains(offset) { return }
         }
-        // A device whose decoder is off drops writes.
-        try? backend.writeBAR(bar, offset: offset, value, width: width)
+        do throws(AssignmentError) { try backend.writeBAR(bar, offset: offset, value, width: width) } catch { refused.note(error) }
     }
 
     private func writeTable(_ msix: MSIXCapability, _ offset: UInt64, _ value: UInt64, _ width: Int) {
         state.withLock { state in
             guard let vector = state.table?.write(offset - msix.tableOffset, value, width: width) else { return }
-            guard state.mode == .messages(.msix) else { return }
             do throws(AssignmentError) {
-                try setVector(msix, vector, state)
+                if state.isBehind { try followInterruptMode(&state) }
+                guard state.mode == .messages(.msix) else { return }
+                try setVector(msix, vector, &state)
                 // An 8-byte write at an entry's last word reaches into the next one.
                 let last = Int((offset - msix.tableOffset + UInt64(width) - 1) / 16)
-                if last != vector, last < msix.vectorCount { try setVector(msix, last, state) }
+                if last != vector, last < msix.vectorCount { try setVector(msix, last, &state) }
             } catch {
                 onFailure("\(error)")
             }
@@ -271,10 +363,14 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     // MARK: Interrupts
 
-    private func setVector(_ msix: MSIXCapability, _ vector: Int, _ state: State) throws(AssignmentError) {
+    private func setVector(_ msix: MSIXCapability, _ vector: Int, _ state: inout State) throws(AssignmentError) {
         guard let table = state.table else { return }
-        let (_, message, masked) = Self.setting(vector, msix, table, state.space)
-        try backend.setVector(vector, message, masked: masked)
+        let setting = Self.setting(vector, msix, table, state.space)
+        guard powerState(state) == .d0 else {
+            state.isBehind = true
+            return
+        }
+        try attempt(.device) { () throws(AssignmentError) in try backend.setVector(vector, setting.message, masked: setting.masked) }
     }
 
     private static func setting(
@@ -287,42 +383,66 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         )
     }
 
-    /// Brings the backend to the interrupt mode that the guest's registers now ask for: MSI-X before MSI before INTx.
+    /// The mode that the guest's registers ask for: MSI-X before MSI before INTx.
+    private func wantedMode(_ state: State) -> InterruptMode {
+        if let msix = layout.msix, msix.isEnabled(in: state.space) { return .messages(.msix) }
+        if let msi = layout.msi, msi.isEnabled(in: state.space) { return .messages(.msi) }
+        return line == nil ? .none : .intx
+    }
+
+    /// Brings the backend to the wanted mode, or as near to it as the host lets it come. A device that sleeps sends no interrupt, and Linux
+    /// enables messages only of one that doesn't (drivers/pci/msi, current_state): it waits until it is awake.
     private func followInterruptMode(_ state: inout State) throws(AssignmentError) {
-        let wanted: InterruptMode
-        if let msix = layout.msix, msix.isEnabled(in: state.space) {
-            wanted = .messages(.msix)
-        } else if let msi = layout.msi, msi.isEnabled(in: state.space) {
-            wanted = .messages(.msi)
-        } else {
-            wanted = line == nil ? .none : .intx
+        let wanted = wantedMode(state)
+        guard powerState(state) == .d0 else {
+            state.isBehind = true
+            return
         }
+        state.isBehind = false
         if wanted != state.mode {
-            switch state.mode {
-            case .none: break
-            case .intx: try backend.stopINTx()
-            case .messages: try backend.stopMessages()
-            }
+            let old = state.mode
             state.mode = .none
+            switch old {
+            case .none: break
+            case .intx: try attempt(.line) { () throws(AssignmentError) in try backend.stopINTx() }
+            case .messages: try attempt(.device) { () throws(AssignmentError) in try backend.stopMessages() }
+            }
+            var isStarted = true
             switch wanted {
             case .none: break
-            case .intx: if let line { try backend.startINTx(line, masked: state.space.command.contains(.intxDisable)) }
-            case .messages(let kind): try backend.startMessages(kind, initial: initialVectors(kind, state))
+            case .intx:
+                if let line {
+                    let isMasked = state.space.command.contains(.intxDisable)
+                    isStarted = try attempt(.line) { () throws(AssignmentError) in try backend.startINTx(line, masked: isMasked) }
+                }
+            case .messages(let kind):
+                let count = initialVectors(kind, state)
+                isStarted = try attempt(.device) { () throws(AssignmentError) in try backend.startMessages(kind, initial: count) }
+            }
+            guard isStarted else {
+                state.isBehind = true
+                return
             }
             state.mode = wanted
         }
-        switch wanted {
+        let vectors = settings(wanted, state)
+        // One that is refused is tried again when the guest writes to it or to the capability.
+        if !vectors.isEmpty { try attempt(.device) { () throws(AssignmentError) in try backend.setVectors(vectors) } }
+    }
+
+    /// What the guest set for all vectors of a mode.
+    private func settings(_ mode: InterruptMode, _ state: State) -> [(number: Int, message: MSIMessage, masked: Bool)] {
+        switch mode {
         case .messages(.msix):
-            guard let msix = layout.msix, let table = state.table else { break }
-            try backend.setVectors((0..<msix.vectorCount).map { Self.setting($0, msix, table, state.space) })
+            guard let msix = layout.msix, let table = state.table else { return [] }
+            return (0..<msix.vectorCount).map { Self.setting($0, msix, table, state.space) }
         case .messages(.msi):
-            guard let msi = layout.msi else { break }
-            try backend.setVectors(
-                (0..<msi.vectorCount(in: state.space)).map { vector in
-                    let message = msi.message(vector, in: state.space)
-                    return (vector, MSIMessage(address: message.address, data: message.data), msi.isMasked(vector, in: state.space))
-                })
-        default: break
+            guard let msi = layout.msi else { return [] }
+            return (0..<msi.vectorCount(in: state.space)).map { vector in
+                let message = msi.message(vector, in: state.space)
+                return (vector, MSIMessage(address: message.address, data: message.data), msi.isMasked(vector, in: state.space))
+            }
+        case .none, .intx: return []
         }
     }
 

@@ -61,7 +61,17 @@ public protocol AssignmentBackend: AnyObject, Sendable {
 
 extension AssignmentBackend {
     public func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError) {
-        for (number, message, masked) in vectors { try setVector(number, message, masked: masked) }
+        // One that the host refuses keeps none of the others.
+        var refusal: AssignmentError?
+        for (number, message, masked) in vectors {
+            do throws(AssignmentError) {
+                try setVector(number, message, masked: masked)
+            } catch {
+                guard !error.isHostFailure(for: .device) else { throw error }
+                refusal = refusal ?? error
+            }
+        }
+        if let refusal { throw refusal }
     }
 }
 

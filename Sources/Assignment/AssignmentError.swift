@@ -15,6 +15,8 @@ public enum AssignmentError: Error, CustomStringConvertible {
     case noAccess(String, SystemCallError)
     /// The function was asked for more than once.
     case repeated(String)
+    /// The guest asked its device for what the host does not offer for it.
+    case refused(String, call: String, reason: String)
     /// The host has the function, and can't pass it through.
     case unfit(String, reason: String)
 
@@ -28,6 +30,7 @@ public enum AssignmentError: Error, CustomStringConvertible {
         case .noAccess(let address, let error):
             "\(address): \(error.object) may not be read and written by this user: run as root, or chown \"$USER\" \(error.object)"
         case .repeated(let address): "\(address) is given twice: a function can be passed to a guest once"
+        case .refused(let address, let call, let reason): "\(address): \(call): \(reason)"
         case .unfit(let address, let reason): "\(address): \(reason)"
         }
     }

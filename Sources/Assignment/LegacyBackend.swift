@@ -111,7 +111,8 @@ public final class LegacyBackend: AssignmentBackend {
         var value = value
         // The decoders were switched on by the host's kernel, which reaches the MSI-X table through them. They are a constant here, so
         // that the write is the guest's value and no read-modify-write.
-        if offset == ConfigRegister.command { value |= UInt32(decoders.rawValue) }
+        let distance = ConfigRegister.command - offset
+        if (0..<width).contains(distance) { value |= UInt32(decoders.rawValue) << UInt32(8 * distance) }
         let physical = value
         try Self.onFiles(address) { () throws(SystemCallError) in try function.writeConfig(offset, physical, width: width) }
     }
@@ -193,7 +194,7 @@ public final class LegacyBackend: AssignmentBackend {
 
     public func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) {
         guard kind == .msi ? hasMSI : msix != nil else {
-            throw .unfit(address, reason: "the guest turned \(kind) on, and the device has none")
+            throw .refused(address, call: "KVM_ASSIGN_DEV_IRQ", reason: "the device has no \(kind)")
         }
         try state.withLock { state throws(AssignmentError) in
             state.kind = kind
@@ -225,7 +226,8 @@ public final class LegacyBackend: AssignmentBackend {
     public func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError) {
         try state.withLock { state throws(AssignmentError) in
             guard let kind = state.kind else { return }
-            var mustRewire = false
+            // What the kernel refused before it is asked for again.
+            var mustRewire = kind == .msix && state.assigned == nil
             for (number, message, masked) in vectors where number < (kind == .msi ? 1 : msix?.vectorCount ?? 0) {
                 let before = state.vectors[number]
                 var vector = before ?? Vector(message: message, masked: true, gsi: nil, routed: message)
@@ -233,7 +235,7 @@ public final class LegacyBackend: AssignmentBackend {
                 vector.masked = masked
                 state.vectors[number] = vector
                 if !masked { state.used[kind, default: []].insert(number) }
-                if vector.gsi == nil {
+                if vector.gsi == nil || state.assigned == nil {
                     mustRewire = mustRewire || !masked
                 } else {
                     try follow(number, wasMasked: before?.masked ?? true, kind, &state)
@@ -263,7 +265,13 @@ public final class LegacyBackend: AssignmentBackend {
 
     private func wireMSI(_ state: inout State) throws(AssignmentError) {
         guard var vector = state.vectors[0] else { return }
-        let gsi = try addRoute(vector.message)
+        let gsi: UInt32
+        if let taken = vector.gsi {
+            gsi = taken
+            if vector.routed != vector.message { try onRoutes { () throws(KVMError) in try routes.update(gsi, vector.message) } }
+        } else {
+            gsi = try addRoute(vector.message)
+        }
         vector.gsi = gsi
         vector.routed = vector.message
         state.vectors[0] = vector
@@ -288,15 +296,27 @@ public final class LegacyBackend: AssignmentBackend {
                 if let gsi = vector.gsi.take() { try onRoutes { () throws(KVMError) in try routes.remove(gsi) } }
             } else {
                 let gsi: UInt32
-                if let taken = vector.gsi { gsi = taken } else { gsi = try addRoute(vector.message) }
+                if let taken = vector.gsi {
+                    gsi = taken
+                    if vector.routed != vector.message { try onRoutes { () throws(KVMError) in try routes.update(gsi, vector.message) } }
+                } else {
+                    gsi = try addRoute(vector.message)
+                }
                 vector.gsi = gsi
                 vector.routed = vector.message
                 entries.append((number, gsi))
             }
             state.vectors[number] = vector
         }
-        guard entries.count <= PCIAssignment.messageLimit else {
-            throw .unfit(address, reason: "the guest uses \(entries.count) MSI-X vectors, and KVM's own assignment delivers \(PCIAssignment.messageLimit)")
+        var refusal: AssignmentError?
+        if entries.count > PCIAssignment.messageLimit {
+            for (number, gsi) in entries[PCIAssignment.messageLimit...] {
+                state.vectors[number]?.gsi = nil
+                try onRoutes { () throws(KVMError) in try routes.remove(gsi) }
+            }
+            refusal = .refused(
+                address, call: "KVM_ASSIGN_SET_MSIX_NR", reason: "KVM's own assignment delivers \(PCIAssignment.messageLimit) vectors of a function")
+            entries.removeSubrange(PCIAssignment.messageLimit...)
         }
         if entries.isEmpty {
             // The last entry is the one least likely in use, and is masked again at once; its message leads to no processor.
@@ -312,6 +332,7 @@ public final class LegacyBackend: AssignmentBackend {
         }
         state.assigned = (.msix, .msix)
         if state.placeholder != nil { try setDeviceMask(msix.vectorCount - 1, true) }
+        if let refusal { throw refusal }
     }
 
     /// Masked vectors pend in the device itself.

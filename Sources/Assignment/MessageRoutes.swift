@@ -31,8 +31,15 @@ public final class MessageRoutes: Sendable {
 
     func update(_ gsi: UInt32, _ message: MSIMessage) throws(KVMError) {
         try table.withLock { table throws(KVMError) in
+            let before = table
             table.update(gsi, message)
-            try vm.setRouting(table)
+            do throws(KVMError) {
+                try vm.setRouting(table)
+            } catch {
+                // The kernel takes the table whole: a message it refuses must not stay in the way of all others.
+                table = before
+                throw error
+            }
         }
     }
 

@@ -17,6 +17,7 @@ final class MessageVector: Sendable {
     private struct State {
         var message = MSIMessage(address: 0, data: 0)
         var masked = true
+        var wasUnmasked = false
         var counts = InterruptCounts()
         /// With irqfd delivery: the GSI, the message it leads to, and whether the irqfd is attached.
         var gsi: UInt32?
@@ -41,6 +42,9 @@ final class MessageVector: Sendable {
     var counts: InterruptCounts? {
         delivery == .signal ? state.withLock { $0.counts } : nil
     }
+
+    /// Whether the guest ever had it unmasked.
+    var wasUnmasked: Bool { state.withLock { $0.wasUnmasked } }
 
     /// Whether an interrupt is held back by the mask.
     var isPending: Bool {
@@ -80,6 +84,7 @@ final class MessageVector: Sendable {
                 }
             }
             state.masked = masked
+            if !masked { state.wasUnmasked = true }
             if delivery == .irqfd, !masked, !state.attached, let gsi = state.gsi {
                 try vm.attachIRQFD(gsi, event: event.raw)
                 state.attached = true

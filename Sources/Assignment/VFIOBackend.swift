@@ -214,13 +214,21 @@ public final class VFIOBackend: AssignmentBackend {
             $0.line = line
             $0.everOnLine = line
         }
-        if !masked { try attach(line) }
+        guard !masked else { return }
+        do throws(AssignmentError) {
+            try attach(line)
+        } catch {
+            try? stopINTx()
+            throw error
+        }
     }
 
     public func stopINTx() throws(AssignmentError) {
         guard let line = state.withLock({ $0.line.take() }) else { return }
-        try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) }
+        var failure: AssignmentError?
+        do throws(AssignmentError) { try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) } } catch { failure = error }
         try onDevice { () throws(VFIOError) in try device.disable(.intx) }
+        if let failure { throw failure }
     }
 
     public func setINTxMask(_ masked: Bool) throws(AssignmentError) {
@@ -248,16 +256,43 @@ public final class VFIOBackend: AssignmentBackend {
 
     public func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) {
         let limit = vectorLimits[kind]?.count ?? 0
-        guard limit > 0 else { throw .unfit(address, reason: "the guest turned \(kind) on, and the host offers none for it") }
+        guard limit > 0 else { throw .refused(address, call: "VFIO_DEVICE_SET_IRQS", reason: "the host offers no \(kind) for the device") }
         // At least one vector, without an eventfd if need be, so that the device's own enable bit follows the guest's.
         let count = min(max(initial, 1), limit)
-        try onDevice { () throws(VFIOError) in
-            try device.setTriggers(Self.index(kind), [Int32](repeating: -1, count: count))
+        var events = [Int32](repeating: -1, count: count)
+        if kind == .msi {
+            // A device keeps no MSI back that it sends before anybody listens: all of them are listened to before it may.
+            for number in 0..<count { events[number] = try slot(kind, number).vector.event.raw }
         }
-        state.withLock {
-            $0.kind = kind
-            $0.enabled = count
+        let taken = try enable(kind, events)
+        state.withLock { state in
+            state.kind = kind
+            state.enabled = taken
+            if kind == .msi { for number in 0..<taken { state.slots[kind]?[number]?.wired = true } }
         }
+    }
+
+    /// Enables an index that is disabled, with as many of the vectors as the host has left.
+    /// - Returns: how many these are.
+    private func enable(_ kind: MessageKind, _ events: [Int32]) throws(AssignmentError) -> Int {
+        do throws(VFIOError) {
+            try device.setTriggers(Self.index(kind), events)
+            return events.count
+        } catch {
+            guard case .fewerVectors(let left) = error, left < events.count else { throw .vfio(address, error) }
+            try onDevice { () throws(VFIOError) in try device.setTriggers(Self.index(kind), Array(events[..<left])) }
+            return left
+        }
+    }
+
+    /// The vector's part, made at its first use.
+    private func slot(_ kind: MessageKind, _ number: Int) throws(AssignmentError) -> Slot {
+        if let known = state.withLock({ $0.slots[kind]?[number] }) { return known }
+        let name = "\(address) \(kind) vector \(number)"
+        let slot = Slot(
+            vector: try onSystem { () throws(SystemCallError) in try MessageVector(name, vm: vm, delivery: messageDelivery, routes: routes) })
+        state.withLock { $0.slots[kind]?[number] = slot }
+        return slot
     }
 
     public func stopMessages() throws(AssignmentError) {
@@ -274,26 +309,18 @@ public final class VFIOBackend: AssignmentBackend {
         }
         guard let (kind, slots) = stopped else { return }
         for slot in slots where slot.watched { relay.withLock { $0 }?.forget(slot.vector.event.raw) }
+        defer { for slot in slots { slot.vector.stop() } }
         try onDevice { () throws(VFIOError) in try device.disable(Self.index(kind)) }
-        for slot in slots { slot.vector.stop() }
     }
 
     public func setVector(_ number: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError) {
         guard let kind = state.withLock({ $0.kind }), number < vectorLimits[kind]?.count ?? 0 else { return }
-        var slot: Slot
-        if let known = state.withLock({ $0.slots[kind]?[number] }) {
-            slot = known
-        } else {
-            guard !masked else { return }
-            let name = "\(address) \(kind) vector \(number)"
-            slot = Slot(
-                vector: try onSystem { () throws(SystemCallError) in
-                    try MessageVector(name, vm: vm, delivery: messageDelivery, routes: routes)
-                })
-        }
+        if masked, state.withLock({ $0.slots[kind]?[number] }) == nil { return }
+        var slot = try slot(kind, number)
         if !masked, !slot.wired {
             try wire(kind, number, slot.vector)
             slot.wired = true
+            state.withLock { $0.slots[kind]?[number]?.wired = true }
         }
         guard slot.wired else { return }
         let watch = try onMachine { () throws(KVMError) in try slot.vector.set(message, masked: masked) }
@@ -303,30 +330,38 @@ public final class VFIOBackend: AssignmentBackend {
         } else if !watch, slot.watched {
             relay?.forget(slot.vector.event.raw)
         }
-        slot.watched = watch
-        let update = slot
-        state.withLock { $0.slots[kind]?[number] = update }
+        state.withLock { $0.slots[kind]?[number]?.watched = watch }
     }
 
     /// Has the device's vector signal its eventfd, taking a host interrupt for it.
     private func wire(_ kind: MessageKind, _ number: Int, _ vector: MessageVector) throws(AssignmentError) {
         let index = Self.index(kind)
         let (enabled, slots) = state.withLock { ($0.enabled, $0.slots[kind] ?? [:]) }
-        if number >= enabled, vectorLimits[kind]?.isFixedSize ?? true {
-            // This kernel can't add vectors to an enabled index: all go and come back with the new one among them.
-            let events = (0...number).map { place -> Int32 in
+        guard number >= enabled, vectorLimits[kind]?.isFixedSize ?? true else {
+            try onDevice { () throws(VFIOError) in try device.setTriggers(index, start: number, [vector.event.raw]) }
+            return state.withLock { $0.enabled = max($0.enabled, number + 1) }
+        }
+        // This kernel can't add vectors to an enabled index: all go and come back with the new one among them.
+        func events(_ count: Int) -> [Int32] {
+            (0..<count).map { place in
                 if place == number { return vector.event.raw }
                 guard let slot = slots[place], slot.wired else { return -1 }
                 return slot.vector.event.raw
             }
-            try onDevice { () throws(VFIOError) in
-                try device.disable(index)
-                try device.setTriggers(index, events)
-            }
-        } else {
-            try onDevice { () throws(VFIOError) in try device.setTriggers(index, start: number, [vector.event.raw]) }
         }
-        state.withLock { $0.enabled = max($0.enabled, number + 1) }
+        if enabled > 0 { try onDevice { () throws(VFIOError) in try device.disable(index) } }
+        do throws(AssignmentError) {
+            try onDevice { () throws(VFIOError) in try device.setTriggers(index, events(number + 1)) }
+            state.withLock { $0.enabled = number + 1 }
+        } catch {
+            // Refused: those that were there come back without it.
+            let taken = enabled > 0 ? (try? enable(kind, events(enabled))) ?? 0 : 0
+            state.withLock { state in
+                state.enabled = taken
+                for place in slots.keys where place >= taken { state.slots[kind]?[place]?.wired = false }
+            }
+            throw error
+        }
     }
 
     public func isPending(_ number: Int) -> Bool? {
@@ -347,7 +382,7 @@ public final class VFIOBackend: AssignmentBackend {
             }
             var messages: [(vector: Int, kind: MessageKind, counts: InterruptCounts?)] = []
             for kind in [MessageKind.msi, .msix] {
-                for (number, slot) in (state.slots[kind] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                for (number, slot) in (state.slots[kind] ?? [:]).sorted(by: { $0.key < $1.key }) where slot.vector.wasUnmasked {
                     messages.append((number, kind, slot.vector.counts))
                 }
             }

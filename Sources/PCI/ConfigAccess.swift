@@ -19,6 +19,17 @@ public struct ConfigAccess: Sendable, Hashable {
         offset = Int(latch & 0xFF) | (lane & 3)
     }
 
+    /// How much of an access the bus makes at once: the largest naturally aligned piece of up to 4 bytes. PCI Express 3.0, section 7.2.2: no
+    /// register access crosses a doubleword.
+    /// - Parameters:
+    ///   - offset: where the rest of the access begins.
+    ///   - count: how many bytes are left, 1 or more.
+    public static func piece(at offset: Int, of count: Int) -> Int {
+        var size = 4
+        while size > 1, size > count || offset & (size - 1) != 0 { size /= 2 }
+        return size
+    }
+
     /// The enhanced mechanism: 4 KiB a function from the start of the ECAM window. PCI Express 3.0, section 7.2.2.
     public init(ecamOffset: UInt64) {
         bus = Int(ecamOffset >> 20 & 0xFF)

@@ -10,6 +10,8 @@ public struct ConfigSpace: Sendable {
     private var writable: [UInt8]
     private var live: [UInt8]
     private var forwarded: [UInt8]
+    /// What a forwarded write carries in bits that are not forwarded: the device keeps them as the host set them.
+    private var held: [UInt8]
 
     /// All zero, all fixed.
     /// - Parameter size: 256 or 4096.
@@ -19,6 +21,7 @@ public struct ConfigSpace: Sendable {
         writable = view
         live = view
         forwarded = view
+        held = view
     }
 
     // MARK: Laying out
@@ -75,8 +78,14 @@ public struct ConfigSpace: Sendable {
     /// another than the guest wrote; of the others what it wrote.
     public func forwardedValue(_ offset: Int, _ value: UInt32, width: Int) -> UInt32 {
         let virtual = load(writable, offset, width)
-        return (value & ~virtual | load(view, offset, width) & virtual) & load(forwarded, offset, width)
+        return (value & ~virtual | load(view, offset, width) & virtual) & load(forwarded, offset, width) | load(held, offset, width)
     }
+
+    /// Sets what bits carry that are not forwarded, in a register of which others are.
+    public mutating func hold(_ offset: Int, _ value: UInt32, width: Int) { Self.store(value, width, &held, offset, size) }
+
+    /// Whether the guest's write leaves a trace in the view.
+    public func isVirtual(_ offset: Int, width: Int) -> Bool { load(writable, offset, width) != 0 }
 
     /// A guest's write: changes the view's writable bits and no others.
     public mutating func write(_ offset: Int, _ value: UInt32, width: Int) {

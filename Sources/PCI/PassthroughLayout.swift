@@ -125,6 +125,9 @@ public struct PassthroughLayout: Sendable {
         return true
     }
 
+    /// Device Control's Max_Payload_Size and Max_Read_Request_Size; PCI Express 3.0, section 7.8.4.
+    private static let packetSizes: UInt32 = 0x70E0
+
     /// PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one, which has no link: its link registers go.
     private mutating func layExpress(_ offset: Int, _ bytes: [UInt8], limit: Int) -> Bool {
         let flags = Capability.word16(bytes, offset + 2)
@@ -141,7 +144,9 @@ public struct PassthroughLayout: Sendable {
         }
         // Device control is the guest's; its function-level reset bit is heard by the device and never reads one.
         space.set(offset + 8, UInt32(Capability.word16(bytes, offset + 8) & 0x7FFF), width: 2)
-        space.own(offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF)
+        space.own(offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF & ~Self.packetSizes)
+        // The path to the device is the host's: it keeps the sizes that the host gave it.
+        if access != .raw { space.hold(offset + 8, UInt32(Capability.word16(bytes, offset + 8)) & Self.packetSizes, width: 2) }
         space.own(offset + 0x0A, width: 2, live: 0xFFFF, forwarded: 0x000F)
         if offset + 0x2A <= end, length == 0x3C {
             copy(bytes, offset + 0x24, 4)

@@ -155,6 +155,7 @@ public final class VFIODevice: Sendable {
     }
 
     /// Signals eventfds when vectors fire; -1 for a vector that shall not. Enables the index where it was disabled.
+    /// - Throws: `.fewerVectors` where the host has some of them left and not all: the index is then not enabled.
     public func setTriggers(_ index: InterruptIndex, start: Int = 0, _ events: [Int32]) throws(VFIOError) {
         try setInterrupts(index, flags: 1 << 5 | 1 << 2, start: start, count: events.count, events)
     }
@@ -188,7 +189,9 @@ public final class VFIODevice: Sendable {
                 bytes.storeBytes(of: event, toByteOffset: 20 + number * 4, as: Int32.self)
             }
         }
-        try VFIOError.catching { () throws(SystemCallError) in _ = try descriptor.ioctl(.setInterrupts, bytes: &bytes) }
+        let answer = try VFIOError.catching { () throws(SystemCallError) in try descriptor.ioctl(.setInterrupts, bytes: &bytes) }
+        // drivers/vfio/pci/vfio_pci_intrs.c, vfio_msi_enable.
+        if answer > 0 { throw .fewerVectors(Int(answer)) }
     }
 
     // MARK: Reset

@@ -14,6 +14,8 @@ public enum VFIOError: Error, CustomStringConvertible {
     case notViable(group: Int)
     /// Guest memory could not be pinned: the limit on locked memory is too small.
     case memoryLock(bytes: UInt64)
+    /// VFIO_DEVICE_SET_IRQS found fewer host interrupts than the vectors asked for, and took none.
+    case fewerVectors(Int)
     case call(SystemCallError)
 
     static func catching<Result: ~Copyable>(_ body: () throws(SystemCallError) -> Result) throws(VFIOError) -> Result {
@@ -34,6 +36,7 @@ public enum VFIOError: Error, CustomStringConvertible {
         case .memoryLock(let bytes):
             "\(bytes >> 20) MiB of guest memory can't be pinned for the device: raise the limit on locked memory "
                 + "(ulimit -l \((bytes >> 10) + 65536), or LimitMEMLOCK= of the service) or give the guest less with --memory"
+        case .fewerVectors(let count): "VFIO_DEVICE_SET_IRQS: the host has \(count) interrupt vectors left for the device, and it wants more"
         case .call(let error): "\(error)"
         }
     }

@@ -71,7 +71,12 @@ public final class InterruptLine: Sendable {
         try state.withLock { state throws(KVMError) in
             guard !state.sources.contains(where: { $0.trigger == source.trigger }) else { return }
             try connect(source)
-            if !state.needsSilence { try listen() }
+            do throws(KVMError) {
+                if !state.needsSilence { try listen() }
+            } catch {
+                try? disconnect(source)
+                throw error
+            }
             state.sources.append(source)
         }
     }

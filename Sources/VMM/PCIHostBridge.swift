@@ -198,14 +198,32 @@ public final class PCIHostBridge: @unchecked Sendable {
 
     // MARK: Configuration
 
-    func read(_ access: ConfigAccess, width: Int) -> UInt32 {
+    /// A read of any width and alignment: as its bytes one by one, in naturally aligned pieces. Behind the register space of `limit` bytes all ones.
+    func read(_ access: ConfigAccess, width: Int, limit: Int = 4096) -> UInt32 {
         guard let function = function(access) else { return .max }
-        return function.readConfig(access.offset, width: width)
+        var value: UInt32 = 0
+        var done = 0
+        while done < width {
+            let offset = access.offset + done
+            let size = ConfigAccess.piece(at: offset, of: width - done)
+            let piece = offset < limit ? function.readConfig(offset, width: size) : .max
+            value |= UInt32(truncatingIfNeeded: UInt64(piece) & (1 << UInt64(8 * size) - 1)) << UInt32(8 * done)
+            done += size
+        }
+        return value
     }
 
-    func write(_ access: ConfigAccess, _ value: UInt32, width: Int) {
+    /// A write likewise; lost behind the register space.
+    func write(_ access: ConfigAccess, _ value: UInt32, width: Int, limit: Int = 4096) {
         guard let function = function(access) else { return }
-        function.writeConfig(access.offset, value, width: width, remap: remap)
+        var done = 0
+        while done < width {
+            let offset = access.offset + done
+            let size = ConfigAccess.piece(at: offset, of: width - done)
+            let piece = UInt32(truncatingIfNeeded: UInt64(value >> UInt32(8 * done)) & (1 << UInt64(8 * size) - 1))
+            if offset < limit { function.writeConfig(offset, piece, width: size, remap: remap) }
+            done += size
+        }
     }
 
     /// Whether ECAM answers in a window that begins there.
@@ -237,7 +255,7 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
         if offset == 1, width == 1 { return UInt64(resetControl.load(ordering: .relaxed)) }
         guard offset >= 4 else { return offset == 0 && width == 4 ? UInt64(bridge.addressLatch) : .max }
         guard let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) else { return .max }
-        return UInt64(bridge.read(access, width: min(width, 8 - Int(offset))))
+        return UInt64(bridge.read(access, width: min(width, 8 - Int(offset)), limit: 256))
     }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
@@ -248,12 +266,12 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
             resetControl.store(UInt8(truncatingIfNeeded: value) & 0x0A, ordering: .relaxed)
             if value & 4 != 0 { ending.finish(.reset("reset control port 0xCF9")) }
         } else if offset >= 4, let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) {
-            bridge.write(access, UInt32(truncatingIfNeeded: value), width: min(width, 8 - Int(offset)))
+            bridge.write(access, UInt32(truncatingIfNeeded: value), width: min(width, 8 - Int(offset)), limit: 256)
         }
     }
 }
 
-/// The ECAM window. Accesses of up to 4 bytes inside one function are configuration accesses; longer ones are two.
+/// The ECAM window. An access is made in naturally aligned pieces of up to 4 bytes, each to the function that it names.
 final class ECAM: BusDevice, @unchecked Sendable {
     private let bridge: PCIHostBridge
     /// Where it lies; it answers as long as PCIEXBAR says so.
@@ -264,16 +282,30 @@ final class ECAM: BusDevice, @unchecked Sendable {
         self.start = start
     }
 
+    private static let size: UInt64 = 1 << 28
+
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
         guard bridge.hasECAM(at: start) else { return .max }
-        let low = UInt64(bridge.read(ConfigAccess(ecamOffset: offset), width: min(width, 4)))
-        guard width > 4 else { return low }
-        return low | UInt64(bridge.read(ConfigAccess(ecamOffset: offset + 4), width: width - 4)) << 32
+        var value: UInt64 = 0
+        var done = 0
+        while done < width {
+            let place = offset + UInt64(done)
+            let size = ConfigAccess.piece(at: Int(place & 3), of: width - done)
+            let piece = place < Self.size ? bridge.read(ConfigAccess(ecamOffset: place), width: size) : .max
+            value |= (UInt64(piece) & (1 << UInt64(8 * size) - 1)) << UInt64(8 * done)
+            done += size
+        }
+        return value
     }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         guard bridge.hasECAM(at: start) else { return }
-        bridge.write(ConfigAccess(ecamOffset: offset), UInt32(truncatingIfNeeded: value), width: min(width, 4))
-        if width > 4 { bridge.write(ConfigAccess(ecamOffset: offset + 4), UInt32(value >> 32), width: width - 4) }
+        var done = 0
+        while done < width {
+            let place = offset + UInt64(done)
+            let size = ConfigAccess.piece(at: Int(place & 3), of: width - done)
+            if place < Self.size { bridge.write(ConfigAccess(ecamOffset: place), UInt32(truncatingIfNeeded: value >> UInt64(8 * done)), width: size) }
+            done += size
+        }
     }
 }

@@ -12,6 +12,7 @@ final class AssignedDevices {
         let slot: Int
         let backend: any AssignmentBackend
         let interruptState: () -> DeviceInterrupts
+        let refusals: () -> [Refusal]
     }
 
     private var members: [Member] = []
@@ -68,7 +69,7 @@ final class AssignedDevices {
             backend.release()
             throw AssignmentError.plug(address, error)
         }
-        members.append(Member(option: option, slot: slot, backend: backend, interruptState: { function.interruptState }))
+        members.append(Member(option: option, slot: slot, backend: backend, interruptState: { function.interruptState }, refusals: { function.refusals }))
     }
 
     /// What became of each device's interrupts. Before `release`.
@@ -80,7 +81,19 @@ final class AssignedDevices {
                 intx: interrupts.intx.map(RunReport.Counts.init),
                 messages: interrupts.messages.map {
                     RunReport.Message(kind: $0.kind.rawValue, vector: $0.vector, counts: $0.counts.map(RunReport.Counts.init))
-                })
+                }, refused: member.refusals().map { RunReport.Refused(call: $0.call, reason: $0.reason, count: $0.count) })
+        }
+    }
+
+    /// Says of each device whether the host refused what the guest asked of it.
+    func tellRefusals(_ notice: (String) -> Void) {
+        for member in members {
+            let refusals = member.refusals()
+            guard let first = refusals.first else { continue }
+            let count = refusals.reduce(0) { $0 + $1.count }
+            notice(
+                "\(member.backend.address): the host refused \(count == 1 ? "a request" : "\(count) requests") of the guest's "
+                    + "(first \(first.call): \(first.reason)); the run went on without")
         }
     }
 

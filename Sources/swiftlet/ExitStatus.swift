@@ -130,12 +130,12 @@ extension ExitStatus {
             case .system: hostFailure
             case .noAccess: noPermission
             case .plug, .repeated: usage
-            case .unfit: unavailable
+            case .unfit, .refused: unavailable
             }
         case let error as VFIOError:
             switch error {
             case .noPermission, .memoryLock: noPermission
-            case .unavailable, .notViable, .groupBusy, .unsupported: unavailable
+            case .unavailable, .notViable, .groupBusy, .unsupported, .fewerVectors: unavailable
             case .call: hostFailure
             }
         case let error as DeviceNotReady: of(error)

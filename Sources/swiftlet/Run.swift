@@ -131,6 +131,7 @@ struct Run {
                 result.postMortem?.devices = devices.interruptStates
             }
             if request.onReset == .end || BootSeries.reset(result.outcome) == nil { JobSlot.giveBack() }
+            devices.tellRefusals(Self.say)
             return (result, devices.report)
         }
         EndingSignals.prolong()

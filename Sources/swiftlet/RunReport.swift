@@ -32,6 +32,13 @@ struct RunReport: Encodable {
         }
     }
 
+    /// What the host refused of what the guest asked of a device.
+    struct Refused: Encodable {
+        let call: String
+        let reason: String
+        let count: UInt64
+    }
+
     struct Device: Encodable {
         let address: String
         let backend: String
@@ -40,8 +47,9 @@ struct RunReport: Encodable {
         /// Null where the function has no INTx line.
         let intx: Counts?
         let messages: [Message]
+        let refused: [Refused]
 
-        private enum Key: CodingKey { case address, backend, delivery, slot, intx, messages }
+        private enum Key: CodingKey { case address, backend, delivery, slot, intx, messages, refused }
 
         // Spelled out because a key that is sometimes missing is harder to read than one that is null.
         func encode(to encoder: any Encoder) throws {
@@ -52,6 +60,7 @@ struct RunReport: Encodable {
             try container.encode(slot, forKey: .slot)
             try container.encode(intx, forKey: .intx)
             try container.encode(messages, forKey: .messages)
+            try container.encode(refused, forKey: .refused)
         }
     }
 

@@ -71,14 +71,23 @@ import VMM
         Refusal("DEASSIGN_DEV_IRQ", EINVAL, "interrupt controllers"), Refusal("SET_GSI_ROUTING", EINVAL, "KVM_SET_GSI_ROUTING"),
     ]
 
-    @Test(arguments: messages) func msixThatIsRefusedEndsTheRunWithAReason(refusal: Refusal) throws {
+    /// A host without memory or without the device ends the run; the rest is the guest's affair, and counted.
+    @Test(arguments: messages) func msixThatIsRefusedEndsTheRunOnlyWhereTheHostFailed(refusal: Refusal) throws {
         let fixture = try LegacyFixture()
         let backend = try fixture.open()
         let function = try fixture.function(backend)
         fixture.kernel.fail(refusal.call, refusal.errno)
         function.writeConfig(LegacyFixture.msix + 2, 0x8000, width: 2, remap: {})
-        #expect(fixture.failures.all.count == 1)
-        Self.check(fixture.failures.all.first ?? "", refusal)
+        if [ENOMEM, ENODEV].contains(refusal.errno) {
+            #expect(fixture.failures.all.count == 1)
+            Self.check(fixture.failures.all.first ?? "", refusal)
+        } else {
+            // Tried again with the guest's next write, as long as it is refused.
+            #expect(fixture.failures.all == [] && function.refusals.first?.call == "KVM_\(refusal.call)")
+            fixture.kernel.fail(refusal.call, nil)
+            function.writeConfig(LegacyFixture.msix + 2, 0x8000, width: 2, remap: {})
+            #expect(fixture.failures.all == [])
+        }
         backend.release()
         #expect(!fixture.kernel.isAssigned && fixture.kernel.irq == 0, "DEASSIGN_PCI_DEVICE frees what is left")
         fixture.kernel.fail(refusal.call, nil)

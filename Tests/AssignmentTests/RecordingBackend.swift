@@ -40,6 +40,9 @@ final class RecordingBackend: AssignmentBackend {
     private struct State {
         /// Calls that change something, until the one that fails; nil: none does.
         var callsUntilFailure: Int?
+        /// What the host answers to calls of a kind.
+        var refusals: [String: Int32] = [:]
+        var isGone = false
         var config: [UInt8]
         var pending: [Int: Bool] = [:]
         var bars: [Int: UInt64] = [:]
@@ -75,6 +78,12 @@ final class RecordingBackend: AssignmentBackend {
     /// Makes the call after `count` more ones fail.
     func fail(after count: Int) { state.withLock { $0.callsUntilFailure = count } }
 
+    /// Has the host answer calls of a kind with an errno from now on: a case of ``Timeline/Event`` by its name. Nil: no more.
+    func refuse(_ kind: String, _ errno: Int32?) { state.withLock { $0.refusals[kind] = errno } }
+
+    /// Whether reads of its registers fail too.
+    func setGone(_ isGone: Bool) { state.withLock { $0.isGone = isGone } }
+
     /// What the device's register really holds.
     func setPhysical(_ offset: Int, _ value: UInt8) { state.withLock { $0.config[offset] = value } }
 
@@ -93,13 +102,18 @@ final class RecordingBackend: AssignmentBackend {
             return rest == 0
         }
         if fails { throw .unfit(address, reason: "\(event) was refused") }
+        let name = String("\(event)".prefix { $0 != "(" })
+        if let errno = state.withLock({ $0.refusals[name] }) {
+            throw .system(address, SystemCallError(call: name, object: address, errno: .init(rawValue: errno)))
+        }
     }
 
     func configSnapshot() -> [UInt8] { state.withLock { $0.config } }
 
-    func readConfig(_ offset: Int, width: Int) -> UInt32 {
-        state.withLock { state in
-            (0..<width).reduce(0) { value, index in
+    func readConfig(_ offset: Int, width: Int) throws(AssignmentError) -> UInt32 {
+        try state.withLock { state throws(AssignmentError) in
+            if state.isGone { throw .system(address, SystemCallError(call: "pread", object: address, errno: .ioError)) }
+            return (0..<width).reduce(0) { value, index in
                 let byte = offset + index < state.config.count ? state.config[offset + index] : 0xFF
                 return value | UInt32(byte) << UInt32(8 * index)
             }

@@ -38,9 +38,10 @@ import VMM
 
         /// Unmasks a vector and gives the eventfd that its device signals from now on.
         func unmask(_ vector: Int, _ message: MSIMessage = message) throws -> Int32 {
-            _ = vfio.take()
+            // Of MSI all vectors were given theirs as it started.
+            let started = vfio.take()
             try backend.setVector(vector, message, masked: false)
-            guard case .trigger(_, let start, let events)? = vfio.take().last, vector - start < events.count else {
+            guard case .trigger(_, let start, let events)? = (started + vfio.take()).last, vector - start < events.count, events[vector - start] >= 0 else {
                 throw SystemCallError(call: "no eventfd for vector \(vector)", errno: .invalidArgument)
             }
             return events[vector - start]

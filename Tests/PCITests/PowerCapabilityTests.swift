@@ -12,8 +12,8 @@ import Testing
     }
 
     @Test func aStateThatTheFunctionLacksIsDiscarded() throws {
-        for (capabilities, hasD1, hasD2) in [(0x0003, false, false), (0x0203, true, false), (0x0403, false, true), (0x0603, true, true)] as [(UInt16, Bool, Bool)] {
-            let power = try Self.capability(capabilities)
+        for (hasD1, hasD2) in [(false, false), (true, false), (false, true), (true, true)] {
+            let power = try Self.capability(3 | (hasD1 ? 0x0200 : 0) | (hasD2 ? 0x0400 : 0))
             #expect(power.state(after: .d1, from: .d0) == (hasD1 ? .d1 : .d0))
             #expect(power.state(after: .d2, from: .d0) == (hasD2 ? .d2 : .d0))
         }
