@@ -225,6 +225,7 @@ public final class Machine {
         }
         board.panicPort = PhysicalLayout.panicPort
         board.hasRTC = true
+        board.memorySize = configuration.memory
         return board
     }
 

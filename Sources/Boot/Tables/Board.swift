@@ -85,6 +85,8 @@ public struct Board: Equatable, Sendable {
     public var hasRTC = false
     /// A keyboard controller that answers commands. One that only resets does not count: kernels would probe it and complain.
     public var hasKeyboardController = false
+    /// Bytes of RAM; 0: the tables don't say.
+    public var memorySize: UInt64 = 0
     /// pvpanic's port, nil for none.
     public var panicPort: UInt16?
 

@@ -1,12 +1,15 @@
-/// All tables that firmware would leave in a PC's memory, for kernels that are booted without firmware: ACPI's and the MP table.
+/// All tables that firmware would leave in a PC's memory, for kernels that are booted without firmware: ACPI's, the MP table, SMBIOS.
 ///
 /// They lie in the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM: the ACPI tables from 0xe0000, the RSDP first; the MP
-/// table from 0xf0000, its floating pointer first. A kernel that isn't told an address finds both by scanning, as it would on a PC.
+/// table from 0xf0000, its floating pointer first; SMBIOS from 0xf4000, its entry point first. A kernel that isn't told an address finds each by
+/// scanning, as it would on a PC.
 public struct FirmwareTables: Equatable, Sendable {
     /// Where the ACPI tables lie.
     public static let acpiArea: Range<UInt64> = 0xe0000..<0xf0000
-    /// Where the MP table lies. The rest of the 64 KiB from 0xf0000 is free.
+    /// Where the MP table lies.
     public static let multiprocessorArea: Range<UInt64> = 0xf0000..<0xf4000
+    /// Where SMBIOS lies. The rest up to ``BootROM/area`` is free.
+    public static let managementArea: Range<UInt64> = 0xf4000..<0xf5000
 
     /// Each table, the bytes to be copied to its address; by rising address.
     public let pieces: [LoadPlan.Blob]
@@ -38,14 +41,21 @@ public struct FirmwareTables: Equatable, Sendable {
         let pointerAddress = multiprocessor.reserve(MPTable.pointerSize)
         let table = multiprocessor.place(MPTable(board: board).bytes, name: "the MP table")
 
-        for (area, name) in [(acpi, "ACPI tables"), (multiprocessor, "MP tables")] where area.used > area.size {
+        let smbios = SMBIOS(board: board)
+        var management = Area(Self.managementArea)
+        let entryPoint = management.reserve(SMBIOS.entryPointSize)
+        let structures = management.place(smbios.bytes, name: "the SMBIOS structures")
+
+        for (area, name) in [(acpi, "ACPI tables"), (multiprocessor, "MP tables"), (management, "SMBIOS structures")] where area.used > area.size {
             throw .noRoom(what: name, size: area.used, limit: area.size, processors: board.apicIDs.count)
         }
         self.rsdpAddress = UInt64(rsdpAddress)
         let rsdpPiece = LoadPlan.Blob(name: "the RSDP", guestAddress: UInt64(rsdpAddress), bytes: rsdp.bytes)
         let pointerPiece = LoadPlan.Blob(
             name: "the MP floating pointer", guestAddress: UInt64(pointerAddress), bytes: MPTable.pointer(to: table))
-        pieces = [rsdpPiece] + acpi.pieces + [pointerPiece] + multiprocessor.pieces
+        let entryPiece = LoadPlan.Blob(
+            name: "the SMBIOS entry point", guestAddress: UInt64(entryPoint), bytes: smbios.entryPoint(to: structures))
+        pieces = [rsdpPiece] + acpi.pieces + [pointerPiece] + multiprocessor.pieces + [entryPiece] + management.pieces
     }
 
     /// A part of the BIOS area that fills from its start; it may run over, which the caller looks at when it is done.
