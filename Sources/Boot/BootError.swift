@@ -10,6 +10,8 @@ public enum BootError: Error, CustomStringConvertible {
 
     case unknownFormat
     case unsupportedFormat(UnsupportedFormat)
+    /// What is wrong with a gzip-compressed file.
+    case badCompression(String)
     case elfWithoutEntry
     case notELF
     case noPVHNote
@@ -17,6 +19,8 @@ public enum BootError: Error, CustomStringConvertible {
     case notLinux(KernelFormat)
     case multibootWithoutLoadAddresses
     case notBootable(size: UInt64)
+    case noDisk
+    case notAFloppy(size: UInt64)
 
     case nothingToLoad
     case entryOutsideKernel(field: String, entry: UInt64)
@@ -55,6 +59,8 @@ public enum BootError: Error, CustomStringConvertible {
                 + ".bin or .flat, or with --format flat"
         case .unsupportedFormat(let format):
             "the kernel file is \(format), which is known but not supported yet: \(format.remedy)"
+        case .badCompression(let reason):
+            "the kernel file is gzip-compressed and can't be decompressed: \(reason)"
         case .elfWithoutEntry:
             "the ELF file is no kernel that can be booted: it has neither a PVH note (owner Xen, type 18) nor a multiboot header in its "
                 + "first 8192 bytes; a Linux vmlinux needs CONFIG_PVH"
@@ -73,6 +79,10 @@ public enum BootError: Error, CustomStringConvertible {
                 + (size < DiskImage.sectorSize || size > DiskImage.maximumSize
                     ? "it has \(size) bytes, where \(DiskImage.sectorSize) to \(DiskImage.maximumSize) are expected"
                     : "its first sector has no boot signature (0x55 0xaa at byte 510)")
+        case .noDisk:
+            "a disk type was given, and the file is no disk image: it has no boot signature, or is a kernel by its signs (--format disk boots it as a disk)"
+        case .notAFloppy(let size):
+            "the image has \(size) bytes, more than the \(DiskImage.largestFloppy) of the largest floppy: it can only be a disk"
         case .nothingToLoad:
             "the ELF file has no segment to load"
         case .entryOutsideKernel(let field, let entry):

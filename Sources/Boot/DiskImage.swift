@@ -8,7 +8,16 @@ public struct DiskImage: Equatable, Sendable {
     /// The largest image in bytes, 2 TiB: what 32-bit sector numbers reach.
     public static let maximumSize: UInt64 = 1 << 41
 
-    /// How many sectors there are; a last one that the file holds in part counts.
+    /// What kind of drive an image is put into.
+    public enum Kind: String, CaseIterable, Sendable {
+        /// Drive 0.
+        case floppy
+        /// Drive 0x80.
+        case disk
+    }
+
+    /// How many sectors there are. Of a disk a last one that the file holds in part counts; a floppy has all of its format's, and those behind the
+    /// file's end are zero.
     public let sectorCount: UInt64
     /// 1...1024.
     public let cylinders: UInt16
@@ -21,25 +30,35 @@ public struct DiskImage: Equatable, Sendable {
     /// The drive type that INT 13h AH=08h tells, 0 for a fixed disk.
     public let floppyType: UInt8
 
+    /// Bytes of a floppy of 2.88 MB, the largest there is.
+    static let largestFloppy: UInt64 = 5760 * sectorSize
+
+    private typealias Format = (cylinders: UInt16, heads: UInt16, trackSectors: UInt16, type: UInt8)
+
     /// The sizes of floppies in sectors, and what drive they are for.
-    private static let floppies: [UInt64: (cylinders: UInt16, heads: UInt16, trackSectors: UInt16, type: UInt8)] = [
+    private static let floppies: [UInt64: Format] = [
         320: (40, 1, 8, 1), 360: (40, 1, 9, 1), 640: (40, 2, 8, 1), 720: (40, 2, 9, 1), 1440: (80, 2, 9, 3), 2400: (80, 2, 15, 2),
         2880: (80, 2, 18, 4), 3360: (80, 2, 21, 4), 5760: (80, 2, 36, 6),
     ]
 
     /// Looks for the boot signature, 0xaa55 at byte 510.
+    /// - Parameter kind: What kind of disk it is; nil for what it looks like.
     /// - Returns: nil for a file that has none, is shorter than a sector, or longer than ``maximumSize``.
-    init?(_ image: some ImageSource) throws(BootError) {
+    /// - Throws: ``BootError/notAFloppy(size:)`` for a floppy that is larger than any.
+    init?(_ image: some ImageSource, kind: Kind? = nil) throws(BootError) {
         guard (Self.sectorSize...Self.maximumSize).contains(image.size) else { return nil }
         let sector = try image.structure("boot sector", at: 0, count: Int(Self.sectorSize))
         guard try sector.uint16(at: 510) == 0xaa55 else { return nil }
         let count = (image.size + Self.sectorSize - 1) / Self.sectorSize
-        sectorCount = count
-        if let floppy = Self.floppies[count] {
-            (cylinders, heads, trackSectors, floppyType) = floppy
+        if kind ?? Self.kind(of: sector.bytes, sectors: count) == .floppy {
+            guard image.size <= Self.largestFloppy else { throw .notAFloppy(size: image.size) }
+            let format = Self.format(of: sector.bytes, sectors: count)
+            (cylinders, heads, trackSectors, floppyType) = format
+            sectorCount = UInt64(format.cylinders) * UInt64(format.heads) * UInt64(format.trackSectors)
             drive = 0
             return
         }
+        sectorCount = count
         let tracks = Self.tracks(of: sector.bytes) ?? (heads: count <= 1024 * 16 * 63 ? 16 : 255, sectors: 63)
         let perCylinder = UInt64(tracks.heads) * UInt64(tracks.sectors)
         cylinders = UInt16(min((count + perCylinder - 1) / perCylinder, 1024))
@@ -49,15 +68,46 @@ public struct DiskImage: Equatable, Sendable {
         floppyType = 0
     }
 
+    /// A floppy by its size, if it has one of a floppy; else a disk if it has partitions, or a file system that says it is on one; else whatever holds it.
+    private static func kind(of sector: [UInt8], sectors: UInt64) -> Kind {
+        if floppies[sectors] != nil { return .floppy }
+        if sectors * sectorSize > largestFloppy || hasPartitions(sector) { return .disk }
+        return hasParameterBlock(sector) && sector[0x15] == 0xf8 ? .disk : .floppy
+    }
+
+    /// The geometry of a floppy: its size's; else its file system's, where that is one of a floppy and holds the image; else that of the usual drive.
+    private static func format(of sector: [UInt8], sectors: UInt64) -> Format {
+        if let format = floppies[sectors] { return format }
+        if hasParameterBlock(sector) {
+            let total = UInt64(word(sector, 0x13))
+            if total >= sectors, let format = floppies[total], format.heads == word(sector, 0x1a), format.trackSectors == word(sector, 0x18) {
+                return format
+            }
+        }
+        return sectors <= 2880 ? (80, 2, 18, 4) : (80, 2, 36, 6)
+    }
+
+    /// Whether the sector holds a partition table: each entry active or not, at least one of them used, with a place and a size.
+    private static func hasPartitions(_ sector: [UInt8]) -> Bool {
+        let entries = stride(from: 0x1be, to: 0x1fe, by: 16).map { Array(sector[$0..<$0 + 16]) }
+        guard entries.allSatisfy({ $0[0] & 0x7f == 0 }) else { return false }
+        return entries.contains { $0[4] != 0 && $0[8..<12].contains { $0 != 0 } && $0[12..<16].contains { $0 != 0 } }
+    }
+
+    private static func word(_ sector: [UInt8], _ offset: Int) -> UInt16 { UInt16(sector[offset]) | UInt16(sector[offset + 1]) << 8 }
+
+    /// Whether the sector begins with the BIOS parameter block of a FAT file system.
+    private static func hasParameterBlock(_ sector: [UInt8]) -> Bool {
+        (sector[0] == 0xeb || sector[0] == 0xe9) && word(sector, 0x0b) == 512 && sector[0x15] >= 0xf0
+    }
+
     /// Heads, and sectors a track, as the disk was laid out for: by the BIOS parameter block of a FAT file system, or by where the first
     /// partition ends, on a cylinder's last sector.
     private static func tracks(of sector: [UInt8]) -> (heads: UInt16, sectors: UInt16)? {
-        func word(_ offset: Int) -> UInt16 { UInt16(sector[offset]) | UInt16(sector[offset + 1]) << 8 }
         func checked(_ heads: UInt16, _ sectors: UInt16) -> (heads: UInt16, sectors: UInt16)? {
             (1...255).contains(heads) && (1...63).contains(sectors) ? (heads, sectors) : nil
         }
-        let isJump = sector[0] == 0xeb || sector[0] == 0xe9
-        if isJump, word(0x0b) == 512, sector[0x15] >= 0xf0 { return checked(word(0x1a), word(0x18)) }
+        if hasParameterBlock(sector) { return checked(word(sector, 0x1a), word(sector, 0x18)) }
         for entry in stride(from: 0x1be, to: 0x1fe, by: 16) where sector[entry + 4] != 0 {
             return checked(UInt16(sector[entry + 5]) + 1, UInt16(sector[entry + 6] & 0x3f))
         }

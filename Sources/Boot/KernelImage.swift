@@ -41,11 +41,12 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
 
 /// A kind of file that is recognised but can't be booted, so that the error can name it and the way out.
 public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConvertible {
-    case multiboot2, gzip, xz, zstd, lz4, bzip2, lzma
+    case multiboot2, iso9660, gzip, xz, zstd, lz4, bzip2, lzma
 
     public var description: String {
         switch self {
         case .multiboot2: "a multiboot 2 kernel"
+        case .iso9660: "the image of a CD (ISO 9660)"
         case .gzip, .bzip2, .zstd: "a \(rawValue)-compressed file"
         case .xz, .lz4, .lzma: "an \(rawValue)-compressed file"
         }
@@ -54,7 +55,8 @@ public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConve
     /// What a person can do about it.
     public var remedy: String {
         switch self {
-        case .multiboot2: "give a kernel with a multiboot 1 header or a PVH note"
+        case .multiboot2: "give it a multiboot 1 header or a PVH note as well, or boot a disk image on which GRUB loads it"
+        case .iso9660: "give the kernel and the initrd that are on it, or an image that boots as a disk too, as isohybrid makes them"
         case .gzip, .bzip2, .zstd, .xz, .lz4, .lzma: "decompress it first"
         }
     }
@@ -77,13 +79,16 @@ enum KernelImage {
     ///   - image: The kernel file.
     ///   - name: Its name; a suffix in ``flatSuffixes`` makes a file without any known magic number a flat binary.
     ///   - format: The only format to consider, or nil for the first that fits: PVH, Linux, disk, multiboot, flat.
+    ///   - diskKind: What kind of disk an image is, or nil for what its signs say.
     /// - Returns: The format, with what was read to recognise it.
     /// - Throws: ``BootError`` for a damaged file, or one that can't be booted (in the format asked for).
-    static func recognize(_ image: some ImageSource, name: String, format: KernelFormat?) throws(BootError) -> KernelImage {
+    static func recognize(
+        _ image: some ImageSource, name: String, format: KernelFormat?, diskKind: DiskImage.Kind? = nil
+    ) throws(BootError) -> KernelImage {
         guard image.size > 0 else { throw .emptyImage }
         if format == .flat { return .flat }
         if format == .disk {
-            guard let disk = try DiskImage(image) else { throw .notBootable(size: image.size) }
+            guard let disk = try DiskImage(image, kind: diskKind) else { throw .notBootable(size: image.size) }
             return .disk(disk)
         }
         if let format, format.isLinux {
@@ -101,13 +106,14 @@ enum KernelImage {
             return .linux(linux)
         }
         // Before multiboot: a disk's boot loader may have a multiboot header as well.
-        if elf == nil, format == nil, let disk = try DiskImage(image) {
+        if elf == nil, format == nil, let disk = try DiskImage(image, kind: diskKind) {
             return .disk(disk)
         }
         switch (try MultibootHeader(searching: image), elf) {
         case (let header?, _) where header.givesLoadAddresses: return .multibootRaw(header)
         case (let header?, let elf?): return .multibootELF(elf, header)
         case (.some, nil): throw .multibootWithoutLoadAddresses
+        case (nil, .some) where try isMultiboot2(image): throw .unsupportedFormat(.multiboot2)
         case (nil, _) where format == .multiboot: throw .noMultibootHeader
         case (nil, .some): throw .elfWithoutEntry
         case (nil, nil): break
@@ -129,8 +135,19 @@ enum KernelImage {
             (.lzma, [0x5d, 0x00, 0x00]),
         ]
         if let (format, _) = magics.first(where: { head.holds($0.1, at: 0) }) { return format }
-        let multiboot2: [UInt8] = [0xd6, 0x50, 0x52, 0xe8]
-        let hasMultiboot2 = stride(from: 0, to: head.count, by: 8).contains { head.holds(multiboot2, at: $0) }
-        return hasMultiboot2 ? .multiboot2 : nil
+        if try isMultiboot2(image) { return .multiboot2 }
+        return try isISO9660(image) ? .iso9660 : nil
+    }
+
+    /// Multiboot2 Specification 2.0, section 3.1.1: its magic number on an 8-byte boundary of the first 32 KiB.
+    private static func isMultiboot2(_ image: some ImageSource) throws(BootError) -> Bool {
+        let head = try image.structure("head of the file", at: 0, count: Int(min(image.size, 32768)))
+        return stride(from: 0, to: head.count, by: 8).contains { head.holds([0xd6, 0x50, 0x52, 0xe8], at: $0) }
+    }
+
+    /// ECMA-119, section 8: a volume descriptor in the first sector of 2 KiB behind the system area.
+    private static func isISO9660(_ image: some ImageSource) throws(BootError) -> Bool {
+        guard image.size >= 0x8006 else { return false }
+        return try image.structure("volume descriptor", at: 0x8000, count: 6).holds(Array("CD001".utf8), at: 1)
     }
 }

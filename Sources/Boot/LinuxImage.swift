@@ -52,10 +52,25 @@ struct LinuxImage: Equatable, Sendable {
         return try image.structure("setup code", at: 0, count: Int(header.setupSize)).bytes
     }
 
-    /// The best entry: 64-bit where there is one; else 32-bit; real mode where the image doesn't say where its 32-bit code starts.
-    var bestFormat: KernelFormat {
-        if header.has64BitEntry { return .linux64 }
-        return header.loadAddress == nil && header.loadsHigh ? .linux16 : .linux32
+    /// The best entry: 64-bit where there is one; else 32-bit.
+    ///
+    /// Real mode is left for images that have no other: a zImage, a protocol before 2.02, one that doesn't say where its 32-bit code starts, and
+    /// one whose setup code does all the work (memdisk, GRUB's lnxboot.img) since it never switches to protected mode itself.
+    func bestFormat(in image: some ImageSource) throws(BootError) -> KernelFormat {
+        if header.has64BitEntry, header.loadsHigh { return .linux64 }
+        guard header.loadsHigh, header.has(.commandLine), header.loadAddress != nil else { return .linux16 }
+        return try setupSwitchesMode(in: image) ? .linux32 : .linux16
+    }
+
+    /// Whether the setup code holds an instruction that can set CR0.PE: mov to CR0 (0f 22 /0) or lmsw (0f 01 /6). Intel SDM volume 2.
+    private func setupSwitchesMode(in image: some ImageSource) throws(BootError) -> Bool {
+        let count = Int(min(header.setupSize, LinuxRealMode.maximumSetupSize))
+        let code = try image.structure("setup code", at: 0, count: count).bytes
+        for index in code.indices.dropLast(2) where code[index] == 0x0f {
+            let (opcode, operands) = (code[index + 1], code[index + 2])
+            if opcode == 0x22 && operands & 0xf8 == 0xc0 || opcode == 0x01 && operands & 0x38 == 0x30 { return true }
+        }
+        return false
     }
 
     /// Memory that the kernel needs from its run-time start on, in bytes.

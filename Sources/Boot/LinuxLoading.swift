@@ -56,17 +56,26 @@ extension LoadPlanBuilder {
     }
 
     /// Places the initrd as high as the kernel takes it, and says so in the header.
+    ///
+    /// Several files become one, each from a 4-byte boundary on, as the kernel reads one archive behind the other (Linux,
+    /// Documentation/driver-api/early-userspace/buffer-format.rst).
     /// - Parameters:
     ///   - header: The setup header, which takes the lower 32 bits of address and size.
     ///   - hasUpperBits: Whether the kernel gets the upper ones as well.
     /// - Returns: Where it lies; nil for none, or an empty one.
     mutating func placeInitrd(header: inout LinuxSetupHeader, hasUpperBits: Bool) throws(BootError) -> AddressRange? {
-        guard modules.count <= 1 else { throw .tooManyModules(count: modules.count, limit: 1) }
         header[.ramdiskImage] = 0
         header[.ramdiskSize] = 0
-        guard let module = modules.first else { return nil }
-        guard module.commandLine.isEmpty else { throw .nothingTakesIt(what: "arguments of an initrd", format: .linux) }
-        guard module.size > 0 else { return nil }
+        var size: UInt64 = 0
+        var offsets: [UInt64] = []
+        for module in modules {
+            guard module.commandLine.isEmpty else { throw .nothingTakesIt(what: "arguments of an initrd", format: .linux) }
+            let start = size.addingSaturating(size % 4 == 0 ? 0 : 4 - size % 4)
+            offsets.append(start)
+            if module.size > 0 { size = start.addingSaturating(module.size) }
+        }
+        guard size > 0 else { return nil }
+        let name = modules.map(\.name).joined(separator: ", ")
 
         var windows: [GuestLayout.Window] = []
         let end = min(header.initrdLimit + 1, Self.highWindow.upperBound)
@@ -76,19 +85,18 @@ extension LoadPlanBuilder {
             if hasUpperBits { windows.append(.init(MemoryMap.fourGiB..<UInt64.max, .top)) }
         }
         guard
-            let address = layout.firstPlace(size: module.size, alignment: Self.pageSize, in: windows, for: "module \(module.name)"),
-            let range = AddressRange(start: address, size: module.size)
+            let address = layout.firstPlace(size: size, alignment: Self.pageSize, in: windows, for: "module \(name)"),
+            let range = AddressRange(start: address, size: size)
         else {
             guard !header.reachesAbove4GiB else {
-                throw .noRoom(what: "initrd \(module.name)", size: module.size, memory: memory.size)
+                throw .noRoom(what: "initrd \(name)", size: size, memory: memory.size)
             }
             throw .noRoomForInitrd(
-                name: module.name, size: module.size, field: LinuxSetupHeader.Field.initrdLimit.name, limit: header.initrdLimit,
-                memory: memory.size)
+                name: name, size: size, field: LinuxSetupHeader.Field.initrdLimit.name, limit: header.initrdLimit, memory: memory.size)
         }
-        add(module, index: 0, at: address)
+        for (index, module) in modules.enumerated() where module.size > 0 { add(module, index: index, at: address + offsets[index]) }
         header[.ramdiskImage] = address & 0xffff_ffff
-        header[.ramdiskSize] = module.size & 0xffff_ffff
+        header[.ramdiskSize] = size & 0xffff_ffff
         return range
     }
 

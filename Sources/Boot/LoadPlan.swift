@@ -76,15 +76,16 @@ public struct LoadPlan: Equatable, Sendable {
     ///   - name: Its name: multiboot kernels get it as the first word of their command line, and a suffix `.bin` or `.flat` makes a
     ///     file without a known magic number a flat binary.
     ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes. `ByteText`, as all names and arguments here.
-    ///   - modules: Files to place in memory, at most ``maximumModules``; the first is a Linux kernel's initrd.
+    ///   - modules: Files to place in memory, at most ``maximumModules``; all together are a Linux kernel's initrd.
     ///   - memory: What RAM there is.
     ///   - rsdpAddress: Guest physical address of the ACPI RSDP, 0 for none.
     ///   - format: The only format to consider; nil to find out.
+    ///   - diskKind: What kind of disk an image is; nil to find out.
     /// - Returns: A plan all of whose parts lie in RAM and in their files.
     /// - Throws: ``BootError``, which names the field, its value and its limit.
     public static func plan(
         image: some ImageSource, name: String, commandLine: String = "", modules: [Module] = [], memory: MemoryMap,
-        rsdpAddress: UInt64 = 0, format: KernelFormat? = nil
+        rsdpAddress: UInt64 = 0, format: KernelFormat? = nil, diskKind: DiskImage.Kind? = nil
     ) throws(BootError) -> LoadPlan {
         try check(commandLine, what: "the command line")
         guard modules.count <= maximumModules else {
@@ -95,7 +96,11 @@ public struct LoadPlan: Equatable, Sendable {
         }
         var builder = LoadPlanBuilder(
             name: name, commandLine: commandLine, modules: modules, rsdpAddress: rsdpAddress, memory: memory)
-        switch try KernelImage.recognize(image, name: name, format: format) {
+        let recognized = try KernelImage.recognize(image, name: name, format: format, diskKind: diskKind)
+        if diskKind != nil {
+            guard case .disk = recognized else { throw .noDisk }
+        }
+        switch recognized {
         case .pvh(let elf, let note):
             try builder.load(try elf.segments(imageSize: image.size))
             return try builder.pvh(note)
@@ -106,7 +111,8 @@ public struct LoadPlan: Equatable, Sendable {
             try builder.load([try header.segment(imageSize: image.size)])
             return try builder.multiboot(entry: UInt64(header.entryAddress), field: "multiboot header: entry_addr")
         case .linux(let linux):
-            let entry = format.flatMap { $0 == .linux ? nil : $0 } ?? linux.bestFormat
+            let asked = format.flatMap { $0 == .linux ? nil : $0 }
+            let entry = if let asked { asked } else { try linux.bestFormat(in: image) }
             return entry == .linux16
                 ? try builder.linuxRealMode(linux, setupCode: try linux.setupCode(in: image)) : try builder.linux(linux, format: entry)
         case .disk(let disk):

@@ -22,8 +22,8 @@ struct DiskImageTests {
         }
     }
 
-    private static func disk(_ image: Image) throws -> DiskImage {
-        let plan = try LoadPlan.plan(image: image, name: "disk", memory: MemoryMap(belowFourGiB: 32 << 20))
+    private static func disk(_ image: Image, kind: DiskImage.Kind? = nil) throws -> DiskImage {
+        let plan = try LoadPlan.plan(image: image, name: "disk", memory: MemoryMap(belowFourGiB: 32 << 20), diskKind: kind)
         #expect(plan.format == .disk && plan.needsFirmware && plan.segments.isEmpty && plan.blobs.isEmpty)
         return try #require(plan.disk)
     }
@@ -36,15 +36,64 @@ struct DiskImageTests {
     }
 
     @Test(
-        "any other size is a fixed disk's, and a sector begun counts",
+        "what is larger than any floppy is a fixed disk's, and a sector begun counts",
         arguments: [
-            (512, 1, 1, 16), (513, 2, 1, 16), (4 << 20, 8192, 9, 16), (1024 * 16 * 63 * 512, 1024 * 16 * 63, 1024, 16),
+            (5760 * 512 + 1, 5761, 6, 16), (4 << 20, 8192, 9, 16), (1024 * 16 * 63 * 512, 1024 * 16 * 63, 1024, 16),
             (1024 * 16 * 63 * 512 + 1, 1024 * 16 * 63 + 1, 65, 255), (1 << 41, 1 << 32, 1024, 255),
         ] as [(UInt64, UInt64, UInt16, UInt16)])
     func fixedDisks(size: UInt64, sectors: UInt64, cylinders: UInt16, heads: UInt16) throws {
         let disk = try Self.disk(Image(size))
         #expect(disk.drive == 0x80 && disk.sectorCount == sectors && disk.cylinders == cylinders && disk.heads == heads && disk.trackSectors == 63)
         #expect(disk.floppyType == 0)
+    }
+
+    @Test(
+        "what is smaller than a floppy is one too, all of whose sectors are there",
+        arguments: [
+            (512, 2880, 18, 4), (1024, 2880, 18, 4), (2879 * 512 + 1, 2880, 18, 4), (2881 * 512, 5760, 36, 6), (5759 * 512, 5760, 36, 6),
+        ] as [(UInt64, UInt64, UInt16, UInt8)])
+    func smallImages(size: UInt64, sectors: UInt64, track: UInt16, type: UInt8) throws {
+        let disk = try Self.disk(Image(size))
+        #expect(disk.drive == 0 && disk.sectorCount == sectors && disk.cylinders == 80 && disk.heads == 2)
+        #expect(disk.trackSectors == track && disk.floppyType == type)
+    }
+
+    @Test("a small image is a disk where it has partitions, or a file system that says so; one of a floppy's format is a floppy of that")
+    func signs() throws {
+        func partition(_ sector: inout [UInt8]) { sector.replaceSubrange(0x1c2..<0x1ce, with: [0x83, 1, 1, 1, 63, 0, 0, 0, 0, 8, 0, 0]) }
+        let partitioned = try Self.disk(Image(1 << 20, partition))
+        #expect(partitioned.drive == 0x80 && partitioned.sectorCount == 2048)
+        // Code where the table would be.
+        let code = try Self.disk(
+            Image(1 << 20) {
+                partition(&$0)
+                $0[0x1de] = 0xe9
+            })
+        #expect(code.drive == 0)
+        func fileSystem(_ media: UInt8) -> (inout [UInt8]) -> Void {
+            {
+                $0.replaceSubrange(0..<3, with: [0xeb, 0x3c, 0x90])
+                $0.replaceSubrange(0x0b..<0x0d, with: [0x00, 0x02])
+                $0.replaceSubrange(0x13..<0x16, with: [0xa0, 0x05, media])
+                $0.replaceSubrange(0x18..<0x1c, with: [9, 0, 2, 0])
+            }
+        }
+        #expect(try Self.disk(Image(1 << 19, fileSystem(0xf8))).drive == 0x80)
+        let floppy = try Self.disk(Image(1 << 19, fileSystem(0xf9)))
+        #expect(floppy.drive == 0 && floppy.sectorCount == 1440 && floppy.trackSectors == 9 && floppy.floppyType == 3)
+    }
+
+    @Test("what one says it is it is, and a floppy is no larger than 2.88 MB")
+    func told() throws {
+        let disk = try Self.disk(Image(1440 << 10), kind: .disk)
+        #expect(disk.drive == 0x80 && disk.sectorCount == 2880 && disk.trackSectors == 63)
+        #expect(try Self.disk(Image(1440 << 10), kind: .floppy).drive == 0)
+        let memory = MemoryMap(belowFourGiB: 32 << 20)
+        func sentence(_ image: Image) -> String? {
+            #expect(throws: BootError.self) { _ = try LoadPlan.plan(image: image, name: "disk.bin", memory: memory, diskKind: .floppy) }?.description
+        }
+        #expect(sentence(Image(4 << 20))?.contains("more than the 2949120 of the largest floppy") == true)
+        #expect(sentence(Image(4096) { $0[510] = 0 })?.contains("the file is no disk image") == true)
     }
 
     @Test("the geometry is the first partition's, or the file system's")

@@ -39,6 +39,31 @@ struct KernelImageTests {
         #expect(sentence.contains("is \(name), which is known but not supported yet"))
     }
 
+    @Test("a multiboot 2 ELF file is named, wherever in the first 32 KiB its header stands; not where it is multiboot 1 or PVH too")
+    func multiboot2() throws {
+        var builder = ELFBuilder.multiboot(is64Bit: true)
+        let header: [UInt8] = [0xd6, 0x50, 0x52, 0xe8, 0, 0, 0, 0, 24, 0, 0, 0, 0x12, 0xaf, 0xad, 0x17]
+        // Contents begin on an 8-byte boundary of the file.
+        for padding in [0, 16384] {
+            builder.headers[0].content = [UInt8](repeating: 0, count: padding) + header + [UInt8](repeating: 0, count: 64)
+            for format in [nil, .multiboot] as [KernelFormat?] {
+                let sentence = failure { try plan(builder.bytes, format: format) }
+                #expect(sentence.contains("is a multiboot 2 kernel") && sentence.contains("give it a multiboot 1 header or a PVH note as well"))
+            }
+        }
+        builder.headers[0].content = multibootHeader() + [0, 0, 0, 0] + header + [UInt8](repeating: 0, count: 64)
+        #expect(try plan(builder.bytes).format == .multiboot)
+    }
+
+    @Test("the image of a CD is named, unless it has a boot sector")
+    func compactDisk() throws {
+        var image = [UInt8](repeating: 0, count: 40960)
+        image.replaceSubrange(0x8000..<0x8006, with: [1] + Array("CD001".utf8))
+        #expect(failure { try plan(image, name: "debian.iso") }.contains("the image of a CD (ISO 9660)"))
+        (image[510], image[511]) = (0x55, 0xaa)
+        #expect(try plan(image, name: "debian.iso").format == .disk)
+    }
+
     @Test("junk and an empty file are refused")
     func junk() {
         #expect(failure { try plan(Array("#!/bin/sh\n".utf8)) }.contains("of no known format"))

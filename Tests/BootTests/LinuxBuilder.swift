@@ -23,6 +23,8 @@ struct LinuxBuilder {
     var initialSize: UInt32 = 0x40_0000
     /// One byte more than a multiple of 16, so that `syssize` tells the file's size to the byte.
     var codeSize = 1025
+    /// Whether the setup code has an instruction that switches to protected mode.
+    var setupSwitchesMode = true
 
     /// A kernel of the time before 64 bits, with all of protocol 2.05 and nothing later.
     static let protocol205 = LinuxBuilder(version: 0x0205, headerEnd: 0x238, initrdLimit: 0x37ff_ffff, isRelocatable: false)
@@ -57,7 +59,9 @@ struct LinuxBuilder {
         header.store(preferredAddress, at: 0x258)
         header.store(initialSize, at: 0x260)
         // What stands behind the header is code, and must not be taken for fields.
-        var image = Array(header[..<headerEnd]) + [UInt8](repeating: 0xcc, count: setupSize - headerEnd)
+        // mov cr0, eax
+        let code: [UInt8] = setupSwitchesMode ? [0x0f, 0x22, 0xc0] : []
+        var image = Array(header[..<headerEnd]) + code + [UInt8](repeating: 0xcc, count: setupSize - headerEnd - code.count)
         image += [UInt8](repeating: 0x90, count: codeSize)
         return image
     }

@@ -93,7 +93,31 @@ struct LinuxEntryTests {
             #expect(try plan(LinuxBuilder(version: 0x020b).bytes, format: format).format == .linux32)
             #expect(try plan(LinuxBuilder.protocol205.bytes, format: format).format == .linux32)
             #expect(try plan(LinuxBuilder.bootLoader.bytes, format: format).format == .linux16)
+            #expect(try plan(LinuxBuilder.zImage.bytes, format: format).format == .linux16)
+            var old = LinuxBuilder.zImage
+            old.loadFlags = 1
+            #expect(try plan(old.bytes, format: format).format == .linux16)
         }
+    }
+
+    /// memdisk and GRUB's lnxboot.img claim all of the 32-bit protocol, and have no code for it.
+    @Test("an image whose setup code never leaves real mode is entered there")
+    func realModeOnly() throws {
+        for version: UInt16 in [0x0203, 0x0205, 0x020c] {
+            var builder = LinuxBuilder(version: version, isRelocatable: false, extendedLoadFlags: 0)
+            #expect(try plan(builder.bytes).format == .linux32)
+            builder.setupSwitchesMode = false
+            #expect(try plan(builder.bytes).format == .linux16)
+            #expect(try plan(builder.bytes, format: .linux32).format == .linux32)
+            // lmsw ax; smsw ax is no switch.
+            var image = builder.bytes
+            image.replaceSubrange(0x300..<0x303, with: [0x0f, 0x01, 0xe0])
+            #expect(try plan(image).format == .linux16)
+            image.replaceSubrange(0x300..<0x303, with: [0x0f, 0x01, 0xf0])
+            #expect(try plan(image).format == .linux32)
+        }
+        // Who says that there is a 64-bit entry has one.
+        #expect(try plan(LinuxBuilder(setupSwitchesMode: false).bytes).format == .linux64)
     }
 
     @Test("an entry that the image hasn't got is refused by the field that says so")
@@ -101,13 +125,13 @@ struct LinuxEntryTests {
         #expect(
             failure { try plan(LinuxBuilder(extendedLoadFlags: 0).bytes, format: .linux64) }
                 == "setup header: xloadflags (0x236) is 0x0 where bit 0 (XLF_KERNEL_64), without which there is no 64-bit entry, is expected")
-        for format in [nil, .linux32] as [KernelFormat?] {
+        for format in [.linux64, .linux32] as [KernelFormat] {
             #expect(failure { try plan(LinuxBuilder.zImage.bytes, format: format) }.contains("loadflags (0x211) is 0x0 where bit 0 (LOADED_HIGH)"))
         }
         var old = LinuxBuilder.zImage
         old.loadFlags = 1
         #expect(
-            failure { try plan(old.bytes) }
+            failure { try plan(old.bytes, format: .linux32) }
                 == "setup header: version (0x206) is 0x201 where 0x202 or more: an older image can only be entered in real mode, "
                 + "with --format linux16, is expected")
         #expect(

@@ -129,6 +129,23 @@ struct BIOSTests {
         #expect(account.console.contains("\r\nbios: string written by 13h xxx"))
     }
 
+    /// A boot sector made for floppies reads its second sector from drive 0, and finds zeros behind the end of a file of three sectors and a half.
+    @Test func aSmallImageIsAFloppy() throws {
+        let code: [UInt8] = [
+            0x31, 0xC0, 0x8E, 0xD8, 0x8E, 0xC0,  // ds and es 0
+            0xB8, 0x11, 0x02, 0xB9, 0x02, 0x00, 0x31, 0xD2, 0xBB, 0x00, 0x80, 0xCD, 0x13,  // read 17 sectors from the second on, drive 0, to 0:8000
+            0xB0, 0x01, 0x72, 0x13,  // 1: it can't be read
+            0x81, 0x3E, 0x00, 0x80, 0x34, 0x12, 0x75, 0x0B,  // 1: the second is not what it was
+            0xA1, 0x00, 0xA0, 0x0B, 0x06, 0x00, 0x85, 0x75, 0x02,  // 1: what lies behind the file's end is not zero
+            0xB0, 0x00,
+            0xE6, 0xF4, 0xF4,
+        ]
+        let image = code + [UInt8](repeating: 0, count: 510 - code.count) + [0x55, 0xAA, 0x34, 0x12] + [UInt8](repeating: 0x77, count: 1278)
+        let directory = try TemporaryDirectory()
+        let account = try MachineTests.run(directory.file("small.img", image), memory: 2 << 20)
+        #expect(account.outcome == .exitPort(0))
+    }
+
     /// Kernels that no firmware started find what a BIOS leaves, and may go back to real mode and call it.
     @Test(arguments: [("remains.elf", .multiboot), ("remains.elf", .pvh), ("remains16.bin", .flat)] as [(String, KernelFormat)])
     func everyKernelFindsABIOS(kernel: String, format: KernelFormat) throws {

@@ -69,6 +69,13 @@ struct MachineTests {
         #expect(account.outcome == .exitPort(0) && account.console == "hello16: real mode\r\n")
     }
 
+    /// Its header claims protected-mode code, as memdisk's does.
+    @Test func aLinuxImageAllOfSetupCodeIsEnteredInRealMode() throws {
+        let account = try Self.run(TestKernel.built("setup16.bin"), memory: 2 << 20)
+        #expect(account.outcome == .exitPort(0) && account.console.hasPrefix("hello: setup code, real mode"))
+        #expect(try Self.run(TestKernel.built("setup16.bin"), memory: 2 << 20, format: .linux32).outcome == .exitPort(5))
+    }
+
     @Test(arguments: [0, 1, 2, 63, 64, 200, 255] as [UInt8])
     func whatTheGuestWritesComesOut(value: UInt8) throws {
         #expect(try Self.run(flat: TestKernel.exits(value)).outcome == .exitPort(UInt32(value)))
