@@ -2,7 +2,8 @@
 //
 // The input is the kernel file. Its last two bytes, which few files need, also choose: the last one the guest's memory (bits 0 and 1), the format
 // asked for (bits 2 and 3, and bit 0 of the one before), the number of modules (bits 4 and 5), a name that ends in .bin (6) and a command line (7);
-// bits 1 to 5 of the one before how large the modules are, up to some hundred GiB. tools/fuzz compiles this file together with the Boot room.
+// bits 1 to 5 of the one before how large the modules are, up to some hundred GiB, and bits 6 and 7 what kind of disk is asked for. What begins as
+// gzip's files do is decompressed too, up to a MiB. tools/fuzz compiles this file together with the Boot room.
 // The seeds in corpus/kernel_image are what the builders of Tests/BootTests make, those bytes appended.
 
 private let guestMemories: [MemoryMap] = [
@@ -35,6 +36,17 @@ private final class MeteredImage: ImageSource {
     }
 }
 
+private func checkDecompression(of bytes: [UInt8]) {
+    do throws(BootError) {
+        let image = InMemoryImage(bytes)
+        guard try GzipFile.isOne(image) else { return }
+        let contents = try GzipFile.contents(of: image, limit: 1 << 20)
+        if contents.count > 1 << 20 { fatalError("\(contents.count) bytes where 1 MiB is the limit") }
+    } catch {
+        if error.description.isEmpty { fatalError("an error without a sentence") }
+    }
+}
+
 private func checkPlan(of bytes: [UInt8]) {
     let choice = Int(bytes.last ?? 0)
     let further = Int(bytes.dropLast().last ?? 0)
@@ -42,12 +54,14 @@ private func checkPlan(of bytes: [UInt8]) {
     let modules = (0..<(choice >> 4 & 3)).map {
         LoadPlan.Module(name: "module\($0)", size: UInt64(choice) << UInt64(6 * $0 + further >> 1 & 31), commandLine: $0 == 1 ? "arguments" : "")
     }
+    checkDecompression(of: bytes)
     let image = MeteredImage(bytes)
     defer { if image.bytesRead > 1 << 18 { fatalError("\(image.bytesRead) bytes read") } }
     do throws(BootError) {
         let plan = try LoadPlan.plan(
             image: image, name: choice & 0x40 == 0 ? "kernel" : "kernel.bin",
-            commandLine: choice & 0x80 == 0 ? "" : "irq=msix", modules: modules, memory: memory, format: formats[choice >> 2 & 3 | further << 2 & 4])
+            commandLine: choice & 0x80 == 0 ? "" : "irq=msix", modules: modules, memory: memory, format: formats[choice >> 2 & 3 | further << 2 & 4],
+            diskKind: [nil, .floppy, .disk, nil][further >> 6])
         let violations = LoadPlanInvariants.violations(
             of: plan, kernelSize: UInt64(bytes.count), modules: modules, memory: memory)
         if !violations.isEmpty { fatalError("unsound \(plan.format) plan: \(violations)") }

@@ -33,6 +33,13 @@ public final class InputFile: Sendable {
         }
     }
 
+    /// What a compressed file holds, in a file without a name.
+    init(contents: [UInt8], of path: String) throws(SystemCallError) {
+        descriptor = try TemporaryFile("what \(path) holds", contents: contents).release()
+        size = UInt64(contents.count)
+        isCopy = false
+    }
+
     private static func copy(_ pipe: borrowing Descriptor, to file: borrowing Descriptor) throws(SystemCallError) -> UInt64 {
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         var size = 0

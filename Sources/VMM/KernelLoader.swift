@@ -20,13 +20,13 @@ struct KernelLoader {
 
     /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, and from which disk, if it is one.
     func load(_ boot: BootConfiguration) throws(MachineError) -> (entry: EntryState, disk: BootDisk?) {
-        let kernel = try open(boot.kernel, boot.files)
+        let kernel = try decompressed(try open(boot.kernel, boot.files), boot)
         var modules: [LoadPlan.Module] = []
         var files = [kernel]
-        for path in boot.initrds {
-            let file = try open(path, boot.files)
+        for module in boot.modules {
+            let file = try open(module.path, boot.files)
             files.append(file)
-            modules.append(LoadPlan.Module(name: path, size: file.size))
+            modules.append(LoadPlan.Module(name: module.path, size: file.size, commandLine: module.arguments))
         }
         let low = memory.regions.first?.count ?? 0
         let high = memory.count - low
@@ -41,7 +41,7 @@ struct KernelLoader {
         do {
             plan = try LoadPlan.plan(
                 image: ImageFile(file: kernel), name: boot.kernel, commandLine: boot.commandLine, modules: modules, memory: map,
-                rsdpAddress: tables.rsdpAddress, format: boot.format)
+                rsdpAddress: tables.rsdpAddress, format: boot.format, diskKind: boot.diskKind)
         } catch {
             throw .badKernel(path: boot.kernel, cause: error)
         }
@@ -80,6 +80,20 @@ struct KernelLoader {
 
     private func open(_ path: String, _ files: InputFiles) throws(MachineError) -> InputFile {
         do { return try files.open(path) } catch { throw .noKernel(path: path, cause: error) }
+    }
+
+    /// The kernel that is in a gzip-compressed file, as boot loaders take it; the file itself where it is none, or is said to be something else.
+    private func decompressed(_ file: InputFile, _ boot: BootConfiguration) throws(MachineError) -> InputFile {
+        guard boot.format != .flat, boot.format != .disk else { return file }
+        let contents: [UInt8]
+        do throws(BootError) {
+            let image = ImageFile(file: file)
+            guard try GzipFile.isOne(image) else { return file }
+            contents = try GzipFile.contents(of: image)
+        } catch {
+            throw .badKernel(path: boot.kernel, cause: error)
+        }
+        do throws(SystemCallError) { return try InputFile(contents: contents, of: boot.kernel) } catch { throw .system(error) }
     }
 
     private func fill(_ segment: LoadPlan.Segment, _ files: [InputFile]) throws(MachineError) {

@@ -59,16 +59,21 @@ public struct BootConfiguration: Sendable {
     public var kernel: String
     public var commandLine: String
     /// Files handed to the kernel as they are, in order: initrds, multiboot modules.
-    public var initrds: [String]
+    public var modules: [BootModule]
     /// nil: by the file's own signs.
     public var format: KernelFormat?
+    /// What kind of disk an image is; nil: by its own signs.
+    public var diskKind: DiskImage.Kind?
     /// Through which they are opened: what came through a pipe is kept there for the next machine.
     public var files = InputFiles()
 
-    public init(kernel: String, commandLine: String = "", initrds: [String] = [], format: KernelFormat? = nil) {
+    public init(
+        kernel: String, commandLine: String = "", modules: [BootModule] = [], format: KernelFormat? = nil, diskKind: DiskImage.Kind? = nil
+    ) {
         self.kernel = kernel
         self.commandLine = commandLine
-        self.initrds = initrds
+        self.modules = modules
         self.format = format
+        self.diskKind = diskKind
     }
 }

@@ -108,7 +108,8 @@ struct Run {
             if let firmware = request.firmware {
                 try machine.loadFirmware(firmware, files: files)
             } else {
-                var boot = BootConfiguration(kernel: request.kernel, commandLine: request.append, initrds: request.initrds, format: request.format)
+                var boot = BootConfiguration(
+                    kernel: request.kernel, commandLine: request.append, modules: request.allModules, format: request.format, diskKind: request.diskKind)
                 boot.files = files
                 try machine.load(boot)
             }

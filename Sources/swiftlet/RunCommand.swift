@@ -2,9 +2,15 @@ public import ArgumentParser
 public import Boot
 import KVM
 import Scripting
+public import VMM
 
 extension KernelFormat: ExpressibleByArgument {}
 extension ExitPortStyle: ExpressibleByArgument {}
+extension DiskImage.Kind: ExpressibleByArgument {}
+extension BootModule: ExpressibleByArgument {
+    public init?(argument: String) { self.init(words: argument) }
+    public var defaultValueDescription: String { arguments.isEmpty ? path : "\(path) \(arguments)" }
+}
 
 /// `swiftlet run`: boots one kernel and ends with what became of it.
 struct RunCommand: ParsableCommand {
@@ -52,8 +58,17 @@ struct RunCommand: ParsableCommand {
     var initrd: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "A multiboot or PVH module with its arguments, behind those of --initrd. May be given several times.", valueName: "'file args'"),
+        completion: .file())
+    var module: [BootModule] = []
+
+    @Option(
         help: "Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, linux32, linux16), multiboot, disk or flat.")
     var format: KernelFormat?
+
+    @Option(help: "What a disk image is: floppy or disk. (default: by its size and its partition table)")
+    var diskType: DiskImage.Kind?
 
     @Option(
         help: ArgumentHelp(
@@ -117,8 +132,9 @@ struct RunCommand: ParsableCommand {
     var request: RunRequest {
         RunRequest(
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: RunRequest.joined(append), initrds: initrd,
+            modules: module,
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, debugConsole: debugConsole,
-            reports: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, symbols: symbols,
+            reports: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, diskKind: diskType, symbols: symbols,
             script: script.script)
     }
 

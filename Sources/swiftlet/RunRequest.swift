@@ -15,6 +15,8 @@ struct RunRequest: Equatable {
     var append = ""
     /// The files handed to the kernel, in order.
     var initrds: [String] = []
+    /// Modules with arguments; a kernel gets them behind the initrds.
+    var modules: [BootModule] = []
     var format: KernelFormat?
     var devices: [DeviceOption] = []
     var timeout: TimeLimit?
@@ -30,6 +32,8 @@ struct RunRequest: Equatable {
     var cpu: CPUModel?
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
+    /// nil: by the image's own signs.
+    var diskKind: DiskImage.Kind?
     /// Where the kernel's names are found; nil: in the kernel's own file.
     var symbols: String?
     var script = ConsoleScript()
@@ -41,6 +45,9 @@ extension RunRequest {
     /// Its name as a report has it, where bytes that are not UTF-8 can only be shown.
     var imageName: String { image.utf8.contains(ByteText.mark) ? VisibleText.line(image) : image }
 
+    /// All files that the kernel is handed, in order.
+    var allModules: [BootModule] { initrds.map { BootModule(path: $0) } + modules }
+
     /// What can't be asked for together, as a sentence; nil for what can.
     var contradiction: String? {
         if let excess = script.excess { return excess }
@@ -48,7 +55,10 @@ extension RunRequest {
             return "two reports can't go to one file: \(report.path)"
         }
         guard firmware != nil else { return kernel.isEmpty ? "name the kernel to boot, or firmware with --firmware" : nil }
-        let others = [("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", !initrds.isEmpty), ("--format", format != nil)]
+        let others = [
+            ("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", !initrds.isEmpty), ("--module", !modules.isEmpty),
+            ("--format", format != nil), ("--disk-type", diskKind != nil),
+        ]
         return others.first { $0.1 }.map { "\($0.0) and --firmware don't go together: firmware finds by itself what to boot" }
     }
 
@@ -101,13 +111,14 @@ extension RunRequest {
     }
 
     /// The options that may be given several times.
-    static let lists = ["--append", "--device", "--initrd", "--report"] + ScriptOptions.repeatable
+    static let lists = ["--append", "--device", "--initrd", "--module", "--report"] + ScriptOptions.repeatable
 
     /// The options that `init(plain:)` knows.
     static let plainOptions =
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
             "--console", "--console-stamps", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev", "--symbols",
+            "--module", "--disk-type",
         ] + ScriptOptions.names
 
     /// A command line given in parts: a blank between two.
@@ -124,6 +135,10 @@ extension RunRequest {
         case "--firmware": firmware = try BadValue.unlessEmpty(value)
         case "--append": append = Self.joined([append, value])
         case "--initrd": initrds.append(try BadValue.unlessEmpty(value))
+        case "--module":
+            guard let module = BootModule(words: value) else { throw BadValue("expected 'FILE ARGUMENTS'") }
+            modules.append(module)
+        case "--disk-type": diskKind = try BadValue.named(value)
         case "--format": format = try BadValue.named(value)
         case "--device": devices.append(try DeviceOption(option: value))
         case "--timeout": timeout = try TimeLimit(option: value)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Testing
+import VMM
 
 @testable import swiftlet
 
@@ -20,6 +21,7 @@ struct RunRequestTests {
             ["--memory=2G", "k.elf", "--append=a=b c", "--initrd", "i.img"],
             ["k.elf", "--append", ""], ["k.elf", "--append", "", "--append", "a", "--append=b c"],
             ["k.elf", "--initrd", "a.img", "--initrd=b.img"], ["k.elf", "--report", "json:a", "--report=tap:b", "--report", "junit:c"],
+            ["xen", "--module", "vmlinuz console=hvc0  x", "--module=b", "--initrd", "a"], ["f.img", "--disk-type", "floppy"],
             ["k.bin", "--format", "flat", "--timeout", "1.5s", "--console", "none"],
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
             ["--hugepages", "k.elf", "--on-reset", "reboot"],
@@ -40,6 +42,11 @@ struct RunRequestTests {
         #expect(request.append == "a b  c" && request.initrds == ["1", "2"] && request.reports.map(\.path) == ["x", "y"])
     }
 
+    @Test func modulesFollowInitrds() throws {
+        let request = try #require(plain(["k", "--module", "m  one two", "--initrd", "1", "--module", "n"]))
+        #expect(request.allModules == [.init(path: "1"), .init(path: "m", arguments: "one two"), .init(path: "n")])
+    }
+
     @Test(
         arguments: [
             [], ["k.elf", "extra"], ["k.elf", "--help"], ["k.elf", "-m", "1G"], ["k.elf", "--nonsense", "1"], ["k.elf", "--append"],
@@ -53,7 +60,8 @@ struct RunRequestTests {
             ["k.elf", "--testdev", "--testdev"], ["k.elf", "--device", ""],
             ["k.elf", "--expect", "("], ["k.elf", "--expect", "-x"], ["k.elf", "--fail-on", "a*"], ["k.elf", "--send", "a"],
             ["k.elf", "--until", "then"], ["k.elf", "--until", "end", "--until", "end"],
-            ["k.elf", "--report", "json:a", "--report", "tap:a"],
+            ["k.elf", "--report", "json:a", "--report", "tap:a"], ["k.elf", "--module", ""], ["k.elf", "--module", " a"],
+            ["k.elf", "--disk-type", "cdrom"], ["k.elf", "--disk-type", "disk", "--disk-type", "disk"],
         ])
     func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {
         #expect(plain(arguments) == nil)

@@ -15,6 +15,9 @@ struct start_info {
     uint64_t module_list, command_line, rsdp, memory_map;
     uint32_t memory_map_entries, reserved;
 };
+struct module_entry {
+    uint64_t address, size, command_line, reserved;
+};
 struct memory_map_entry {
     uint64_t address, size;
     uint32_t type, reserved;
@@ -32,7 +35,10 @@ struct __attribute__((packed)) multiboot_memory {
     uint64_t address, length;
     uint32_t type;
 };
-enum { HAS_MEMORY = 1 << 0, HAS_COMMAND_LINE = 1 << 2, HAS_MEMORY_MAP = 1 << 6 };
+struct multiboot_module {
+    uint32_t start, end, string, reserved;
+};
+enum { HAS_MEMORY = 1 << 0, HAS_COMMAND_LINE = 1 << 2, HAS_MODULES = 1 << 3, HAS_MEMORY_MAP = 1 << 6 };
 
 struct boot boot;
 static char command_line[1024];
@@ -54,17 +60,33 @@ static void add_memory(uint64_t address, uint64_t size, uint32_t type)
         boot.ram_end = address + size;
 }
 
+static void add_module(uint64_t start, uint64_t size, uint64_t string)
+{
+    if (boot.module_count == BOOT_MODULES_MAX)
+        return;
+    struct boot_module *module = &boot.modules[boot.module_count++];
+    module->start = start;
+    module->size = size;
+    module->string = string ? (const char *)string : "";
+}
+
 static void read_start_info(const struct start_info *info)
 {
     copy_command_line(info->command_line);
     const struct memory_map_entry *map = (const void *)info->memory_map;
     for (uint32_t i = 0; info->version >= 1 && map && i < info->memory_map_entries; i++)
         add_memory(map[i].address, map[i].size, map[i].type);
+    const struct module_entry *modules = (const void *)info->module_list;
+    for (uint32_t i = 0; i < info->module_count; i++)
+        add_module(modules[i].address, modules[i].size, modules[i].command_line);
 }
 
 static void read_multiboot_info(const struct multiboot_info *info)
 {
     copy_command_line(info->flags & HAS_COMMAND_LINE ? info->command_line : 0);
+    const struct multiboot_module *modules = (const void *)(uint64_t)info->modules;
+    for (uint32_t i = 0; info->flags & HAS_MODULES && i < info->module_count; i++)
+        add_module(modules[i].start, modules[i].end - modules[i].start, modules[i].string);
     if (info->flags & HAS_MEMORY_MAP) {
         uint64_t position = info->memory_map, end = position + info->memory_map_length;
         while (position < end) {

@@ -1,8 +1,9 @@
 /// What a boot of a suite file may be asked for: a key, and the option of `swiftlet run` it becomes.
 enum SuiteKey: String, CaseIterable {
-    case kernel, firmware, initrd, append, memory, hugepages, cpus, cpu, format, devices, testdev, timeout
+    case kernel, firmware, initrd, modules, append, memory, hugepages, cpus, cpu, format, devices, testdev, timeout
     case consoleStamps = "console-stamps"
     case onReset = "on-reset"
+    case diskType = "disk-type"
     case exitPortStyle = "exit-port-style"
     case expect
     case failOn = "fail-on"
@@ -11,12 +12,26 @@ enum SuiteKey: String, CaseIterable {
     /// What a value of it looks like.
     enum Form {
         case text, path, texts, number, truth, numbers
+        /// A path or several.
+        case paths
+        /// One or several of a path with words behind it.
+        case commands
+
+        /// Whether an array of them is a value too.
+        var takesSeveral: Bool {
+            switch self {
+            case .texts, .numbers, .paths, .commands: true
+            case .text, .path, .number, .truth: false
+            }
+        }
     }
 
     var form: Form {
         switch self {
-        case .kernel, .firmware, .initrd, .symbols: .path
-        case .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .until, .skip: .text
+        case .kernel, .firmware, .symbols: .path
+        case .initrd: .paths
+        case .modules: .commands
+        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .until, .skip: .text
         case .devices, .expect, .failOn, .send, .report: .texts
         case .cpus, .retries: .number
         case .hugepages, .testdev, .consoleStamps: .truth
@@ -29,6 +44,7 @@ enum SuiteKey: String, CaseIterable {
         switch self {
         case .kernel, .status, .retries, .skip: nil
         case .devices: "--device"
+        case .modules: "--module"
         default: "--\(rawValue)"
         }
     }
@@ -36,7 +52,10 @@ enum SuiteKey: String, CaseIterable {
     /// What is expected, for a sentence.
     var expectation: String {
         switch self {
-        case .kernel, .firmware, .initrd, .symbols, .trace: "a path in quotation marks"
+        case .kernel, .firmware, .symbols, .trace: "a path in quotation marks"
+        case .initrd: "a path in quotation marks, or an array of such"
+        case .modules: "\"FILE ARGUMENTS\", or an array of such"
+        case .diskType: "\"floppy\" or \"disk\""
         case .report: "\"json:PATH\", \"junit:PATH\" or \"tap:PATH\", or an array of such"
         case .memory: "a size in quotation marks, as \"256M\" or \"2G\""
         case .timeout: "a time in quotation marks, as \"60s\", \"500ms\" or \"2m\""

@@ -195,7 +195,11 @@ struct SuiteReading {
             return nil
         }
         var result: [(text: String, line: Int)] = texts
-        if key.form == .path { result = texts.map { (path($0.text), $0.line) } }
+        switch key.form {
+        case .path, .paths: result = texts.map { (path($0.text), $0.line) }
+        case .commands: result = texts.map { (command($0.text), $0.line) }
+        default: break
+        }
         let before = mistakeCount
         for (text, line) in result where mistakes.count < SuiteFile.mistakeLimit {
             if let reason = mistake(key, text) { note(line, name, reason) }
@@ -205,7 +209,7 @@ struct SuiteReading {
 
     /// The element of an array that doesn't belong there; nil where the array doesn't.
     private static func culprit(_ value: TOMLValue, _ form: SuiteKey.Form) -> TOMLValue? {
-        guard form == .texts || form == .numbers, case .array(let elements) = value.content else { return nil }
+        guard form.takesSeveral, case .array(let elements) = value.content else { return nil }
         return elements.first { element in
             if case .array = element.content { return true }
             return texts(element, form) == nil
@@ -215,10 +219,11 @@ struct SuiteReading {
     private static func texts(_ value: TOMLValue, _ form: SuiteKey.Form) -> [(text: String, line: Int)]? {
         switch (form, value.content) {
         case (.text, .string(let text)), (.texts, .string(let text)): return [(text, value.line)]
-        case (.path, .string(let text)): return text.isEmpty ? nil : [(text, value.line)]
+        case (.path, .string(let text)), (.paths, .string(let text)): return text.isEmpty ? nil : [(text, value.line)]
+        case (.commands, .string(let text)): return text.isEmpty || text.hasPrefix(" ") ? nil : [(text, value.line)]
         case (.number, .integer(let number)), (.numbers, .integer(let number)): return [("\(number)", value.line)]
         case (.truth, .boolean(let truth)): return [("\(truth)", value.line)]
-        case (.texts, .array(let elements)), (.numbers, .array(let elements)):
+        case (_, .array(let elements)) where form.takesSeveral:
             var texts: [(text: String, line: Int)] = []
             for element in elements {
                 if case .array = element.content { return nil }
@@ -240,6 +245,9 @@ struct SuiteReading {
         switch key {
         case .trace: return text.isEmpty ? "expected \(key.expectation), found an empty string" : nil
         case .kernel, .firmware, .initrd, .symbols: return checks.file(text).map { "\(text): \($0); expected a file that can be read" }
+        case .modules:
+            let file = String(text.prefix { $0 != " " })
+            return checks.file(file).map { "\(file): \($0); expected a file that can be read" }
         case .expect: return Self.malformed(text)
         case .failOn: return text == "none" ? nil : Self.malformed(text)
         case .send:
@@ -248,7 +256,7 @@ struct SuiteReading {
         case .cpus: return Int(text).map { $0 > 0 } == true ? checks.option("--cpus", text) : expected
         case .retries: return Int(text).map { (0...10).contains($0) } == true ? nil : expected
         case .status: return Int32(text).map { (0...255).contains($0) } == true ? nil : expected
-        case .memory, .timeout, .devices, .until, .onReset, .report:
+        case .memory, .timeout, .devices, .until, .onReset, .diskType, .report:
             return key.option.flatMap { checks.option($0, text) }.map { $0.isEmpty ? "\(expected)" : $0 }
         default: return key.option.flatMap { checks.option($0, text) }
         }
@@ -266,6 +274,12 @@ struct SuiteReading {
     private static func malformed(_ text: String) -> String? {
         do throws(RegularExpression.Malformed) { _ = try RegularExpression(text) } catch { return "the regular expression \(text) is none: \(error)" }
         return nil
+    }
+
+    /// A path, and words behind it that stay as they are.
+    private func command(_ text: String) -> String {
+        let file = text.prefix { $0 != " " }
+        return path(String(file)) + text[file.endIndex...]
     }
 
     private func path(_ text: String) -> String {
@@ -294,6 +308,6 @@ struct SuiteAxis {
         self.values = values
         let whole = values.map { $0.texts.joined(separator: "+") }
         let short = whole.map { String($0.split(separator: "/").last ?? $0[...]) }
-        labels = key.form == .path && Set(short).count == short.count ? short : whole
+        labels = [.path, .paths].contains(key.form) && Set(short).count == short.count ? short : whole
     }
 }

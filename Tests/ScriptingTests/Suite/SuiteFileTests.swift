@@ -55,6 +55,29 @@ import Testing
         #expect(try file("[[boot]]\nname='a'\nkernel='-k'", directory: ".").boots[0].arguments == ["run", "./-k", "--timeout=60s"])
     }
 
+    @Test func severalFilesAreHandedOver() throws {
+        let suite = try file(
+            """
+            [[boot]]
+            name = "xen"
+            kernel = "xen"
+            initrd = ["a", "/b"]
+            modules = ["vmlinuz console=hvc0 x", "/c"]
+            [[boot]]
+            name = "floppy"
+            kernel = "f.img"
+            disk-type = "floppy"
+            modules = "-m"
+            """)
+        #expect(
+            suite.boots[0].arguments == [
+                "run", "suites/xen", "--initrd=suites/a", "--initrd=/b", "--module=suites/vmlinuz console=hvc0 x", "--module=/c", "--timeout=60s",
+            ])
+        #expect(suite.boots[1].arguments == ["run", "suites/f.img", "--module=suites/-m", "--disk-type=floppy", "--timeout=60s"])
+        #expect(throws: SuiteFile.Malformed.self) { try file("[[boot]]\nname='a'\nkernel='k'\nmodules=['missing x']") }
+        #expect(throws: SuiteFile.Malformed.self) { try file("[[boot]]\nname='a'\nkernel='k'\ninitrd=['a', 'missing']") }
+    }
+
     @Test func aMatrixMakesEveryCombination() throws {
         let suite = try file(
             """
