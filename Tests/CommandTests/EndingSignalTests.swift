@@ -102,7 +102,8 @@ struct EndingSignalTests {
     @Test func whatIsPrintedToAStuckReaderIsGivenUp() throws {
         let pipe = try Self.fullPipe()
         let (ended, seconds) = try end(try SwiftletProcess(["--generate-completion-script", "bash"], output: pipe.input))
-        #expect(ended.status == 143 && seconds < 1 && ended.lastLine == "swiftlet: ended by SIGTERM")
+        #expect(ended.status == 143 && seconds < 1)
+        #expect(ended.lastLine == "swiftlet: ended by SIGTERM while standard output was being written")
     }
 
     /// nohup(1), and what a shell does for jobs in its background.
