@@ -41,7 +41,11 @@ public struct Thread: ~Copyable, @unchecked Sendable {
     }
 
     /// Makes the blocking call this thread is in return with EINTR.
-    public func kick() { _ = cl_kick_thread(thread) }
+    ///
+    /// Asked for again where the kernel refuses it: who kicks waits for the thread next, and would wait for ever.
+    public func kick() {
+        for _ in 0..<3 where cl_kick_thread(thread) == 0 { return }
+    }
 
     /// Nanoseconds of processor time it has had, a guest's included; pthread_getcpuclockid(3).
     public var processorTime: UInt64 {
@@ -57,7 +61,8 @@ public struct Thread: ~Copyable, @unchecked Sendable {
     /// Prepares the process for threads that run guests: a handler for `kick` that does nothing, so that the signal interrupts and no
     /// more, and one heap for all, since these threads hardly allocate.
     public static func prepare() {
-        _ = cl_install_kick_handler()
+        // Without it a kick would end the process.
+        if cl_install_kick_handler() != 0 { _ = cl_install_kick_handler() }
         cl_use_one_heap()
     }
 }

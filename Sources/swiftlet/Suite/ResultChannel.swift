@@ -22,11 +22,12 @@ struct ResultChannel: ~Copyable {
     init() throws(SystemCallError) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw .last("pipe", "a run's result") }
-        reading = Descriptor(owning: ends[0], object: "a run's result")
-        writing = Descriptor(owning: ends[1], object: "a run's result")
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let reading = Descriptor(owning: ends[0], object: "a run's result")
+        let writing = Descriptor(owning: ends[1], object: "a run's result")
         // Neither waits for the other: what a pipe holds is far more than a result, and the suite reads when the run has ended.
-        for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
+        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || fcntl(end, F_SETFL, O_NONBLOCK) != 0 { throw .last("fcntl", "a run's result") }
+        self.reading = reading
+        self.writing = writing
         entry = "\(Self.variable)=\(Self.descriptor):\(Self.identity(of: ends[1]) ?? "")"
     }
 
