@@ -119,7 +119,7 @@ public struct CPUModel: Equatable, Sendable {
     /// One vCPU's table as this model has it.
     /// - Parameter table: what `CPUID.forVCPU` made of KVM's answer.
     public func applied(to table: CPUID) -> CPUID {
-        guard self != Self.host else { return table }
+        guard self != Self.host else { return table.withoutOrphans }
         var copy = table
         if let named { reduce(&copy, to: named) }
         for change in changes {
@@ -139,7 +139,7 @@ public struct CPUModel: Equatable, Sendable {
             return entry.function < 0x4000_0000 ? entry.function <= named.highestLeaf : entry.function <= named.highestExtendedLeaf
         }
         copy.entries = kept
-        return copy
+        return copy.withoutOrphans
     }
 
     private func reduce(_ table: inout CPUID, to model: Named) {
@@ -164,6 +164,26 @@ public struct CPUModel: Equatable, Sendable {
 }
 
 extension CPUID {
+    /// What needs XSAVE to be used (Intel SDM volume 1, 13.1 and 14.3; arch/x86/kernel/cpu/cpuid-deps.c of Linux).
+    private static let extendedState = """
+        avx avx2 fma f16c fma4 xop vaes vpclmulqdq pku ospke mpx osxsave avx512f avx512dq avx512ifma avx512pf avx512er avx512cd avx512bw avx512vl avx512vbmi \
+        avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq avx512-4vnniw avx512-4fmaps avx512-vp2intersect avx512-fp16 amx-bf16 amx-tile amx-int8 \
+        avx-vnni avx512-bf16 amx-fp16 avx-ifma xsaveopt xsavec xgetbv1 xsaves
+        """.split(separator: " ").compactMap { CPUFeature(String($0)) }
+
+    /// The table without features that need XSAVE where there is none: no processor is so, and kernels from Linux 7.2 on die of it.
+    var withoutOrphans: CPUID {
+        guard let leaf = entry(1), leaf.ecx & 1 << 26 == 0 else { return self }
+        var copy = self
+        for number in copy.entries.indices {
+            for feature in Self.extendedState where feature.covers(copy.entries[number]) { feature.set(false, in: &copy.entries[number]) }
+            let entry = copy.entries[number]
+            guard entry.function == 0xD else { continue }
+            copy.entries[number] = Entry(function: entry.function, index: entry.index, flags: entry.flags, eax: 0, ebx: 0, ecx: 0, edx: 0)
+        }
+        return copy
+    }
+
     /// The 12 characters of leaf 0, in the order EBX, EDX, ECX; AMD's processors repeat them in leaf 0x80000000.
     var vendor: [UInt8] {
         get {

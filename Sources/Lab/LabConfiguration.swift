@@ -28,7 +28,10 @@ public struct LabConfiguration: Sendable {
     /// The CPUs its programs run on, 1...16. Where they are two or more the host has one besides, for itself; see `QEMUCommandLine`.
     public var cpus = 2
     /// The model of its CPUs with features, as QEMU's `-cpu` takes it.
-    public var cpuModel = "EPYC,+svm,+npt,-xsave"
+    ///
+    /// Without xsave, as QEMU 7.2 wants it (`QEMUCommandLine`), and so without all that needs it: kernels from Linux 7.2 on die of AVX that
+    /// can't be switched on.
+    public var cpuModel = "EPYC,+svm,+npt,-xsave,-xsaveopt,-xsavec,-xgetbv1,-avx,-avx2,-fma,-f16c"
     /// Seconds after which the run is ended, nil for none.
     public var timeout: Double?
     /// The command's whole environment, `NAME=VALUE` each.

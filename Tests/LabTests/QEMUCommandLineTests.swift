@@ -101,4 +101,11 @@ struct QEMUCommandLineTests {
         #expect(check { $0.binding = .vfioPCI })
         #expect(check { $0.devices = Array(repeating: LabDevice(.pci, "edu"), count: 28) })
     }
+
+    /// Kernels from Linux 7.2 on die where AVX is offered and XSAVE is not.
+    @Test func theProcessorOffersNothingThatNeedsWhatItLacks() {
+        let words = LabConfiguration(command: ["true"]).cpuModel.split(separator: ",")
+        #expect(words.contains("-xsave"))
+        for name in ["avx", "avx2", "fma", "f16c", "xsaveopt", "xsavec", "xgetbv1"] { #expect(words.contains("-\(name)"), "\(name)") }
+    }
 }
