@@ -152,7 +152,7 @@ extension ExitStatus {
     static func ofUnreadFile(_ cause: SystemCallError) -> Int32 {
         switch cause.errno {
         case .permissionDenied, .notPermitted: noPermission
-        case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory: hostFailure
+        case let errno where isShortage(errno): hostFailure
         default: noInput
         }
     }
