@@ -48,6 +48,15 @@ public final class LegacyHost {
         } catch {
             throw .unfit(name, reason: "\(error)")
         }
+        do throws(AssignmentError) {
+            return try backend(address, function)
+        } catch .legacy(let error) where error.isHeld {
+            throw .legacy(PCIAssignmentError(error: error.error, holder: FunctionHolder.words(address, tree: tree)))
+        }
+    }
+
+    private func backend(_ address: PCIAddress, _ function: HostPCIFunction) throws(AssignmentError) -> LegacyBackend {
+        let name = address.description
         let tree = tree
         return try LegacyBackend(
             PCIAssignment(

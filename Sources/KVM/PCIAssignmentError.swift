@@ -7,7 +7,16 @@ public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
     /// The call, the function's address and the errno.
     public let error: SystemCallError
 
-    public init(error: SystemCallError) { self.error = error }
+    /// Who has the function's ranges, as a sentence; nil where nobody has looked.
+    public let holder: String?
+
+    public init(error: SystemCallError, holder: String? = nil) {
+        self.error = error
+        self.holder = holder
+    }
+
+    /// Whether somebody else has the function.
+    public var isHeld: Bool { error.call == "KVM_ASSIGN_PCI_DEVICE" && number == EBUSY }
 
     /// What the errno says in this call and what to do about it; nil for one that the kernel's sources don't give.
     public var meaning: String? {
@@ -43,7 +52,10 @@ public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
                 + "boot the host with intremap=on, or, for a guest you trust, echo 1 > /sys/module/kvm/parameters/allow_unsafe_assigned_interrupts"
         case ENOENT, EACCES:
             "reading and writing its ranges must be allowed: run as root, or chown \"$USER\" /sys/bus/pci/devices/\(error.object)/resource*"
-        case EBUSY: "a driver of the host holds its ranges: swiftlet devices bind --driver pci-stub \(error.object)"
+        case EBUSY:
+            holder
+                ?? "another virtual machine has it, which must end first, or a driver of the host holds its ranges: "
+                + "swiftlet devices bind --driver pci-stub \(error.object)"
         case ENODEV: "the host's IOMMU is off: boot the host with intel_iommu=on or amd_iommu=on, and enable it in the firmware"
         default: nil
         }

@@ -36,6 +36,7 @@ public enum LabError: Error, CustomStringConvertible {
         switch self {
         case .usage, .refused: 64
         case .missing: 69
+        case .unwritable(_, _, let error) where [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .ioError].contains(error.errno): 125
         case .unwritable: 73
         default: 125
         }

@@ -131,7 +131,7 @@ struct DevicesCommand: ParsableCommand {
         @Option(help: "Who gets them: vfio-pci, or pci-stub for hosts with legacy KVM assignment.")
         var driver = DriverBinding.Holder.vfioPCI
 
-        @Flag(help: "Take them even if the host is using them.")
+        @Flag(help: "Take them even if the host is using them, or needs them as its bridges.")
         var force = false
 
         func run() throws {

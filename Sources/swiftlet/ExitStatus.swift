@@ -4,6 +4,7 @@ import KVM
 import LinuxSystem
 import VFIO
 import Scripting
+import SystemPackage
 import VMM
 
 /// swiftlet's exit statuses, a contract with scripts; docs/exit-status.md.
@@ -141,8 +142,29 @@ extension ExitStatus {
         case let error as DeviceNotReady: of(error)
         case let error as DriverBindingError: of(error)
         case let error as SymbolFileError: ofUnreadFile(error.cause)
-        case is ReportError, is ConsoleError, is RecordingError, is TracedRun.Failure: cannotCreate
+        case let error as any OutputFailure: error.errno.map(isShortage) == true ? hostFailure : cannotCreate
         default: hostFailure
+        }
+    }
+
+    /// Whether a call failed for what the host lacks, whatever it was made on: descriptors, memory, a disk that works.
+    static func isShortage(_ errno: Errno) -> Bool {
+        [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .ioError].contains(errno)
+    }
+}
+
+/// An output of the run can't be made or written.
+protocol OutputFailure: Error {
+    /// nil where it was no system call.
+    var errno: Errno? { get }
+}
+
+extension RecordingError: OutputFailure {
+    var errno: Errno? {
+        switch self {
+        case .notMade(_, let error): error.errno
+        case .unwritten(_, let error), .unreadable(_, let error): error.errno
+        default: nil
         }
     }
 }
@@ -168,6 +190,7 @@ extension ExitStatus {
         case .notFound: noInput
         case .isBridge: usage
         case .nodeIsForbidden, .lockedMemoryIsLimited: noPermission
+        case .nodeIsUnusable(let error) where isShortage(error.errno): hostFailure
         default: unavailable
         }
     }
@@ -176,8 +199,11 @@ extension ExitStatus {
     static func of(_ error: DriverBindingError) -> Int32 {
         switch error {
         case .notFound: noInput
+        case .isBridge, .isPartOfHost: usage
         case .isNotPermitted: noPermission
-        default: unavailable
+        case .failed(_, let error) where isShortage(error.errno): hostFailure
+        case .couldNotBePutBack(_, let first): of(first)
+        case .driverIsNotLoaded, .isInUse, .failed, .wasNotTaken: unavailable
         }
     }
 }

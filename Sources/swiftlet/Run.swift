@@ -174,7 +174,7 @@ struct Run {
         do throws(OutputFileError) {
             return try OutputFile(path, appends: true).release()
         } catch {
-            throw ConsoleError(description: "the console can't be written to \(path): \(error)")
+            throw ConsoleError(description: "the console can't be written to \(path): \(error)", errno: error.errno)
         }
     }
 

@@ -4,6 +4,7 @@ import Glibc
 import KVM
 import LinuxSystem
 import Scripting
+import SystemPackage
 import VMM
 
 /// The machine-readable account of a run; docs/report.md describes every key.
@@ -148,13 +149,15 @@ extension RunReport {
 }
 
 /// The report's file can't be made or written.
-struct ReportError: Error, CustomStringConvertible {
+struct ReportError: OutputFailure, CustomStringConvertible {
     let description: String
+    var errno: Errno?
 }
 
 /// The console's file can't be made.
-struct ConsoleError: Error, CustomStringConvertible {
+struct ConsoleError: OutputFailure, CustomStringConvertible {
     let description: String
+    var errno: Errno?
 }
 
 /// The reports of a run, each in a file of its own.
@@ -191,7 +194,7 @@ final class ReportFile {
         do throws(OutputFileError) {
             file = try OutputFile(path)
         } catch {
-            throw ReportError(description: "the report can't be written to \(path): \(error)")
+            throw ReportError(description: "the report can't be written to \(path): \(error)", errno: error.errno)
         }
     }
 

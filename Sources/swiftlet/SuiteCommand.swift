@@ -195,8 +195,8 @@ struct SuiteCommand: ParsableCommand {
         case BootSuite.FileError.unreadable(_, let cause): ExitStatus.ofUnreadFile(cause)
         case BootSuite.FileError.malformed: ExitStatus.badInput
         case is BootSuite.FileError, is Shard.Malformed: ExitStatus.usage
-        case is ReportError: ExitStatus.cannotCreate
-        case SuiteRun.Failure.noLogs: ExitStatus.cannotCreate
+        case let error as ReportError: ExitStatus.of(error)
+        case SuiteRun.Failure.noLogs(_, let cause): ExitStatus.isShortage(cause.errno) ? ExitStatus.hostFailure : ExitStatus.cannotCreate
         case SuiteRun.Failure.interrupted(let signal, _, _): 128 + signal
         default: ExitStatus.hostFailure
         }

@@ -1,11 +1,13 @@
 import LinuxSystem
+import SystemPackage
 import VMM
 
 /// The trace of `--trace FILE`: docs/trace.md.
 final class TracedRun {
     /// The trace's file can't be made.
-    struct Failure: Error, CustomStringConvertible {
+    struct Failure: OutputFailure, CustomStringConvertible {
         let description: String
+        let errno: Errno?
     }
 
     let trace: Trace
@@ -19,7 +21,7 @@ final class TracedRun {
         do throws(OutputFileError) {
             trace = try Trace(path: path, title: request.image)
         } catch {
-            throw Failure(description: "the trace can't be written to \(path): \(error)")
+            throw Failure(description: "the trace can't be written to \(path): \(error)", errno: error.errno)
         }
     }
 

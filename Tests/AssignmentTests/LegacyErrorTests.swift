@@ -1,5 +1,6 @@
 import Glibc
 import KVM
+import LinuxSystem
 import PCI
 import Testing
 import VMM
@@ -30,6 +31,24 @@ import VMM
         Refusal("ASSIGN_PCI_DEVICE", EBUSY, "swiftlet devices bind --driver pci-stub 0000:00:04.0"),
         Refusal("ASSIGN_PCI_DEVICE", ENODEV, "intel_iommu=on"), Refusal("ASSIGN_PCI_DEVICE", ENOTTY, "backend=group"),
     ]
+
+    @Test func whoHoldsAFunctionIsNamed() throws {
+        let host = try HostFixture()
+        try host.add(.pci(4), driver: "e1000e", group: 3)
+        try host.add(.pci(5), driver: "vfio-pci", group: 4)
+        try host.add(.pci(6), driver: "pci-stub")
+        for (process, target) in [(4711, "/dev/vfio/4"), (4712, "anon_inode:kvm-vm")] {
+            try host.tree.create("proc/\(process)/comm", "vmm-\(process)\n")
+            try host.tree.create("proc/\(process)/fd/.keep", "")
+            try host.link("proc/\(process)/fd/7", target)
+        }
+        func words(_ number: UInt8) -> String { FunctionHolder.words(.pci(number), tree: host.tree) }
+        #expect(words(4) == "the host driver e1000e holds its ranges: swiftlet devices bind --driver pci-stub 0000:00:04.0")
+        #expect(words(5) == "process 4711 (vmm-4711) has it open: end process 4711")
+        #expect(words(6) == "no driver of the host has it, so another virtual machine does, which must end first: process 4712 (vmm-4712) runs one")
+        let error = SystemCallError(call: "KVM_ASSIGN_PCI_DEVICE", object: "0000:00:06.0", errno: .resourceBusy)
+        #expect(PCIAssignmentError(error: error, holder: words(6)).description.contains(words(6)))
+    }
 
     @Test(arguments: assigning) func aFunctionThatIsRefusedIsNotAssigned(refusal: Refusal) throws {
         let fixture = try LegacyFixture()

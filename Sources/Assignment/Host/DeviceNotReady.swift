@@ -86,7 +86,9 @@ public enum DeviceNotReady: Error, Equatable {
         case .isNotBound(let address, _): "swiftlet devices bind \(address)"
         case .isHeld(let address, _): "swiftlet devices bind --driver pci-stub \(address)"
         case .groupIsNotViable(_, _, let culprits):
-            "swiftlet devices bind " + culprits.map { $0.name }.joined(separator: " ")
+            culprits.contains { $0.isPartOfHost }
+                ? "choose a device of another group: \(Self.list(culprits.filter { $0.isPartOfHost }.map { $0.name })) must stay with the host"
+                : "swiftlet devices bind " + culprits.map { $0.name }.joined(separator: " ")
         case .nodeIsMissing(let path, _) where path.hasSuffix("/vfio"): "modprobe vfio-pci"
         case .nodeIsMissing(_, hasDeviceNodes: true): "this kernel has VFIO device files and no groups: run one with CONFIG_VFIO_GROUP"
         case .nodeIsMissing(let path, _):
@@ -107,7 +109,7 @@ public enum DeviceNotReady: Error, Equatable {
         switch self {
         case .isNotBound(let address, let driver): Self.bindCommands("\(address)", to: .vfioPCI, isBound: driver != nil)
         case .isHeld(let address, _): Self.bindCommands("\(address)", to: .pciStub, isBound: true)
-        case .groupIsNotViable(_, _, let culprits): culprits.flatMap { Self.bindCommands($0.name, to: .vfioPCI, isBound: true) }
+        case .groupIsNotViable(_, _, let culprits) where !culprits.contains { $0.isPartOfHost }: culprits.flatMap { Self.bindCommands($0.name, to: .vfioPCI, isBound: true) }
         default: []
         }
     }

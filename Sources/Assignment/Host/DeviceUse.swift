@@ -5,6 +5,10 @@ public import PCI
 public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     /// A network interface of it is up.
     case interfaceUp(String)
+    /// The host's default route goes by a network interface of it, perhaps by way of a bridge or bond.
+    case defaultRoute(String)
+    /// A program or another layer of the kernel (RAID, LVM, ZFS) has a disk of it for itself.
+    case claimed(device: String)
     /// A file system on it is mounted, or it is swapped to.
     case mounted(device: String, at: String)
     /// A process has it open through VFIO.
@@ -14,6 +18,8 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .interfaceUp(let name): "its network interface \(name) is up"
+        case .defaultRoute(let name): "the host's default route goes by its network interface \(name)"
+        case .claimed(let device): "its disk \(device) is in use"
         case .mounted(let device, let place): "its disk \(device) is in use at \(place)"
         case .opened(let process, let name): "process \(process) (\(name)) has it open"
         }
@@ -23,6 +29,9 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     public var fix: String {
         switch self {
         case .interfaceUp(let name): "ip link set \(name) down"
+        case .defaultRoute: "choose another device"
+        case .claimed(let device): "see what holds it: lsblk \(device)"
+        case .mounted(_, "/"): "choose another device"
         case .mounted(_, let place): place == "swap" ? "swapoff" : "umount \(place)"
         case .opened(let process, _): "end process \(process)"
         }
@@ -46,7 +55,9 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// How deep below a function its interfaces and disks lie: nvme/nvme0/nvme0n1, ata1/host0/target0:0:0/0:0:0:0/block/sda.
-    private static let depth = 6
+    ///
+    /// Behind a hub of USB or an expander of SAS they lie deeper.
+    private static let depth = 10
 
     private static func children(_ tree: HostTree, _ folder: String, of kind: String, depth: Int = depth) -> [String] {
         let found = tree.names(in: "\(folder)/\(kind)").map { "\(folder)/\(kind)/\($0)" }
@@ -59,39 +70,39 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     }
 
     private static func interfaces(_ tree: HostTree, _ folder: String) -> [DeviceUse] {
-        children(tree, folder, of: "net").compactMap { interface in
+        let routed = DefaultRoute.interfaces(tree)
+        return children(tree, folder, of: "net").compactMap { interface in
             guard let flags = try? tree.text("\(interface)/flags"), let number = UInt32(flags.dropFirst(2), radix: 16),
                 number & UInt32(IFF_UP) != 0, let name = interface.split(separator: "/").last
             else { return nil }
-            return .interfaceUp(String(name))
+            return carriesDefaultRoute(tree, interface, routed) ? .defaultRoute(String(name)) : .interfaceUp(String(name))
         }
+    }
+
+    /// Whether an interface, or one above it (a bridge, bond or VLAN), is one of the routed.
+    private static func carriesDefaultRoute(_ tree: HostTree, _ interface: String, _ routed: Set<String>, depth: Int = 4) -> Bool {
+        if let name = interface.split(separator: "/").last, routed.contains(String(name)) { return true }
+        guard depth > 0 else { return false }
+        let above = tree.names(in: interface).compactMap { name in
+            name.hasPrefix("upper_") ? String(name.dropFirst(6)) : name == "master" ? tree.linkedName("\(interface)/master") : nil
+        }
+        return above.contains { carriesDefaultRoute(tree, "sys/class/net/\($0)", routed, depth: depth - 1) }
     }
 
     private static func mounts(_ tree: HostTree, _ folder: String) -> [DeviceUse] {
         var disks = children(tree, folder, of: "block")
-        // NVMe keeps its disks directly below the controller.
+        // NVMe keeps its disks directly below the controller, or below a subsystem of several.
         for controller in tree.names(in: "\(folder)/nvme") {
             let path = "\(folder)/nvme/\(controller)"
             disks += tree.names(in: path).filter { $0.hasPrefix("nvme") }.map { "\(path)/\($0)" }
+            for subsystem in tree.names(in: "sys/class/nvme-subsystem") {
+                let shared = "sys/class/nvme-subsystem/\(subsystem)"
+                guard tree.exists("\(shared)/\(controller)") else { continue }
+                disks += tree.names(in: shared).filter { $0.hasPrefix("nvme") && $0.contains("n") && tree.exists("\(shared)/\($0)/dev") }
+                    .map { "\(shared)/\($0)" }
+            }
         }
-        let names = disks.flatMap { disk in
-            let name = disk.split(separator: "/").last.map(String.init) ?? ""
-            return [name] + tree.names(in: disk).filter { $0.hasPrefix(name) }
-        }
-        guard !names.isEmpty else { return [] }
-        let mounts = (try? tree.text("proc/mounts")) ?? ""
-        let swaps = (try? tree.text("proc/swaps")) ?? ""
-        let places = mounts.split(separator: "\n").compactMap { line -> (device: Substring, place: Substring)? in
-            let fields = line.split(separator: " ")
-            return fields.count > 1 ? (fields[0], fields[1]) : nil
-        }
-        let swapped = swaps.split(separator: "\n").compactMap {
-            $0.split(separator: " ").first.map { (device: $0, place: Substring("swap")) }
-        }
-        return (places + swapped).compactMap { used in
-            guard used.device.hasPrefix("/dev/"), names.contains(String(used.device.dropFirst(5))) else { return nil }
-            return .mounted(device: String(used.device), at: String(used.place))
-        }
+        return disks.isEmpty ? [] : DiskUse(tree).uses(of: disks)
     }
 
     private static func openers(_ tree: HostTree, _ address: PCIAddress) -> [DeviceUse] {

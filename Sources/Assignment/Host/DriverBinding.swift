@@ -27,7 +27,7 @@ public struct DriverBinding: Sendable {
     /// - Parameters:
     ///   - addresses: the functions
     ///   - holder: who gets them
-    ///   - force: also take what the host is using
+    ///   - force: also take what the host is using, or is a part of it
     /// - Returns: those that changed hands; the others were with the holder already.
     @discardableResult
     public func bind(_ addresses: [PCIAddress], to holder: Holder, force: Bool = false) throws(DriverBindingError) -> [PCIAddress] {
@@ -36,6 +36,7 @@ public struct DriverBinding: Sendable {
         var moving: [PCIAddress] = []
         for address in addresses {
             try checkMovable(address)
+            if !force, tree.isBridgeByClass(address) { throw .isPartOfHost(address) }
             guard tree.driver(of: address) != holder.rawValue, !moving.contains(address) else { continue }
             try checkIdle(address, force)
             moving.append(address)

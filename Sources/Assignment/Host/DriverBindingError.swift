@@ -7,6 +7,8 @@ public enum DriverBindingError: Error, Equatable {
     case notFound(PCIAddress)
     /// A bridge's job is to connect the host's buses.
     case isBridge(PCIAddress)
+    /// By its class it is a bridge, as the host bridge and the ISA bridge are; its header is a device's.
+    case isPartOfHost(PCIAddress)
     /// The driver's module is not loaded.
     case driverIsNotLoaded(String)
     /// The host uses the function right now.
@@ -26,6 +28,7 @@ extension DriverBindingError: CustomStringConvertible {
         switch self {
         case .notFound(let address): "there is no PCI function \(address) on this host; swiftlet devices lists them"
         case .isBridge(let address): "\(address) is a bridge, and bridges stay with the host"
+        case .isPartOfHost(let address): "\(address) is a bridge, and bridges stay with the host; --force takes it all the same"
         case .driverIsNotLoaded(let driver): "the driver \(driver) is not loaded; modprobe \(driver)"
         case .isInUse(let address, let use): "\(address) is in use: \(use); \(use.fix), or use --force"
         case .isNotPermitted(let error) where error.errno == .readOnlyFileSystem:

@@ -50,7 +50,11 @@ public struct HostPCIFunction: Sendable, Equatable {
     public var resetMethods: [String]
 
     /// Whether it is a bridge to another bus, which is never passed to a guest.
-    public var isBridge: Bool { headerType == 1 || headerType == 2 }
+    public var isBridge: Bool { headerType == 1 || headerType == 2 || Self.isBridge(classCode: classCode) }
+
+    /// Whether a class is a bridge's: base class 06 of the PCI Code and ID Assignment Specification 1.11, section 1.7, but for 0680, by which
+    /// devices go, too (NVSwitch).
+    static func isBridge(classCode: UInt16) -> Bool { classCode >> 8 == 0x06 && classCode & 0xFF < 0x80 }
     /// Whether it is a network controller.
     public var isNetworkController: Bool { classCode >> 8 == 0x02 }
 

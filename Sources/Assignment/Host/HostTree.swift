@@ -122,4 +122,10 @@ public struct HostTree: Sendable {
         guard pread(file.raw, &headerType, 1, 0x0e) == 1 else { return false }
         return headerType & 0x7f == 1 || headerType & 0x7f == 2
     }
+
+    /// Whether a PCI function is by its class a part of the host: a host, ISA or other bridge, of whatever header.
+    func isBridgeByClass(_ address: PCIAddress) -> Bool {
+        guard let text = try? text("\(Self.folder(address))/class"), let number = UInt32(text.dropFirst(2), radix: 16) else { return false }
+        return HostPCIFunction.isBridge(classCode: UInt16(truncatingIfNeeded: number >> 8))
+    }
 }

@@ -19,6 +19,8 @@ public struct IOMMUGroup: Sendable, Equatable {
         public let driver: String?
         /// Whether it has a bridge's header.
         public let isBridge: Bool
+        /// Whether its class is a bridge's: the host needs it.
+        public let isPartOfHost: Bool
         /// Whether its driver belongs to VFIO: vfio-pci or a variant of it made for one device.
         public let isHeldByVFIO: Bool
 
@@ -57,6 +59,7 @@ public struct IOMMUGroup: Sendable, Equatable {
             let driver = tree.linkedName("\(folder)/driver")
             return Member(
                 name: name, address: address, driver: driver, isBridge: address.map { tree.isBridge($0) } ?? false,
+                isPartOfHost: address.map { tree.isBridgeByClass($0) } ?? false,
                 // Since Linux 6.1 each function that VFIO holds has a folder vfio-dev; before, only the driver's name tells.
                 isHeldByVFIO: driver != nil && (driver?.contains("vfio") == true || tree.exists("\(folder)/vfio-dev")))
         }

@@ -62,7 +62,7 @@ final class SuiteReportFile {
     }
 
     private static func failure(_ path: String, _ error: OutputFileError) -> ReportError {
-        ReportError(description: "the report can't be written to \(path): \(error)")
+        ReportError(description: "the report can't be written to \(path): \(error)", errno: error.errno)
     }
 
     /// By write(2), not at an offset: the path may name a pipe.

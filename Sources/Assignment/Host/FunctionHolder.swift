@@ -1,0 +1,28 @@
+import Glibc
+import PCI
+
+/// Who keeps KVM from taking a function: `KVM_ASSIGN_PCI_DEVICE` answers EBUSY for a driver of the host and for another virtual machine alike, since both
+/// have asked for its ranges (`pci_request_regions` in virt/kvm/assigned-dev.c of Linux 4.4).
+enum FunctionHolder {
+    /// One sentence with the way out.
+    static func words(_ address: PCIAddress, tree: HostTree) -> String {
+        if let driver = tree.driver(of: address), DriverBinding.Holder(rawValue: driver) == nil {
+            return "the host driver \(driver) holds its ranges: swiftlet devices bind --driver pci-stub \(address)"
+        }
+        let opened = DeviceUse.all(of: address, tree: tree).first { if case .opened = $0 { true } else { false } }
+        if let opened { return "\(opened): \(opened.fix)" }
+        let machines = machines(tree)
+        return "no driver of the host has it, so another virtual machine does, which must end first"
+            + (machines.isEmpty ? "" : ": \(machines.joined(separator: ", ")) \(machines.count == 1 ? "runs one" : "run some")")
+    }
+
+    /// Other processes with a virtual machine; those of other users are seen by root only.
+    private static func machines(_ tree: HostTree) -> [String] {
+        tree.names(in: "proc").compactMap { name in
+            guard let process = Int32(name), process != getpid(),
+                tree.names(in: "proc/\(name)/fd").contains(where: { tree.linkTarget("proc/\(name)/fd/\($0)") == "anon_inode:kvm-vm" })
+            else { return nil }
+            return "process \(process) (\((try? tree.text("proc/\(name)/comm")) ?? "?"))"
+        }
+    }
+}
