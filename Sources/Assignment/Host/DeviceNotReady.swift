@@ -87,7 +87,8 @@ public enum DeviceNotReady: Error, Equatable {
         case .isHeld(let address, _): "swiftlet devices bind --driver pci-stub \(address)"
         case .groupIsNotViable(_, _, let culprits):
             culprits.contains { $0.isPartOfHost }
-                ? "choose a device of another group: \(Self.list(culprits.filter { $0.isPartOfHost }.map { $0.name })) must stay with the host"
+                ? "choose a device of another group: "
+                    + Self.list(culprits.filter { $0.isPartOfHost }.map { $0.name }) + " must stay with the host"
                 : "swiftlet devices bind " + culprits.map { $0.name }.joined(separator: " ")
         case .nodeIsMissing(let path, _) where path.hasSuffix("/vfio"): "modprobe vfio-pci"
         case .nodeIsMissing(_, hasDeviceNodes: true): "this kernel has VFIO device files and no groups: run one with CONFIG_VFIO_GROUP"
