@@ -110,7 +110,8 @@ public enum DeviceNotReady: Error, Equatable {
         switch self {
         case .isNotBound(let address, let driver): Self.bindCommands("\(address)", to: .vfioPCI, isBound: driver != nil)
         case .isHeld(let address, _): Self.bindCommands("\(address)", to: .pciStub, isBound: true)
-        case .groupIsNotViable(_, _, let culprits) where !culprits.contains { $0.isPartOfHost }: culprits.flatMap { Self.bindCommands($0.name, to: .vfioPCI, isBound: true) }
+        case .groupIsNotViable(_, _, let culprits) where !culprits.contains { $0.isPartOfHost }:
+            culprits.flatMap { Self.bindCommands($0.name, to: .vfioPCI, isBound: true) }
         default: []
         }
     }
