@@ -10,20 +10,26 @@ enum FirmwareMSRs {
         static let defaultType: UInt32 = 0x2FF
     }
 
-    /// - Parameter cpuid: what the guest's processors tell of themselves.
-    static func values(_ cpuid: CPUID) -> [MSR] {
+    /// - Parameters:
+    ///   - cpuid: what the guest's processors tell of themselves.
+    ///   - start: devices lie from here to 4 GiB; a multiple of 256 MiB.
+    static func values(_ cpuid: CPUID, devicesFrom start: UInt64 = PhysicalLayout.lowRAMLimit) -> [MSR] {
         var values: [MSR] = []
         let features = cpuid.entry(1)
         if let features, features.edx & 1 << 12 != 0 {
             // Memory is write-back but for the devices below 4 GiB. With MTRRs off all of it would be uncached (Intel SDM volume 3A, 12.11), which
             // Intel hosts enforce once a device is passed through. Systems also tie their use of PAT to them.
-            let start = PhysicalLayout.lowRAMLimit
-            let size = PhysicalLayout.highRAMStart - start
-            let mask = (UInt64(1) << UInt64(cpuid.physicalAddressBits) - 1) & ~(size - 1)
-            values += [
-                MSR(index: Index.rangeBase, value: start), MSR(index: Index.rangeMask, value: mask | 1 << 11),
-                MSR(index: Index.defaultType, value: 1 << 11 | 6),
-            ]
+            // A range is as large as its alignment: at most three from 256 MiB below 3 GiB on.
+            var place = start
+            var number: UInt32 = 0
+            while place > 0, place < PhysicalLayout.highRAMStart {
+                let size = place & ~(place - 1)
+                let mask = (UInt64(1) << UInt64(cpuid.physicalAddressBits) - 1) & ~(size - 1)
+                values += [MSR(index: Index.rangeBase + 2 * number, value: place), MSR(index: Index.rangeMask + 2 * number, value: mask | 1 << 11)]
+                place += size
+                number += 1
+            }
+            values.append(MSR(index: Index.defaultType, value: 1 << 11 | 6))
         }
         if cpuid.isIntel {
             // Fast string instructions, without which systems avoid them; no branch trace store, no PEBS.

@@ -15,6 +15,8 @@ private struct ImageFile: ImageSource {
 /// Puts a kernel into guest memory and the first vCPU at its door.
 struct KernelLoader {
     let memory: GuestMemory
+    /// Where RAM below 4 GiB ends at the latest.
+    let lowRAMLimit: UInt64
     /// The machine, as the firmware tables are to describe it.
     let board: Board
 
@@ -31,7 +33,7 @@ struct KernelLoader {
         let low = memory.regions.first?.count ?? 0
         let high = memory.count - low
         let map = MemoryMap(
-            belowFourGiB: low, aboveFourGiB: high, lowLimit: PhysicalLayout.lowRAMLimit,
+            belowFourGiB: low, aboveFourGiB: high, lowLimit: lowRAMLimit,
             reserved: [
                 .init(start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved, name: "the PCI configuration window")
             ])

@@ -73,7 +73,8 @@ public final class Machine {
         let cpuid: CPUID
         do { cpuid = try hypervisor.supportedCPUID() } catch { throw .kvm(error) }
         try Self.check(configuration, hypervisor, cpuid)
-        memory = try Self.memory(configuration)
+        let window = Self.window(configuration, cpuid)
+        memory = try Self.memory(configuration, window)
         kick = configuration.kick ?? (hypervisor.check(.immediateExit) > 0 ? .immediateExit : .signalMask)
         firmwareConfig = FirmwareConfig(.init(memory: configuration.memory, cpus: configuration.cpus))
         do {
@@ -97,10 +98,11 @@ public final class Machine {
                 destination: configuration.consoleOutput, stamps: configuration.consoleStamps, filter: configuration.consoleFilter,
                 onLines: onLines)
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
-            board = Self.board(configuration, guestCPUID)
+            board = Self.board(configuration, guestCPUID, window)
             bridge = PCIHostBridge(
                 vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count) + (configuration.hasFirmware ? 1 : 0),
-                physicalAddressBits: guestCPUID.physicalAddressBits, hasFirmware: configuration.hasFirmware
+                physicalAddressBits: guestCPUID.physicalAddressBits, window: window,
+                hasFirmware: configuration.hasFirmware
             ) { ending.finish(.hostFailure($0)) }
             let alarm = try Alarm()
             self.alarm = alarm
@@ -109,7 +111,7 @@ public final class Machine {
             ) { alarm.timer.arm(at: $0) }
             serial = try SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
             if configuration.cpus > Self.xapicCPUs { try vm.enable(.x2apicInterface, Self.wideX2APIC) }
-            let msrs = FirmwareMSRs.values(guestCPUID)
+            let msrs = FirmwareMSRs.values(guestCPUID, devicesFrom: min(window.lowerBound, PhysicalLayout.lowRAMLimit))
             var vcpus: [VirtualCPU] = []
             for number in 0..<UInt32(configuration.cpus) {
                 let vcpu = try vm.makeVirtualCPU(number)
@@ -187,11 +189,22 @@ public final class Machine {
         }
     }
 
-    private static func memory(_ configuration: MachineConfiguration) throws(MachineError) -> GuestMemory {
+    /// Where memory BARs are given addresses below 4 GiB. Firmware places them by itself, between its ECAM and the one that is not there then.
+    private static func window(_ configuration: MachineConfiguration, _ cpuid: CPUID) -> Range<UInt64> {
+        if configuration.hasFirmware { return PhysicalLayout.firmwareECAM.upperBound..<PhysicalLayout.ecam.upperBound }
+        guard !configuration.deviceBARs.isEmpty else { return PhysicalLayout.memoryWindow }
+        // The test device's function is placed before the others.
+        let board = configuration.hasTestDevice ? [TestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) }] : []
+        let bits = configuration.cpuModel.applied(to: cpuid).physicalAddressBits
+        let high = PhysicalLayout.highMemoryWindow(physicalAddressBits: bits)
+        return DeviceWindow(memory: configuration.memory, needs: board + [configuration.deviceBARs], high: high).range
+    }
+
+    private static func memory(_ configuration: MachineConfiguration, _ window: Range<UInt64>) throws(MachineError) -> GuestMemory {
         do {
             return try GuestMemory(
                 count: configuration.memory, hugePages: configuration.hugePages,
-                lowLimit: configuration.hasFirmware ? PhysicalLayout.firmwareECAM.lowerBound : PhysicalLayout.lowRAMLimit)
+                lowLimit: configuration.hasFirmware ? PhysicalLayout.firmwareECAM.lowerBound : window.lowerBound)
         } catch {
             throw configuration.hugePages ? HugePages.shortage(configuration.memory, error, pool: HugePages()) : .system(error)
         }
@@ -208,14 +221,14 @@ public final class Machine {
     }
 
     /// What the firmware tables say of this machine.
-    private static func board(_ configuration: MachineConfiguration, _ cpuid: CPUID) -> Board {
+    private static func board(_ configuration: MachineConfiguration, _ cpuid: CPUID, _ window: Range<UInt64>) -> Board {
         let routes = (1...31).flatMap { slot in
             (1...4).map { Board.InterruptRoute(slot: slot, pin: $0, gsi: PhysicalLayout.intxGSI(slot: slot, pin: $0)) }
         }
         var board = Board(
             apicIDs: Array(0..<UInt32(configuration.cpus)), ecam: PhysicalLayout.populatedECAM,
             memoryWindows: [
-                AddressRange(PhysicalLayout.memoryWindow), AddressRange(PhysicalLayout.upperMemoryWindow),
+                AddressRange(configuration.hasFirmware ? PhysicalLayout.memoryWindow : window), AddressRange(PhysicalLayout.upperMemoryWindow),
                 AddressRange(PhysicalLayout.highMemoryWindow(physicalAddressBits: cpuid.physicalAddressBits)),
             ],
             interruptRoutes: routes)
@@ -247,7 +260,7 @@ public final class Machine {
 
     /// Loads a kernel and puts the first vCPU at its entry.
     public func load(_ boot: BootConfiguration) throws(MachineError) {
-        let (entry, disk) = try KernelLoader(memory: memory, board: board).load(boot)
+        let (entry, disk) = try KernelLoader(memory: memory, lowRAMLimit: bridge.memoryWindow.lowerBound, board: board).load(boot)
         if let disk { ports.claim(UInt64(BootROM.diskPort)..<UInt64(BootROM.diskPort) + 4, disk) }
         do throws(KVMError) {
             try leaveLegacyInterrupts()

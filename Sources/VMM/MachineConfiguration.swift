@@ -27,6 +27,8 @@ public struct MachineConfiguration: Sendable {
     public var hasFirmware: Bool
     /// Whether what the guest writes to its debug console, port 0x402, is shown on its console.
     public var showsDebugConsole: Bool
+    /// The registers of the functions that will be put on the PCI bus: room is made for them below 4 GiB.
+    public var deviceBARs: [BARPlacement.Need] = []
     /// How vCPUs are kicked; nil: the best way the host has.
     public var kick: VirtualCPU.Kick?
     /// The processor that guests see.

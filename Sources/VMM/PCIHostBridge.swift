@@ -5,7 +5,7 @@ import Synchronization
 
 /// The guest's PCI bus: decodes both configuration mechanisms, gives BARs their first addresses, and keeps the map of what answers where.
 public final class PCIHostBridge: @unchecked Sendable {
-    // @unchecked: `slots` and `windows` are complete before the first vCPU runs; the rest is guarded.
+    // @unchecked: `slots` and `placement` are complete before the first vCPU runs; the rest is guarded.
 
     /// Why a function can't be put on the bus.
     public enum PlugError: Error, CustomStringConvertible {
@@ -40,7 +40,11 @@ public final class PCIHostBridge: @unchecked Sendable {
     private let memory: GuestMemory
     private let host: HostBridgeFunction
     private var slots: [PCIFunction?]
-    private var windows: (ports: BARWindow, low: BARWindow, high: BARWindow)
+    /// Where memory BARs are given addresses below 4 GiB.
+    let memoryWindow: Range<UInt64>
+    private var placement: BARPlacement
+    /// Functions whose BARs have no addresses yet.
+    private var unplaced: [PCIFunction] = []
     private let latch = Atomic<UInt32>(0)
     private let mapped: Mutex<Mapped>
     private let current: Mutex<BARMap>
@@ -50,11 +54,13 @@ public final class PCIHostBridge: @unchecked Sendable {
     private let onMapFailure: @Sendable (String) -> Void
 
     /// - Parameters:
+    ///   - window: where memory BARs are given addresses below 4 GiB.
     ///   - hasFirmware: whether firmware places ECAM and BARs.
     ///   - firstMemorySlot: KVM memory slots from here on are the bridge's.
     ///   - onMapFailure: told when the host does not take a BAR's memory back: the guest would keep what it must not reach.
     init(
-        vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int, hasFirmware: Bool = false,
+        vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int, window: Range<UInt64> = PhysicalLayout.memoryWindow,
+        hasFirmware: Bool = false,
         onMapFailure: @escaping @Sendable (String) -> Void
     ) {
         self.vm = vm
@@ -63,7 +69,8 @@ public final class PCIHostBridge: @unchecked Sendable {
         slots = Array(repeating: nil, count: 32)
         host = HostBridgeFunction(hasFirmware: hasFirmware)
         slots[0] = host
-        windows = (BARWindow(PhysicalLayout.portWindow), BARWindow(PhysicalLayout.memoryWindow), BARWindow(high))
+        memoryWindow = window
+        placement = BARPlacement(low: window, high: high)
         let ramEnd = memory.regions.map { $0.range.upperBound }.max() ?? 0
         // Below 4 GiB a BAR may go anywhere between RAM and the interrupt controllers, but for ECAM.
         let ramLimit = memory.regions[0].range.upperBound
@@ -77,26 +84,39 @@ public final class PCIHostBridge: @unchecked Sendable {
 
     // MARK: Before the guest starts
 
+    /// A BAR that found no room, and whose it is.
+    public struct NoRoom: Error {
+        public let slot: Int
+        public let bar: BAR
+    }
+
     /// Puts a function on the bus, gives its BARs addresses and its pin a line.
     /// - Parameter slot: 1...31.
     public func plug(_ function: PCIFunction, slot: Int) throws(PlugError) {
-        guard (1..<32).contains(slot), slots[slot] == nil else { throw .slotTaken(slot) }
-        for bar in function.bars.sorted(by: { $0.size > $1.size }) {
-            var address: UInt64?
-            if bar.isIO {
-                address = windows.ports.take(bar.size)
-            } else {
-                // Below 4 GiB as long as there is room: guests without paging reach it there.
-                address = windows.low.take(bar.size)
-                if address == nil, bar.kind == .memory64 { address = windows.high.take(bar.size) }
-            }
-            guard let address else { throw .noSpace(bar) }
-            function.assign(bar, address: address)
+        try attach(function, slot: slot)
+        do throws(NoRoom) { try placeBARs() } catch { throw .noSpace(error.bar) }
+    }
+
+    /// Gives the BARs of all functions that were attached their addresses.
+    public func placeBARs() throws(NoRoom) {
+        let bars = unplaced.flatMap { function in function.bars.map { (function: function, bar: $0) } }
+        unplaced = []
+        let addresses = placement.place(bars.map { BARPlacement.Need($0.bar.kind, size: $0.bar.size) })
+        for (member, address) in zip(bars, addresses) {
+            guard let address else { throw NoRoom(slot: slots.firstIndex { $0 === member.function } ?? 0, bar: member.bar) }
+            member.function.assign(member.bar, address: address)
         }
+    }
+
+    /// Puts a function on the bus and gives its pin a line. `placeBARs` must follow.
+    /// - Parameter slot: 1...31.
+    public func attach(_ function: PCIFunction, slot: Int) throws(PlugError) {
+        guard (1..<32).contains(slot), slots[slot] == nil else { throw .slotTaken(slot) }
         if function.interruptPin > 0 {
             function.assignInterruptLine(UInt8(PhysicalLayout.intxGSI(slot: slot, pin: function.interruptPin)))
         }
         slots[slot] = function
+        unplaced.append(function)
     }
 
     /// The first free slot that is not in `reserved`, for a function that must know its line before it is plugged.

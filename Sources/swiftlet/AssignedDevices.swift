@@ -50,6 +50,12 @@ final class AssignedDevices {
                 case .kvm: try add(option, machine, legacy.open(option.address))
                 }
             }
+            do throws(PCIHostBridge.NoRoom) {
+                try machine.bridge.placeBARs()
+            } catch {
+                let member = members.first { $0.slot == error.slot }
+                throw AssignmentError.plug(member?.backend.address ?? "slot \(error.slot)", .noSpace(error.bar))
+            }
         } catch {
             release()
             throw error
@@ -64,7 +70,7 @@ final class AssignedDevices {
             backend, showsROM: option.showsROM, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, door: machine.vm.door,
             onFailure: { end(.hostFailure($0)) })
         do throws(PCIHostBridge.PlugError) {
-            try machine.bridge.plug(function, slot: slot)
+            try machine.bridge.attach(function, slot: slot)
         } catch {
             backend.release()
             throw AssignmentError.plug(address, error)

@@ -95,6 +95,7 @@ struct Run {
                 timeout: series.timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
                 showsDebugConsole: request.debugConsole == .console)
             configuration.timeoutStart = series.start
+            configuration.deviceBARs = request.devices.flatMap { HostTree().baseAddressRegisters(of: $0.address) }
             configuration.consoleStamps = stamps
             if request.console == .quoted { configuration.consoleFilter = QuotedConsole() }
             configuration.trace = trace?.trace

@@ -1,0 +1,58 @@
+public import PCI
+
+/// Gives base address registers their addresses, several functions' at a time: large ones first, so that alignment costs no room.
+///
+/// Memory lies below 4 GiB as long as all of it finds room there, since guests without paging reach it there. Where it does not, registers of
+/// 32 bits come first, and those of 64 bits that are left go above.
+public struct BARPlacement: Sendable {
+    /// A register to be, as far as it matters here.
+    public struct Need: Equatable, Sendable {
+        public let kind: BAR.Kind
+        /// Bytes, a power of two.
+        public let size: UInt64
+
+        public init(_ kind: BAR.Kind, size: UInt64) {
+            self.kind = kind
+            self.size = size
+        }
+    }
+
+    private struct Windows {
+        var ports = BARWindow(PhysicalLayout.portWindow)
+        var low: BARWindow
+        var upper: BARWindow
+        var high: BARWindow
+
+        mutating func takeLow(_ size: UInt64) -> UInt64? { low.take(size) ?? upper.take(size) }
+    }
+
+    private var windows: Windows
+
+    /// - Parameters:
+    ///   - low: where memory lies first; behind it, and behind ECAM, it lies next.
+    ///   - high: where it lies above 4 GiB.
+    init(low: Range<UInt64>, high: Range<UInt64>) {
+        windows = Windows(low: BARWindow(low), upper: BARWindow(PhysicalLayout.upperMemoryWindow), high: BARWindow(high))
+    }
+
+    /// - Returns: an address for each, in their order; nil for one that finds no room.
+    mutating func place(_ needs: [Need]) -> [UInt64?] {
+        let order = needs.indices.sorted { (needs[$0].size, $1) > (needs[$1].size, $0) }
+        var addresses = [UInt64?](repeating: nil, count: needs.count)
+        for index in order where needs[index].kind == .io { addresses[index] = windows.ports.take(needs[index].size) }
+        let memory = order.filter { needs[$0].kind != .io }
+        var trial = windows
+        let below = memory.map { trial.takeLow(needs[$0].size) }
+        if !below.contains(nil) {
+            windows = trial
+            for (index, address) in zip(memory, below) { addresses[index] = address }
+            return addresses
+        }
+        for index in memory where needs[index].kind != .memory64 { addresses[index] = windows.takeLow(needs[index].size) }
+        for index in memory where needs[index].kind == .memory64 {
+            let size = needs[index].size
+            addresses[index] = windows.takeLow(size) ?? windows.high.take(size)
+        }
+        return addresses
+    }
+}
