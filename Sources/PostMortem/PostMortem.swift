@@ -16,11 +16,14 @@ public struct PostMortem: Sendable, Equatable {
     /// nil where the host won't tell.
     public var pic: PIC?
     public var devices: [DeviceInterrupts] = []
+    /// What the guest wrote to its text screen; nil for nothing.
+    public var screen: TextScreen?
     /// Names code; nil without symbols.
     private let name: @Sendable (UInt64) -> String?
 
     public static func == (left: PostMortem, right: PostMortem) -> Bool {
         left.cause == right.cause && left.vcpus == right.vcpus && left.ioapic == right.ioapic && left.pic == right.pic && left.devices == right.devices
+            && left.screen == right.screen
     }
 
     public init(cause: Cause, vcpus: [VCPUState], ioapic: IOAPIC?, symbols: SymbolTable?) {
@@ -137,7 +140,13 @@ public struct PostMortem: Sendable, Equatable {
         return ranked.prefix(1).map(\.element)
     }
 
-    /// For people, at most 40 lines.
+    /// The rows of the guest's text screen under a heading; none where it is blank.
+    public var screenLines: [String] {
+        guard let screen else { return [] }
+        return ["the guest's text screen at \(screen.address.hexadecimal), without blank rows:"] + screen.lines.map { "  " + $0 }
+    }
+
+    /// For people, at most 40 lines and those of the text screen.
     public var lines: [String] {
         var lines = diagnosis.prefix(6).map { $0 }
         if vcpus.count > 6 { lines.append("and \(vcpus.count - 6) more vCPUs: see the report") }
@@ -157,7 +166,7 @@ public struct PostMortem: Sendable, Equatable {
         if let pic, pic.isUsed || pic.obstacle != nil, vcpus.contains(where: { $0.apic?.acceptsPIC != false }) { lines.append("PIC: \(pic.words)") }
         lines += devices.prefix(4).map(\.words)
         for vcpu in suspects { lines += Self.trail(vcpu) }
-        return lines
+        return lines + screenLines
     }
 
     /// The last exits, those alike in a row as one.

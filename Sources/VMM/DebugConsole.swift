@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Port 0x402, QEMU's and Bochs's debug console: what firmware says of its own work, shown on the guest's console line by line, so that it does
-/// not fall into the midst of what the firmware shows on its screen. A read gives 0xe9, by which firmware knows that somebody listens;
-/// SeaBIOS, docs/Debugging.md.
+/// Port 0x402, QEMU's and Bochs's debug console: what firmware says of its own work, shown on the guest's console line
+/// by line, so that it does not fall into the midst of what the firmware shows on its screen. A read gives 0xe9, by
+/// which firmware knows that somebody listens; SeaBIOS, docs/Debugging.md.
 final class DebugConsole: BusDevice, @unchecked Sendable {
     // @unchecked: the line is behind a lock.
     static let port: UInt64 = 0x402
@@ -31,5 +31,20 @@ final class DebugConsole: BusDevice, @unchecked Sendable {
             console.put(UInt8(ascii: "\n"))
             line.removeAll(keepingCapacity: true)
         }
+    }
+}
+
+/// Port 0xE9, where kernels print as Bochs and QEMU's isa-debugcon have it: each byte is shown on the guest's console
+/// as it comes. A read gives 0xe9, by which a guest knows that somebody listens.
+final class PortE9: BusDevice, @unchecked Sendable {
+    static let port: UInt64 = 0xE9
+    private let console: ConsoleOutput
+
+    init(_ console: ConsoleOutput) { self.console = console }
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 { 0xE9 }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        if offset == 0 { console.put(UInt8(truncatingIfNeeded: value)) }
     }
 }

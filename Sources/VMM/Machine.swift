@@ -45,6 +45,7 @@ public final class Machine {
     private let clock: RealTimeClock
     private let alarm: Alarm
     private let post = POSTPort()
+    let display = CRTController()
     private var ports: Bus
     private let mmio: Bus
     /// The vCPUs' loops and what they kept, when the run has ended.
@@ -142,6 +143,10 @@ public final class Machine {
         ports.claim(0x92..<0x93, SystemControlA(ending))
         ports.claim(UInt64(BootROM.resetPort)..<UInt64(BootROM.resetPort) + 1, ResetVector(ending))
         ports.claim(FirmwareConfig.ports, firmwareConfig)
+        for range in CRTController.ports { ports.claim(range, display) }
+        let displayStatus = DisplayStatus()
+        for range in DisplayStatus.ports { ports.claim(range, displayStatus) }
+        if configuration.showsPortE9 { ports.claim(PortE9.port..<PortE9.port + 1, PortE9(console)) }
         if configuration.showsDebugConsole { ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console)) }
         var mmio = Bus()
         mmio.claim(PhysicalLayout.ecam, ECAM(bridge, at: PhysicalLayout.ecam.lowerBound))

@@ -29,6 +29,8 @@ public struct MachineConfiguration: Sendable {
     public var showsDebugConsole: Bool
     /// The registers of the functions that will be put on the PCI bus: room is made for them below 4 GiB.
     public var deviceBARs: [BARPlacement.Need] = []
+    /// Whether what the guest writes to port 0xe9 is shown on its console. Not together with the test device, which has that port.
+    public var showsPortE9 = false
     /// How vCPUs are kicked; nil: the best way the host has.
     public var kick: VirtualCPU.Kick?
     /// The processor that guests see.

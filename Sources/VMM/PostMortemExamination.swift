@@ -38,6 +38,7 @@ extension Machine {
         var examined = PostMortem(
             cause: cause, vcpus: zip(workers, registers).map { state($0, $1, symbols) }, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
             symbols: symbols)
+        examined.screen = TextScreen(ExaminedMemory(memory: memory), start: display.start)
         if let first = try? vm.pic(0), let second = try? vm.pic(1) {
             examined.pic = PIC(first: first, second: second, hasFirmwareTimer: vm.hasFirmwareTimer)
         }

@@ -99,9 +99,13 @@ enum ConsoleOption: Equatable, ExpressibleByArgument, OptionValue {
     }
 }
 
-/// `--debug-console console|none`.
+/// `--debug-console console|e9|none`.
 enum DebugConsoleOption: String, ExpressibleByArgument, CaseIterable {
-    case console, none
+    /// Port 0x402 is shown on the console.
+    case console
+    /// Port 0xe9 is.
+    case e9
+    case none
 }
 
 /// `--report json:PATH|junit:PATH|tap:PATH`.

@@ -73,9 +73,12 @@ struct PostMortemReport: Encodable {
     let ioApic: [Pin]
     let pic: PICState?
     let devices: [Device]
+    /// The text screen's rows that are not blank.
+    let screen: [String]
 
     init(_ examined: PostMortem) {
         text = examined.lines
+        screen = examined.screen?.lines ?? []
         vcpus = zip(examined.vcpus, examined.diagnosis).map { vcpu, words in
             VCPU(
                 number: vcpu.number, diagnosis: words, activity: vcpu.activity.map(Self.word), registers: vcpu.registerLines,

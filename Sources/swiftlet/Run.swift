@@ -96,6 +96,7 @@ struct Run {
                 showsDebugConsole: request.debugConsole == .console)
             configuration.timeoutStart = series.start
             configuration.deviceBARs = request.devices.flatMap { HostTree().baseAddressRegisters(of: $0.address) }
+            configuration.showsPortE9 = request.debugConsole == .e9
             configuration.consoleStamps = stamps
             if request.console == .quoted { configuration.consoleFilter = QuotedConsole() }
             configuration.trace = trace?.trace

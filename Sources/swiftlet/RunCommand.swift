@@ -93,7 +93,7 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Put the time before each line of the console's output, in seconds from the first vCPU's start: [    1.234567].")
     var consoleStamps = false
 
-    @Option(help: "Where what firmware writes to port 0x402 goes: console, none.")
+    @Option(help: "Show a debug port on the console: 0x402, where firmware prints (console), 0xe9, where kernels do (e9), or none.")
     var debugConsole = DebugConsoleOption.none
 
     @Option(

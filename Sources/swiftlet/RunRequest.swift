@@ -51,6 +51,7 @@ extension RunRequest {
     /// What can't be asked for together, as a sentence; nil for what can.
     var contradiction: String? {
         if let excess = script.excess { return excess }
+        if testdev, debugConsole == .e9 { return "--testdev and --debug-console e9 don't go together: both have port 0xe9" }
         for (index, report) in reports.enumerated() where reports[..<index].contains(where: { $0.path == report.path }) {
             return "two reports can't go to one file: \(report.path)"
         }
