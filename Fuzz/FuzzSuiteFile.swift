@@ -1,12 +1,12 @@
 // Fuzzes suite files: whatever a file holds, it is read or refused with sentences of bounded length, and what is read holds to its limits.
 // tools/fuzz compiles this file together with the Scripting room. The input is the file; every file and option it names is taken as good.
 
-private let checks = SuiteFile.Checks(option: { _, value in value.contains("bad") ? "" : nil }, file: { $0.hasSuffix("missing") ? "it is not there" : nil })
-
 /// What libFuzzer calls for each input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzSuiteFile(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let text = String(decoding: UnsafeBufferPointer(start: data, count: count), as: UTF8.self)
+    let checks = SuiteFile.Checks(
+        option: { _, value in value.contains("bad") ? "it is bad" : nil }, file: { $0.hasSuffix("missing") ? "it is not there" : nil })
     do throws(SuiteFile.Malformed) {
         let file = try SuiteFile(text, directory: "suites", checks: checks)
         if file.boots.isEmpty || file.boots.count > SuiteFile.bootLimit { fatalError("\(file.boots.count) boots") }
