@@ -40,7 +40,7 @@ final class TestFunction: PCIFunction, @unchecked Sendable {
 
     private let state: Mutex<State>
 
-    private static let registers = [BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .io, size: 256)].compactMap(\.self)
+    static let registers = [BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .io, size: 256)].compactMap(\.self)
 
     override var bars: [BAR] { Self.registers }
 

@@ -8,8 +8,11 @@ struct KernelModuleTests {
     private let files: [String]
 
     init() throws {
-        directory = try TemporaryDirectory()
-        files = try ["one\n", "two\nmore", ""].enumerated().map { try directory.file("\($0.offset).txt", Array($0.element.utf8)) }
+        let directory = try TemporaryDirectory()
+        files = try ["one\n", "two\nmore", ""].enumerated().map { number, text in
+            try directory.file("\(number).txt", Array(text.utf8))
+        }
+        self.directory = directory
     }
 
     private func lines(_ kernel: String, _ arguments: [String]) throws -> [Substring] {
