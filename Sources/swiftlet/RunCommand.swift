@@ -59,7 +59,7 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A multiboot or PVH module with its arguments, behind those of --initrd. May be given several times.", valueName: "'file args'"),
+            "A multiboot or PVH module with its arguments, behind those that --initrd names. May be given several times.", valueName: "'file args'"),
         completion: .file())
     var module: [BootModule] = []
 

@@ -28,7 +28,7 @@ import VMM
         Refusal("ASSIGN_PCI_DEVICE", EINVAL, "alone in its group"), Refusal("ASSIGN_PCI_DEVICE", EEXIST, "assigned to this virtual machine already"),
         Refusal("ASSIGN_PCI_DEVICE", ENOMEM, "give the guest less"), Refusal("ASSIGN_PCI_DEVICE", EPERM, "allow_unsafe_assigned_interrupts"),
         Refusal("ASSIGN_PCI_DEVICE", ENOENT, "run as root"), Refusal("ASSIGN_PCI_DEVICE", EACCES, "chown"),
-        Refusal("ASSIGN_PCI_DEVICE", EBUSY, "swiftlet devices bind --driver pci-stub 0000:00:04.0"),
+        Refusal("ASSIGN_PCI_DEVICE", EBUSY, "another virtual machine does"),
         Refusal("ASSIGN_PCI_DEVICE", ENODEV, "intel_iommu=on"), Refusal("ASSIGN_PCI_DEVICE", ENOTTY, "backend=group"),
     ]
 

@@ -129,7 +129,7 @@ struct DiskImageTests {
     @Test("a boot loader's multiboot header doesn't hide the disk, a bzImage's and an ELF file's own does")
     func precedence() throws {
         let magic: [UInt8] = [0x02, 0xb0, 0xad, 0x1b, 0, 0, 0, 0, 0xfe, 0x4f, 0x52, 0xe4]
-        #expect(try Self.disk(Image(1 << 20) { $0.replaceSubrange(1024..<1036, with: magic) }).sectorCount == 2048)
+        #expect(try Self.disk(Image(4 << 20) { $0.replaceSubrange(1024..<1036, with: magic) }).sectorCount == 8192)
         let named = try LoadPlan.plan(image: Image(1024), name: "boot.bin", memory: MemoryMap(belowFourGiB: 32 << 20))
         #expect(named.format == .disk)
         let flat = try LoadPlan.plan(image: Image(1024), name: "boot.bin", memory: MemoryMap(belowFourGiB: 32 << 20), format: .flat)

@@ -65,7 +65,10 @@ import Testing
         var names: [String] = []
         while let entry = readdir(listing) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if name.contains(":"), let type = try? readFile("/sys/bus/pci/devices/\(name)/class"), !String(decoding: type, as: UTF8.self).hasPrefix("0x0604") {
+            // Bridges stay with the host: class 06, but for "other bridge devices".
+            if name.contains(":"), let type = try? readFile("/sys/bus/pci/devices/\(name)/class"),
+                !String(decoding: type, as: UTF8.self).hasPrefix("0x06")
+            {
                 names.append(name)
             }
         }
@@ -76,7 +79,7 @@ import Testing
         for (line, expected) in [
             ("swiftlet ru", ["run"]), ("swiftlet devices bi", ["bind"]), ("swiftlet run --on", ["--on-reset"]),
             ("swiftlet run --on-reset ", ["end", "reboot"]), ("swiftlet run --format=li", ["linux", "linux64", "linux32", "linux16"]),
-            ("swiftlet run --exit-port-style=", ["plain", "qemu"]), ("swiftlet run --debug-console ", ["console", "none"]),
+            ("swiftlet run --exit-port-style=", ["plain", "qemu"]), ("swiftlet run --debug-console ", ["console", "e9", "none"]),
             ("swiftlet run --cpu qe", ["qemu64"]), ("swiftlet run kernels/o", ["kernels/one.elf"]),
             ("swiftlet run k.elf --console ", ["stdio", "quoted", "none", "file:"]), ("swiftlet run k.elf --console file:ker", ["kernels/"]),
             ("swiftlet run --report=junit:kernels/", ["kernels/one.elf"]), ("swiftlet run --report ", ["json:", "junit:", "tap:"]),

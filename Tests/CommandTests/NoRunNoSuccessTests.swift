@@ -22,7 +22,8 @@ import Testing
     @Test func tooFewDescriptors() throws {
         let kernel = try TestKernel.built("faults.elf")
         var statuses: [Int32] = []
-        for limit in 3...24 {
+        // The last one suffices whatever the test's own process leaves open.
+        for limit in Array(3...24) + [256] {
             let ended = try SwiftletProcess(
                 ["-c", "ulimit -n \(limit); exec \"$0\" run \"$1\"", SwiftletProcess.path, kernel], program: "/bin/sh"
             ).wait()
