@@ -18,6 +18,9 @@ typedef unsigned long long nanoseconds;
 
 #define MILLISECOND 1000000ULL
 #define SIGNAL_GRACE (800 * MILLISECOND)
+/* What a signal ended on a slow host is still told whole while the main thread gets on, step by step. */
+#define STEP_GRACE (400 * MILLISECOND)
+#define LONGEST_SIGNAL_GRACE (2000 * MILLISECOND)
 #define LIMIT_GRACE (1000 * MILLISECOND)
 #define LONGEST_LIMIT_GRACE (10000 * MILLISECOND)
 #define TICK (50 * MILLISECOND)
@@ -302,7 +305,13 @@ int cs_set_limit(unsigned long long length, const char *words, int status)
 void cs_prolong(void)
 {
     nanoseconds time = now();
-    if (atomic_load(&cause) != CS_LIMIT || has_signal) return;
+    int why = atomic_load(&cause);
+    if (why > 0) {
+        nanoseconds end = time + STEP_GRACE, longest = atomic_load(&cause_time) + LONGEST_SIGNAL_GRACE;
+        if (end > longest) end = longest;
+        if (hard_end != 0 && end > hard_end) hard_end = end;
+    }
+    if (why != CS_LIMIT || has_signal) return;
     if (time + LIMIT_GRACE <= limit + LONGEST_LIMIT_GRACE) hard_end = time + LIMIT_GRACE;
 }
 

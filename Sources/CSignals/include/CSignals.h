@@ -58,7 +58,10 @@ unsigned long long cs_beginning(void);
  */
 int cs_set_limit(unsigned long long nanoseconds, const char *words, int status);
 
-/* The process comes on after its time limit, so its grace period begins anew; up to 10 s after the limit. Never longer after a signal. */
+/*
+ * The main thread has come to its next step. After the time limit its grace period begins anew, up to 10 s after the limit. After a signal the step
+ * has 0.4 s, up to 2 s after the signal: that changes nothing but on a slow host, which takes longer than 0.8 s to tell what it has to tell.
+ */
 void cs_prolong(void);
 
 /* What the process is about, as "loading the kernel". A constant string. */
