@@ -12,6 +12,10 @@ set_serial:
     xorb %al, %al
     movw $COM1 + 1, %dx
     outb %al, %dx
+    // Its receiver then holds a whole key sequence.
+    movw $COM1 + 2, %dx
+    movb $1, %al
+    outb %al, %dx
     movw $COM1 + 3, %dx
     movb $0x80, %al
     outb %al, %dx

@@ -84,7 +84,12 @@ enum LoadPlanInvariants {
         var (start, size) = (field(0x218, 4), field(0x21c, 4))
         if plan.format != .linux16 { (start, size) = (start | field(0x0c0, 4) << 32, size | field(0x0c4, 4) << 32) }
         if let initrd {
-            if (start, size) != (initrd.guestAddress, initrd.memorySize) { found.append("the header has the initrd elsewhere") }
+            // Several initrds lie one behind the other, and the kernel takes them for one.
+            let end = plan.segments.reduce(initrd.guestAddress + initrd.memorySize) { end, segment in
+                guard case .module = segment.source else { return end }
+                return max(end, segment.guestAddress + segment.memorySize)
+            }
+            if (start, size) != (initrd.guestAddress, end - initrd.guestAddress) { found.append("the header has the initrd elsewhere") }
             let limit = version >= 0x203 && end >= 0x230 ? field(0x22c, 4) : 0x37ff_ffff
             let isFree = version >= 0x20c && end >= 0x238 && field(0x236, 2) & 2 != 0
             if start % 4096 != 0 || !isFree && start + size - 1 > limit { found.append("the initrd is beyond the kernel's reach") }

@@ -23,7 +23,7 @@ import Testing
             (bytes[510], bytes[511]) = (0x55, 0xAA)
             path = try directory.file("disk.img", bytes)
             memory = try GuestMemory(count: 1 << 20)
-            let plan = try LoadPlan.plan(image: InMemoryImage(bytes), name: "disk.img", memory: MemoryMap(belowFourGiB: 1 << 20))
+            let plan = try LoadPlan.plan(image: InMemoryImage(bytes), name: "disk.img", memory: MemoryMap(belowFourGiB: 1 << 20), diskKind: .disk)
             disk = try BootDisk(#require(plan.disk), file: InputFile(path), memory: memory)
         }
 

@@ -83,7 +83,8 @@ struct DeviceWindowTests {
         var configuration = MachineConfiguration(memory: 4 << 30)
         configuration.deviceBARs = Self.displays(4)
         let machine = try Machine(configuration, on: Hypervisor())
-        #expect(machine.memory.regions.map(\.range) == [0..<0xA000_0000, 1 << 32..<(1 << 32) + (4 << 30) - 0xA000_0000])
+        let regions = machine.memory.regions.map { [$0.range.lowerBound, $0.range.upperBound] }
+        #expect(regions == [[0, 0xA000_0000], [1 << 32, (1 << 32) + (4 << 30) - 0xA000_0000]])
         #expect(machine.bridge.memoryWindow == 0xA000_0000..<0xE000_0000)
     }
 }
