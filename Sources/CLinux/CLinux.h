@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -77,6 +78,12 @@ static inline uint64_t cl_timestamp(void)
     return 0;
 #endif
 }
+
+/* Where kvm_run holds the registers that KVM leaves there at an exit, and which of them it is asked for: api.rst section 5, kvm_valid_regs. */
+enum {
+    CL_VALID_REGS_OFFSET = offsetof(struct kvm_run, kvm_valid_regs),
+    CL_SYNC_REGS_OFFSET = offsetof(struct kvm_run, s),
+};
 
 /* kvm_run is shared with the kernel and, for immediate_exit, with the threads that kick. */
 static inline void cl_store_u8(uint8_t *address, uint8_t value)

@@ -43,7 +43,7 @@ struct CPUTopology {
 
 extension CPUID {
     /// Leaf 0's vendor: AMD's own leaves hold for it, and for Hygon, who builds by its licence.
-    private var isAMD: Bool { entry(0).map { $0.ebx == 0x6874_7541 || $0.ebx == 0x6F67_7948 } ?? false }
+    public var isAMD: Bool { entry(0).map { $0.ebx == 0x6874_7541 || $0.ebx == 0x6F67_7948 } ?? false }
 
     /// Whether leaf 0 says that Intel made the processor.
     public var isIntel: Bool { entry(0)?.ebx == 0x756E_6547 }

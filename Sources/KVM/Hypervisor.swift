@@ -21,6 +21,8 @@ public struct Capability: Sendable {
     public static let irqfdResample = Capability(number: 82, name: "KVM_CAP_IRQFD_RESAMPLE")
     public static let signalMSI = Capability(number: 77, name: "KVM_CAP_SIGNAL_MSI")
     public static let immediateExit = Capability(number: 136, name: "KVM_CAP_IMMEDIATE_EXIT")
+    /// Which registers KVM leaves in `kvm_run` at every exit where it is asked to: KVM_SYNC_X86_REGS and its like. Linux 4.17.
+    public static let syncRegisters = Capability(number: 74, name: "KVM_CAP_SYNC_REGS")
     public static let maximumVCPUs = Capability(number: 66, name: "KVM_CAP_MAX_VCPUS")
     /// The first APIC id that a vCPU can't have.
     public static let maximumVCPUID = Capability(number: 128, name: "KVM_CAP_MAX_VCPU_ID")

@@ -23,6 +23,8 @@ public final class VirtualCPU: @unchecked Sendable {
     private let run: UnsafeMutablePointer<kvm_run>
     /// Whether kicks are taken by the mask of `prepare`. Written by the vCPU's thread before its first `enter`.
     private var takesKicks = false
+    /// nil: what its registers were before the last exit is nobody's concern. Written before the vCPU's thread runs.
+    private var earlier: EarlierRegisters?
 
     init(_ descriptor: consuming Descriptor, number: UInt32, mapSize: Int) throws(SystemCallError) {
         self.number = number
@@ -36,6 +38,7 @@ public final class VirtualCPU: @unchecked Sendable {
 
     /// Runs guest code until something needs user space. KVM_RUN, api.rst 4.10.
     public func enter() -> VCPUExit {
+        earlier?.keep()
         let result = cl_kvm_run(descriptor.raw)
         guard result == 0 else {
             // A blocked kick stays pending when it ended KVM_RUN; left there it would end every later one. Of a vCPU that waits to be started
@@ -141,6 +144,15 @@ public final class VirtualCPU: @unchecked Sendable {
 
     // MARK: State
 
+    /// From now on what its registers were at the exit before the last one stays known: `registersBefore`. Before its registers are set.
+    ///
+    /// Of a host that answers for `Capability.syncRegisters` with KVM_SYNC_X86_REGS and KVM_SYNC_X86_SREGS.
+    public func keepEarlierRegisters() { earlier = EarlierRegisters(page) }
+
+    /// The registers at the exit before the last one, or those that the vCPU began with where it made but one exit; nil where they are not kept. The
+    /// special ones may be up to 64 exits older. Of its own thread, or when that has ended.
+    public var registersBefore: (general: kvm_regs, special: kvm_sregs)? { earlier.map { ($0.general, $0.special) } }
+
     public func registers() throws(KVMError) -> kvm_regs {
         try KVMError.catching { () throws(SystemCallError) in
             var registers = kvm_regs()
@@ -153,6 +165,7 @@ public final class VirtualCPU: @unchecked Sendable {
         try KVMError.catching { () throws(SystemCallError) in
             var registers = registers
             try descriptor.ioctl(.setRegisters, &registers)
+            earlier?.begin(with: registers)
         }
     }
 
@@ -168,6 +181,7 @@ public final class VirtualCPU: @unchecked Sendable {
         try KVMError.catching { () throws(SystemCallError) in
             var registers = registers
             try descriptor.ioctl(.setSpecialRegisters, &registers)
+            earlier?.begin(with: registers)
         }
     }
 

@@ -51,7 +51,9 @@ public struct PostMortem: Sendable, Equatable {
         switch cause {
         case .tripleFault(vcpu.number):
             // On AMD's processors KVM puts the vCPU into the state after INIT.
-            return registers.isReset ? "triple-faulted; KVM has reset its registers since, so where is not known" : "triple-faulted at \(place)"
+            guard registers.isReset else { return "triple-faulted at \(place)" }
+            guard let earlier = vcpu.earlier else { return "triple-faulted; KVM has reset its registers since, so where is not known" }
+            return "triple-faulted; KVM has reset its registers since; \(earlier.words(self.place(earlier.registers.instruction)))"
         case .internalError(vcpu.number): return "could not be run on at \(place)"
         default: break
         }
@@ -151,8 +153,12 @@ public struct PostMortem: Sendable, Equatable {
         var lines = diagnosis.prefix(6).map { $0 }
         if vcpus.count > 6 { lines.append("and \(vcpus.count - 6) more vCPUs: see the report") }
         for vcpu in suspects {
-            if vcpus.count > 1 { lines.append("registers of vCPU \(vcpu.number):") }
-            lines += vcpu.registerLines
+            if let earlier = vcpu.earlier {
+                lines += earlier.lines(vcpu.number)
+            } else {
+                if vcpus.count > 1 { lines.append("registers of vCPU \(vcpu.number):") }
+                lines += vcpu.registerLines
+            }
             if vcpu.backtrace.count > 1 {
                 lines.append("backtrace of vCPU \(vcpu.number) (? was found on the stack, and may be a leftover):")
                 lines += vcpu.backtrace.prefix(8).map { "  " + $0.words }

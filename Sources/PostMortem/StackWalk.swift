@@ -23,9 +23,9 @@ public struct StackWalk<Memory: PhysicalMemory> {
     /// Stacks that are gone to behind the first.
     private static var linkLimit: Int { 2 }
 
-    private let memory: VirtualMemory<Memory>
-    private let symbols: SymbolTable?
-    private let registers: VCPUState.Registers
+    let memory: VirtualMemory<Memory>
+    let symbols: SymbolTable?
+    let registers: VCPUState.Registers
 
     public init(_ registers: VCPUState.Registers, _ memory: VirtualMemory<Memory>, symbols: SymbolTable?) {
         (self.registers, self.memory, self.symbols) = (registers, memory, symbols)
@@ -49,6 +49,21 @@ public struct StackWalk<Memory: PhysicalMemory> {
         }
         return frames
     }
+
+    /// The instruction, then the return addresses that lie on the stack, from a little below the stack pointer on: where the guest has run on since,
+    /// and came back from where it was or went further, is told by those alone.
+    public func leftovers() -> [StackFrame] {
+        var frames = [frame(registers.instruction, true)]
+        guard registers.is64Bit || registers.is32Bit else { return frames }
+        let pointer = registers.stackBase &+ registers.rsp
+        let width = registers.is64Bit ? 8 : 4
+        let start = pointer > Self.hindsight ? pointer - Self.hindsight : pointer
+        frames += scan(from: start, width).prefix(Self.limit - 1).map { frame($0, false) }
+        return frames
+    }
+
+    /// Bytes below the stack pointer that are looked through for what was called since.
+    private static var hindsight: UInt64 { 64 }
 
     private func frame(_ address: UInt64, _ isCertain: Bool) -> StackFrame {
         StackFrame(address: address, symbol: symbols?.name(of: address), isCertain: isCertain)

@@ -67,6 +67,8 @@ public struct VCPUState: Sendable, Equatable {
     public var code: [UInt8] = []
     /// Innermost first.
     public var backtrace: [StackFrame] = []
+    /// Where a triple fault took the registers with it: what was known before.
+    public var earlier: EarlierState?
 
     public init(number: UInt32) { self.number = number }
 

@@ -26,6 +26,8 @@ struct FlightRecorder {
     private var entries = InlineArray<64, Entry>(repeating: Entry())
     private var samples = InlineArray<8, Sample>(repeating: Sample())
     private var sampleCount = 0
+    /// The timestamp counter at the last exit that is not kept.
+    private(set) var lastPass: UInt64 = 0
     /// Exits ever noted.
     private(set) var count = 0
 
@@ -34,6 +36,9 @@ struct FlightRecorder {
             time: cl_timestamp(), address: address, value: value, kind: UInt8(truncatingIfNeeded: kind.rawValue), width: width)
         count &+= 1
     }
+
+    /// An exit that says nothing of the guest, but when.
+    mutating func pass() { lastPass = cl_timestamp() }
 
     mutating func sample(_ instruction: UInt64, flags: UInt64) {
         samples[sampleCount & (Self.sampleCapacity - 1)] = Sample(instruction: instruction, flags: flags)

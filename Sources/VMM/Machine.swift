@@ -113,9 +113,11 @@ public final class Machine {
             serial = try SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
             if configuration.cpus > Self.xapicCPUs { try vm.enable(.x2apicInterface, Self.wideX2APIC) }
             let msrs = FirmwareMSRs.values(guestCPUID, devicesFrom: min(window.lowerBound, PhysicalLayout.lowRAMLimit))
+            let losesRegisters = hypervisor.losesRegisters(cpuid)
             var vcpus: [VirtualCPU] = []
             for number in 0..<UInt32(configuration.cpus) {
                 let vcpu = try vm.makeVirtualCPU(number)
+                if losesRegisters { vcpu.keepEarlierRegisters() }
                 try vcpu.setCPUID(configuration.cpuModel.applied(to: cpuid.forVCPU(apicID: number, count: configuration.cpus)))
                 try vcpu.wireLocalInterrupts()
                 try vcpu.setFirmwareMSRs(msrs)

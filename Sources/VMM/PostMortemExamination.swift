@@ -1,3 +1,4 @@
+import CLinux
 import KVM
 public import PostMortem
 
@@ -30,13 +31,22 @@ extension Machine {
         }
         var symbols = symbols
         let registers = workers.map { $0.vcpu.examined() }
-        let shifts = registers.lazy.compactMap { registers -> UInt64? in
+        let earlier = zip(workers, registers).map { cause == .tripleFault(vcpu: $0.vcpu.number) && $1?.isReset != false ? $0.vcpu.registersBefore : nil }
+        let known = zip(registers, earlier).map { registers, earlier in
+            earlier.map { VCPUState.Registers($0.general, $0.special) } ?? registers
+        }
+        let shifts = known.lazy.compactMap { registers -> UInt64? in
             guard let registers else { return nil }
             return symbols?.shift(registers, VirtualMemory(registers.paging, ExaminedMemory(memory: self.memory)))
         }
         if let shift = shifts.first { symbols?.offset = shift }
+        let vcpus = workers.indices.map { index in
+            var state = state(workers[index], registers[index], symbols)
+            if let earlier = earlier[index] { state.earlier = self.earlier(workers[index], earlier.general, earlier.special, state.trail, symbols) }
+            return state
+        }
         var examined = PostMortem(
-            cause: cause, vcpus: zip(workers, registers).map { state($0, $1, symbols) }, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
+            cause: cause, vcpus: vcpus, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
             symbols: symbols)
         examined.screen = TextScreen(ExaminedMemory(memory: memory), start: display.start)
         if let first = try? vm.pic(0), let second = try? vm.pic(1) {
@@ -67,20 +77,46 @@ extension Machine {
         state.backtrace = StackWalk(registers, virtual, symbols: symbols).frames()
         return state
     }
+
+    /// What was known before the exit that lost the registers, which is the trail's last.
+    private func earlier(
+        _ worker: VCPUThread, _ general: kvm_regs, _ special: kvm_sregs, _ trail: [ExitRecord], _ symbols: SymbolTable?
+    ) -> EarlierState {
+        let registers = VCPUState.Registers(general, special)
+        var earlier = EarlierState(registers)
+        earlier.registerLines = VirtualCPU.lines(general, special)
+        let end = trail.last?.age ?? 0
+        let passed = worker.recorder.lastPass > 0 ? span.age(of: worker.recorder.lastPass) : .infinity
+        let exit = trail.dropLast().last
+        if let exit, exit.age <= passed {
+            (earlier.exit, earlier.age) = (exit, exit.age - end)
+        } else if passed < .infinity {
+            earlier.age = passed - end
+        }
+        let walk = StackWalk(registers, VirtualMemory(registers.paging, ExaminedMemory(memory: memory)), symbols: symbols)
+        earlier.stack = walk.leftovers()
+        earlier.exceptions = walk.exceptionFrames(code: UInt64(special.cs.selector), stack: UInt64(special.ss.selector))
+        return earlier
+    }
 }
 
 extension VirtualCPU {
     /// Its registers as a post-mortem takes them; nil where KVM won't tell.
     fileprivate func examined() -> VCPUState.Registers? {
         guard let general = try? registers(), let special = try? specialRegisters() else { return nil }
-        var registers = VCPUState.Registers()
-        (registers.rip, registers.flags, registers.rsp, registers.rbp) = (general.rip, general.rflags, general.rsp, general.rbp)
-        (registers.cr0, registers.cr3, registers.cr4, registers.efer) = (special.cr0, special.cr3, special.cr4, special.efer)
-        registers.is64Bit = special.efer & 1 << 10 != 0 && special.cs.l != 0
-        registers.is32Bit = !registers.is64Bit && special.cs.db != 0
-        registers.codeBase = registers.is64Bit ? 0 : special.cs.base
-        registers.stackBase = registers.is64Bit ? 0 : special.ss.base
-        registers.idtBase = special.idt.base
-        return registers
+        return VCPUState.Registers(general, special)
+    }
+}
+
+extension VCPUState.Registers {
+    fileprivate init(_ general: kvm_regs, _ special: kvm_sregs) {
+        self.init()
+        (rip, flags, rsp, rbp) = (general.rip, general.rflags, general.rsp, general.rbp)
+        (cr0, cr3, cr4, efer) = (special.cr0, special.cr3, special.cr4, special.efer)
+        is64Bit = special.efer & 1 << 10 != 0 && special.cs.l != 0
+        is32Bit = !is64Bit && special.cs.db != 0
+        codeBase = is64Bit ? 0 : special.cs.base
+        stackBase = is64Bit ? 0 : special.ss.base
+        idtBase = special.idt.base
     }
 }

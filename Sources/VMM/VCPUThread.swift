@@ -94,6 +94,7 @@ final class VCPUThread: @unchecked Sendable {
                 recorder.note(.mmioRead, address: address, width: length, value: value)
             case .interrupted:
                 counts.count(.interrupted)
+                recorder.pass()
                 // Rare: a kick. While the run goes on it asks how the guest sleeps, or where it is.
                 if ending.isFinished { break }
                 if sleep.load(ordering: .relaxed) == Sleep.asked.rawValue {
@@ -102,10 +103,13 @@ final class VCPUThread: @unchecked Sendable {
                     recorder.sample(registers.rip, flags: registers.rflags)
                     looked.add(1, ordering: .relaxed)
                 }
-            case .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify: counts.count(exit.kind)
+            case .irqWindowOpen, .nmi, .setTPR, .halt, .debug, .busLock, .notify:
+                counts.count(exit.kind)
+                recorder.pass()
             case .failed(let errno) where errno == Errno.badAddress.rawValue && bridge.withdrawMemory(&faultGeneration):
                 // An access of the guest's to a BAR whose device let go of its memory. Made again, it exits and is asked of the device.
                 counts.count(exit.kind)
+                recorder.pass()
             default:
                 counts.count(exit.kind)
                 recorder.note(exit.kind, address: 0, width: 0, value: 0)

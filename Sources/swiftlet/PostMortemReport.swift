@@ -23,6 +23,20 @@ struct PostMortemReport: Encodable {
         let taskPriority: Int
     }
 
+    struct ExceptionPlace: Encodable {
+        let address: String
+        let symbol: String?
+        let stackPointer: String
+    }
+
+    struct Earlier: Encodable {
+        let secondsBeforeEnd: Double?
+        let address: String
+        let registers: [String]
+        let exceptions: [ExceptionPlace]
+        let stack: [Frame]
+    }
+
     struct VCPU: Encodable {
         let number: UInt32
         let diagnosis: String
@@ -33,6 +47,8 @@ struct PostMortemReport: Encodable {
         let localApic: LocalAPICState?
         let exitCount: UInt64
         let exits: [Exit]
+        /// Where a triple fault took the registers with it.
+        let earlier: Earlier?
     }
 
     struct Pin: Encodable {
@@ -89,7 +105,7 @@ struct PostMortemReport: Encodable {
                 }, exitCount: vcpu.exitCount,
                 exits: vcpu.trail.map {
                     Exit(kind: $0.kind, address: Self.hex($0.address), width: $0.width, value: Self.hex($0.value), secondsBeforeEnd: $0.age)
-                })
+                }, earlier: vcpu.earlier.map(Self.earlier))
         }
         ioApic = (examined.ioapic?.pins ?? []).map {
             Pin(
@@ -105,6 +121,13 @@ struct PostMortemReport: Encodable {
                     Vector(vector: $0.number, masked: $0.isMasked, pending: $0.isPending, guestVector: $0.guestVector)
                 })
         }
+    }
+
+    private static func earlier(_ state: EarlierState) -> Earlier {
+        Earlier(
+            secondsBeforeEnd: state.age, address: hex(state.registers.instruction), registers: state.registerLines,
+            exceptions: state.exceptions.map { ExceptionPlace(address: hex($0.instruction), symbol: $0.symbol, stackPointer: hex($0.stackPointer)) },
+            stack: state.stack.map { Frame(address: hex($0.address), symbol: $0.symbol, certain: $0.isCertain) })
     }
 
     private static func word(_ activity: VCPUState.Activity) -> String {

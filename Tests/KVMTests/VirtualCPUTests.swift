@@ -40,6 +40,27 @@ struct VirtualCPUTests {
         #expect(try vcpu.msr(0x2FF) == 0x806 && vcpu.msr(unknown) == nil)
     }
 
+    /// What a triple fault loses on AMD's processors: docs/post-mortem.md.
+    @Test func registersOfTheExitBeforeAreKept() throws {
+        // mov cx, 0; again: inc cx; out 0xf4, al; jmp again
+        let guest = try RealModeGuest([0xB9, 0x00, 0x00, 0x41, 0xE6, 0xF4, 0xEB, 0xFB])
+        try #require(try Hypervisor().check(.syncRegisters) & 3 == 3)
+        #expect(guest.vcpu.registersBefore == nil)
+        guest.vcpu.keepEarlierRegisters()
+        // The registers that user space sets are those before the first exit.
+        var registers = try guest.vcpu.registers()
+        registers.rbx = 7
+        try guest.vcpu.setRegisters(registers)
+        try guest.vcpu.setSpecialRegisters(try guest.vcpu.specialRegisters())
+        for round in 1...UInt64(200) {
+            #expect(guest.enter() == .portOut(port: 0xF4, size: 1, count: 1))
+            let kept = try #require(guest.vcpu.registersBefore)
+            #expect(try kept.general.rcx == round - 1 && guest.vcpu.registers().rcx == round && kept.general.rbx == 7)
+            #expect(kept.general.rip == (round == 1 ? 0x1000 : 0x1004) || kept.general.rip == 0x1006)
+            #expect(kept.special.cs.base == 0 && kept.special.cr0 & 1 == 0 && kept.special.apic_base != 0)
+        }
+    }
+
     @Test func stringInstructionsCarryEveryElement() throws {
         // mov si, 0x2000; mov dx, 0x3f8; mov cx, 5; cld; rep outsb; out 0xf4, al
         let guest = try RealModeGuest([0xBE, 0x00, 0x20, 0xBA, 0xF8, 0x03, 0xB9, 0x05, 0x00, 0xFC, 0xF3, 0x6E, 0xE6, 0xF4])

@@ -32,6 +32,20 @@ struct RunReport: Decodable, Sendable {
             let diagnosis: String
             let registers: [String]
             let backtrace: [Frame]
+            let earlier: Earlier?
+        }
+
+        struct Earlier: Decodable, Sendable {
+            struct ExceptionPlace: Decodable, Sendable {
+                let address: String
+                let symbol: String?
+            }
+
+            let secondsBeforeEnd: Double?
+            let address: String
+            let registers: [String]
+            let exceptions: [ExceptionPlace]
+            let stack: [Frame]
         }
 
         let text: [String]

@@ -116,6 +116,26 @@ struct DiagnosisTests {
         reset.registers?.cr0 = 0x10
         reset.registers?.codeBase = 0xFFFF_0000
         #expect(words(reset, .tripleFault(vcpu: 0)).hasSuffix("KVM has reset its registers since, so where is not known"))
+        let sentence = "vCPU 0 triple-faulted; KVM has reset its registers since; "
+        var earlier = EarlierState(vcpu(.runnable, rip: 0x2010).registers ?? .init())
+        reset.earlier = earlier
+        #expect(words(reset, .tripleFault(vcpu: 0)) == sentence + "it had made no exit since it began at rip 0x2010 (work+0x10)")
+        earlier.age = 0.25
+        reset.earlier = earlier
+        #expect(words(reset, .tripleFault(vcpu: 0)) == sentence + "0.250000 s before, as it was interrupted, it was at rip 0x2010 (work+0x10)")
+        earlier.exit = ExitRecord(kind: "port_out", address: 0x3F8, width: 1, value: 0x41, age: 0.3)
+        earlier.registerLines = (0..<7).map { "earlier \($0)" }
+        earlier.stack = (0..<9).map { StackFrame(address: 0x2000 + $0, symbol: nil, isCertain: false) }
+        earlier.exceptions = [0x1010, 0x2010, 0x2010, 0x1020].map { ExceptionFrame(address: 0, instruction: $0, symbol: nil, stackPointer: 0x8000) }
+        reset.earlier = earlier
+        reset.registerLines = ["reset"]
+        #expect(
+            words(reset, .tripleFault(vcpu: 0)) == sentence
+                + "0.250000 s before, at its last exit, port_out 0x3f8 <- 0x41 (1), it was at rip 0x2010 (work+0x10)")
+        let lines = PostMortem(cause: .tripleFault(vcpu: 0), vcpus: [reset], ioapic: nil, symbols: Self.symbols).lines
+        #expect(!lines.contains("reset") && earlier.registerLines.allSatisfy(lines.contains))
+        #expect(lines[1] == "registers of vCPU 0 as they were 0.250000 s before the triple fault:")
+        #expect(lines.filter { $0.hasPrefix("  at rip") } == ["  at rip 0x1010, rsp 0x8000", "  at rip 0x2010, rsp 0x8000, and 1 more there"])
         #expect(words(vcpu(.uninitialized)) == "vCPU 0 was never started: it waits for INIT and SIPI")
         #expect(words(vcpu(.initReceived)) == "vCPU 0 was never started: it had its INIT and waits for SIPI")
     }

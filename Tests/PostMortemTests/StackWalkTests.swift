@@ -65,6 +65,43 @@ struct StackWalkTests {
         #expect(looped.map(\.address) == [0x1010, 0x1110, 0x1110, 0x1110])
     }
 
+    @Test func whatACallLeftBelowTheStackPointerIsFound() {
+        var memory = code()
+        memory.put(0x1110, at: 0x7FF0)
+        memory.put(0x1220, at: 0x8020)
+        memory.put(0x1110, at: 0x7F00)
+        let walk = StackWalk(registers(rsp: 0x8000, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols)
+        #expect(walk.leftovers().map(\.address) == [0x1010, 0x1110, 0x1220] && walk.frames().map(\.address) == [0x1010, 0x1220])
+    }
+
+    @Test func framesOfExceptionsAreToldFromOtherWords() {
+        var memory = code()
+        func frame(_ place: UInt64, rip: UInt64 = 0x1050, cs: UInt64 = 8, flags: UInt64 = 0x202, rsp: UInt64? = nil, ss: UInt64 = 0x10) {
+            for (index, word) in [rip, cs, flags, rsp ?? place + 40, ss].enumerated() { memory.put(word, at: place + UInt64(8 * index)) }
+        }
+        frame(0x8108)
+        frame(0x7F08, rip: 0x1150, flags: 0x1_0046, rsp: 0x8200, ss: 0)
+        // What no exception leaves: other segments, flags that can't be, a stack pointer below or far away, no code, a place that isn't aligned.
+        frame(0x7E08, cs: 0x10)
+        frame(0x7D08, flags: 0x200)
+        frame(0x7C08, flags: 1 << 40 | 2)
+        frame(0x7B08, rsp: 0x7A00)
+        frame(0x7A08, rsp: 0x9_0000)
+        frame(0x7908, rip: 0x9010)
+        frame(0x7800)
+        frame(0x7708, ss: 0x18)
+        func found(_ registers: VCPUState.Registers) -> [ExceptionFrame] {
+            StackWalk(registers, VirtualMemory(Self.flat, memory), symbols: Self.symbols).exceptionFrames(code: 8, stack: 0x10)
+        }
+        let frames = found(registers(rsp: 0x8004, rbp: 0))
+        #expect(frames.map(\.instruction) == [0x1050, 0x1150] && frames.map(\.symbol) == ["inner+0x50", "middle+0x50"])
+        #expect(frames.map(\.address) == [0x8108, 0x7F08] && frames.map(\.stackPointer) == [0x8130, 0x8200])
+        for rsp: UInt64 in [0, 0x10, .max, 1 << 63] { #expect(found(registers(rsp: rsp, rbp: 0)).count <= 256) }
+        var other = registers(rsp: 0x8000, rbp: 0)
+        other.is64Bit = false
+        #expect(found(other).isEmpty)
+    }
+
     @Test func stacksThatLeadNowhere() {
         var memory = code()
         // A frame that is its own caller, and a stack full of return addresses.

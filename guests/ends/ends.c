@@ -5,6 +5,7 @@
 #include "cmos.h"
 #include "console.h"
 #include "ending.h"
+#include "interrupts.h"
 #include "port.h"
 
 const char guest_name_text[] = "ends";
@@ -17,6 +18,19 @@ static void exit_by_word(void) { port_write16(0xf4, (uint16_t)argument_number("v
 static void exit_by_dword(void) { port_write32(0xf4, (uint32_t)argument_number("value", 0)); }
 
 static void undefined_instruction(void) { __asm__ volatile("ud2"); }
+
+// An exception whose handler takes another that nothing can handle.
+static void fault_again(void *context)
+{
+    (void)context;
+    end_by_triple_fault();
+}
+
+static __attribute__((noinline)) void broken_handler(void)
+{
+    interrupt_handle(6, fault_again, 0);
+    undefined_instruction();
+}
 
 // Code where no memory is can't be emulated either: KVM gives up, with an internal error of its own.
 #define ABSENT_MEMORY 0xd0000000ull
@@ -38,6 +52,7 @@ static const struct {
     {"reset-92", end_by_system_control},
     {"reset-acpi", end_by_acpi_reset},
     {"triplefault", end_by_triple_fault},
+    {"handler", broken_handler},
     {"panic", end_by_panic},
     {"exception", undefined_instruction},
     {"fetch", fetch},
