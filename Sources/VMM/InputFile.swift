@@ -3,7 +3,8 @@ public import LinuxSystem
 
 /// A file that a guest is given, open for reading at any offset.
 ///
-/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read once and in order, so it is copied whole to a file without a name.
+/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read once and in order, so it is copied whole to a file without a name. So is a
+/// file that claims to be empty: those of /proc and of some FUSE file systems have a size of 0, whatever reading them brings.
 public final class InputFile: Sendable {
     public let descriptor: Descriptor
     /// Bytes in it.
@@ -19,11 +20,11 @@ public final class InputFile: Sendable {
         var status = stat()
         guard fstat(opened.raw, &status) == 0 else { throw .last("fstat", path) }
         switch status.st_mode & S_IFMT {
-        case S_IFREG:
-            size = UInt64(max(status.st_size, 0))
+        case S_IFREG where status.st_size > 0:
+            size = UInt64(status.st_size)
             descriptor = opened
             isCopy = false
-        case S_IFIFO, S_IFSOCK:
+        case S_IFREG, S_IFIFO, S_IFSOCK:
             let copy = try TemporaryFile("what \(path) brings")
             size = try Self.copy(opened, to: copy.descriptor)
             descriptor = copy.release()

@@ -71,8 +71,9 @@ struct Run {
     }
 
     /// Standard streams that the caller left closed would be the next files that are opened, and the guest's console be written to them.
+    /// None of them can be written to: what a console that was left closed loses is counted and told.
     private static func openStandardStreams() {
-        for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
+        for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
     }
 
     private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> (Verdict, Machine.Result) {

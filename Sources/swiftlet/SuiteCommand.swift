@@ -79,6 +79,9 @@ struct SuiteCommand: ParsableCommand {
         for (index, option) in report.enumerated() where !option.path.hasPrefix("/dev/") && report[..<index].contains(where: { $0.path == option.path }) {
             throw ValidationError("two reports would write to \(option.path): give each a file of its own")
         }
+        if list, let other = report.isEmpty ? logs.map({ _ in "--logs" }) : "--report" {
+            throw ValidationError("--list runs nothing, so that \(other) would stay empty: leave one of them out")
+        }
         guard (0...10).contains(retries ?? 0) else { throw ValidationError("--retries takes 0 to 10") }
         guard (1...256).contains(jobs) else { throw ValidationError("--jobs takes 1 to 256") }
     }

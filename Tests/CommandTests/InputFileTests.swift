@@ -25,6 +25,13 @@ import Testing
         #expect(ended.status == 5 && ended.lastLine == "swiftlet: failed: the guest wrote 5 to the exit port", "\(ended.errors)")
     }
 
+    /// Files of /proc say that they are empty, and are not.
+    @Test func aFileOfUnknownSizeIsReadWhole() throws {
+        let ended = try bash("$S run $G/modules.elf --initrd /proc/version && cat /proc/version > v")
+        let size = try directory.contents("v").count
+        #expect(ended.status == 0 && ended.output.contains(" \(size) bytes: Linux version"), "\(ended.output)\(ended.errors)")
+    }
+
     /// A machine that starts again has its kernel still.
     @Test func aKernelFromAPipeStartsAgain() throws {
         let ended = try bash("$S run <(cat $G/ends.elf) --append end=reset --on-reset reboot --timeout 700ms --report json:r")

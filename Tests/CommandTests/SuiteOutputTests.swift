@@ -38,6 +38,10 @@ struct SuiteOutputTests {
         #expect(failed.status == 1 && failed.lastLine.contains("No space left on device"))
         let list = try run(Self.passes, "--list", redirection: ">/dev/full")
         #expect(list.status == 73 && list.lastLine.contains("No space left on device"))
+        for (option, value) in [("--report", "junit:\(path)/r"), ("--logs", path)] {
+            let listed = try run(Self.passes, "--list", option, value)
+            #expect(listed.status == 64 && listed.lastLine.contains("--list runs nothing, so that \(option) would stay empty"))
+        }
         let clash = try run(Self.passes, "--report", "junit:\(path)/r", "--report", "tap:\(path)/r")
         #expect(clash.status == 64 && clash.errors.contains("two reports would write to \(path)/r") && access("\(path)/r", F_OK) != 0, "\(clash.errors)")
         let report = try run(Self.passes, "--report", "jsonl:/dev/full")
