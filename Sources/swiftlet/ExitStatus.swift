@@ -142,6 +142,7 @@ extension ExitStatus {
         case let error as DeviceNotReady: of(error)
         case let error as DriverBindingError: of(error)
         case let error as SymbolFileError: ofUnreadFile(error.cause)
+        case let error as FileClash: error.status
         case let error as any OutputFailure: error.errno.map(isShortage) == true ? hostFailure : cannotCreate
         default: hostFailure
         }

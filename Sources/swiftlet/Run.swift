@@ -38,6 +38,7 @@ struct Run {
         if let limit = request.timeout?.seconds {
             try EndingSignals.limit(seconds: limit, words: Duration.words(limit), status: ExitStatus.timeout)
         }
+        try FileUse.check(request.fileUses)
         guard let path = request.record else { return try run(signals, through: .kernel) }
         let recorder: CallRecorder
         do throws(OutputFileError) { recorder = try CallRecorder(path: path) } catch { throw RecordingError.notMade(path, error) }

@@ -98,6 +98,7 @@ struct SuiteCommand: ParsableCommand {
         let display = SuiteDisplay(besides: report.map(\.path))
         do {
             let (name, all) = try suite()
+            try checkFiles(all)
             var cases = all
             var told: [SuiteResult] = []
             if let shard = try chosenShard() {
@@ -185,6 +186,16 @@ struct SuiteCommand: ParsableCommand {
         return ("kvm-unit-tests", try KVMUnitTests(unitTests ?? "").cases(selection))
     }
 
+    /// Finds before the first test that two of them would write to one file, or that the suite's own files are among theirs.
+    private func checkFiles(_ cases: [SuiteCase]) throws(FileClash) {
+        let uses = cases.flatMap(\.fileUses)
+        try FileUse.check(uses, status: ExitStatus.badInput)
+        var own = report.map { FileUse(who: "--report", path: $0.path, writes: true) }
+        if let file { own.append(FileUse(who: "the suite", path: file, writes: false)) }
+        if let logs { own += cases.map { FileUse(who: "--logs", path: SuiteRun.log(of: $0, in: logs), writes: true) } }
+        try FileUse.check(uses + own)
+    }
+
     private func chosenShard() throws(Shard.Malformed) -> Shard? {
         if let shard { return try Shard(shard) }
         return try Shard.fromEnvironment { name in getenv(name).map { String(cString: $0) } }
@@ -198,6 +209,7 @@ struct SuiteCommand: ParsableCommand {
         case BootSuite.FileError.unreadable(_, let cause): ExitStatus.ofUnreadFile(cause)
         case BootSuite.FileError.malformed: ExitStatus.badInput
         case is BootSuite.FileError, is Shard.Malformed: ExitStatus.usage
+        case let error as FileClash: error.status
         case let error as ReportError: ExitStatus.of(error)
         case SuiteRun.Failure.noLogs(_, let cause): ExitStatus.isShortage(cause.errno) ? ExitStatus.hostFailure : ExitStatus.cannotCreate
         case SuiteRun.Failure.interrupted(let signal, _, _): 128 + signal

@@ -152,7 +152,8 @@ struct SuiteRun: ~Copyable {
         }
     }
 
-    private static func log(of test: SuiteCase, in logs: String) -> String { "\(logs)/\(test.fileName).log" }
+    /// Where a test's console is left.
+    static func log(of test: SuiteCase, in logs: String) -> String { "\(logs)/\(test.fileName).log" }
 
     /// Runs all, and tells of each as it ends.
     /// - Returns: the results in the order of the cases.
