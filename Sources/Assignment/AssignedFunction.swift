@@ -94,6 +94,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         return try OptionROMCopy(rom, of: backend.address)
     }
 
+    public override var name: String { backend.address }
     public override var bars: [BAR] { functionBARs }
     public override var interruptPin: Int { layout.interruptPin }
 

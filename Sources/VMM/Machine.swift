@@ -308,6 +308,7 @@ public final class Machine {
         let workers = try vcpus.map { vcpu throws(MachineError) in
             VCPUThread(vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending, track: try track(vcpu))
         }
+        configuration.trace?.name(bridge.names)
         configuration.trace?.follow(Array(lines.values))
         defer { configuration.trace?.follow([]) }
         self.workers = workers

@@ -2,8 +2,14 @@ public import PCI
 
 /// A function on the guest's PCI bus. The bridge calls it from any vCPU's thread.
 open class PCIFunction: @unchecked Sendable {
-    // @unchecked: the base class has no state.
+    // @unchecked: the base class's one variable is set before the first vCPU runs, and constant from then on.
     public init() {}
+
+    /// Where it is on the guest's bus; 0 before it is put there.
+    public internal(set) final var slot = 0
+
+    /// What people know it by: a passed-through function's address on the host.
+    open var name: String { "slot \(slot)" }
 
     /// Memory of a BAR that the guest may reach without an exit.
     public struct DirectArea: @unchecked Sendable {

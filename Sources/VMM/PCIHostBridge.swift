@@ -116,8 +116,12 @@ public final class PCIHostBridge: @unchecked Sendable {
             function.assignInterruptLine(UInt8(PhysicalLayout.intxGSI(slot: slot, pin: function.interruptPin)))
         }
         slots[slot] = function
+        function.slot = slot
         unplaced.append(function)
     }
+
+    /// What the function in each slot is called; empty for a slot without one.
+    var names: [String] { slots.map { $0?.name ?? "" } }
 
     /// The first free slot that is not in `reserved`, for a function that must know its line before it is plugged.
     public func freeSlot(without reserved: Set<Int>) -> Int? {

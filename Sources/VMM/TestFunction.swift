@@ -42,6 +42,8 @@ final class TestFunction: PCIFunction, @unchecked Sendable {
 
     static let registers = [BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .io, size: 256)].compactMap(\.self)
 
+    override var name: String { "test device" }
+
     override var bars: [BAR] { Self.registers }
 
     override init() {

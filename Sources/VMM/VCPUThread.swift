@@ -124,24 +124,28 @@ final class VCPUThread: @unchecked Sendable {
     private func readPort(_ port: UInt64, width: Int) -> UInt32 {
         if let value = ports.read(port, width: width) { return UInt32(truncatingIfNeeded: value) }
         bridge.refresh(&view)
+        track?.reach(view.map, port, isIO: true)
         return UInt32(truncatingIfNeeded: view.map.read(port, isIO: true, width: width))
     }
 
     private func writePort(_ port: UInt64, _ value: UInt32, width: Int) {
         if ports.write(port, UInt64(value), width: width) { return }
         bridge.refresh(&view)
+        track?.reach(view.map, port, isIO: true)
         view.map.write(port, isIO: true, UInt64(value), width: width)
     }
 
     private func readMMIO(_ address: UInt64, width: Int) -> UInt64 {
         if let value = mmio.read(address, width: width) { return value }
         bridge.refresh(&view)
+        track?.reach(view.map, address, isIO: false)
         return view.map.read(address, isIO: false, width: width)
     }
 
     private func writeMMIO(_ address: UInt64, _ value: UInt64, width: Int) {
         if mmio.write(address, value, width: width) { return }
         bridge.refresh(&view)
+        track?.reach(view.map, address, isIO: false)
         view.map.write(address, isIO: false, value, width: width)
     }
 

@@ -10,7 +10,7 @@ struct TraceTests {
     /// An event of the Chrome trace-event format. Decoding fails where a field has another type.
     struct Event: Decodable {
         struct Arguments: Decodable {
-            let kind, address, value, function, register, name: String?
+            let kind, address, value, function, register, name, text, bar, offset: String?
         }
 
         let ph: String
@@ -47,7 +47,9 @@ struct TraceTests {
             case "M":
                 #expect(event.args?.name != nil || event.name == "thread_sort_index", sourceLocation: sourceLocation)
                 named.insert(event.tid)
-            case "i": #expect(["t", "p"].contains(event.s) && event.dur == nil, sourceLocation: sourceLocation)
+            case "i":
+                // A mark of its track, not a line through all of them; its text is among the arguments, where viewers show it whole.
+                #expect(event.s == "t" && event.dur == nil && event.args?.text == event.name, sourceLocation: sourceLocation)
             case "X":
                 #expect((event.dur ?? -1) >= 0, sourceLocation: sourceLocation)
                 tracks[event.tid, default: []].append(event)
@@ -101,6 +103,42 @@ struct TraceTests {
         #expect(try SwiftletProcess.run("run", TestKernel.built("echo.elf"), "--trace", path, input: "quit\n").status == 0)
         let names = try events().filter { $0.cat == "interrupt" }.map(\.name)
         #expect(names.first { $0.hasPrefix("GSI 4") } == "GSI 4 raised" && names.contains("GSI 4 lowered"))
+    }
+
+    private static func seconds(_ events: [Event], _ category: String) -> Double {
+        events.filter { $0.cat == category }.reduce(0) { $0 + ($1.dur ?? 0) } / 1e6
+    }
+
+    @Test func aHaltIsNotTheGuestsTime() throws {
+        for (end, status) in [("hang", Int32(124)), ("spin", 124)] {
+            let ended = try SwiftletProcess.run("run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "1s", "--trace", path)
+            #expect(ended.status == status)
+            let events = try events()
+            let (guest, halted, waiting) = (Self.seconds(events, "guest"), Self.seconds(events, "halted"), Self.seconds(events, "waiting"))
+            // Which of the two it is depends on nobody else: a host without a free processor makes the guest wait for one, and that has its own name.
+            if end == "hang" {
+                #expect(halted > 0.5 && guest < 0.2, "\(guest) \(halted) \(waiting)")
+            } else {
+                #expect(halted < 0.05 && guest + waiting > 0.5, "\(guest) \(halted) \(waiting)")
+            }
+            #expect(events.filter { $0.cat == "halted" }.allSatisfy { $0.name == "halted" && $0.tid == 100 })
+        }
+    }
+
+    @Test func anAccessToABARIsNamedAfterIt() throws {
+        // The test device's function in slot 31. mov eax, 0x8000f814; mov dx, 0xcf8; out dx, eax; mov dx, 0xcfc; in eax, dx; and al, 0xfc; mov dx, ax;
+        // add dx, 4; in ax, dx; mov al, 0; out 0xf4, al; hlt
+        let code: [UInt8] = [
+            0x66, 0xB8, 0x14, 0xF8, 0x00, 0x80, 0xBA, 0xF8, 0x0C, 0x66, 0xEF, 0xBA, 0xFC, 0x0C, 0x66, 0xED, 0x24, 0xFC, 0x89, 0xC2, 0x83, 0xC2, 0x04,
+            0xED, 0xB0, 0x00, 0xE6, 0xF4, 0xF4,
+        ]
+        let kernel = try directory.file("bar.bin", code)
+        let ended = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--testdev", "--timeout", "60s", "--trace", path)
+        #expect(ended.status == 0)
+        let access = try #require(try events().first { $0.args?.bar != nil })
+        #expect(access.name == "port_in test device BAR 1 + 0x4" && access.cat == "exit")
+        #expect(access.args?.bar == "test device BAR 1" && access.args?.offset == "0x4" && access.args?.value == "0x80")
+        #expect(try events().contains { $0.name == "port_out 0xf4" && $0.args?.bar == nil })
     }
 
     @Test func severalProcessorsHaveATrackEach() throws {

@@ -42,7 +42,7 @@ public final class Trace: Sendable {
         var seen: UInt64
     }
 
-    /// 32768 exits a vCPU, 2.5 MB; a tenth of it where there are many.
+    /// 32768 exits a vCPU, 3 MB; a tenth of it where there are many.
     private static let ringShift: UInt64 = 15
     private static let smallRingShift: UInt64 = 12
     private static let manyCPUs = 16
@@ -59,6 +59,8 @@ public final class Trace: Sendable {
     private let sources = Mutex<[String]>([])
     private let words: Mutex<Words>
     private let lines = Mutex<[Followed]>([])
+    /// Of the functions on the bus, by slot.
+    private let names = Mutex<[String]>([])
     private let loop: EventLoop
     private let isEnding = Atomic<Bool>(false)
     private let worker: Worker
@@ -126,6 +128,9 @@ public final class Trace: Sendable {
         }
     }
 
+    /// What the functions on the guest's bus are called, by slot.
+    func name(_ functions: [String]) { names.withLock { $0 = functions } }
+
     /// The guest's acknowledgements of these lines are noted from now on.
     func follow(_ new: [InterruptLine]) {
         lines.withLock { lines in
@@ -142,7 +147,7 @@ public final class Trace: Sendable {
 
     /// A moment of the run. From the main thread.
     public func moment(_ name: String) {
-        write { $0.instant(TraceText.Track.run, at: MonotonicClock.now, category: "phase", name: name, scope: "p") }
+        write { $0.instant(TraceText.Track.run, at: MonotonicClock.now, category: "phase", name: name) }
     }
 
     /// What the guest wrote to its console. From the main thread.
@@ -222,7 +227,7 @@ public final class Trace: Sendable {
             }
             let dropped = told.values.reduce(cut, +)
             if dropped > 0 {
-                text.instant(TraceText.Track.run, at: MonotonicClock.now, category: "trace", name: "\(dropped) events were dropped in all", scope: "p")
+                text.instant(TraceText.Track.run, at: MonotonicClock.now, category: "trace", name: "\(dropped) events were dropped in all")
             }
             flush(force: true)
             file.close()
@@ -235,7 +240,8 @@ public final class Trace: Sendable {
                 text.name(TraceText.Track.vcpu(named), "vCPU \(named)")
                 named += 1
             }
-            for (number, ring) in rings.enumerated() { collect(ring, TraceText.Track.vcpu(number)) { $0.write($1, of: number) } }
+            let names = trace.names.withLock { $0 }
+            for (number, ring) in rings.enumerated() { collect(ring, TraceText.Track.vcpu(number)) { $0.write($1, of: number, names) } }
             collect(trace.interrupts, TraceText.Track.interrupts) { writer, entry in
                 let sources = writer.trace.sources.withLock { $0 }
                 let isMessage = entry.event == .message && sources.indices.contains(Int(entry.count))
@@ -259,9 +265,9 @@ public final class Trace: Sendable {
             tell(ring.droppedCount, track)
         }
 
-        private func write(_ entry: TraceEntry, of vcpu: Int) {
-            if entry.event == .exit { return text.exit(TraceText.Track.vcpu(vcpu), entry) }
-            if vcpu == 0 { text.instant(TraceText.Track.vcpu(0), at: entry.entered, category: "phase", name: "first instruction", scope: "p") }
+        private func write(_ entry: TraceEntry, of vcpu: Int, _ names: [String]) {
+            if entry.event == .exit { return text.exit(TraceText.Track.vcpu(vcpu), entry, names: names) }
+            if vcpu == 0 { text.instant(TraceText.Track.vcpu(0), at: entry.entered, category: "phase", name: "first instruction") }
         }
 
         private func acknowledgements() {

@@ -29,6 +29,13 @@ struct TraceEntry: BitwiseCopyable {
     var address: UInt64 = 0
     /// What was read or written; a message's data.
     var value: UInt64 = 0
+    /// Nanoseconds between `entered` and `left` in which the vCPU's thread slept, and in which it waited for a processor.
+    var halted: UInt64 = 0
+    var waited: UInt64 = 0
+    /// From the start of the BAR that answered.
+    var offset: UInt64 = 0
     /// The latched address of configuration mechanism 1.
     var latch: UInt32 = 0
+    /// The slot and the number of the BAR that answered: `slot << 8 | number`; 0 for none.
+    var bar: UInt16 = 0
 }

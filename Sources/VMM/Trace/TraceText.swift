@@ -35,24 +35,20 @@ struct TraceText {
         write("\"}")
     }
 
-    /// - Parameter scope: t for its thread, p for its process.
-    mutating func instant(_ track: Int, at time: UInt64, category: StaticString, name: String, scope: StaticString = "t", arguments: [(String, String)] = []) {
+    /// A mark on its track, in the scope of its thread, whose text is its name again: viewers list arguments, and cut names.
+    mutating func instant(_ track: Int, at time: UInt64, category: StaticString, name: String, arguments: [(String, String)] = []) {
         open("i", track, time, category)
-        write(",\"s\":\"")
-        write(scope)
-        write("\",\"name\":")
+        write(",\"s\":\"t\",\"name\":")
         text(name)
-        if !arguments.isEmpty {
-            write(",\"args\":{")
-            for (index, argument) in arguments.enumerated() {
-                if index > 0 { write(",") }
-                text(argument.0)
-                write(":")
-                text(argument.1)
-            }
-            write("}")
+        write(",\"args\":{\"text\":")
+        text(name)
+        for argument in arguments {
+            write(",")
+            text(argument.0)
+            write(":")
+            text(argument.1)
         }
-        write("}")
+        write("}}")
     }
 
     /// Names a track, or with `process` the process.
@@ -70,8 +66,13 @@ struct TraceText {
     }
 
     /// A vCPU's stay in its guest, and the exit that ended it.
-    mutating func exit(_ track: Int, _ entry: TraceEntry) {
-        slice(track, "guest", from: entry.entered, to: entry.left, category: "guest")
+    /// - Parameter names: what the functions are called, by slot.
+    mutating func exit(_ track: Int, _ entry: TraceEntry, names: [String]) {
+        // When in its stay the guest was halted is not known, but how long.
+        let idle = entry.left &- entry.halted &- entry.waited
+        slice(track, "guest", from: entry.entered, to: idle, category: "guest")
+        if entry.halted > 0 { slice(track, "halted", from: idle, to: idle &+ entry.halted, category: "halted") }
+        if entry.waited > 0 { slice(track, "no processor", from: entry.left &- entry.waited, to: entry.left, category: "waiting") }
         let kind = VCPUExit.Kind(rawValue: Int(entry.kind)) ?? .unknown
         open("X", track, entry.left, "exit")
         write(",\"dur\":")
@@ -79,8 +80,17 @@ struct TraceText {
         write(",\"name\":\"")
         for byte in kind.name.utf8 { bytes.append(byte) }
         guard [.portOut, .portIn, .mmioRead, .mmioWrite].contains(kind) else { return write("\"}") }
-        write(" 0x")
-        hexadecimal(entry.address)
+        let bar = Self.bar(entry, names)
+        if let bar {
+            write(" ")
+            // A name of ours or of the host's: no quotes in it.
+            for byte in bar.utf8 { bytes.append(byte) }
+            write(" + 0x")
+            hexadecimal(entry.offset)
+        } else {
+            write(" 0x")
+            hexadecimal(entry.address)
+        }
         write("\",\"args\":{\"kind\":\"")
         for byte in kind.name.utf8 { bytes.append(byte) }
         write("\",\"address\":\"0x")
@@ -93,8 +103,23 @@ struct TraceText {
             write(",\"count\":")
             number(UInt64(entry.count))
         }
+        if let bar {
+            write(",\"bar\":")
+            text(bar)
+            write(",\"offset\":\"0x")
+            hexadecimal(entry.offset)
+            write("\"")
+        }
         write("}}")
         if let access = Self.configurationWrite(kind, entry) { configuration(track, entry, access) }
+    }
+
+    /// The register that answered, as `0000:00:04.0 BAR 2`; nil for none.
+    private static func bar(_ entry: TraceEntry, _ names: [String]) -> String? {
+        guard entry.bar > 0 else { return nil }
+        let (slot, number) = (Int(entry.bar >> 8), Int(entry.bar & 0xFF))
+        let name = names.indices.contains(slot) && !names[slot].isEmpty ? names[slot] : "slot \(slot)"
+        return "\(name) \(number == BAR.romIndex ? "ROM" : "BAR \(number)")"
     }
 
     private mutating func configuration(_ track: Int, _ entry: TraceEntry, _ access: ConfigAccess) {
@@ -121,7 +146,8 @@ struct TraceText {
     mutating func interrupt(_ entry: TraceEntry, source: String) {
         if entry.event == .line {
             instant(
-                Track.interrupts, at: entry.left, category: "interrupt", name: "GSI \(entry.address) \(entry.answer == 1 ? "raised" : "lowered")")
+                Track.interrupts, at: entry.left, category: "interrupt", name: "GSI \(entry.address) \(entry.answer == 1 ? "raised" : "lowered")",
+                arguments: [("gsi", "\(entry.address)")])
             return
         }
         let answer =
