@@ -31,7 +31,7 @@ public struct EarlierState: Sendable, Equatable {
         }
         if stack.count > 1 {
             lines.append("from the stack near that pointer, as the triple fault left it (? may be a leftover):")
-            lines += stack.prefix(5).map { "  " + $0.words }
+            lines += stack.prefix(exceptions.isEmpty ? 8 : 5).map { "  " + $0.words }
         }
         return lines
     }

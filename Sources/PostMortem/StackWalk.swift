@@ -63,7 +63,7 @@ public struct StackWalk<Memory: PhysicalMemory> {
     }
 
     /// Bytes below the stack pointer that are looked through for what was called since.
-    private static var hindsight: UInt64 { 64 }
+    private static var hindsight: UInt64 { 256 }
 
     private func frame(_ address: UInt64, _ isCertain: Bool) -> StackFrame {
         StackFrame(address: address, symbol: symbols?.name(of: address), isCertain: isCertain)

@@ -69,7 +69,7 @@ struct StackWalkTests {
         var memory = code()
         memory.put(0x1110, at: 0x7FF0)
         memory.put(0x1220, at: 0x8020)
-        memory.put(0x1110, at: 0x7F00)
+        memory.put(0x1110, at: 0x7E00)
         let walk = StackWalk(registers(rsp: 0x8000, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols)
         #expect(walk.leftovers().map(\.address) == [0x1010, 0x1110, 0x1220] && walk.frames().map(\.address) == [0x1010, 0x1220])
     }
