@@ -3,18 +3,19 @@ import Glibc
 
 /// Puts a terminal into a mode in which every key goes to the guest at once, and puts it back at the end of its life.
 ///
-/// Keys that make signals (^C, ^\, ^Z) keep doing so: they end or stop swiftlet, not the guest.
+/// Keys that make signals (^C, ^\, ^Z) keep doing so unless asked otherwise: they end or stop swiftlet, not the guest.
 public struct Terminal: ~Copyable, Sendable {
     private let raw: Int32
     private let saved: termios
 
     /// Nil where `raw` is not a terminal, or where swiftlet is not its foreground job (changing it would stop us).
-    public init?(_ raw: Int32) {
+    /// - Parameter takesSignalKeys: whether ^C, ^\ and ^Z are keys as any other.
+    public init?(_ raw: Int32, takesSignalKeys: Bool = false) {
         var attributes = termios()
         guard isatty(raw) == 1, tcgetpgrp(raw) == getpgrp(), tcgetattr(raw, &attributes) == 0 else { return nil }
         self.raw = raw
         saved = attributes
-        attributes.c_lflag &= ~tcflag_t(ICANON | ECHO)
+        attributes.c_lflag &= ~tcflag_t(ICANON | ECHO | (takesSignalKeys ? ISIG : 0))
         attributes.c_iflag &= ~tcflag_t(ICRNL | IXON)
         var before = saved
         cs_set_terminal(raw, &before)

@@ -1,8 +1,8 @@
 import Glibc
 import LinuxSystem
 
-/// Carries what is typed, or what a file or pipe holds, to the serial port, no faster than the guest takes it: the rest
-/// stays where it is.
+/// Carries what a file or pipe holds to the serial port, byte for byte and no faster than the guest takes it: the rest
+/// stays where it is. Of a terminal: `TerminalInput`.
 struct ConsoleInput: ~Copyable {
     private enum State {
         case watched
@@ -20,7 +20,7 @@ struct ConsoleInput: ~Copyable {
     init(_ source: Int32?, serial: SerialPort, loop: borrowing EventLoop, token: UInt64) {
         self.serial = serial
         self.token = token
-        guard let source, isatty(source) == 0 || tcgetpgrp(source) == getpgrp() else {
+        guard let source, isatty(source) == 0 else {
             self.source = -1
             state = .ended
             return
@@ -57,7 +57,7 @@ struct ConsoleInput: ~Copyable {
                 return
             }
             if state == .watched { return }
-            // A pipe or terminal goes back to being watched; a file can't be.
+            // A pipe goes back to being watched; a file can't be.
             do throws(SystemCallError) {
                 try loop.watch(source, token: token)
                 state = .watched

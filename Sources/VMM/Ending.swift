@@ -20,6 +20,8 @@ public enum Outcome: Sendable, Equatable {
     case hang
     /// What the guest wrote to its console ended the run: whoever watches it knows what that means.
     case console
+    /// The user ended it at the terminal, by ^A x.
+    case terminal
     /// A signal asked swiftlet to end.
     case signal(Int32)
     /// The host failed in a way that says nothing about the guest.

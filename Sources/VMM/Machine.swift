@@ -304,7 +304,7 @@ public final class Machine {
     ///   - watch: follows the guest's console, answers there, and may end the run.
     public func run(signals: borrowing some EndRequests & ~Copyable, watch: (any ConsoleWatch)? = nil) throws(MachineError) -> Result {
         Thread.prepare()
-        let terminal = configuration.consoleInput.flatMap { Terminal($0) }
+        let terminal = configuration.consoleInput.flatMap { Terminal($0, takesSignalKeys: configuration.terminalKeys.signalKeys == .guest) }
         let workers = try vcpus.map { vcpu throws(MachineError) in
             VCPUThread(vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending, track: try track(vcpu))
         }
@@ -330,11 +330,12 @@ public final class Machine {
         }
         let duration = Double(MonotonicClock.now - start) / 1e9
         EndingSignals.prolong()
+        // Nobody reads keys from here on: ^C ends whatever takes long.
+        _ = consume terminal
         let ended = MonotonicClock.now
         let unwritten = console.flush(
             { watch?.take($0, at: duration) }, isImpatient: { tenths in signals.take() != nil || isUp(since: ended, tenths) })
         watch?.close(at: duration)
-        _ = consume terminal
         var exits = ExitCounts()
         for worker in workers { exits.add(worker.counts) }
         return Result(
@@ -347,7 +348,10 @@ public final class Machine {
     private func isUp(since ended: UInt64, _ tenths: Int) -> Bool {
         if tenths == 0 { EndingSignals.prolong() }
         let now = MonotonicClock.now
-        if case .signal? = ending.outcome { return now - ended > 400_000_000 }
+        switch ending.outcome {
+        case .signal, .terminal: return now - ended > 400_000_000
+        default: break
+        }
         guard tenths >= 3, let timeout = configuration.timeout else { return false }
         return ending.outcome == .timeout(seconds: timeout) || now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
     }
@@ -367,7 +371,9 @@ public final class Machine {
         try loop.watch(signals.raw, token: 2)
         try loop.watch(alarm.timer.raw, token: 4)
         try loop.watch(serial.attention.raw, token: 5)
+        var typed = TerminalInput(configuration.consoleInput, configuration.terminalKeys, serial: serial, loop: loop, token: 6)
         var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
+        if configuration.terminalKeys.endsRun { ending.finish(.terminal) }
         let deadline = configuration.timeout.map { (configuration.timeoutStart ?? start) + UInt64($0 * 1e9) }
         var hasOutput = false
         var isSerialDue = false
@@ -389,6 +395,7 @@ public final class Machine {
                 patience = patience < 0 ? rest : min(patience, rest)
             }
             var hasInput = false
+            var hasKeys = false
             let isBurst = hasOutput
             let isResumed = isSerialDue
             isSerialDue = false
@@ -399,6 +406,7 @@ public final class Machine {
                 case 3: hasInput = true
                 case 4: if alarm.timer.take() { clock.attend() }
                 case 5: isSerialDue = serial.attention.take() > 0
+                case 6: hasKeys = true
                 default: break
                 }
             }
@@ -416,6 +424,10 @@ public final class Machine {
             }
             if isResumed { serial.resume() }
             input.attend(hasInput, loop)
+            if typed?.attend(hasKeys, loop) == true {
+                ask(threads)
+                ending.finish(.terminal)
+            }
         }
     }
 }

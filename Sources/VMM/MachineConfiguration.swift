@@ -19,6 +19,8 @@ public struct MachineConfiguration: Sendable {
     public var trace: Trace?
     /// Where the guest's console input comes from, nil for none.
     public var consoleInput: Int32?
+    /// What the keys do where that is a terminal.
+    public var terminalKeys = TerminalKeys()
     /// How long the guest may run, in seconds; nil: for ever.
     public var timeout: Double?
     /// When `timeout` begins, in nanoseconds of `MonotonicClock`; nil: with the first vCPU's start.

@@ -21,7 +21,7 @@ extension Machine {
             switch outcome {
             case .tripleFault(let vcpu): .tripleFault(vcpu: vcpu)
             case .internalError(let vcpu, _, _): .internalError(vcpu: vcpu)
-            case .timeout, .hang, .signal, .console: .stopped
+            case .timeout, .hang, .signal, .terminal, .console: .stopped
             default: .ended
             }
         // An exit that was served is complete only when KVM_RUN has come by again. What ended in an error has nothing to complete.

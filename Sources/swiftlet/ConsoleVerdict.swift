@@ -10,6 +10,8 @@ extension Verdict {
         let end = Verdict(outcome, exitPortStyle: style)
         if case .signal = outcome {
             self = end
+        } else if case .terminal = outcome {
+            self = end
         } else if let failure = findings.failure {
             self = Self.failure(failure, script, findings)
         } else if case .console = outcome {

@@ -15,6 +15,8 @@ enum ExitStatus {
     static let tripleFault: Int32 = 102
     static let reset: Int32 = 103
     static let internalError: Int32 = 104
+    /// The user ended the run at the terminal: as ^C does, 128 + SIGINT.
+    static let endedByUser: Int32 = 130
     static let timeout: Int32 = 124
     /// Nothing was learnt about the guest; `git bisect run` skips.
     static let hostFailure: Int32 = 125
@@ -73,6 +75,7 @@ struct Verdict {
         case .hang:
             self.init(.hang, "hang", ExitStatus.timeout, "hang: the guest is halted with interrupts off, and nothing is left that could wake it")
         case .console: self.init(.console, "passed", ExitStatus.passed, "passed: the console said what was asked for")
+        case .terminal: self.init(.interrupted, "interrupted", ExitStatus.endedByUser, "ended from the keyboard (^A x)")
         case .signal(let signal):
             self.init(.interrupted, "interrupted", 128 + signal, "ended by \(EndingSignals.name(of: signal))")
         case .hostFailure(let reason):

@@ -90,6 +90,7 @@ struct Run {
         let watch = WatchedConsole(request.script)
         let stamps = request.consoleStamps ? ConsoleStamps() : nil
         let trace = try TracedRun(request)
+        let keys = TerminalKeys(request.signalKeys)
         let series = BootSeries(action: request.onReset, timeout: request.timeout?.seconds)
         let run = try series.run {
             var configuration = MachineConfiguration(
@@ -97,6 +98,7 @@ struct Run {
                 timeout: series.timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
                 showsDebugConsole: request.debugConsole == .console)
             configuration.timeoutStart = series.start
+            configuration.terminalKeys = keys
             configuration.deviceBARs = request.devices.flatMap { HostTree().baseAddressRegisters(of: $0.address) }
             configuration.showsPortE9 = request.debugConsole == .e9
             configuration.consoleStamps = stamps
@@ -162,7 +164,7 @@ struct Run {
         case .exitPort, .powerOff, .hostFailure: false
         case .console: findings.failure != nil
         case .reset, .tripleFault: request.onReset == .end
-        case .panic, .internalError, .timeout, .hang, .signal: true
+        case .panic, .internalError, .timeout, .hang, .signal, .terminal: true
         }
     }
 

@@ -7,6 +7,7 @@ public import VMM
 extension KernelFormat: ExpressibleByArgument {}
 extension ExitPortStyle: ExpressibleByArgument {}
 extension DiskImage.Kind: ExpressibleByArgument {}
+extension SignalKeys: ExpressibleByArgument {}
 extension BootModule: ExpressibleByArgument {
     public init?(argument: String) { self.init(words: argument) }
     public var defaultValueDescription: String { arguments.isEmpty ? path : "\(path) \(arguments)" }
@@ -93,6 +94,9 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Put the time before each line of the console's output, in seconds from the first vCPU's start: [    1.234567].")
     var consoleStamps = false
 
+    @Option(help: "What ^C, ^\\ and ^Z do at a terminal: end or stop swiftlet (host), or go to the guest (guest). ^A x ends the run, ^A h shows the keys.")
+    var signalKeys = SignalKeys.host
+
     @Option(help: "Show a debug port on the console: 0x402, where firmware prints (console), 0xe9, where kernels do (e9), or none.")
     var debugConsole = DebugConsoleOption.none
 
@@ -133,7 +137,8 @@ struct RunCommand: ParsableCommand {
         RunRequest(
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: RunRequest.joined(append), initrds: initrd,
             modules: module,
-            format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, debugConsole: debugConsole,
+            format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, signalKeys: signalKeys,
+            debugConsole: debugConsole,
             reports: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, diskKind: diskType, symbols: symbols,
             script: script.script)
     }

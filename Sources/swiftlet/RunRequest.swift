@@ -24,6 +24,7 @@ struct RunRequest: Equatable {
     var console = ConsoleOption.stdio
     /// Whether each line of the console's output has its time before it.
     var consoleStamps = false
+    var signalKeys = SignalKeys.host
     var debugConsole = DebugConsoleOption.none
     var reports: [ReportOption] = []
     var record: String?
@@ -48,10 +49,13 @@ extension RunRequest {
     /// All files that the kernel is handed, in order.
     var allModules: [BootModule] { initrds.map { BootModule(path: $0) } + modules }
 
+    private var consoleWords: String { console == .none ? "--console none" : "--console file:PATH" }
+
     /// What can't be asked for together, as a sentence; nil for what can.
     var contradiction: String? {
         if let excess = script.excess { return excess }
         if testdev, debugConsole == .e9 { return "--testdev and --debug-console e9 don't go together: both have port 0xe9" }
+        if signalKeys == .guest, !console.isStandard { return "--signal-keys guest and \(consoleWords) don't go together: no key reaches the guest" }
         for (index, report) in reports.enumerated() where reports[..<index].contains(where: { $0.path == report.path }) {
             return "two reports can't go to one file: \(report.path)"
         }
@@ -118,7 +122,8 @@ extension RunRequest {
     static let plainOptions =
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
-            "--console", "--console-stamps", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev", "--symbols",
+            "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev",
+            "--symbols",
             "--module", "--disk-type",
         ] + ScriptOptions.names
 
@@ -145,6 +150,7 @@ extension RunRequest {
         case "--timeout": timeout = try TimeLimit(option: value)
         case "--on-reset": onReset = try BadValue.named(value)
         case "--console": console = try ConsoleOption(option: value)
+        case "--signal-keys": signalKeys = try BadValue.named(value)
         case "--debug-console": debugConsole = try BadValue.named(value)
         case "--report": reports.append(try ReportOption(option: value))
         case "--record": record = try BadValue.unlessEmpty(value)

@@ -64,11 +64,17 @@ struct RunSignalTests {
 /// Runs at a terminal.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct RunTerminalTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
     /// A terminal with a run of its own session in its foreground.
     private final class Session {
         let main: Descriptor
         let process: SwiftletProcess
         let before: [UInt32]
+        /// What came to the screen.
+        private(set) var seen = ""
 
         init(_ arguments: [String]) throws {
             // posix_openpt(3) by hand: the Glibc module has no part of it. <asm/ioctls.h>: TIOCSPTLCK, TIOCGPTPEER.
@@ -95,12 +101,13 @@ struct RunTerminalTests {
 
         var flags: [UInt32] { Session.flags(main.raw) }
 
+        func clear() { seen = "" }
+
         func type(_ text: String) { _ = Array(text.utf8).withUnsafeBytes { write(main.raw, $0.baseAddress, $0.count) } }
 
         /// Waits for words on the screen.
         func shows(_ words: String) -> Bool {
-            var seen = ""
-            return eventually {
+            eventually {
                 var entry = pollfd(fd: main.raw, events: Int16(POLLIN), revents: 0)
                 while poll(&entry, 1, 0) == 1, entry.revents & Int16(POLLIN) != 0 {
                     var chunk = [UInt8](repeating: 0, count: 4096)
@@ -123,6 +130,89 @@ struct RunTerminalTests {
         let ended = try session.process.wait()
         #expect(ended.status == 130 && ended.lastLine == "swiftlet: ended by SIGINT (^C)")
         #expect(session.flags == session.before)
+    }
+
+    /// Shows each byte that it is sent as `<` and the byte's letter: `<A>` for ^A.
+    private func showsKeys() throws -> String {
+        // again: mov dx, 0x3fd; l: in al, dx; test al, 1; jz l; mov dx, 0x3f8; in al, dx; mov ah, al; mov al, '<'; out dx, al; mov al, ah;
+        // add al, 0x40; out dx, al; mov al, '>'; out dx, al; jmp again
+        try directory.file(
+            "keys.bin",
+            [
+                0xBA, 0xFD, 0x03, 0xEC, 0xA8, 0x01, 0x74, 0xFB, 0xBA, 0xF8, 0x03, 0xEC, 0x88, 0xC4, 0xB0, 0x3C, 0xEE, 0x88, 0xE0, 0x04, 0x40, 0xEE, 0xB0,
+                0x3E, 0xEE, 0xEB, 0xE5,
+            ])
+    }
+
+    @Test func controlAXEndsARunWhoseGuestTakesNothing() throws {
+        let report = "\(directory.path)/report.json"
+        let session = try Session(["run", TestKernel.built("ends.elf"), "--append", "end=spin", "--report", "json:\(report)"])
+        let isSpinning = session.shows("ends: spin")
+        #expect(isSpinning)
+        // More than the serial port and the terminal hold for a guest.
+        for _ in 0..<20 { session.type(String(repeating: "k", count: 1000)) }
+        session.type("\u{1}")
+        session.type("x")
+        let ended = try session.process.wait()
+        #expect(ended.status == 130 && ended.lastLine == "swiftlet: ended from the keyboard (^A x)")
+        #expect(ended.errors.contains("vCPU 0 is spinning at rip 0x"))
+        #expect(session.flags == session.before)
+        let written = try WrittenReport(readFile(report))
+        #expect(written.outcome == "interrupted" && written.exitStatus == 130)
+    }
+
+    @Test func controlAHShowsTheKeysAndTheGuestSeesNothingOfIt() throws {
+        let session = try Session(["run", try showsKeys(), "--memory", "1M", "--timeout", "60s"])
+        session.type("\u{1}h\u{2}")
+        let (isShown, isSeen) = (session.shows("^A x    ends the run"), session.shows("<B>"))
+        #expect(isShown && isSeen)
+        // An unknown one does the same.
+        session.type("\u{1}z\u{1}\u{1}\u{1}a\u{1}c\u{4}")
+        let (isShownAgain, areSeen) = (session.shows("^A h    shows this"), session.shows("<A><A><C><D>"))
+        #expect(isShownAgain && areSeen && !session.seen.contains("<Z>") && !session.seen.contains("<H>"))
+        #expect(session.flags[3] & UInt32(ISIG) != 0)
+        session.type("\u{3}")
+        #expect(try session.process.wait().status == 130)
+    }
+
+    @Test func withSignalKeysGuestControlCReachesTheGuest() throws {
+        let session = try Session(["run", try showsKeys(), "--memory", "1M", "--signal-keys", "guest", "--timeout", "60s"])
+        session.type("\u{2}")
+        let isReady = session.shows("<B>")
+        #expect(isReady && session.flags[3] & UInt32(ISIG) == 0)
+        session.type("\u{3}\u{1A}\u{1C}\u{4}")
+        let areSeen = session.shows("<C><Z><\\><D>")
+        #expect(areSeen)
+        session.type("\u{1}h")
+        let isShown = session.shows("^C      goes to the guest")
+        #expect(isShown)
+        session.type("\u{1}x")
+        let ended = try session.process.wait()
+        #expect(ended.status == 130 && ended.lastLine == "swiftlet: ended from the keyboard (^A x)")
+        #expect(session.flags == session.before)
+        let refused = try SwiftletProcess.run("run", "k.elf", "--signal-keys", "guest", "--console", "none")
+        #expect(refused.status == 64 && refused.lastLine.contains("--signal-keys guest and --console none don't go together"))
+    }
+
+    /// The ^A comes in one boot, its key in a later one.
+    @Test func aGuestThatResetsAgainAndAgainCantTakeTheKey() throws {
+        let session = try Session([
+            "run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--signal-keys", "guest", "--timeout", "60s",
+        ])
+        let isRunning = session.shows("ends: reset")
+        session.type("\u{1}")
+        session.clear()
+        let hasComeAgain = session.shows("ends: reset\r\r\nends: reset\r\r\nends: reset")
+        #expect(isRunning && hasComeAgain)
+        session.type("x")
+        let ended = try session.process.wait()
+        #expect(ended.status == 130 && ended.lastLine.hasPrefix("swiftlet: ended from the keyboard (^A x); before, it had reset itself "))
+        #expect(session.flags == session.before)
+    }
+
+    @Test func inAPipeControlAIsData() throws {
+        let ended = try SwiftletProcess.run("run", TestKernel.built("echo.elf"), "--timeout", "60s", input: "\u{1}x\u{1}h\u{3}\nquit\n")
+        #expect(ended.status == 0 && ended.output.contains("\u{1}X\u{1}H\u{3}"))
     }
 
     @Test func keysReachTheGuestAndTheTerminalIsAsBefore() throws {

@@ -1,0 +1,73 @@
+import Glibc
+import LinuxSystem
+
+/// Carries what is typed at a terminal to the serial port, but for the keys that are swiftlet's own.
+///
+/// A guest that takes nothing must not keep anybody from these: the terminal is read all the time, and what the guest has not taken waits here.
+struct TerminalInput: ~Copyable {
+    /// So much may be typed ahead, or pasted.
+    static let limit = 1 << 20
+
+    private let source: Int32
+    private let keys: TerminalKeys
+    private let serial: SerialPort
+    /// Whether it was said that what is typed is lost.
+    private var isLossTold = false
+
+    /// nil where the source is not a terminal, or not one that is ours to read: see `Terminal`.
+    init?(_ source: Int32?, _ keys: TerminalKeys, serial: SerialPort, loop: borrowing EventLoop, token: UInt64) {
+        guard let source, isatty(source) == 1, tcgetpgrp(source) == getpgrp() else { return nil }
+        do throws(SystemCallError) { try loop.watch(source, token: token) } catch { return nil }
+        (self.source, self.keys, self.serial) = (source, keys, serial)
+    }
+
+    /// Called after every wait of the loop.
+    /// - Parameter isReady: whether something was typed.
+    /// - Returns: whether the user ends the run.
+    mutating func attend(_ isReady: Bool, _ loop: borrowing EventLoop) -> Bool {
+        if isReady, take(loop) == .end { return true }
+        handOver()
+        return false
+    }
+
+    private mutating func take(_ loop: borrowing EventLoop) -> TerminalKeys.Command? {
+        var command: TerminalKeys.Command?
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            var entry = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
+            guard poll(&entry, 1, 0) == 1 else { return }
+            let count = Glibc.read(source, buffer.baseAddress, buffer.count)
+            guard count > 0 else {
+                // A terminal that is gone would be ready for ever; its hangup signal comes by itself.
+                if count == 0 || errno != EINTR && errno != EAGAIN { loop.forget(source) }
+                return
+            }
+            command = keys.take(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
+        }
+        if command == .help { say(keys.help) }
+        if keys.pending.count > Self.limit {
+            keys.pending.removeLast(keys.pending.count - Self.limit)
+            if !isLossTold { say("\r\nswiftlet: the guest takes no input; what is typed now is lost (^A x ends the run)\r\n") }
+            isLossTold = true
+        }
+        return command
+    }
+
+    private mutating func handOver() {
+        // Where there is no room the port says when there is.
+        while !keys.pending.isEmpty {
+            let count = min(serial.room(), keys.pending.count)
+            guard count > 0 else { return }
+            keys.pending.withUnsafeBytes { serial.receive(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
+            keys.pending.removeFirst(count)
+            isLossTold = false
+        }
+    }
+
+    /// Puts words on the terminal as far as it takes them at once, by an open file of its own: one that is stopped would wait.
+    private func say(_ words: String) {
+        let own = open("/proc/self/fd/\(source)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        guard own >= 0 else { return }
+        _ = Array(words.utf8).withUnsafeBytes { Glibc.write(own, $0.baseAddress, $0.count) }
+        close(own)
+    }
+}

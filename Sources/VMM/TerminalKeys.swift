@@ -1,0 +1,65 @@
+/// Keys that a terminal's user has for swiftlet and not for the guest: ^A and a letter, as at QEMU's and kvmtool's consoles. docs/console.md.
+///
+/// One for a whole run: a guest that resets again and again must not take the ^A from its key, nor what was typed ahead from the next boot.
+public final class TerminalKeys: @unchecked Sendable {
+    // @unchecked: belongs to the main thread.
+
+    enum Command: Equatable {
+        /// ^A x.
+        case end
+        /// ^A h, and what is not known.
+        case help
+    }
+
+    static let escape: UInt8 = 0x01
+    private static let interrupt: UInt8 = 0x03
+    let signalKeys: SignalKeys
+    /// What the guest has not taken.
+    var pending: [UInt8] = []
+    /// The user ended the run: also the boot that follows a reset which came first.
+    private(set) var endsRun = false
+    /// ^A came last; what belongs to it may come with a later read.
+    private var isEscaped = false
+
+    public init(_ signalKeys: SignalKeys = .host) { self.signalKeys = signalKeys }
+
+    /// Takes what was typed; what of it is the guest's becomes `pending`.
+    /// - Returns: the last thing asked for; nil for nothing. What was typed behind `end` is nobody's.
+    func take(_ bytes: UnsafeRawBufferPointer) -> Command? {
+        var command: Command?
+        for byte in bytes {
+            guard isEscaped else {
+                if byte == Self.escape { isEscaped = true } else { pending.append(byte) }
+                continue
+            }
+            isEscaped = false
+            switch byte {
+            case Self.escape, UInt8(ascii: "a"), UInt8(ascii: "A"): pending.append(Self.escape)
+            case UInt8(ascii: "c"), UInt8(ascii: "C"): pending.append(Self.interrupt)
+            case UInt8(ascii: "x"), UInt8(ascii: "X"):
+                endsRun = true
+                return .end
+            default: command = .help
+            }
+        }
+        return command
+    }
+
+    /// What the keys do, for the terminal.
+    var help: String {
+        let signals =
+            switch signalKeys {
+            case .host: "^C      ends the run; ^A c sends it to the guest"
+            case .guest: "^C      goes to the guest (--signal-keys guest)"
+            }
+        return ["", "^A x    ends the run", signals, "^A ^A   sends ^A to the guest; so does ^A a", "^A h    shows this", ""].joined(separator: "\r\n")
+    }
+}
+
+/// What ^C, ^\ and ^Z do at a terminal.
+public enum SignalKeys: String, CaseIterable, Sendable {
+    /// They are swiftlet's: ^C ends it.
+    case host
+    /// They reach the guest as any other key.
+    case guest
+}
