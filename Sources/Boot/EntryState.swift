@@ -81,7 +81,7 @@ public struct EntryState: Equatable, Sendable {
     /// Offset of the GDT's last byte, 0 in real mode.
     public let gdtLimit: UInt16
 
-    /// The state that PVH, multiboot 1 and Linux's 32-bit boot protocol ask for: flat 4 GiB segments, interrupts off, paging off.
+    /// The state that PVH and Linux's 32-bit boot protocol ask for: flat 4 GiB segments, interrupts off, paging off.
     /// - Parameters:
     ///   - instructionPointer: Physical address of the first instruction.
     ///   - eax: What the boot protocol passes in EAX.
@@ -96,6 +96,22 @@ public struct EntryState: Equatable, Sendable {
             mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: eax, ebx: ebx, esi: esi,
             cs: flatCode, data: flatData, ss: flatData, tr: flatTask, cr0: extensionType | protectionEnable, cr3: 0, cr4: 0, efer: 0,
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: flatGDT.count - 1))
+    }
+
+    /// The state that multiboot 1 asks for: the same, with code and data where most kernels have theirs in a GDT of their own.
+    ///
+    /// The specification leaves the selectors open, and a kernel must reload CS behind its own GDT. Some don't (xv6), and run as long as the
+    /// loader's selector for code is theirs too: 0x08, as by QEMU's loader.
+    /// - Parameters:
+    ///   - instructionPointer: Physical address of the first instruction.
+    ///   - information: Address of the multiboot information, for EBX.
+    ///   - gdtBase: Where the plan put ``multibootGDT``.
+    /// - Returns: The whole state.
+    public static func multiboot32(instructionPointer: UInt32, information: UInt32, gdtBase: UInt32) -> EntryState {
+        EntryState(
+            mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: MultibootInfo.bootMagic, ebx: information, esi: 0,
+            cs: firstCode, data: secondData, ss: secondData, tr: flatTask, cr0: extensionType | protectionEnable, cr3: 0, cr4: 0, efer: 0,
+            gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: multibootGDT.count - 1))
     }
 
     /// The state that Linux's 64-bit boot protocol asks for: flat segments, interrupts off, 4-level paging.
@@ -137,15 +153,20 @@ public struct EntryState: Equatable, Sendable {
     /// Only Linux's protocol promises one, but a guest that reloads a segment register before it has its own then still runs.
     public static let flatGDT = table(of: [flatCode, flatData, flatTask])
 
+    /// A GDT that holds the segments of ``multiboot32(instructionPointer:information:gdtBase:)`` under their selectors, and data at 0x18 too.
+    public static let multibootGDT = table([0, firstCode.descriptor, secondData.descriptor, flatData.descriptor, flatTask.descriptor])
+
     /// A GDT that holds the segments of ``long64(instructionPointer:esi:gdtBase:cr3:)`` under their selectors.
     public static let longGDT = table(of: [longCode, flatData, flatTask])
 
     /// Two empty descriptors, then these; the last one, a task's, takes two places in 64-bit mode.
     private static func table(of segments: [Segment]) -> [UInt8] {
+        table([0, 0] + segments.map(\.descriptor) + (segments.contains { $0.is64Bit } ? [0] : []))
+    }
+
+    private static func table(_ descriptors: [UInt64]) -> [UInt8] {
         var writer = ByteWriter()
-        for descriptor in [0, 0] + segments.map(\.descriptor) + (segments.contains { $0.is64Bit } ? [0] : []) {
-            writer.append(descriptor)
-        }
+        for descriptor in descriptors { writer.append(descriptor) }
         return writer.bytes
     }
 
@@ -156,14 +177,18 @@ public struct EntryState: Equatable, Sendable {
     private static let longModeEnable: UInt32 = 1 << 8
     private static let longModeActive: UInt32 = 1 << 10
 
-    private static let flatCode = Segment(
-        selector: 0x10, base: 0, limit: .max, type: 0xb, isCodeOrData: true, is32Bit: true, isPageGranular: true)
+    private static let flatCode = flat(0x10, type: 0xb)
     private static let longCode = Segment(
         selector: 0x10, base: 0, limit: .max, type: 0xb, isCodeOrData: true, is32Bit: false, is64Bit: true, isPageGranular: true)
-    private static let flatData = Segment(
-        selector: 0x18, base: 0, limit: .max, type: 0x3, isCodeOrData: true, is32Bit: true, isPageGranular: true)
+    private static let flatData = flat(0x18, type: 0x3)
+    private static let firstCode = flat(0x08, type: 0xb)
+    private static let secondData = flat(0x10, type: 0x3)
     private static let flatTask = Segment(
         selector: 0x20, base: 0, limit: 0x67, type: 0xb, isCodeOrData: false, is32Bit: false, isPageGranular: false)
+
+    private static func flat(_ selector: UInt16, type: UInt8) -> Segment {
+        Segment(selector: selector, base: 0, limit: .max, type: type, isCodeOrData: true, is32Bit: true, isPageGranular: true)
+    }
 
     private static func realMode(_ selector: UInt16, type: UInt8) -> Segment {
         Segment(

@@ -71,7 +71,8 @@ struct LoadPlanBuilder {
             info.moduleListAddress = UInt64(try addBlob(list.bytes, name: "the module list"))
         }
         let infoAddress = try addBlob(info.bytes, name: "the PVH start info")
-        return try plan(.pvh, entry: entry, eax: 0, ebx: infoAddress)
+        let gdt = try addBlob(EntryState.flatGDT, name: "the GDT")
+        return plan(.pvh, entry: .protected32(instructionPointer: entry, ebx: infoAddress, gdtBase: gdt))
     }
 
     /// Completes the plan of a multiboot kernel: modules on the pages behind it, as other boot loaders do.
@@ -100,7 +101,8 @@ struct LoadPlanBuilder {
             info.moduleListAddress = try addBlob(list.bytes, name: "the module list")
         }
         let infoAddress = try addBlob(info.bytes, name: "the multiboot information")
-        return try plan(.multiboot, entry: entry, eax: MultibootInfo.bootMagic, ebx: infoAddress)
+        let gdt = try addBlob(EntryState.multibootGDT, name: "the GDT")
+        return plan(.multiboot, entry: .multiboot32(instructionPointer: entry, information: infoAddress, gdtBase: gdt))
     }
 
     /// Completes the plan of a flat binary, which receives nothing.
@@ -116,11 +118,6 @@ struct LoadPlanBuilder {
         guard modules.isEmpty else { throw .nothingTakesIt(what: "an initrd or module", format: .disk) }
         let entry = EntryState.real16(codeSegment: 0, instructionPointer: 0x7c00, dataSegment: 0, stackSegment: 0, stackPointer: 0x7c00)
         return LoadPlan(format: .disk, segments: [], blobs: [], entry: entry, disk: disk)
-    }
-
-    private mutating func plan(_ format: KernelFormat, entry: UInt32, eax: UInt32, ebx: UInt32) throws(BootError) -> LoadPlan {
-        let gdt = try addBlob(EntryState.flatGDT, name: "the GDT")
-        return plan(format, entry: .protected32(instructionPointer: entry, eax: eax, ebx: ebx, gdtBase: gdt))
     }
 
     /// The plan of what was placed.

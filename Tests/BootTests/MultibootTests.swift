@@ -33,6 +33,19 @@ struct MultibootTests {
         #expect(map.uint64(at: 28) == 0x9fc00)
     }
 
+    /// xv6 loads a GDT with code at 0x08 and data at 0x10, and keeps CS.
+    @Test("code is the GDT's first descriptor, data its second, and data stands at GRUB's 0x18 too")
+    func gdt() throws {
+        let plan = try plan(ELFBuilder.multiboot().bytes)
+        let gdt = try #require(plan.blob(at: UInt64(plan.entry.gdtBase)))
+        #expect(gdt.count == Int(plan.entry.gdtLimit) + 1)
+        #expect((plan.entry.cs.selector, plan.entry.data.selector, plan.entry.ss.selector) == (0x08, 0x10, 0x10))
+        #expect(gdt.uint64(at: 0x08) == 0x00cf_9b00_0000_ffff)
+        #expect(gdt.uint64(at: 0x10) == 0x00cf_9300_0000_ffff)
+        #expect(gdt.uint64(at: 0x18) == 0x00cf_9300_0000_ffff)
+        #expect(gdt.uint64(at: Int(plan.entry.tr.selector)) == 0x0000_8b00_0000_0067)
+    }
+
     @Test("modules lie on the pages behind the kernel")
     func modules() throws {
         let modules = [LoadPlan.Module(name: "env", size: 100), LoadPlan.Module(name: "b", size: 4096, commandLine: "x")]
