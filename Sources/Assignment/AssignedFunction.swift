@@ -127,8 +127,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             let live = state.space.liveMask(offset, width: width)
             if live != 0 {
                 note("config read", offset, width)
-                // A device that no longer answers reads all ones, as on a real bus.
-                let physical = (try? backend.readConfig(offset, width: width)) ?? .max
+                let physical = ask({ () throws(AssignmentError) in try backend.readConfig(offset, width: width) }) ?? .max
                 value = value & ~live | physical & live
             }
             if let pending = layout.msi?.pendingOffset, ConfigSpace.touches(offset, width, pending..<pending + 4) {
@@ -218,6 +217,18 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
     }
 
+    /// Reads from the device for the guest, or writes to its memory.
+    /// - Returns: nil where the host refused that, which is counted; what doesn't answer reads all ones, as on a real bus.
+    @discardableResult
+    private func ask<Value>(_ body: () throws(AssignmentError) -> Value) -> Value? {
+        do throws(AssignmentError) {
+            return try body()
+        } catch {
+            if error.isHostFailure(for: .device) { onFailure("\(error)") } else { refused.note(error) }
+            return nil
+        }
+    }
+
     /// Whether the device was told what to decode; where that was refused what it does is not known, and it is not to be reached.
     private func hearsDecoders(_ state: State) -> Bool {
         !state.unwritten.contains { register in
@@ -275,7 +286,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     /// memory. A write elsewhere among the capabilities may have reset it, which wakes it.
     private func followPower(_ offset: Int, _ width: Int, _ state: inout State) {
         guard backend.access == .filtered, offset + width > ConfigRegister.firstCapability, let power = layout.power,
-            let read = try? backend.readConfig(power.control, width: 1), let physical = PowerCapability.State(rawValue: UInt8(truncatingIfNeeded: read & 3))
+            let read = ask({ () throws(AssignmentError) in try backend.readConfig(power.control, width: 1) }),
+            let physical = PowerCapability.State(rawValue: UInt8(truncatingIfNeeded: read & 3))
         else { return }
         let isPowerWrite = ConfigSpace.touches(offset, width, power.control..<power.control + 1)
         if physical != .d0 || !isPowerWrite { power.set(physical, in: &state.space) }
@@ -309,19 +321,14 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     }
 
     private func readDevice(_ bar: Int, _ offset: UInt64, _ width: Int) -> UInt64 {
-        do throws(AssignmentError) {
-            return try backend.readBAR(bar, offset: offset, width: width)
-        } catch {
-            refused.note(error)
-            return .max
-        }
+        ask({ () throws(AssignmentError) in try backend.readBAR(bar, offset: offset, width: width) }) ?? .max
     }
 
     /// The pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the device too, and pends there.
     func pendingArray(_ msix: MSIXCapability, _ offset: UInt64, _ width: Int) -> UInt64 {
         state.withLock { state in
             guard state.mode == .messages(.msix) else { return 0 }
-            let device = (try? backend.readBAR(msix.pendingBAR, offset: msix.pendingOffset + offset, width: width)) ?? 0
+            let device = ask({ () throws(AssignmentError) in try backend.readBAR(msix.pendingBAR, offset: msix.pendingOffset + offset, width: width) }) ?? 0
             var bits: UInt64 = 0
             let first = Int(offset) * 8
             for bit in 0..<width * 8 where first + bit < msix.vectorCount {
@@ -343,7 +350,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             if bar == msix.tableBAR, msix.tableRange.contains(offset) { return writeTable(msix, offset, value, width) }
             if bar == msix.pendingBAR, msix.pendingRange.contains(offset) { return }
         }
-        do throws(AssignmentError) { try backend.writeBAR(bar, offset: offset, value, width: width) } catch { refused.note(error) }
+        ask({ () throws(AssignmentError) in try backend.writeBAR(bar, offset: offset, value, width: width) })
     }
 
     private func writeTable(_ msix: MSIXCapability, _ offset: UInt64, _ value: UInt64, _ width: Int) {

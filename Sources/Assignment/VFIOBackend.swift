@@ -23,6 +23,8 @@ public final class VFIOBackend: AssignmentBackend {
         var line: InterruptLine?
         var everOnLine: InterruptLine?
         var kind: MessageKind?
+        /// What VFIO has enabled though we are done with it: it refused to disable it. It enables nothing else before.
+        var lingering: VFIODevice.InterruptIndex?
         /// How many vectors VFIO has enabled.
         var enabled = 0
         var slots: [MessageKind: [Int: Slot]] = [.msi: [:], .msix: [:]]
@@ -205,10 +207,14 @@ public final class VFIOBackend: AssignmentBackend {
     // MARK: INTx
 
     public func startINTx(_ line: InterruptLine, masked: Bool) throws(AssignmentError) {
+        try disableLingering()
         _ = trigger.take()
-        try onDevice { () throws(VFIOError) in
-            try device.setTriggers(.intx, [trigger.raw])
-            try device.setUnmaskEvent(.intx, resample.raw)
+        try onDevice { () throws(VFIOError) in try device.setTriggers(.intx, [trigger.raw]) }
+        do throws(AssignmentError) {
+            try onDevice { () throws(VFIOError) in try device.setUnmaskEvent(.intx, resample.raw) }
+        } catch {
+            try? disable(.intx)
+            throw error
         }
         state.withLock {
             $0.line = line
@@ -227,8 +233,19 @@ public final class VFIOBackend: AssignmentBackend {
         guard let line = state.withLock({ $0.line.take() }) else { return }
         var failure: AssignmentError?
         do throws(AssignmentError) { try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) } } catch { failure = error }
-        try onDevice { () throws(VFIOError) in try device.disable(.intx) }
+        try disable(.intx)
         if let failure { throw failure }
+    }
+
+    /// Disables an index; where that is refused, it is asked for again before another one is enabled.
+    private func disable(_ index: VFIODevice.InterruptIndex) throws(AssignmentError) {
+        state.withLock { $0.lingering = index }
+        try onDevice { () throws(VFIOError) in try device.disable(index) }
+        state.withLock { $0.lingering = nil }
+    }
+
+    private func disableLingering() throws(AssignmentError) {
+        if let index = state.withLock({ $0.lingering }) { try disable(index) }
     }
 
     public func setINTxMask(_ masked: Bool) throws(AssignmentError) {
@@ -257,6 +274,7 @@ public final class VFIOBackend: AssignmentBackend {
     public func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) {
         let limit = vectorLimits[kind]?.count ?? 0
         guard limit > 0 else { throw .refused(address, call: "VFIO_DEVICE_SET_IRQS", reason: "the host offers no \(kind) for the device") }
+        try disableLingering()
         // At least one vector, without an eventfd if need be, so that the device's own enable bit follows the guest's.
         let count = min(max(initial, 1), limit)
         var events = [Int32](repeating: -1, count: count)
@@ -310,7 +328,7 @@ public final class VFIOBackend: AssignmentBackend {
         guard let (kind, slots) = stopped else { return }
         for slot in slots where slot.watched { relay.withLock { $0 }?.forget(slot.vector.event.raw) }
         defer { for slot in slots { slot.vector.stop() } }
-        try onDevice { () throws(VFIOError) in try device.disable(Self.index(kind)) }
+        try disable(Self.index(kind))
     }
 
     public func setVector(_ number: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError) {

@@ -25,6 +25,19 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
     private let calls = Mutex<[Call]>([])
     private let refuses = Mutex<VFIODevice.InterruptIndex?>(nil)
     private let file: TemporaryFile
+    /// Of INTx, MSI and MSI-X the one that is enabled: VFIO takes calls about no other then (drivers/vfio/pci/vfio_pci_intrs.c).
+    private let enabledIndex = Mutex<VFIODevice.InterruptIndex?>(nil)
+    private let injection = Mutex(Injection())
+
+    /// One call that is refused.
+    struct Injection: Sendable {
+        /// Calls until then, counted by `made`; nil for none.
+        var place: Int?
+        var errno: Int32 = 0
+        var made = 0
+        /// The call that was refused.
+        var refused: String?
+    }
 
     /// - Parameter isFixedSize: whether vectors can only be added by disabling all, as before Linux 6.5.
     init(_ hardware: [UInt8], isFixedSize: Bool = false) throws(SystemCallError) {
@@ -50,6 +63,46 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
 
     func refuse(_ index: VFIODevice.InterruptIndex?) { refuses.withLock { $0 = index } }
 
+    /// Refuses the call behind `place` others from now on, whatever it is, once.
+    func refuse(at place: Int?, _ errno: Int32) { injection.withLock { $0 = Injection(place: place, errno: errno) } }
+
+    var injected: Injection { injection.withLock { $0 } }
+
+    var enabled: VFIODevice.InterruptIndex? { enabledIndex.withLock { $0 } }
+
+    private func refusal(_ name: String) -> Int32? {
+        injection.withLock { injection in
+            defer { injection.made += 1 }
+            guard injection.made == injection.place else { return nil }
+            injection.refused = name
+            return -injection.errno
+        }
+    }
+
+    override func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
+        refusal("pread").map(Int.init) ?? super.read(descriptor, buffer, at: offset)
+    }
+
+    override func write(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) -> Int {
+        refusal("pwrite").map(Int.init) ?? super.write(descriptor, buffer, at: offset)
+    }
+
+    /// Whether VFIO takes a call about an index as things stand.
+    private func accepts(_ flags: UInt32, _ index: VFIODevice.InterruptIndex) -> Bool {
+        guard [.intx, .msi, .msix].contains(index) else { return true }
+        return enabledIndex.withLock { enabled in
+            guard enabled == nil || enabled == index else { return false }
+            switch flags {
+            case 36: enabled = index
+            case 33:
+                guard enabled == index else { return false }
+                enabled = nil
+            default: return enabled == index
+            }
+            return true
+        }
+    }
+
     func word(region: Int, _ offset: Int) -> UInt32 {
         var value: UInt32 = 0
         _ = pread(file.descriptor.raw, &value, 4, off_t((Self.regions[region]?.offset ?? 0) + offset))
@@ -59,6 +112,11 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
     override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
         func word(_ offset: Int) -> UInt32 { argument.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
         func put<Value: BitwiseCopyable>(_ value: Value, _ offset: Int) { argument.storeBytes(of: value, toByteOffset: offset, as: Value.self) }
+        if "\(request.name)" == "VFIO_DEVICE_SET_IRQS" {
+            if let refusal = refusal("VFIO_DEVICE_SET_IRQS of index \(word(8))") { return refusal }
+        } else if let refusal = refusal("\(request.name)") {
+            return refusal
+        }
         switch "\(request.name)" {
         case "VFIO_DEVICE_GET_INFO":
             put(UInt32(3), 4)
@@ -76,6 +134,7 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
         case "VFIO_DEVICE_SET_IRQS":
             guard let index = VFIODevice.InterruptIndex(rawValue: word(8)) else { return -EINVAL }
             if refuses.withLock({ $0 == index }) { return -EBUSY }
+            guard accepts(word(4), index) else { return -EINVAL }
             let events = (0..<Int(word(16))).compactMap { 20 + 4 * $0 + 4 <= argument.count ? Int32(bitPattern: word(20 + 4 * $0)) : nil }
             record(word(4), index, start: Int(word(12)), events)
         default: break
@@ -84,6 +143,7 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
     }
 
     override func call(_ descriptor: Int32, _ request: IoctlRequest, value: UInt) -> Int32 {
+        if let refusal = refusal("\(request.name)") { return refusal }
         if "\(request.name)" == "VFIO_DEVICE_RESET" { calls.withLock { $0.append(.reset) } }
         return 0
     }
