@@ -209,3 +209,31 @@ enum verdict test_edu_registers(void)
     }
     return CLAIM_HOLDS;
 }
+
+// Memory without side effects, as a frame buffer is: each register's first and last dword keep what is written, apart from all others.
+enum verdict test_frame_buffers(void)
+{
+    unsigned count = 0;
+    find_bars();
+    for (unsigned pass = 0; pass < 2; pass++) {
+        count = 0;
+        for (unsigned i = 0; i < bar_count; i++) {
+            struct bar *bar = &bars[i].bar;
+            if (bar->kind == BAR_IO || !(pci_read32(bars[i].function, PCI_BAR0 + 4 * bar->index) & 8))
+                continue;
+            if (!paging_map_device(bar->address, bar->size))
+                return claim_fails("%02x:%02x.%u BAR %u at 0x%lx can't be mapped", PLACE(i), bar->address);
+            pci_command(bars[i].function, PCI_COMMAND_MEMORY, 0);
+            count++;
+            for (unsigned end = 0; end < 2; end++) {
+                uint64_t address = bar->address + (end ? bar->size - 4 : 0);
+                uint32_t word = 0x5a000000 | i << 8 | end;
+                if (!pass)
+                    mmio_write32(address, word);
+                else if (mmio_read32(address) != word)
+                    return claim_fails("%02x:%02x.%u BAR %u: 0x%lx reads 0x%x", PLACE(i), address, mmio_read32(address));
+            }
+        }
+    }
+    return count ? claim_holds("(%u registers)", count) : claim_skipped("no prefetchable BAR");
+}

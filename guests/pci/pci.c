@@ -22,6 +22,7 @@ static const struct claim claims[] = {
     {"bar-move-high", test_bar_move_high, false},
     {"decode-off", test_decode_off, false},
     {"edu-registers", test_edu_registers, false},
+    {"frame-buffers", test_frame_buffers, true},
     {"rom", test_rom, true},
 };
 

@@ -21,6 +21,7 @@ enum verdict test_bar_move(void);
 enum verdict test_bar_move_high(void);
 enum verdict test_decode_off(void);
 enum verdict test_edu_registers(void);
+enum verdict test_frame_buffers(void);
 
 // The expansion ROM: rom_tests.c.
 enum verdict test_rom(void);
