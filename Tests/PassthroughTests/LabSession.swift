@@ -13,9 +13,12 @@ final class LabSession: Sendable {
     ///   - name: of its folder below .build/passthrough.
     ///   - devices: the options of `swiftlet lab` that put devices into it.
     ///   - timeout: how long it may take.
+    ///   - host: further options, made as it boots: which kernel it has.
     ///   - script: for bash, after the functions of `LabScript`.
-    init(_ name: String, devices: [String], timeout: String = "300s", script: String) {
-        boot = Task { try await Self.boot(name, ["--timeout", timeout] + devices, LabScript.text(script)) }
+    init(
+        _ name: String, devices: [String], timeout: String = "300s", host: @escaping @Sendable () async throws -> [String] = { [] }, script: String
+    ) {
+        boot = Task { try await Self.boot(name, ["--timeout", timeout] + devices + host(), LabScript.text(script)) }
     }
 
     /// What the command of this name in the script left behind.
