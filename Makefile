@@ -1,5 +1,7 @@
 # make setup   installs what is missing          make test    every test, as CI runs them
 # make build   .build/release/swiftlet, guests   make bench   the figures of bench/README.md
+# make test-labs   the long proofs in the lab; PARTS="linux hostile" some of them
+# make test-hostile RUNS=100   the hostile guest with devices of the lab: no run may end but by the guest's own verdict
 # make test-faults RUNS=500   makes each system call of a start fail once: no run that failed may end in 0, or without its sentence
 # make test-legacy KERNEL=BZIMAGE   KVM's own assignment, on a lab host of Linux 2.6.31 to 4.11: docs/legacy.md
 # make install PREFIX=/usr/local DESTDIR=   the program, its manual pages and completions; make build comes first
@@ -23,7 +25,7 @@ PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: setup build install swiftlet guests firmware test test-faults test-legacy demo bench fuzz lint format clean
+.PHONY: setup build install swiftlet guests firmware test test-labs test-hostile test-faults test-legacy demo bench fuzz lint format clean
 
 setup:
 	@tools/setup
@@ -61,6 +63,14 @@ firmware:
 test: setup
 	@$(MAKE) --no-print-directory build
 	@tools/test
+
+test-labs: setup
+	@$(MAKE) --no-print-directory build
+	@tools/labs $(PARTS)
+
+test-hostile: setup
+	@$(MAKE) --no-print-directory build
+	@tools/hostile $(or $(RUNS),100)
 
 test-legacy: setup
 	@[ -r "$(KERNEL)" ] || { echo "test-legacy: name the kernel: make test-legacy KERNEL=/path/to/bzImage (docs/legacy.md says how it is configured)" >&2; exit 64; }

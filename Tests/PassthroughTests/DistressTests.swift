@@ -5,8 +5,7 @@ import Testing
     private func record(_ name: String) async throws -> LabRecord { try await DistressLab.session.record(name) }
 
     /// The verdict, and that it came when the kernel had said its words, long before the limit of two minutes.
-    private func verdict(_ name: String, _ status: Int32, _ outcome: String, kind: String, words: String) async throws -> RunReport.PostMortem {
-        let record = try await record(name)
+    static func verdict(_ record: LabRecord, _ status: Int32, _ outcome: String, kind: String, words: String) throws -> RunReport.PostMortem {
         let report = try #require(record.report, record.account)
         #expect(record.status == status && report.outcome == outcome, record.account)
         #expect(record.lastWord.contains(words), record.account)
@@ -18,7 +17,13 @@ import Testing
         return try #require(report.postMortem, record.account)
     }
 
-    private func has(_ function: String, _ examined: RunReport.PostMortem) -> Bool {
+    private func verdict(_ name: String, _ status: Int32, _ outcome: String, kind: String, words: String) async throws -> RunReport.PostMortem {
+        try Self.verdict(try await record(name), status, outcome, kind: kind, words: words)
+    }
+
+    private func has(_ function: String, _ examined: RunReport.PostMortem) -> Bool { Self.has(function, examined) }
+
+    static func has(_ function: String, _ examined: RunReport.PostMortem) -> Bool {
         examined.vcpus.first?.backtrace.contains { $0.symbol?.hasPrefix(function) == true && $0.symbol?.contains("+0x") == true } == true
     }
 
@@ -65,15 +70,6 @@ import Testing
         #expect(record.output.contains { $0.contains("---[ end trace") }, "its report is not cut off")
         let vcpu = try #require(examined.vcpus.first)
         #expect(vcpu.diagnosis.contains("+0x") && vcpu.registers.first?.hasPrefix("rip ffffffff") == true, "\(vcpu.diagnosis)")
-    }
-
-    @Test("a soft lockup is one, and the module is named in which the processor spins")
-    func lockup() async throws {
-        let examined = try await verdict("lockup", 1, "failed", kind: "soft lockup", words: "watchdog: BUG: soft lockup - CPU#0 stuck for ")
-        let vcpu = try #require(examined.vcpus.first)
-        #expect(vcpu.diagnosis.hasPrefix("vCPU 0 is spinning at rip 0xffffffffc") && vcpu.diagnosis.contains(" ([module])"), "\(vcpu.diagnosis)")
-        for function in ["do_one_initcall", "do_init_module"] { #expect(has(function, examined), "\(function): \(vcpu.backtrace)") }
-        #expect(!vcpu.backtrace.dropFirst().contains { $0.symbol?.contains("return_thunk") == true }, "thunks have no place in a backtrace: \(vcpu.backtrace)")
     }
 
     @Test("a guest that waits for a vector it has masked is told so")
