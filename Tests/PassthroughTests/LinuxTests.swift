@@ -65,9 +65,13 @@ import Testing
         for driver in ["e1000e", "e1000", "virtio-pci-modern", "nvme"] { #expect(map.contains { $0.hasSuffix(" : \(driver)") }, "\(driver): \(map)") }
     }
 
-    @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "high", "linux32", "linux16", "pvh"])
+    @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "pvh"])
     func firmwareComplaints(_ name: String) async throws {
-        let log = try await guest(name).kernelLog
+        Self.checkFirmware(try await guest(name))
+    }
+
+    static func checkFirmware(_ guest: LinuxGuest) {
+        let log = guest.kernelLog
         #expect(log.contains { $0.contains("ACPI: Interpreter enabled") }, "\(log)")
         #expect(log.contains { $0.contains("ACPI: Using IOAPIC for interrupt routing") })
         let complaints = log.filter { line in
@@ -91,23 +95,6 @@ import Testing
         #expect(guest.lines("cpus") == ["cpus 0-1"])
     }
 
-    @Test("with RAM above 4 GiB a NIC and a SCSI controller reach all of it, the controller by MSI")
-    func highMemory() async throws {
-        let guest = try await guest("high")
-        #expect(guest.record.status == 0, guest.record.account)
-        let map = guest.file("iomem")
-        #expect(map.contains("00100000-bfffffff : System RAM") && map.contains("100000000-10fffffff : System RAM"), "\(map)")
-        #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
-        #expect(guest.lines("host0") == ["host0 0000:00:02.0 mptsas"], guest.record.account)
-        let message = try #require(guest.interrupts(of: "ioc0", by: "PCI-MSI").first, "\(guest.file("interrupts"))")
-        #expect(message.total > 10)
-        let device = try #require(guest.record.report?.device(LinuxLab.mptsas))
-        let used = device.messages.filter { $0.counts?.delivered ?? 0 > 0 }
-        #expect(used.map(\.kind) == ["msi"])
-        #expect(used.first?.counts.map { $0.delivered >= message.total && $0.failed == 0 } == true)
-        #expect(guest.record.blockedTransfers.isEmpty, "\(guest.record.blockedTransfers)")
-    }
-
     @Test("without ACPI the MP table brings up the second vCPU and wires the NIC")
     func mpTable() async throws {
         let guest = try await guest("no-acpi")
@@ -128,20 +115,13 @@ import Testing
         #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
     }
 
-    @Test(
-        "the 32-bit entry, and the real-mode one through the boot ROM, reach init, and a reset ends the run with its status",
-        arguments: ["linux32", "linux16"])
-    func olderEntries(_ name: String) async throws {
-        let guest = try await guest(name)
-        #expect(guest.lines("ready").count == 1, guest.record.account)
-        #expect(guest.record.status == 103)
-        #expect(guest.record.lastWord.contains("reset"))
+    @Test("nothing that the board brings is warned of", arguments: ["four", "intx", "no-acpi"])
+    func boardWarnings(_ name: String) async throws {
+        Self.checkBoard(try await guest(name))
     }
 
     /// The kernel warns of processors' faults and of a slow host ("hrtimer: interrupt took ..."); the rest would be the board's.
-    @Test("nothing that the board brings is warned of", arguments: ["four", "intx", "high", "no-acpi"])
-    func boardWarnings(_ name: String) async throws {
-        let guest = try await guest(name)
+    static func checkBoard(_ guest: LinuxGuest) {
         #expect(guest.record.output.contains("linux: end warnings"), guest.record.account)
         let subjects = ["acpi", "rtc", "i8042", "serio", "pci ", "apic", "mtrr", "pat:", "..timer:", "8254", "bios", "firmware", "topology", "iommu"]
         let complaints = guest.file("warnings").filter { line in subjects.contains { line.lowercased().contains($0) } }
@@ -157,24 +137,5 @@ import Testing
         #expect(guest.kernelLog.contains { $0.contains("setting system clock to 20") })
         // Without ACPI the kernel offers no alarm to wake by.
         if name == "four" { #expect(guest.lines("alarms") == ["alarms 1"], guest.record.account) }
-    }
-
-    /// While the driver finds and opens the port it resets the FIFO several times, each time with up to 16 bytes in it: that may spoil some of
-    /// the first lines, and no later one.
-    @Test("a shell runs the 200 lines that were typed before the kernel was there")
-    func typedAhead() async throws {
-        let guest = try await guest("shell")
-        #expect(guest.record.status == 0, guest.record.account)
-        let lines = guest.lines("line")
-        #expect(lines.suffix(196) == (5...200).map { "line \($0)" }, guest.record.account)
-    }
-
-    @Test("with --on-reset reboot the kernel starts again, and so does the NIC")
-    func again() async throws {
-        let guest = try await guest("again")
-        #expect(guest.record.status == 0, guest.record.account)
-        let boots = guest.lines("eth0")
-        #expect(boots.count >= 2 && boots.allSatisfy { $0.hasSuffix("ping=5/5") }, guest.record.account)
-        #expect(guest.record.report?.reboots == boots.count - 1)
     }
 }
