@@ -65,6 +65,11 @@ enum EndsLab {
             run after-reboot-next nvme "" --device $nvme
             run chipset chipset "now=$(date +%s)"
 
+            run traced-msix nvme "" --device $nvme --trace /tmp/msix.json
+            record traced-msix-events cat /tmp/msix.json
+            run traced-intx nic "irq=intx" --device 0000:00:05.0 --trace /tmp/intx.json
+            record traced-intx-events cat /tmp/intx.json
+
             run huge-none hello "" --hugepages
             echo 64 > /proc/sys/vm/nr_hugepages
             run huge hello "" --hugepages
