@@ -31,7 +31,7 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
     }
 
     /// Whether this is one of the ways to boot a Linux bzImage.
-    var isLinux: Bool {
+    public var isLinux: Bool {
         switch self {
         case .linux, .linux64, .linux32, .linux16: true
         case .pvh, .multiboot, .disk, .flat: false

@@ -52,6 +52,14 @@ static inline int cl_is_on_proc(int fd)
     return fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
 }
 
+/* memmem(3), which glibc hides without _GNU_SOURCE: where the wanted bytes begin, in bytes from the start; -1 for nowhere. */
+void *memmem(const void *, size_t, const void *, size_t);
+static inline long cl_find(const void *start, size_t count, const void *wanted, size_t length)
+{
+    const char *found = (const char *)memmem(start, count, wanted, length);
+    return found ? found - (const char *)start : -1;
+}
+
 /* prctl(2) is variadic. */
 static inline int cl_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL); }
 

@@ -18,12 +18,19 @@ public struct PostMortem: Sendable, Equatable {
     public var devices: [DeviceInterrupts] = []
     /// What the guest wrote to its text screen; nil for nothing.
     public var screen: TextScreen?
+    /// What a person can do about it, a sentence each.
+    public var hints: [String] = []
+    /// A Linux kernel's log, where its console showed little or nothing of it.
+    public var log: KernelLog?
+    /// Whether anything came over the console.
+    public var hasConsoleOutput = true
     /// Names code; nil without symbols.
     private let name: @Sendable (UInt64) -> String?
 
     public static func == (left: PostMortem, right: PostMortem) -> Bool {
         left.cause == right.cause && left.vcpus == right.vcpus && left.ioapic == right.ioapic && left.pic == right.pic && left.devices == right.devices
-            && left.screen == right.screen
+            && left.screen == right.screen && left.hints == right.hints && left.log == right.log
+            && left.hasConsoleOutput == right.hasConsoleOutput
     }
 
     public init(cause: Cause, vcpus: [VCPUState], ioapic: IOAPIC?, symbols: SymbolTable?) {
@@ -36,7 +43,7 @@ public struct PostMortem: Sendable, Equatable {
     /// A sentence for each vCPU, in order.
     public var diagnosis: [String] { vcpus.map(diagnosis) }
 
-    private func diagnosis(_ vcpu: VCPUState) -> String {
+    func diagnosis(_ vcpu: VCPUState) -> String {
         "vCPU \(vcpu.number) \(finding(vcpu))"
     }
 
@@ -125,9 +132,12 @@ public struct PostMortem: Sendable, Equatable {
     // MARK: Text
 
     /// vCPUs whose registers and stack are shown: those whose trouble it is.
-    private var suspects: [VCPUState] {
+    var suspects: [VCPUState] { Array(ranked.prefix(1)) }
+
+    /// All vCPUs, those first whose trouble it is.
+    var ranked: [VCPUState] {
         switch cause {
-        case .tripleFault(let number), .internalError(let number): return vcpus.filter { $0.number == number }
+        case .tripleFault(let number), .internalError(let number): return vcpus.filter { $0.number == number } + vcpus.filter { $0.number != number }
         default: break
         }
         func rank(_ vcpu: VCPUState) -> Int {
@@ -138,8 +148,7 @@ public struct PostMortem: Sendable, Equatable {
             guard vcpu.isHalted else { return 0 }
             return vcpu.registers?.hasInterruptsOn == false ? 1 : 2
         }
-        let ranked = vcpus.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }
-        return ranked.prefix(1).map(\.element)
+        return vcpus.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
     }
 
     /// The rows of the guest's text screen under a heading; none where it is blank.
@@ -148,7 +157,7 @@ public struct PostMortem: Sendable, Equatable {
         return ["the guest's text screen at \(screen.address.hexadecimal), without blank rows:"] + screen.lines.map { "  " + $0 }
     }
 
-    /// For people, at most 40 lines and those of the text screen.
+    /// For people, at most 40 lines and those of the text screen, the kernel's log and the hints.
     public var lines: [String] {
         var lines = diagnosis.prefix(6).map { $0 }
         if vcpus.count > 6 { lines.append("and \(vcpus.count - 6) more vCPUs: see the report") }
@@ -172,7 +181,7 @@ public struct PostMortem: Sendable, Equatable {
         if let pic, pic.isUsed || pic.obstacle != nil, vcpus.contains(where: { $0.apic?.acceptsPIC != false }) { lines.append("PIC: \(pic.words)") }
         lines += devices.prefix(4).map(\.words)
         for vcpu in suspects { lines += Self.trail(vcpu) }
-        return lines + screenLines
+        return lines + logLines(Self.fullLogLimit) + screenLines + hintLines
     }
 
     /// The last exits, those alike in a row as one.

@@ -28,6 +28,8 @@ public struct VCPUState: Sendable, Equatable {
         public var is64Bit = false
         public var is32Bit = false
         public var idtBase: UInt64 = 0
+        /// The privilege level, 0...3: the kernel's is 0.
+        public var privilege: UInt8 = 0
 
         public init() {}
 

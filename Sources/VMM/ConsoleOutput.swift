@@ -239,6 +239,9 @@ public final class ConsoleOutput: Sendable {
         return outgoing.withLock { $0.lost }
     }
 
+    /// How many bytes the guest wrote.
+    var byteCount: Int { state.withLock { $0.putCount } }
+
     /// The last bytes that the guest wrote, at most 4 KiB.
     public var lastLines: String {
         state.withLock { state in

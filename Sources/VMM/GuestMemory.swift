@@ -77,6 +77,16 @@ public final class GuestMemory: Sendable {
         return body(UnsafeMutableRawBufferPointer(start: start, count: count))
     }
 
+    /// Whether a page of a range has ever been touched; true where the kernel does not say.
+    func isTouched(at guestAddress: UInt64, count: UInt64) -> Bool {
+        let page: UInt64 = 4096
+        let start = guestAddress & ~(page - 1)
+        guard let count = Int(exactly: guestAddress - start + count) else { return true }
+        var pages = [UInt8](repeating: 0, count: (count + Int(page) - 1) / Int(page))
+        let answer = try? withBytes(at: start, count: count) { mincore($0.baseAddress, count, &pages) }
+        return answer != 0 || pages.contains { $0 & 1 != 0 }
+    }
+
     /// Copies bytes into the guest.
     public func write(_ bytes: [UInt8], at guestAddress: UInt64) throws(OutOfBounds) {
         try withBytes(at: guestAddress, count: bytes.count) { $0.copyBytes(from: bytes) }

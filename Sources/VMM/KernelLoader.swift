@@ -20,8 +20,8 @@ struct KernelLoader {
     /// The machine, as the firmware tables are to describe it.
     let board: Board
 
-    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, and from which disk, if it is one.
-    func load(_ boot: BootConfiguration) throws(MachineError) -> (entry: EntryState, disk: BootDisk?) {
+    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, from which disk, if it is one, and what was loaded.
+    func load(_ boot: BootConfiguration) throws(MachineError) -> (entry: EntryState, disk: BootDisk?, kernel: LoadedKernel) {
         let kernel = try decompressed(try open(boot.kernel, boot.files), boot)
         var modules: [LoadPlan.Module] = []
         var files = [kernel]
@@ -54,7 +54,10 @@ struct KernelLoader {
         if let image = plan.disk {
             do { disk = try BootDisk(image, file: kernel, memory: memory) } catch { throw .system(error) }
         }
-        return (plan.needsFirmware ? BootROM.entry : plan.entry, disk)
+        let loaded = LoadedKernel(
+            format: plan.format, commandLine: boot.commandLine, linuxRelease: plan.format.isLinux ? LinuxRelease.of(ImageFile(file: kernel)) : nil,
+            ranges: plan.segments.filter { $0.source == .kernel }.map { $0.guestAddress..<$0.guestAddress + $0.memorySize })
+        return (plan.needsFirmware ? BootROM.entry : plan.entry, disk, loaded)
     }
 
     /// What a PC's BIOS leaves for every kernel: its own code, interrupt vectors and data areas.

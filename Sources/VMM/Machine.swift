@@ -40,7 +40,7 @@ public final class Machine {
     private var lines: [UInt32: InterruptLine] = [:]
     private let ending: Ending
     private let wake: Wake
-    private let console: ConsoleOutput
+    let console: ConsoleOutput
     private let serial: SerialPort
     private let clock: RealTimeClock
     private let alarm: Alarm
@@ -56,6 +56,8 @@ public final class Machine {
     let kick: VirtualCPU.Kick
     private let board: Board
     private var firmware: FirmwareROM?
+    /// The kernel that was loaded; nil for firmware.
+    private(set) var loaded: LoadedKernel?
 
     private final class Wake: Sendable {
         let event: EventDescriptor
@@ -267,7 +269,8 @@ public final class Machine {
 
     /// Loads a kernel and puts the first vCPU at its entry.
     public func load(_ boot: BootConfiguration) throws(MachineError) {
-        let (entry, disk) = try KernelLoader(memory: memory, lowRAMLimit: bridge.memoryWindow.lowerBound, board: board).load(boot)
+        let (entry, disk, kernel) = try KernelLoader(memory: memory, lowRAMLimit: bridge.memoryWindow.lowerBound, board: board).load(boot)
+        loaded = kernel
         if let disk { ports.claim(UInt64(BootROM.diskPort)..<UInt64(BootROM.diskPort) + 4, disk) }
         do throws(KVMError) {
             try leaveLegacyInterrupts()

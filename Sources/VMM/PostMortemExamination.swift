@@ -3,7 +3,7 @@ import KVM
 public import PostMortem
 
 /// The guest's RAM, which the room of the post-mortem does not know.
-private struct ExaminedMemory: PhysicalMemory {
+struct ExaminedMemory: PhysicalMemory {
     let memory: GuestMemory
 
     func read(at address: UInt64, count: Int) -> [UInt8]? { try? memory.read(at: address, count: count) }
@@ -49,6 +49,8 @@ extension Machine {
             cause: cause, vcpus: vcpus, ioapic: (try? vm.ioapic()).flatMap { IOAPIC(state: $0) },
             symbols: symbols)
         examined.screen = TextScreen(ExaminedMemory(memory: memory), start: display.start)
+        (examined.log, examined.hints) = examineLinux(known, symbols)
+        examined.hasConsoleOutput = console.byteCount > 0
         if let first = try? vm.pic(0), let second = try? vm.pic(1) {
             examined.pic = PIC(first: first, second: second, hasFirmwareTimer: vm.hasFirmwareTimer)
         }
@@ -118,5 +120,6 @@ extension VCPUState.Registers {
         codeBase = is64Bit ? 0 : special.cs.base
         stackBase = is64Bit ? 0 : special.ss.base
         idtBase = special.idt.base
+        privilege = special.ss.dpl
     }
 }

@@ -1,3 +1,4 @@
+import PostMortem
 import Scripting
 import VMM
 
@@ -44,6 +45,13 @@ extension Verdict {
             case .kernel(let name, _): "the guest's kernel is in distress (\(name))"
             }
         return Verdict(.console, "failed", ExitStatus.failed, "failed: \(reason): \(quoted(failure.sighting.line))")
+    }
+
+    /// The same with what the kernel's log says where its console did not: it changes no outcome.
+    func explained(by examined: PostMortem?, findings: ConsoleFindings) -> Verdict {
+        guard outcome != "passed", findings.panic == nil, let examined, let panic = examined.log?.panic else { return self }
+        let source = examined.hasConsoleOutput ? "read out of its memory" : "read out of its memory: nothing came over the console"
+        return Verdict(ending, outcome, status, "\(sentence); its kernel had panicked: \(Self.quoted(panic)) (\(source))")
     }
 
     private static func met(_ script: ConsoleScript, _ findings: ConsoleFindings) -> Verdict {

@@ -84,7 +84,17 @@ struct PostMortemReport: Encodable {
         let vectors: [Vector]
     }
 
+    /// A Linux kernel's log as it was read out of memory; null where it was not.
+    struct Log: Encodable {
+        let source: String
+        let panic: String?
+        let lines: [String]
+    }
+
     let text: [String]
+    let short: [String]
+    let hints: [String]
+    let log: Log?
     let vcpus: [VCPU]
     let ioApic: [Pin]
     let pic: PICState?
@@ -94,6 +104,9 @@ struct PostMortemReport: Encodable {
 
     init(_ examined: PostMortem) {
         text = examined.lines
+        short = examined.shortLines
+        hints = examined.hints
+        log = examined.log.map { Log(source: $0.source.rawValue, panic: $0.panic, lines: $0.lines) }
         screen = examined.screen?.lines ?? []
         vcpus = zip(examined.vcpus, examined.diagnosis).map { vcpu, words in
             VCPU(

@@ -16,7 +16,7 @@ struct Run {
         do {
             let (verdict, result) = try start()
             // A suite has the sentence by that, whatever became of the line.
-            let isHandedOver = ResultChannel.handOver(verdict.result(of: result))
+            let isHandedOver = ResultChannel.handOver(verdict.result(of: result, request.postMortem))
             status = isHandedOver ? verdict.status : StandardError.status(verdict.status)
         } catch {
             let end = EarlyEnd(error)
@@ -133,7 +133,7 @@ struct Run {
             trace?.end("run", running)
             EndingSignals.prolong()
             EndingSignals.phase("examining the guest")
-            if isExamined(result.outcome, watch.findings) {
+            if request.postMortem != .off, isExamined(result.outcome, watch.findings) {
                 result.postMortem = machine.postMortem(result.outcome, symbols: symbols.read(notice: Self.say))
                 result.postMortem?.devices = devices.interruptStates
             }
@@ -143,7 +143,8 @@ struct Run {
         }
         EndingSignals.prolong()
         EndingSignals.phase("writing what became of the guest")
-        var verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings).followed(by: EndingSignals.cause)
+        var verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings)
+            .explained(by: run.result.postMortem, findings: watch.findings).followed(by: EndingSignals.cause)
         // A suite is told of it beside the verdict.
         let unwritten = run.result.unwrittenConsoleBytes
         if unwritten > 0, !ResultChannel.isOffered { verdict = verdict.without("\(unwritten) bytes of the console") }
@@ -153,7 +154,9 @@ struct Run {
         tell(run.result, verdict)
         EndingSignals.prolong()
         try account {
-            RunReport(kernel: request.imageName, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings))
+            RunReport(
+                kernel: request.imageName, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings),
+                detail: request.postMortem)
         }
         return (verdict, run.result)
     }
@@ -202,7 +205,7 @@ struct Run {
         if verdict.outcome != "passed" {
             let tail = result.consoleTail.split(whereSeparator: \.isNewline).suffix(5)
             if !request.console.isStandard { for line in tail { Self.say("console: \(line)") } }
-            for line in result.postMortem?.lines ?? [] { Self.say(line) }
+            for line in request.postMortem.lines(of: result.postMortem) { Self.say(line) }
         }
         if result.unwrittenConsoleBytes > 0 {
             Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, failed, or took nothing for 10 s")

@@ -129,6 +129,13 @@ struct RunCommand: ParsableCommand {
         completion: .file())
     var symbols: String?
 
+    @Option(
+        help: """
+            How much is said of a guest that hangs or dies: why, in some lines (short), its registers, stack, interrupt controllers and last exits too \
+            (full), or nothing (off).
+            """)
+    var postMortem = PostMortemDetail.short
+
     @OptionGroup(title: "The console")
     var script: ScriptOptions
 
@@ -140,7 +147,7 @@ struct RunCommand: ParsableCommand {
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, signalKeys: signalKeys,
             debugConsole: debugConsole,
             reports: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, diskKind: diskType, symbols: symbols,
-            script: script.script)
+            postMortem: postMortem, script: script.script)
     }
 
     func validate() throws {

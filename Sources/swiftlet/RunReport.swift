@@ -85,6 +85,11 @@ struct RunReport: Encodable {
         }
     }
 
+    /// All that is written.
+    private enum CodingKeys: CodingKey {
+        case format, kernel, outcome, exitStatus, message, durationSeconds, reboots, postCode, exits, registers, consoleTail, devices, console, postMortem
+    }
+
     let format = 1
     let kernel: String
     let outcome: String
@@ -102,6 +107,8 @@ struct RunReport: Encodable {
     let console: ConsoleReport
     /// Null where nobody asked why.
     let postMortem: Examination
+    /// What people read of it.
+    private let account: [String]
 
     /// The account of a run that never started.
     init(kernel: String, end: EarlyEnd) {
@@ -114,9 +121,10 @@ struct RunReport: Encodable {
         (exits, registers, consoleTail, devices) = ([:], [], "", [])
         console = ConsoleReport()
         postMortem = Examination(report: nil)
+        account = []
     }
 
-    init(kernel: String, verdict: Verdict, run: BootSeries.Account, console: ConsoleReport) {
+    init(kernel: String, verdict: Verdict, run: BootSeries.Account, console: ConsoleReport, detail: PostMortemDetail) {
         let result = run.result
         self.kernel = kernel
         outcome = verdict.outcome
@@ -132,6 +140,7 @@ struct RunReport: Encodable {
         devices = run.devices
         self.console = console
         postMortem = Examination(report: result.postMortem.map(PostMortemReport.init))
+        account = detail.lines(of: result.postMortem)
     }
 }
 
@@ -144,7 +153,7 @@ extension RunReport {
             ? TestRecord(name: kernel, outcome: .passed, seconds: durationSeconds)
             : TestRecord(
                 name: kernel, outcome: isOfGuest ? .failed(message) : .error(message), seconds: durationSeconds, details: registers, console: consoleTail,
-                postMortem: postMortem.report?.text ?? [])
+                postMortem: account)
     }
 }
 

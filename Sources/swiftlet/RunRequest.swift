@@ -37,6 +37,7 @@ struct RunRequest: Equatable {
     var diskKind: DiskImage.Kind?
     /// Where the kernel's names are found; nil: in the kernel's own file.
     var symbols: String?
+    var postMortem = PostMortemDetail.short
     var script = ConsoleScript()
 }
 
@@ -123,8 +124,7 @@ extension RunRequest {
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
             "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev",
-            "--symbols",
-            "--module", "--disk-type",
+            "--symbols", "--module", "--disk-type", "--post-mortem",
         ] + ScriptOptions.names
 
     /// A command line given in parts: a blank between two.
@@ -156,6 +156,7 @@ extension RunRequest {
         case "--record": record = try BadValue.unlessEmpty(value)
         case "--trace": trace = try BadValue.unlessEmpty(value)
         case "--symbols": symbols = try BadValue.unlessEmpty(value)
+        case "--post-mortem": postMortem = try BadValue.named(value)
         case "--cpu":
             do throws(CPUModel.ParseError) { cpu = try CPUModel(value) } catch { throw BadValue("\(error)") }
         case "--exit-port-style": exitPortStyle = try BadValue.named(value)

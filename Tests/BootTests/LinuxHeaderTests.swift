@@ -128,3 +128,23 @@ struct InstalledLinuxTests {
                 .contains("init_size (0x260) needs \(bytes.uint32(at: 0x260)) bytes"))
     }
 }
+
+@Suite struct LinuxReleaseTests {
+    private func release(_ text: String, pointer: UInt16 = 0x80) -> String? {
+        var bytes = LinuxBuilder().bytes
+        bytes.store(pointer, at: 0x20E)
+        bytes.replaceSubrange(0x280..<0x280 + text.utf8.count, with: Array(text.utf8))
+        return LinuxRelease.of(InMemoryImage(bytes))
+    }
+
+    @Test func itIsWhatTheImageSays() {
+        #expect(release("6.1.0-56-amd64 (debian-kernel@lists.debian.org) #1 SMP") == "6.1.0-56-amd64")
+        #expect(release("2.6.32") == "2.6.32")
+    }
+
+    @Test func whatOnlyComesAsALinuxHasNone() {
+        for text in ["MEMDISK 6.04", "Memtest86+", ".1", "6", "6.", ""] { #expect(release(text) == nil, "\(text)") }
+        #expect(release("6.1.0", pointer: 0) == nil && release("6.1.0", pointer: 0xFFFF) == nil)
+        #expect(LinuxRelease.of(InMemoryImage([1, 2, 3])) == nil)
+    }
+}

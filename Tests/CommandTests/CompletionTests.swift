@@ -80,6 +80,7 @@ import Testing
             ("swiftlet ru", ["run"]), ("swiftlet devices bi", ["bind"]), ("swiftlet run --on", ["--on-reset"]),
             ("swiftlet run --on-reset ", ["end", "reboot"]), ("swiftlet run --format=li", ["linux", "linux64", "linux32", "linux16"]),
             ("swiftlet run --exit-port-style=", ["plain", "qemu"]), ("swiftlet run --debug-console ", ["console", "e9", "none"]),
+            ("swiftlet run --post-mortem ", ["short", "full", "off"]),
             ("swiftlet run --cpu qe", ["qemu64"]), ("swiftlet run kernels/o", ["kernels/one.elf"]),
             ("swiftlet run k.elf --console ", ["stdio", "quoted", "none", "file:"]), ("swiftlet run k.elf --console file:ker", ["kernels/"]),
             ("swiftlet run --report=junit:kernels/", ["kernels/one.elf"]), ("swiftlet run --report ", ["json:", "junit:", "tap:"]),

@@ -150,12 +150,13 @@ struct MisbehaviourTests {
     @Test func aMaskedRequestAtThePICIsShown() throws {
         let path = "\(directory.path)/report.json"
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("halts.elf"), "--append", "irq=masked", "--timeout", "300ms", "--report", "json:\(path)")
+            "run", TestKernel.built("halts.elf"), "--append", "irq=masked", "--timeout", "300ms", "--report", "json:\(path)", "--post-mortem",
+            "full")
         let pic = try #require(try examined(path)?.pic)
         #expect(pic.vectors == [0x20, 0x28] && pic.requested == [0] && pic.inService == [] && pic.masked == [0, 1] + Array(3...15))
         #expect(ended.errors.contains("swiftlet: PIC: vectors 0x20 and 0x28, requested IRQ 0, nothing in service, all masked\n"), "\(ended.errors)")
         // Nobody used it.
-        let idle = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--timeout", "300ms")
+        let idle = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--timeout", "300ms", "--post-mortem", "full")
         #expect(!idle.errors.contains("PIC:"), "\(idle.errors)")
     }
 

@@ -9,7 +9,7 @@ import Testing
 struct PostMortemTests {
     private struct Examined: Decodable {
         struct Report: Decodable {
-            let text: [String]
+            let text, short, hints: [String]
             let vcpus: [VCPU]
         }
 
@@ -56,7 +56,7 @@ struct PostMortemTests {
             ("reset", 103, "was at rip 0x", " (end_by_reset+0x"),
         ] as [(String, Int32, String, String)])
     func whereTheGuestWas(end: String, status: Int32, words: String, place: String) throws {
-        let (ended, report) = try run("end=\(end)")
+        let (ended, report) = try run("end=\(end)", options: ["--post-mortem", "full"])
         let examined = try #require(report)
         #expect(ended.status == status)
         let vcpu = try #require(examined.vcpus.first)
@@ -68,6 +68,42 @@ struct PostMortemTests {
         #expect(vcpu.registers.allSatisfy(lines.contains) && vcpu.registers.first?.hasPrefix("rip ") == true)
         // Guests are built without frame pointers: callers are found on the stack.
         #expect(vcpu.backtrace.contains { $0.symbol?.hasPrefix("guest_main+0x") == true }, "\(vcpu.backtrace)")
+    }
+
+    private static func lines(_ ended: SwiftletProcess.Ended) -> [String] {
+        ended.errors.split(separator: "\n").map { String($0.dropFirst("swiftlet: ".count)) }
+    }
+
+    @Test(arguments: ["hang", "spin", "panic", "fetch", "reset", "triplefault"])
+    func shortIsWhatIsSaid(end: String) throws {
+        let (ended, report) = try run("end=\(end)")
+        let examined = try #require(report)
+        let lines = Self.lines(ended)
+        #expect(lines.dropLast() == examined.short[...] && lines.count <= 12, "\(ended.errors)")
+        #expect(lines.first == examined.vcpus.first?.diagnosis && lines.contains("registers, stack and the last exits: --post-mortem full"))
+        // The report has all of it.
+        #expect(examined.text.count > examined.short.count && examined.vcpus.first?.registers.isEmpty == false)
+        if end == "hang" { #expect(lines.contains { $0.hasPrefix("backtrace of vCPU 0: ") && $0.contains("guest_main+0x") }, "\(lines)") }
+        // What KVM could not go on with is known by its registers.
+        #expect(lines.contains { $0.hasPrefix("rip ") } == (end == "fetch"))
+    }
+
+    @Test func offSaysAndLooksAtNothing() throws {
+        let (ended, report) = try run("end=hang", options: ["--post-mortem", "off"])
+        #expect(report == nil && ended.status == 124 && ended.errors.split(separator: "\n").count == 1, "\(ended.errors)")
+        let bad = try SwiftletProcess(["run", TestKernel.built("ends.elf"), "--post-mortem", "long"]).wait()
+        #expect(bad.status == 64 && bad.lastLine.contains("short, full"), "\(bad.errors)")
+    }
+
+    @Test func junitHasTheShortText() throws {
+        let path = "\(directory.path)/report.xml"
+        for (detail, hasRegisters) in [("short", false), ("full", true)] {
+            let (_, report) = try run("end=hang", options: ["--post-mortem", detail, "--report", "junit:\(path)"])
+            let text = try String(decoding: readFile(path), as: UTF8.self)
+            let failure = text.split(separator: "<failure").last?.split(separator: "</failure>").first ?? ""
+            #expect(failure.contains("vCPU 0 is halted with interrupts off") && failure.contains("\nrip ") == hasRegisters, "\(text)")
+            #expect(report?.vcpus.count == 1)
+        }
     }
 
     @Test func aTripleFaultIsSaid() throws {

@@ -27,6 +27,7 @@ struct RunRequestTests {
             ["--hugepages", "k.elf", "--on-reset", "reboot"],
             ["k.elf", "--on-reset=end", "--memory", "4M", "--hugepages"],
             ["k.elf", "--symbols", "System.map"], ["k.elf", "--signal-keys", "guest"],
+            ["k.elf", "--post-mortem", "full"], ["k.elf", "--post-mortem=off"],
             ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"],
             ["--testdev", "k.elf", "--cpus=2"],
             ["k.elf", "--expect", "a=b", "--expect=c", "--fail-on", "none", "--fail-on", "x", "--send", "a=b=c", "--until", "end"],

@@ -29,7 +29,7 @@ enum DistressLab {
             linux panic "linux.modules= linux.end=panic" --initrd "$out/initrd"
             wait $other
             linux oops "linux.modules=faulty linux.end=stay" --initrd "$out/initrd"
-            limit=3s run masked nvme "wait=masked" --device \(nvme)
+            limit=3s run masked nvme "wait=masked" --post-mortem full --device \(nvme)
             """)
 
     /// What takes longer: `make test-labs`.

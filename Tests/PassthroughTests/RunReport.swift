@@ -48,7 +48,14 @@ struct RunReport: Decodable, Sendable {
             let stack: [Frame]
         }
 
-        let text: [String]
+        struct Log: Decodable, Sendable {
+            let source: String
+            let panic: String?
+            let lines: [String]
+        }
+
+        let text, hints: [String]
+        let log: Log?
         let vcpus: [VCPU]
     }
 

@@ -11,6 +11,10 @@ struct MemoryImage: PhysicalMemory {
         return Array(bytes[Int(address)..<Int(address) + count])
     }
 
+    func number(at address: UInt64, width: Int) -> UInt64 {
+        (0..<width).reduce(0) { $0 | UInt64(bytes[Int(address) + $1]) << UInt64(8 * $1) }
+    }
+
     mutating func put(_ value: UInt64, at address: UInt64, width: Int = 8) {
         for index in 0..<width { bytes[Int(address) + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
     }

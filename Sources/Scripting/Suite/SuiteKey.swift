@@ -5,6 +5,7 @@ enum SuiteKey: String, CaseIterable {
     case onReset = "on-reset"
     case diskType = "disk-type"
     case exitPortStyle = "exit-port-style"
+    case postMortem = "post-mortem"
     case expect
     case failOn = "fail-on"
     case send, until, symbols, report, trace, status, retries, skip
@@ -31,7 +32,7 @@ enum SuiteKey: String, CaseIterable {
         case .kernel, .firmware, .symbols: .path
         case .initrd: .paths
         case .modules: .commands
-        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .until, .skip: .text
+        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .postMortem, .until, .skip: .text
         case .devices, .expect, .failOn, .send, .report: .texts
         case .cpus, .retries: .number
         case .hugepages, .testdev, .consoleStamps: .truth
@@ -66,6 +67,7 @@ enum SuiteKey: String, CaseIterable {
         case .expect, .failOn: "a regular expression in quotation marks, or an array of such"
         case .send: "\"REGEX=TEXT\", or an array of such"
         case .until: "\"expected\" or \"end\""
+        case .postMortem: "\"short\", \"full\" or \"off\""
         case .onReset: "\"end\" or \"reboot\""
         case .hugepages, .testdev, .consoleStamps: "true or false"
         case .append, .cpu, .format, .exitPortStyle, .skip: "a string"

@@ -74,9 +74,10 @@ struct ResultChannel: ~Copyable {
 
 extension Verdict {
     /// The same as a suite gets it.
-    func result(of run: Machine.Result) -> RunResult {
+    /// - Parameter detail: how much the suite is to tell.
+    func result(of run: Machine.Result, _ detail: PostMortemDetail) -> RunResult {
         RunResult(
-            ending: ending, outcome: outcome, status: status, sentence: sentence, postMortem: outcome == "passed" ? [] : run.postMortem?.lines ?? [],
+            ending: ending, outcome: outcome, status: status, sentence: sentence, postMortem: outcome == "passed" ? [] : detail.lines(of: run.postMortem),
             lostConsoleBytes: UInt64(run.unwrittenConsoleBytes))
     }
 }

@@ -26,6 +26,7 @@ struct SuiteResult: Equatable {
 
     static let complaintLimit = 10
     private static let diagnosisLimit = 6
+    private static let hintLimit = 3
     /// So much of a console, in characters, goes into reports.
     private static let consoleLimit = 16 << 10
 
@@ -104,6 +105,7 @@ struct SuiteResult: Equatable {
             var lines = ["\(word) \(name) (\([reason, summary, time].compactMap(\.self).joined(separator: "; ")))"]
             // What the vCPUs were at; all of it is in the reports.
             lines += postMortem.prefix(Self.diagnosisLimit).filter { $0.hasPrefix("vCPU ") }.map { "#   \($0)" }
+            lines += postMortem.filter { $0.hasPrefix("hint: ") }.prefix(Self.hintLimit).map { "#   \($0)" }
             lines += complaints.prefix(Self.complaintLimit).map { "#   \($0)" }
             if complaints.count > Self.complaintLimit { lines.append("#   and \(complaints.count - Self.complaintLimit) more") }
             if let log { lines.append("#   log: \(log)") }

@@ -1,0 +1,65 @@
+/// What of a post-mortem matters at first: docs/post-mortem.md.
+extension PostMortem {
+    /// vCPUs that have a sentence.
+    private static let vcpuLimit = 4
+    /// Callers that are named.
+    private static let callerLimit = 5
+    /// The last lines of a kernel's log that are shown.
+    private static let logLimit = 30
+    /// The same in the full text.
+    static let fullLogLimit = 100
+    /// Bytes of a line of it.
+    private static let lineLength = 240
+
+    /// For people: at most a dozen lines, and behind them what the guest itself said where its console did not show it.
+    public var shortLines: [String] {
+        var lines = vcpus.count <= Self.vcpuLimit ? diagnosis : ranked.prefix(Self.vcpuLimit).map { self.diagnosis($0) }
+        if vcpus.count > Self.vcpuLimit {
+            lines.append("and \(vcpus.count - Self.vcpuLimit) more vCPUs: --post-mortem full has the first of them, a report all")
+        }
+        for vcpu in suspects {
+            // Nothing else says which instruction KVM could not go on with.
+            if case .internalError = cause { lines += vcpu.registerLines }
+            if let exception = vcpu.earlier.flatMap({ ExceptionFrame.runs($0.exceptions).first }) {
+                lines.append("the oldest exception near its stack pointer then (it may be a leftover): \(exception)")
+            }
+            if let callers = Self.callers(vcpu.earlier?.stack ?? vcpu.backtrace) { lines.append("backtrace of vCPU \(vcpu.number): \(callers)") }
+        }
+        lines.append("registers, stack and the last exits: --post-mortem full")
+        lines += logLines(Self.logLimit)
+        if !hasConsoleOutput { lines += screenLines }
+        return lines + hintLines
+    }
+
+    /// The callers that have names, in one line; nil without any.
+    private static func callers(_ stack: [StackFrame]) -> String? {
+        let frames = stack.dropFirst().filter { $0.symbol != nil }.prefix(callerLimit)
+        guard !frames.isEmpty else { return nil }
+        let names = frames.map { "\($0.symbol ?? "")\($0.isCertain ? "" : " ?")" }.joined(separator: ", ")
+        return names + (frames.contains { !$0.isCertain } ? " (? may be a leftover)" : "")
+    }
+
+    var hintLines: [String] { hints.map { "hint: \($0)" } }
+
+    /// The kernel's log under a heading, its last lines; none where it was not read.
+    func logLines(_ limit: Int) -> [String] {
+        guard let log else { return [] }
+        let count = min(log.lines.count, limit)
+        let part = count < log.lines.count ? "the last \(count) of \(log.lines.count) lines" : "\(count) \(count == 1 ? "line" : "lines")"
+        let way = log.source == .symbols ? "by its names" : "found by its first words"
+        return ["the kernel's log, read out of its memory (\(way)), \(part):"] + log.lines.suffix(limit).map { "  " + Self.cut($0) }
+    }
+
+    /// A line of bounded length: what is told here goes through a suite's pipe, which holds no more than 64 KiB.
+    private static func cut(_ line: String) -> String {
+        guard line.utf8.count > lineLength else { return line }
+        var result = String.UnicodeScalarView()
+        var count = 0
+        for scalar in line.unicodeScalars {
+            count += UTF8.width(scalar)
+            guard count <= lineLength else { break }
+            result.append(scalar)
+        }
+        return String(result) + "..."
+    }
+}

@@ -1,0 +1,67 @@
+import LinuxSystem
+import PostMortem
+
+extension Machine {
+    /// With fewer bytes than this a console showed little of a kernel.
+    private static let littleOutput = 1024
+
+    /// What a Linux that said little or nothing on the console has in its memory, and what makes it speak.
+    func examineLinux(_ registers: [VCPUState.Registers?], _ symbols: SymbolTable?) -> (log: KernelLog?, hints: [String]) {
+        guard let loaded, console.byteCount < Self.littleOutput, loaded.isLinux(in: memory) else { return (nil, []) }
+        var stage = registers.first.map { SilentLinux.stage($0) } ?? .unknown
+        let log = log(registers, symbols, searches: stage != .decompressor)
+        if log != nil { stage = .logging }
+        guard console.byteCount == 0 else { return (log, []) }
+        return (log, SilentLinux(commandLine: LinuxCommandLine(loaded.commandLine), stage: stage).hints)
+    }
+
+    private func log(_ registers: [VCPUState.Registers?], _ symbols: SymbolTable?, searches: Bool) -> KernelLog? {
+        let memories = registers.compactMap { $0 }.flatMap { registers in
+            // A process's page tables hold none of the kernel's data where the kernel keeps them apart (CONFIG_PAGE_TABLE_ISOLATION): its own lie beside.
+            let kernels = registers.is64Bit && registers.privilege > 0 ? [registers.cr3 & ~0x1000] : []
+            return (kernels + [registers.cr3]).map { root in
+                (Paging(cr0: registers.cr0, cr3: root, cr4: registers.cr4, efer: registers.efer), registers.is64Bit ? 8 : 4)
+            }
+        }.prefix(4).map { (VirtualMemory($0.0, ExaminedMemory(memory: memory)), $0.1) }
+        if let symbols {
+            for (memory, width) in memories { if let log = KernelLog(symbols, memory, width: width) { return log } }
+        }
+        guard searches else { return nil }
+        let search = MemorySearch(memory, seconds: 2)
+        var ranges: [Range<UInt64>] = []
+        for (memory, width) in memories where width == 8 && ranges.isEmpty { ranges = memory.linuxRanges }
+        for range in ranges + memory.regions.map(\.range) { if let log = search.kernelLog(in: range) { return log } }
+        return nil
+    }
+}
+
+extension MemorySearch {
+    /// So much is searched at once, from a range's end backwards: the log lies behind the kernel's code.
+    private static let part: UInt64 = 4 << 20
+
+    /// The log that begins in a range; nil for none.
+    fileprivate func kernelLog(in range: Range<UInt64>) -> KernelLog? {
+        var end = range.upperBound
+        while end > range.lowerBound, !isOver {
+            // Within its time the process comes on, past its time limit too.
+            EndingSignals.prolong()
+            let start = max(range.lowerBound, end - min(end, Self.part))
+            // What begins in this part may end in the one behind it.
+            let part = start..<min(end + UInt64(KernelLog.beginning.count - 1), range.upperBound)
+            if let log = firstLog(in: part) { return log }
+            end = start
+        }
+        return nil
+    }
+
+    private func firstLog(in range: Range<UInt64>) -> KernelLog? {
+        var rest = range
+        // The words stand in the kernel's data too, and in what it has read of files.
+        for _ in 0..<64 {
+            guard let place = first(KernelLog.beginning, in: rest) else { return nil }
+            if let log = KernelLog(beginningAt: place, ExaminedMemory(memory: memory)) { return log }
+            rest = place + 1..<range.upperBound
+        }
+        return nil
+    }
+}
