@@ -265,18 +265,28 @@ public final class LegacyBackend: AssignmentBackend {
 
     private func wireMSI(_ state: inout State) throws(AssignmentError) {
         guard var vector = state.vectors[0] else { return }
+        let gsi = try route(&vector)
+        state.vectors[0] = vector
+        try onKernel { () throws(PCIAssignmentError) in try assignment.assignIRQ(.msi, .msi, gsi: gsi) }
+        state.assigned = (.msi, .msi)
+    }
+
+    /// Has a route lead to the vector's message: its own, or a new one.
+    /// - Returns: the route's GSI.
+    private func route(_ vector: inout Vector) throws(AssignmentError) -> UInt32 {
         let gsi: UInt32
         if let taken = vector.gsi {
             gsi = taken
-            if vector.routed != vector.message { try onRoutes { () throws(KVMError) in try routes.update(gsi, vector.message) } }
+            if vector.routed != vector.message {
+                let message = vector.message
+                try onRoutes { () throws(KVMError) in try routes.update(gsi, message) }
+            }
         } else {
             gsi = try addRoute(vector.message)
         }
         vector.gsi = gsi
         vector.routed = vector.message
-        state.vectors[0] = vector
-        try onKernel { () throws(PCIAssignmentError) in try assignment.assignIRQ(.msi, .msi, gsi: gsi) }
-        state.assigned = (.msi, .msi)
+        return gsi
     }
 
     private func addRoute(_ message: MSIMessage) throws(AssignmentError) -> UInt32 {
@@ -295,16 +305,7 @@ public final class LegacyBackend: AssignmentBackend {
             if vector.masked {
                 if let gsi = vector.gsi.take() { try onRoutes { () throws(KVMError) in try routes.remove(gsi) } }
             } else {
-                let gsi: UInt32
-                if let taken = vector.gsi {
-                    gsi = taken
-                    if vector.routed != vector.message { try onRoutes { () throws(KVMError) in try routes.update(gsi, vector.message) } }
-                } else {
-                    gsi = try addRoute(vector.message)
-                }
-                vector.gsi = gsi
-                vector.routed = vector.message
-                entries.append((number, gsi))
+                entries.append((number, try route(&vector)))
             }
             state.vectors[number] = vector
         }
