@@ -45,9 +45,8 @@ say:
     popw %ds
     call print
 give_up:
-    // The run has failed: 1.
-    movb $1, %al
-    outb %al, $EXIT_PORT
+    movw $FAILURE_PORT, %dx
+    outb %al, %dx
 1:  hlt
     jmp 1b
 

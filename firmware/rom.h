@@ -65,8 +65,8 @@
 #define BOOT_KERNEL     1
 
 #define COM1            0x3f8
-#define EXIT_PORT       0xf4
 #define RESET_PORT      0x584
+#define FAILURE_PORT    0x588
 
 #ifdef __ASSEMBLER__
     .code16

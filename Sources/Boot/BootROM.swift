@@ -19,6 +19,9 @@ public struct BootROM: Equatable, Sendable {
     /// The port that a processor writes to which begins at the reset vector: whoever jumps there wants a reset.
     public static let resetPort: UInt16 = 0x584
 
+    /// The port that the ROM writes to where it can't go on: the run has failed, whether or not the board has an exit port.
+    public static let failurePort: UInt16 = 0x588
+
     /// Where the interrupt vectors and the BIOS data area lie, which ``lowWords`` fill.
     public static let lowArea: Range<UInt64> = 0..<0x500
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Port 0xF4: what the guest writes is the run's result.
+/// Port 0xF4, or another that was asked for: what the guest writes is the run's result.
 final class ExitPort: BusDevice, @unchecked Sendable {
     private let ending: Ending
 
@@ -47,6 +47,15 @@ final class ResetVector: BusDevice, @unchecked Sendable {
     init(_ ending: Ending) { self.ending = ending }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) { ending.finish(.reset("jump to the reset vector, f000:fff0")) }
+}
+
+/// The port to which the boot ROM writes where it gives up. The run ends as by 1 at the exit port, which may lie elsewhere or nowhere.
+final class ROMFailure: BusDevice, @unchecked Sendable {
+    private let ending: Ending
+
+    init(_ ending: Ending) { self.ending = ending }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { ending.finish(.exitPort(1)) }
 }
 
 /// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to pass.

@@ -136,7 +136,7 @@ public final class Machine {
         var ports = Bus()
         ports.claim(UInt64(PhysicalLayout.comPort)..<UInt64(PhysicalLayout.comPort) + 8, serial)
         ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, ending))
-        ports.claim(UInt64(PhysicalLayout.exitPort)..<UInt64(PhysicalLayout.exitPort) + 1, ExitPort(ending))
+        if let port = configuration.exitPort { ports.claim(UInt64(port)..<UInt64(port) + 1, ExitPort(ending)) }
         ports.claim(UInt64(PhysicalLayout.panicPort)..<UInt64(PhysicalLayout.panicPort) + 1, PanicPort(ending))
         ports.claim(UInt64(PhysicalLayout.pm1aEventPort)..<UInt64(PhysicalLayout.pm1aEventPort) + 4, PowerEvents())
         ports.claim(UInt64(PhysicalLayout.pmTimerPort)..<UInt64(PhysicalLayout.pmTimerPort) + 4, PowerTimer())
@@ -146,6 +146,7 @@ public final class Machine {
         ports.claim(UInt64(PhysicalLayout.postPort)..<UInt64(PhysicalLayout.postPort) + 1, post)
         ports.claim(0x92..<0x93, SystemControlA(ending))
         ports.claim(UInt64(BootROM.resetPort)..<UInt64(BootROM.resetPort) + 1, ResetVector(ending))
+        ports.claim(UInt64(BootROM.failurePort)..<UInt64(BootROM.failurePort) + 1, ROMFailure(ending))
         ports.claim(FirmwareConfig.ports, firmwareConfig)
         for range in CRTController.ports { ports.claim(range, display) }
         let displayStatus = DisplayStatus()

@@ -47,7 +47,7 @@ public enum PhysicalLayout {
     public static let postPort: UInt16 = 0x80
     public static let comPort: UInt16 = 0x3F8
     public static let comGSI: UInt32 = 4
-    /// What a guest writes here ends the run with that value.
+    /// What a guest writes here ends the run with that value, unless another port was asked for.
     public static let exitPort: UInt16 = 0xF4
     /// pvpanic; QEMU's docs/specs/pvpanic.
     public static let panicPort: UInt16 = 0x505

@@ -101,6 +101,7 @@ struct Run {
             configuration.terminalKeys = keys
             configuration.deviceBARs = request.devices.flatMap { HostTree().baseAddressRegisters(of: $0.address) }
             configuration.showsPortE9 = request.debugConsole == .e9
+            configuration.exitPort = request.exitPort.port
             configuration.consoleStamps = stamps
             if request.console == .quoted { configuration.consoleFilter = QuotedConsole() }
             configuration.trace = trace?.trace

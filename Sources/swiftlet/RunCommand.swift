@@ -111,7 +111,12 @@ struct RunCommand: ParsableCommand {
         transform: { try CPUModel($0) })
     var cpu: CPUModel?
 
-    @Option(help: "What a value written to port 0xf4 makes of the exit status: plain, or as QEMU's isa-debug-exit does.")
+    @Option(
+        help: ArgumentHelp("The port where a value that the guest writes ends the run: 0xf4, 0x501, another that is free, or none.", valueName: "port"),
+        completion: .list(["0xf4", "0x501", "none"]))
+    var exitPort = ExitPortOption.standard
+
+    @Option(help: "What a value written to the exit port makes of the exit status: plain, or as QEMU's isa-debug-exit does.")
     var exitPortStyle = ExitPortStyle.plain
 
     @Flag(help: "Add the test device of kvm-unit-tests: docs/kvm-unit-tests.md.")
@@ -145,9 +150,8 @@ struct RunCommand: ParsableCommand {
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: RunRequest.joined(append), initrds: initrd,
             modules: module,
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, signalKeys: signalKeys,
-            debugConsole: debugConsole,
-            reports: report, record: record, trace: trace, cpu: cpu, exitPortStyle: exitPortStyle, testdev: testdev, diskKind: diskType, symbols: symbols,
-            postMortem: postMortem, script: script.script)
+            debugConsole: debugConsole, reports: report, record: record, trace: trace, cpu: cpu, exitPort: exitPort, exitPortStyle: exitPortStyle,
+            testdev: testdev, diskKind: diskType, symbols: symbols, postMortem: postMortem, script: script.script)
     }
 
     func validate() throws {

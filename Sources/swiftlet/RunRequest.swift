@@ -31,6 +31,7 @@ struct RunRequest: Equatable {
     /// Where the run's timeline goes.
     var trace: String?
     var cpu: CPUModel?
+    var exitPort = ExitPortOption.standard
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
     /// nil: by the image's own signs.
@@ -124,7 +125,7 @@ extension RunRequest {
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
             "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev",
-            "--symbols", "--module", "--disk-type", "--post-mortem",
+            "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem",
         ] + ScriptOptions.names
 
     /// A command line given in parts: a blank between two.
@@ -159,6 +160,7 @@ extension RunRequest {
         case "--post-mortem": postMortem = try BadValue.named(value)
         case "--cpu":
             do throws(CPUModel.ParseError) { cpu = try CPUModel(value) } catch { throw BadValue("\(error)") }
+        case "--exit-port": exitPort = try ExitPortOption(option: value)
         case "--exit-port-style": exitPortStyle = try BadValue.named(value)
         default: try script.set(name, value)
         }

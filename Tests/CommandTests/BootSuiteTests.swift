@@ -101,6 +101,39 @@ struct BootSuiteTests {
         #expect(lines(fast).contains("SKIP odd (not run: a test had failed before)") && !fast.output.contains("attempt") && fast.status == 1)
     }
 
+    @Test func portsAndDebugConsoles() throws {
+        // mov dx, 0x501; mov al, 0; out dx, al; hlt, and the same behind 'A' and a line's end at port 0xe9.
+        let code: [UInt8] = [0xBA, 0x01, 0x05, 0xB0, 0x00, 0xEE, 0xF4]
+        _ = try directory.file("exits.bin", code)
+        _ = try directory.file("says.bin", [0xB0, 0x41, 0xE6, 0xE9, 0xB0, 0x0A, 0xE6, 0xE9] + code)
+        let ended = try run(
+            """
+            [defaults]
+            timeout = '60s'
+            [[boot]]
+            name = 'number'
+            kernel = 'exits.bin'
+            exit-port = 0x501
+            [[boot]]
+            name = 'text'
+            kernel = 'says.bin'
+            exit-port = '0x501'
+            debug-console = 'e9'
+            expect = '^A$'
+            [[boot]]
+            name = 'elsewhere'
+            kernel = 'exits.bin'
+            exit-port = 'none'
+            timeout = '2s'
+            status = 124
+
+            """)
+        #expect(lines(ended).filter { $0.hasPrefix("PASS ") }.count == 3, "\(ended.output)")
+        let wrong = try run("[[boot]]\nname = 'a'\nkernel = 'exits.bin'\nexit-port = 0x3f8\ndebug-console = 'e8'\n")
+        #expect(wrong.errors.contains("boots.toml:4: exit-port: 1016: port 0x3f8 belongs to COM1"), "\(wrong.errors)")
+        #expect(wrong.errors.contains("boots.toml:5: debug-console: expected \"console\", \"e9\" or \"none\", found e8") && wrong.status == 65)
+    }
+
     @Test func whatPassesAtLastIsFlaky() throws {
         // The kernel is exchanged while its first attempt runs.
         _ = try directory.file("turns.elf", readFile(TestKernel.built("ends.elf")))

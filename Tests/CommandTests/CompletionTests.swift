@@ -81,6 +81,7 @@ import Testing
             ("swiftlet run --on-reset ", ["end", "reboot"]), ("swiftlet run --format=li", ["linux", "linux64", "linux32", "linux16"]),
             ("swiftlet run --exit-port-style=", ["plain", "qemu"]), ("swiftlet run --debug-console ", ["console", "e9", "none"]),
             ("swiftlet run --post-mortem ", ["short", "full", "off"]),
+            ("swiftlet run --exit-port ", ["0xf4", "0x501", "none"]),
             ("swiftlet run --cpu qe", ["qemu64"]), ("swiftlet run kernels/o", ["kernels/one.elf"]),
             ("swiftlet run k.elf --console ", ["stdio", "quoted", "none", "file:"]), ("swiftlet run k.elf --console file:ker", ["kernels/"]),
             ("swiftlet run --report=junit:kernels/", ["kernels/one.elf"]), ("swiftlet run --report ", ["json:", "junit:", "tap:"]),

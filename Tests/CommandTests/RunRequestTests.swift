@@ -29,7 +29,7 @@ struct RunRequestTests {
             ["k.elf", "--symbols", "System.map"], ["k.elf", "--signal-keys", "guest"],
             ["k.elf", "--post-mortem", "full"], ["k.elf", "--post-mortem=off"],
             ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"],
-            ["--testdev", "k.elf", "--cpus=2"],
+            ["--testdev", "k.elf", "--cpus=2"], ["k.elf", "--exit-port", "0x501"], ["k.elf", "--exit-port=none"], ["k.elf", "--exit-port", "244"],
             ["k.elf", "--expect", "a=b", "--expect=c", "--fail-on", "none", "--fail-on", "x", "--send", "a=b=c", "--until", "end"],
             ["k.elf", "--device", "00:04.0", "--device", "0000:00:05.0,msi=irqfd,slot=12"],
         ])
@@ -59,6 +59,7 @@ struct RunRequestTests {
             ["k.elf", "--on-reset", "stop"], ["k.elf", "--hugepages=1"],
             ["k.elf", "--device", "00:04.0,slot=0"], ["k.elf", "--device", "00:04.0,slot=32"], ["k.elf", "--device", "00:04.0,,"],
             ["k.elf", "--device", "00:04.0,msi"], ["k.elf", "--testdev=on"], ["k.elf", "--cpu", "pentium"], ["k.elf", "--exit-port-style", "x"],
+            ["k.elf", "--exit-port", "0x3f8"], ["k.elf", "--exit-port", "+9"], ["k.elf", "--exit-port", "0x10000"], ["k.elf", "--exit-port", "0x"],
             ["k.elf", "--testdev", "--testdev"], ["k.elf", "--device", ""],
             ["k.elf", "--expect", "("], ["k.elf", "--expect", "-x"], ["k.elf", "--fail-on", "a*"], ["k.elf", "--send", "a"],
             ["k.elf", "--until", "then"], ["k.elf", "--until", "end", "--until", "end"],

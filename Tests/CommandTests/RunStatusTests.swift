@@ -41,6 +41,42 @@ struct RunStatusTests {
         #expect(ended.lastLine.hasPrefix("swiftlet: \(written.outcome): the guest wrote "))
     }
 
+    @Test(arguments: ["0x501", "1281", "0xed"])
+    func exitPorts(port: String) throws {
+        let number = try #require(port.hasPrefix("0x") ? Int(port.dropFirst(2), radix: 16) : Int(port))
+        // mov dx, 0xf4; mov al, 5; out dx, al; mov dx, PORT; mov al, 7; out dx, al; hlt
+        let code: [UInt8] = [
+            0xBA, 0xF4, 0, 0xB0, 5, 0xEE, 0xBA, UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8), 0xB0, 7, 0xEE, 0xF4,
+        ]
+        let ended = try SwiftletProcess.run("run", flat(code), "--exit-port", port, "--timeout", "60s")
+        #expect(ended.status == 7 && ended.lastLine == "swiftlet: failed: the guest wrote 7 to the exit port")
+        #expect(try SwiftletProcess.run("run", flat(code), "--timeout", "60s").status == 5)
+    }
+
+    @Test func noExitPort() throws {
+        // It powers off where the exit port does not answer.
+        let kernel = try TestKernel.built("hello.elf")
+        #expect(try SwiftletProcess.run("run", kernel, "--append", "exit=3").status == 3)
+        let ended = try SwiftletProcess.run("run", kernel, "--append", "exit=3", "--exit-port", "none", "--timeout", "60s")
+        #expect(ended.lastLine == "swiftlet: passed: the guest powered itself off")
+        // Boot code that gives up, by INT 18h, ends the run all the same.
+        var disk: [UInt8] = [0xCD, 0x18] + [UInt8](repeating: 0, count: 508)
+        disk += [0x55, 0xAA]
+        let image = try directory.file("gives-up.img", disk)
+        #expect(try SwiftletProcess.run("run", image, "--exit-port", "none", "--timeout", "60s").status == 1)
+    }
+
+    @Test(
+        arguments: [
+            ("0x3f8", "belongs to COM1"), ("0x21", "belongs to the PIC"), ("0xe9", "belongs to the test device and --debug-console e9"),
+            ("0x402", "belongs to --debug-console console"), ("0x604", "belongs to ACPI"), ("0xcfc", "belongs to PCI configuration"),
+            ("0xc000", "belongs to the PCI devices"), ("65536", "the last port is 0xffff"), ("-1", "expected a port"), ("f4", "expected a port"),
+        ])
+    func takenExitPorts(port: String, words: String) throws {
+        let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--exit-port=\(port)")
+        #expect(ended.status == 64 && ended.errors.contains(words) && ended.output.isEmpty, "\(ended.errors)")
+    }
+
     @Test func aProcessorThatKVMCantGiveIsSaid() throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--cpu", "host,+3dnowext,-sse4.2", "--timeout", "60s")
         #expect(ended.status == 0)

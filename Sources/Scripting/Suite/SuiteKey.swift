@@ -4,8 +4,10 @@ enum SuiteKey: String, CaseIterable {
     case consoleStamps = "console-stamps"
     case onReset = "on-reset"
     case diskType = "disk-type"
+    case exitPort = "exit-port"
     case exitPortStyle = "exit-port-style"
     case postMortem = "post-mortem"
+    case debugConsole = "debug-console"
     case expect
     case failOn = "fail-on"
     case send, until, symbols, report, trace, status, retries, skip
@@ -13,6 +15,8 @@ enum SuiteKey: String, CaseIterable {
     /// What a value of it looks like.
     enum Form {
         case text, path, texts, number, truth, numbers
+        /// A text or a number.
+        case word
         /// A path or several.
         case paths
         /// One or several of a path with words behind it.
@@ -22,7 +26,7 @@ enum SuiteKey: String, CaseIterable {
         var takesSeveral: Bool {
             switch self {
             case .texts, .numbers, .paths, .commands: true
-            case .text, .path, .number, .truth: false
+            case .text, .path, .number, .truth, .word: false
             }
         }
     }
@@ -32,7 +36,8 @@ enum SuiteKey: String, CaseIterable {
         case .kernel, .firmware, .symbols: .path
         case .initrd: .paths
         case .modules: .commands
-        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .postMortem, .until, .skip: .text
+        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole, .postMortem, .until, .skip: .text
+        case .exitPort: .word
         case .devices, .expect, .failOn, .send, .report: .texts
         case .cpus, .retries: .number
         case .hugepages, .testdev, .consoleStamps: .truth
@@ -70,6 +75,8 @@ enum SuiteKey: String, CaseIterable {
         case .postMortem: "\"short\", \"full\" or \"off\""
         case .onReset: "\"end\" or \"reboot\""
         case .hugepages, .testdev, .consoleStamps: "true or false"
+        case .exitPort: "a port, as 0xf4 or 0x501, or \"none\""
+        case .debugConsole: "\"console\", \"e9\" or \"none\""
         case .append, .cpu, .format, .exitPortStyle, .skip: "a string"
         }
     }

@@ -218,10 +218,10 @@ struct SuiteReading {
 
     private static func texts(_ value: TOMLValue, _ form: SuiteKey.Form) -> [(text: String, line: Int)]? {
         switch (form, value.content) {
-        case (.text, .string(let text)), (.texts, .string(let text)): return [(text, value.line)]
+        case (.text, .string(let text)), (.word, .string(let text)), (.texts, .string(let text)): return [(text, value.line)]
         case (.path, .string(let text)), (.paths, .string(let text)): return text.isEmpty ? nil : [(text, value.line)]
         case (.commands, .string(let text)): return text.isEmpty || text.hasPrefix(" ") ? nil : [(text, value.line)]
-        case (.number, .integer(let number)), (.numbers, .integer(let number)): return [("\(number)", value.line)]
+        case (.number, .integer(let number)), (.word, .integer(let number)), (.numbers, .integer(let number)): return [("\(number)", value.line)]
         case (.truth, .boolean(let truth)): return [("\(truth)", value.line)]
         case (_, .array(let elements)) where form.takesSeveral:
             var texts: [(text: String, line: Int)] = []
@@ -256,7 +256,7 @@ struct SuiteReading {
         case .cpus: return Int(text).map { $0 > 0 } == true ? checks.option("--cpus", text) : expected
         case .retries: return Int(text).map { (0...10).contains($0) } == true ? nil : expected
         case .status: return Int32(text).map { (0...255).contains($0) } == true ? nil : expected
-        case .memory, .timeout, .devices, .until, .onReset, .diskType, .report:
+        case .memory, .timeout, .devices, .until, .onReset, .diskType, .debugConsole, .report:
             return key.option.flatMap { checks.option($0, text) }.map { $0.isEmpty ? "\(expected)" : $0 }
         default: return key.option.flatMap { checks.option($0, text) }
         }

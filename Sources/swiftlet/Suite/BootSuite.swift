@@ -84,6 +84,9 @@ struct BootSuite {
         }
         if RunRequest(plain: ["kernel", "\(option)=\(value)"]) != nil || RunRequest(plain: ["\(option)=\(value)"]) != nil { return nil }
         switch option {
+        case "--exit-port":
+            do throws(BadValue) { _ = try ExitPortOption(option: value) } catch { return "\(value): \(error)" }
+            return nil
         case "--format", "--exit-port-style":
             do { _ = try RunCommand.parse(["kernel", "\(option)=\(value)"]) } catch { return RunCommand.message(for: error) }
             return nil

@@ -30,7 +30,7 @@ enum QEMUOption {
         case "no-reboot": "leave it out: a reset ends the run unless --on-reset reboot is given"
         case "enable-kvm", "accel", "machine", "M": "leave it out: there is one machine, and KVM runs it"
         case "mem-path", "mem-prealloc": "huge pages are taken with --hugepages"
-        case "debugcon": "firmware's messages are shown with --debug-console console"
+        case "debugcon": "firmware's messages are shown with --debug-console console, what comes by port 0xe9 with --debug-console e9"
         default: nil
         }
     }

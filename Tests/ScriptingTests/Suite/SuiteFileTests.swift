@@ -158,6 +158,8 @@ import Testing
         ("[[boot]]\nname='a'\nkernel='k'\nexit-port-style='qemu'\nstatus=[1, 125, 124, 4]", 5, "status", "4 is no outcome of a guest's"),
         ("[[boot]]\nname='a'\nkernel='k'\nretries=11", 4, "retries", "0 to 10"),
         ("[[boot]]\nname='a'\nkernel='k'\ntimeout='soon'", 4, "timeout", "as \"60s\""),
+        ("[[boot]]\nname='a'\nkernel='k'\nexit-port=true", 4, "exit-port", "a port, as 0xf4"),
+        ("[[boot]]\nname='a'\nkernel='k'\ndebug-console=233", 4, "debug-console", "\"e9\""),
         ("[[boot]]\nname='a'\nkernel='k'\ntestdev='yes'", 4, "testdev", "true or false"),
         ("[[boot]]\nname='a'\nkernel='k'\nappend=\"x\\u0000\"", 4, "append", "zero byte"),
         ("[[boot]]\nname='a'\nkernel='k'\n[[boot]]\nname='a'\nkernel='k'", 4, "name", "already, in line 1"),
