@@ -12,6 +12,8 @@ int19:
     movw %ax, %ds
     movw %ax, %es
     sti
+    cmpb $CD_DRIVE, %cs:P_DRIVE
+    je boot_cd
     movw $3, %di
 1:  movw $0x0201, %ax
     movw $0x7c00, %bx
@@ -37,6 +39,42 @@ int19:
     xorw %di, %di
     xorw %bp, %bp
     ljmp $0x0000, $0x7c00
+
+// The boot code of a CD without emulation: as many sectors as its catalog says, entered at their first byte.
+boot_cd:
+    pushw $EBDA
+    popw %es
+    movw %cs:P_CD_COUNT, %ax
+    movw %ax, %es:REQUEST_COUNT
+    movzwl %cs:P_CD_SEGMENT, %eax
+    movw %ax, %bx
+    movw %ax, %cx
+    shll $4, %eax
+    movl %eax, %es:REQUEST_BUFFER
+    movl $0, %es:REQUEST_BUFFER + 4
+    movl %cs:P_CD_FIRST, %eax
+    shll $2, %eax
+    movl %eax, %es:REQUEST_SECTOR
+    movl $0, %es:REQUEST_SECTOR + 4
+    movw $1, %di
+    call transfer
+    movw $unreadable_text, %si
+    testb %ah, %ah
+    jnz say
+    // 07c0:0000 is entered as 0000:7c00.
+    andw $0xf000, %bx
+    shlw $4, %cx
+    pushw %bx
+    pushw %cx
+    movw $CD_DRIVE, %dx
+    xorw %ax, %ax
+    movw %ax, %es
+    xorw %bx, %bx
+    xorw %cx, %cx
+    xorw %si, %si
+    xorw %di, %di
+    xorw %bp, %bp
+    lret
 
 int18:
     movw $refused_text, %si

@@ -3,7 +3,7 @@
 
 #include "rom.h"
 
-    .globl int13, diskette_table
+    .globl int13, transfer, diskette_table
     .text
 
 int13:
@@ -30,6 +30,8 @@ service:
     movl %cs:P_SECTORS, %edi
     orl %cs:P_SECTORS + 4, %edi
     jz bad
+    cmpb $CD_DRIVE, %dl
+    je cd
     cmpb $0x41, %ah
     jae extensions
     cmpb $0x16, %ah
@@ -43,6 +45,39 @@ functions:
     .word good, last_status, read, write, verify, good, bad, bad, geometry, good, bad, bad, good, good, bad, bad
     .word good, good, bad, bad, good, bad, good
     .text
+
+// A CD has no tracks, takes no writes, and says how it was booted.
+cd:
+    testb %ah, %ah
+    jz good
+    cmpb $0x01, %ah
+    je last_status
+    cmpb $0x4b, %ah
+    je cd_status
+    cmpb $0x43, %ah
+    je 1f
+    cmpb $0x41, %ah
+    jae extensions
+    jmp bad
+1:  movb $0x03, %ah                         // write-protected
+    ret
+
+// The specification packet of El Torito, to DS:SI. There is nothing to end: both AL = 0 and 1 only tell.
+cd_status:
+    cmpb $0x01, %al
+    ja bad
+    movw CALLER_DS, %fs
+    movl $0x00e00013, %fs:(%si)             // its size, no emulation, the drive, controller 0
+    movl %cs:P_CD_FIRST, %eax
+    movl %eax, %fs:4(%si)
+    movl $0, %fs:8(%si)
+    movw %cs:P_CD_SEGMENT, %ax
+    movw %ax, %fs:12(%si)
+    movw %cs:P_CD_COUNT, %ax
+    movw %ax, %fs:14(%si)
+    movw $0, %fs:16(%si)
+    movb $0, %fs:18(%si)
+    jmp good
 
 good:
     movb $0, %ah
@@ -217,6 +252,22 @@ extended_verify:
     movl %eax, %es:REQUEST_SECTOR
     movl %fs:12(%si), %eax
     movl %eax, %es:REQUEST_SECTOR + 4
+    cmpb $CD_DRIVE, %dl
+    jne 5f
+    // Sectors of 2048 bytes, for the VMM 512.
+    testl %eax, %eax
+    jnz 6f
+    cmpw $0x3fff, %es:REQUEST_COUNT
+    ja 6f
+    shlw $2, %es:REQUEST_COUNT
+    movl %es:REQUEST_SECTOR, %eax
+    shldl $2, %eax, %es:REQUEST_SECTOR + 4
+    shll $2, %es:REQUEST_SECTOR
+    jmp 5f
+6:  movw $0, %fs:2(%si)
+    movb $0x04, %ah
+    ret
+5:
     xorl %edx, %edx
     movl %fs:4(%si), %eax
     cmpl $-1, %eax
@@ -243,6 +294,8 @@ extended_geometry:
     cmpw $0x1a, %ax
     jb bad
     movw $0x1a, %fs:(%si)
+    cmpb $CD_DRIVE, %dl
+    je cd_geometry
     movw $2, %fs:2(%si)                     // the geometry is valid
     movzwl %cs:P_CYLINDERS, %eax
     movl %eax, %fs:4(%si)
@@ -255,6 +308,21 @@ extended_geometry:
     movl %cs:P_SECTORS + 4, %eax
     movl %eax, %fs:20(%si)
     movw $512, %fs:24(%si)
+    jmp good
+
+cd_geometry:
+    movw $4, %fs:2(%si)                     // a removable medium
+    movl $-1, %eax
+    movl %eax, %fs:4(%si)
+    movl %eax, %fs:8(%si)
+    movl %eax, %fs:12(%si)
+    movl %cs:P_SECTORS, %eax
+    movl %cs:P_SECTORS + 4, %ecx
+    shrdl $2, %ecx, %eax
+    shrl $2, %ecx
+    movl %eax, %fs:16(%si)
+    movl %ecx, %fs:20(%si)
+    movw $2048, %fs:24(%si)
     jmp good
 
     .section .rodata

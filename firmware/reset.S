@@ -71,6 +71,8 @@ set_drive:
     movl %cs:P_SECTORS, %ecx
     orl %cs:P_SECTORS + 4, %ecx
     jz 2f
+    cmpb $CD_DRIVE, %cs:P_DRIVE
+    je 2f
     pushw $BDA
     popw %ds
     testb $0x80, %cs:P_DRIVE

@@ -80,7 +80,7 @@ public enum BootError: Error, CustomStringConvertible {
                     ? "it has \(size) bytes, where \(DiskImage.sectorSize) to \(DiskImage.maximumSize) are expected"
                     : "its first sector has no boot signature (0x55 0xaa at byte 510)")
         case .noDisk:
-            "a disk type was given, and the file is no disk image: it has no boot signature, or is a kernel by its signs (--format disk boots it as a disk)"
+            "a disk type was given, and the file is no disk image: it has no boot signature (a CD: no boot record), or is a kernel by its signs (--format disk boots it as a disk)"
         case .notAFloppy(let size):
             "the image has \(size) bytes, more than the \(DiskImage.largestFloppy) of the largest floppy: it can only be a disk"
         case .nothingToLoad:

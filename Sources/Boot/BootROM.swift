@@ -75,6 +75,12 @@ public struct BootROM: Equatable, Sendable {
         writer.append(UInt16(map.count / 20))
         writer.append(UInt16(0))
         writer.append(contentsOf: Array(map))
+        if let cd = disk?.cd {
+            writer.append(zeros: 20 * maximumRegions - map.count)
+            writer.append(cd.first)
+            writer.append(cd.count)
+            writer.append(cd.segment)
+        }
         return writer.bytes
     }
 }

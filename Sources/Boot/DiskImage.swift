@@ -14,6 +14,8 @@ public struct DiskImage: Equatable, Sendable {
         case floppy
         /// Drive 0x80.
         case disk
+        /// Drive 0xe0, with sectors of 2048 bytes.
+        case cd
     }
 
     /// How many sectors there are. Of a disk a last one that the file holds in part counts; a floppy has all of its format's, and those behind the
@@ -25,10 +27,12 @@ public struct DiskImage: Equatable, Sendable {
     public let heads: UInt16
     /// 1...63.
     public let trackSectors: UInt16
-    /// The BIOS's number of the drive: 0 for a floppy, 0x80 for a fixed disk.
+    /// The BIOS's number of the drive: 0 for a floppy, 0x80 for a fixed disk, 0xe0 for a CD.
     public let drive: UInt8
     /// The drive type that INT 13h AH=08h tells, 0 for a fixed disk.
     public let floppyType: UInt8
+    /// How a CD boots; nil for what is none. A CD has no tracks: its geometry is one of no meaning.
+    public let cd: ElToritoEntry?
 
     /// Bytes of a floppy of 2.88 MB, the largest there is.
     static let largestFloppy: UInt64 = 5760 * sectorSize
@@ -41,14 +45,23 @@ public struct DiskImage: Equatable, Sendable {
         2880: (80, 2, 18, 4), 3360: (80, 2, 21, 4), 5760: (80, 2, 36, 6),
     ]
 
-    /// Looks for the boot signature, 0xaa55 at byte 510.
+    /// Looks for the boot signature, 0xaa55 at byte 510, or else a CD's boot record.
     /// - Parameter kind: What kind of disk it is; nil for what it looks like.
     /// - Returns: nil for a file that has none, is shorter than a sector, or longer than ``maximumSize``.
     /// - Throws: ``BootError/notAFloppy(size:)`` for a floppy that is larger than any.
     init?(_ image: some ImageSource, kind: Kind? = nil) throws(BootError) {
         guard (Self.sectorSize...Self.maximumSize).contains(image.size) else { return nil }
         let sector = try image.structure("boot sector", at: 0, count: Int(Self.sectorSize))
-        guard try sector.uint16(at: 510) == 0xaa55 else { return nil }
+        let signature = try sector.uint16(at: 510)
+        if kind == .cd || signature != 0xaa55 {
+            guard kind == .cd || kind == nil, let entry = try ElToritoEntry(image) else { return nil }
+            sectorCount = image.size / Self.sectorSize
+            (cylinders, heads, trackSectors, floppyType) = (1, 1, 1, 0)
+            drive = 0xe0
+            cd = entry
+            return
+        }
+        cd = nil
         let count = (image.size + Self.sectorSize - 1) / Self.sectorSize
         if kind ?? Self.kind(of: sector.bytes, sectors: count) == .floppy {
             guard image.size <= Self.largestFloppy else { throw .notAFloppy(size: image.size) }

@@ -68,7 +68,7 @@ struct RunCommand: ParsableCommand {
         help: "Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, linux32, linux16), multiboot, disk or flat.")
     var format: KernelFormat?
 
-    @Option(help: "What a disk image is: floppy or disk. (default: by its size and its partition table)")
+    @Option(help: "What a disk image is: floppy, disk or cd. (default: by its size, its partition table, its boot record)")
     var diskType: DiskImage.Kind?
 
     @Option(

@@ -51,6 +51,23 @@ struct BIOSTests {
         #expect(account.fields("disk-no-memory") == ["cf=1", "ax=0900"])
     }
 
+    @Test func aCDBootsAndReads() throws {
+        var account = try Self.boot("cd.iso")
+        account.guest = "cd:"
+        #expect(account.outcome == .exitPort(0))
+        #expect(account.fields("boot") == ["dl=00e0", "cs=0000", "ip=7c00"])
+        #expect(account.fields("status") == ["cf=0", "ax=0001", "size=0013", "drive=00e0", "first=0013", "segment=07c0", "count=000c"])
+        #expect(account.fields("extensions") == ["cf=0", "bx=aa55"])
+        #expect(account.fields("parameters") == ["cf=0", "sectors=0020", "bytes=0800"])
+        #expect(account.fields("read") == ["cf=0", "ax=0001", "before=0000", "first=4444", "last=4444", "behind=0000"])
+        #expect(account.fields("write") == ["cf=1", "ax=0301"])
+        #expect(account.fields("outside") == ["cf=1", "ax=0401", "count=0000"])
+        #expect(account.fields("far") == ["cf=1", "ax=0401"])
+        #expect(account.fields("far-high") == ["cf=1", "ax=0401"])
+        #expect(account.fields("tracks") == ["cf=1", "ax=0101"])
+        #expect(account.fields("other") == ["cf=1"])
+    }
+
     @Test(arguments: ["bios-floppy.img", "bios-disk.img"])
     func sectorsAreReadAndWrittenAndTheFileStays(image: String) throws {
         let path = try TestKernel.built(image)

@@ -61,7 +61,7 @@ enum SuiteKey: String, CaseIterable {
         case .kernel, .firmware, .symbols, .trace: "a path in quotation marks"
         case .initrd: "a path in quotation marks, or an array of such"
         case .modules: "\"FILE ARGUMENTS\", or an array of such"
-        case .diskType: "\"floppy\" or \"disk\""
+        case .diskType: "\"floppy\", \"disk\" or \"cd\""
         case .report: "\"json:PATH\", \"junit:PATH\" or \"tap:PATH\", or an array of such"
         case .memory: "a size in quotation marks, as \"256M\" or \"2G\""
         case .timeout: "a time in quotation marks, as \"60s\", \"500ms\" or \"2m\""

@@ -23,7 +23,7 @@ enum QEMUOption {
         case "smp": "the number of vCPUs is --cpus"
         case "kernel": "the kernel is named without an option"
         case "bios", "pflash": "firmware is named with --firmware"
-        case "hda", "hdb", "fda", "drive", "cdrom": "a disk image that boots is named in the kernel's place, with --format disk where it isn't recognised"
+        case "hda", "hdb", "fda", "drive", "cdrom": "a disk or CD image that boots is named in the kernel's place, with --format disk where it isn't recognised"
         case "nographic": "leave it out: the console is standard output anyway"
         case "serial": "the console is chosen with --console stdio, none or file:PATH"
         case "display", "vga": "leave it out: there is no screen"

@@ -1,0 +1,69 @@
+/// How a CD says that it boots: "El Torito" Bootable CD-ROM Format Specification 1.0. The entry for x86 without emulation.
+///
+/// A CD that emulates a floppy or a disk is refused: that image can be taken out of it, and booted as itself.
+public struct ElToritoEntry: Equatable, Sendable {
+    /// Bytes of a CD's sector.
+    static let sectorSize: UInt64 = 2048
+
+    /// Where the boot code is loaded to, and entered: a real-mode segment.
+    public let segment: UInt16
+    /// How much of it: sectors of 512 bytes, 1 or more.
+    public let count: UInt16
+    /// Where it begins: a sector of the CD.
+    public let first: UInt32
+
+    private static let bootRecord: UInt64 = 17
+    private static let bootable: UInt8 = 0x88
+    private static let usualSegment: UInt16 = 0x7c0
+
+    /// Looks for the boot record, and reads the catalog that it names.
+    /// - Returns: nil for a file that has no boot record.
+    /// - Throws: ``BootError`` for a damaged catalog, or an entry that can't be booted here.
+    init?(_ image: some ImageSource) throws(BootError) {
+        let place = Self.bootRecord * Self.sectorSize
+        guard image.size >= place + Self.sectorSize else { return nil }
+        let record = try image.structure("boot record of the CD", at: place, count: 0x4b)
+        guard record.holds([0] + Array("CD001".utf8) + [1] + Array("EL TORITO SPECIFICATION".utf8), at: 0) else { return nil }
+        // 32-bit numbers of sectors: their products stay far below 64 bits.
+        let catalog = try image.structure("boot catalog of the CD", at: UInt64(record.uint32(at: 0x47)) * Self.sectorSize, count: 64)
+        let head = try catalog.uint16(at: 0)
+        guard head & 0xff == 1, try catalog.uint16(at: 30) == 0xaa55 else {
+            throw .badField(field: "boot catalog of the CD: its first entry", value: UInt64(head), expected: "0x1, with 0xaa55 at byte 30")
+        }
+        var sum: UInt16 = 0
+        for offset in stride(from: 0, to: 32, by: 2) { sum &+= try catalog.uint16(at: offset) }
+        guard sum == 0 else { throw .badField(field: "boot catalog of the CD: the sum of its first entry", value: UInt64(sum), expected: "0x0") }
+        guard head >> 8 == 0 else {
+            throw .badField(field: "boot catalog of the CD: its platform", value: UInt64(head >> 8), expected: "0x0 (x86 with a BIOS)")
+        }
+        let kind = try catalog.uint16(at: 32)
+        guard UInt8(truncatingIfNeeded: kind) == Self.bootable else {
+            throw .badField(field: "boot catalog of the CD: its boot indicator", value: UInt64(kind & 0xff), expected: "0x88 (bootable)")
+        }
+        guard kind >> 8 & 0xf == 0 else {
+            throw .badField(
+                field: "boot catalog of the CD: its boot medium", value: UInt64(kind >> 8 & 0xf),
+                expected: "0x0 (no emulation; a floppy or disk that is on the CD can be booted by itself)")
+        }
+        let named = try catalog.uint16(at: 34)
+        segment = named == 0 ? Self.usualSegment : named
+        count = try catalog.uint16(at: 38)
+        first = try catalog.uint32(at: 40)
+        guard count > 0 else {
+            throw .badField(field: "boot catalog of the CD: the number of sectors to load", value: 0, expected: "1 or more")
+        }
+        let end = UInt64(first) * Self.sectorSize + UInt64(count) * DiskImage.sectorSize
+        guard end <= image.size else {
+            throw .truncated(structure: "boot code of the CD", end: end, size: image.size)
+        }
+        guard UInt64(segment) << 4 >= BootROM.lowArea.upperBound else {
+            throw .badField(field: "boot catalog of the CD: its load segment", value: UInt64(segment), expected: "0x0, or 0x50 or more")
+        }
+        let top = UInt64(segment) << 4 + UInt64(count) * DiskImage.sectorSize
+        guard top <= BootROM.extendedDataArea.guestAddress else {
+            throw .fieldOutOfRange(
+                field: "boot catalog of the CD: the end of the boot code in memory", value: top, limit: BootROM.extendedDataArea.guestAddress,
+                of: "where a BIOS has its data")
+        }
+    }
+}
