@@ -55,6 +55,7 @@ public final class ConsoleOutput: Sendable {
     private let destination: ConsoleDestination?
     private let stamps: ConsoleStamps?
     private let filter: (any ConsoleFilter)?
+    private let limit: ConsoleLimit?
     private let onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)?
     private let timesLines: Bool
 
@@ -62,10 +63,11 @@ public final class ConsoleOutput: Sendable {
     ///   - destination: a descriptor that outlives this, nil to throw everything away.
     ///   - stamps: puts a time before each line.
     ///   - filter: changes what is written, stamps included.
+    ///   - limit: ends what is written where its file is as large as it may be; whoever watches the console sees what follows, too.
     ///   - onLines: is shown every byte once, in order, and where lines begin. From the main thread.
     ///   - backlog: what is not yet written.
     init(
-        destination: Int32?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil,
+        destination: Int32?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil, limit: ConsoleLimit? = nil,
         onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)? = nil,
         backlog: consuming ConsoleBacklog = ConsoleBacklog()
     ) throws(SystemCallError) {
@@ -73,6 +75,7 @@ public final class ConsoleOutput: Sendable {
         self.destination = destination.map { ConsoleDestination($0) }
         self.stamps = stamps
         self.filter = filter
+        self.limit = limit
         self.onLines = onLines
         timesLines = stamps != nil || onLines != nil
         outgoing = Mutex(Outgoing(backlog: backlog))
@@ -95,7 +98,7 @@ public final class ConsoleOutput: Sendable {
                         state.lineStarts.append(ConsoleLineStart(offset: state.buffer.count, time: MonotonicClock.now))
                     }
                     state.buffer.append(byte)
-                } else if state.isBurst || filter != nil || destination?.write(byte) != true {
+                } else if state.isBurst || filter != nil || limit != nil || destination?.write(byte) != true {
                     state.buffer.append(byte)
                 } else {
                     state.writtenAtOnce = byte
@@ -160,7 +163,8 @@ public final class ConsoleOutput: Sendable {
         }
         if destination != nil, !outgoing.bytes.isEmpty {
             let bytes = stamps?.stamp(outgoing.bytes, outgoing.lineStarts) ?? outgoing.bytes
-            write(filter?.filter(bytes) ?? bytes, &outgoing)
+            let shown = filter?.filter(bytes) ?? bytes
+            write(limit?.admit(shown) ?? shown, &outgoing)
         }
         // Only now: what looks at the text takes its time, and a reader waits.
         if let first { see([first]) }
@@ -221,7 +225,8 @@ public final class ConsoleOutput: Sendable {
             let rest = outgoing.withLock { outgoing in
                 if outgoing.count == 0, !isFinished, state.withLock({ $0.buffer.isEmpty }) {
                     isFinished = true
-                    write(filter?.finish() ?? [], &outgoing)
+                    let rest = filter?.finish() ?? []
+                    write(limit?.admit(rest) ?? rest, &outgoing)
                 }
                 return outgoing.count
             }

@@ -99,6 +99,7 @@ public final class Machine {
             let onLines = configuration.trace.map { trace in { @Sendable in trace.take($0, $1) } }
             console = try ConsoleOutput(
                 destination: configuration.consoleOutput, stamps: configuration.consoleStamps, filter: configuration.consoleFilter,
+                limit: configuration.consoleLimit,
                 onLines: onLines)
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
             board = Self.board(configuration, guestCPUID, window)

@@ -15,6 +15,8 @@ public struct MachineConfiguration: Sendable {
     public var consoleStamps: ConsoleStamps?
     /// Changes the console's output; nil: it goes out as the guest wrote it.
     public var consoleFilter: (any ConsoleFilter)?
+    /// Ends what is written of the console's output; nil: all of it is.
+    public var consoleLimit: ConsoleLimit?
     /// Follows the run; nil: nobody does.
     public var trace: Trace?
     /// Where the guest's console input comes from, nil for none.

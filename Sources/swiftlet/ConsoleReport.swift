@@ -54,6 +54,8 @@ struct ConsoleReport: Encodable {
     var answers: [Expression] = []
     /// What was seen first, and the panic that followed it if it is another.
     var failures: [Failure] = []
+    /// How many bytes are missing in the console's file, which has reached its limit.
+    var missing = 0
 
     /// Of a run that never started.
     init() {}

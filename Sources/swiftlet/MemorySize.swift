@@ -10,6 +10,14 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
     init(bytes: UInt64) { self.bytes = bytes }
 
     init(option text: String) throws(BadValue) {
+        bytes = try Self.bytes(text, from: Self.least, excess: "that is more than a machine can have")
+    }
+
+    /// Reads a size.
+    /// - Parameters:
+    ///   - least: the least that is taken, in bytes, a whole number of KiB or MiB.
+    ///   - excess: what is said of more than a number of bytes can be.
+    static func bytes(_ text: String, from least: UInt64, excess: String) throws(BadValue) -> UInt64 {
         var digits = Substring(text.uppercased())
         if digits.hasSuffix("IB") { digits = digits.dropLast(2) } else if digits.hasSuffix("B") { digits = digits.dropLast() }
         var factor: UInt64 = 1
@@ -20,12 +28,14 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
         }
         guard let number = UInt64(digits) else { throw BadValue("a size is a whole number and K, M, G or T, as 256M or 2G") }
         let (product, overflow) = number.multipliedReportingOverflow(by: factor)
-        guard !overflow else { throw BadValue("that is more than a machine can have") }
-        guard product >= Self.least else {
+        guard !overflow, product <= UInt64(Int.max) else { throw BadValue(excess) }
+        guard product >= least else {
             // A bare number is bytes here and MiB in QEMU's -m.
-            throw BadValue(number > 0 && factor == 1 ? "that is \(number) bytes; did you mean \(number)M?" : "the least is 1M")
+            throw BadValue(
+                number > 0 && factor == 1
+                    ? "that is \(number) bytes; did you mean \(number)M?" : "the least is \(least < 1 << 20 ? "\(least >> 10)K" : "\(least >> 20)M")")
         }
-        bytes = product
+        return product
     }
 
     init?(argument: String) {
@@ -34,7 +44,8 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
     }
 
     var description: String {
-        bytes % (1 << 30) == 0 ? "\(bytes >> 30)G" : bytes % (1 << 20) == 0 ? "\(bytes >> 20)M" : "\(bytes)"
+        for (unit, shift) in [("G", 30), ("M", 20), ("K", 10)] as [(String, UInt64)] where bytes % (1 << shift) == 0 { return "\(bytes >> shift)\(unit)" }
+        return "\(bytes)"
     }
 }
 

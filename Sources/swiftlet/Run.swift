@@ -8,16 +8,36 @@ import VMM
 
 /// Carries out one `swiftlet run`.
 struct Run {
+    /// What became of it.
+    struct Ended {
+        let verdict: Verdict
+        let result: Machine.Result
+        /// How many bytes the console's limit took from its file.
+        let missingConsoleBytes: Int
+        /// What else is to be said, a sentence each.
+        let notes: [String]
+        /// How much of the post-mortem is told.
+        let detail: PostMortemDetail
+
+        /// The same as a suite gets it.
+        var handedOver: RunResult {
+            RunResult(
+                ending: verdict.ending, outcome: verdict.outcome, status: verdict.status, sentence: verdict.sentence,
+                postMortem: verdict.outcome == "passed" ? [] : detail.lines(of: result.postMortem), lostConsoleBytes: UInt64(result.unwrittenConsoleBytes),
+                missingConsoleBytes: UInt64(missingConsoleBytes), consoleTail: missingConsoleBytes > 0 ? result.consoleTail : "", notes: notes)
+        }
+    }
+
     let request: RunRequest
 
     /// Runs, says on standard error what became of it, and gives the exit status.
     func execute() -> Int32 {
         let status: Int32
         do {
-            let (verdict, result) = try start()
+            let ended = try start()
             // A suite has the sentence by that, whatever became of the line.
-            let isHandedOver = ResultChannel.handOver(verdict.result(of: result, request.postMortem))
-            status = isHandedOver ? verdict.status : StandardError.status(verdict.status)
+            let isHandedOver = ResultChannel.handOver(ended.handedOver)
+            status = isHandedOver ? ended.verdict.status : StandardError.status(ended.verdict.status)
         } catch {
             let end = EarlyEnd(error)
             Self.say(end.sentence)
@@ -31,7 +51,7 @@ struct Run {
     }
 
     /// Opens what the run writes to, and boots.
-    private func start() throws -> (Verdict, Machine.Result) {
+    private func start() throws -> Ended {
         Self.openStandardStreams()
         signal(SIGPIPE, SIG_IGN)
         let signals = try EndingSignals()
@@ -54,7 +74,7 @@ struct Run {
     }
 
     /// Boots, and accounts for it in the report whatever came of it.
-    private func run(_ signals: borrowing EndingSignals, through door: IoctlDoor) throws -> (Verdict, Machine.Result) {
+    private func run(_ signals: borrowing EndingSignals, through door: IoctlDoor) throws -> Ended {
         guard !request.reports.isEmpty else { return try boot(signals, door) { _ in } }
         let files = ReportFiles()
         do {
@@ -77,13 +97,14 @@ struct Run {
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
     }
 
-    private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> (Verdict, Machine.Result) {
+    private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> Ended {
         let files = InputFiles()
         let consoleFile = try openConsole()
         var output: Int32?
         var input: Int32?
         if request.console.isStandard { (output, input) = (1, 0) }
         if let file = Self.number(of: consoleFile) { output = file }
+        let limits = OutputLimits(request, consoleOutput: output)
         let hypervisor = try Hypervisor(door: door)
         try tellMissingFeatures(hypervisor)
         let symbols = try KernelSymbols(asked: request.symbols, kernel: request.image, files: files)
@@ -104,6 +125,7 @@ struct Run {
             configuration.exitPort = request.exitPort.port
             configuration.consoleStamps = stamps
             if request.console == .quoted { configuration.consoleFilter = QuotedConsole() }
+            configuration.consoleLimit = limits.console
             configuration.trace = trace?.trace
             let building = trace?.beginBoot()
             EndingSignals.phase("building the machine")
@@ -152,14 +174,16 @@ struct Run {
         let isTraceWhole = trace?.finish(verdict.sentence, notice: Self.say) ?? true
         if !isTraceWhole { verdict = verdict.without("part of the trace") }
         // First, since a report that can't be written must not take away what became of the guest.
-        tell(run.result, verdict)
+        let cutConsole = limits.cutConsole
+        let notes = [cutConsole].compactMap { $0?.sentence }
+        tell(run.result, verdict, notes)
         EndingSignals.prolong()
         try account {
-            RunReport(
-                kernel: request.imageName, verdict: verdict, run: run, console: ConsoleReport(request.script, watch.findings),
-                detail: request.postMortem)
+            var console = ConsoleReport(request.script, watch.findings)
+            console.missing = cutConsole?.missing ?? 0
+            return RunReport(kernel: request.imageName, verdict: verdict, run: run, console: console, detail: request.postMortem)
         }
-        return (verdict, run.result)
+        return Ended(verdict: verdict, result: run.result, missingConsoleBytes: cutConsole?.missing ?? 0, notes: notes, detail: request.postMortem)
     }
 
     /// Whether the end asks why: it was not the guest's own choice, and not one of many.
@@ -198,7 +222,7 @@ struct Run {
     }
 
     /// The last words: the console's tail where nobody saw it, the post-mortem, and one line that says what happened.
-    private func tell(_ result: Machine.Result, _ verdict: Verdict) {
+    private func tell(_ result: Machine.Result, _ verdict: Verdict, _ notes: [String]) {
         if request.console.isStandard, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
             // Half a line of the guest's would swallow the beginning of ours.
             try? BlockingCall.write([UInt8(ascii: "\n")], to: 2, "standard error")
@@ -211,6 +235,7 @@ struct Run {
         if result.unwrittenConsoleBytes > 0 {
             Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, failed, or took nothing for 10 s")
         }
+        for note in notes { Self.say(note) }
         Self.say(verdict.sentence)
     }
 

@@ -129,6 +129,12 @@ struct RunCommand: ParsableCommand {
     var trace: String?
 
     @Option(
+        help: ArgumentHelp(
+            "How large the console's file, the recording and the trace may become, each: 64M, 4G, or none. What comes then is counted, not written. (default: console 1G, recording 256M, trace 1G)",
+            valueName: "size"))
+    var fileLimit: SizeLimit?
+
+    @Option(
         help:
             "Where the post-mortem of a guest that hangs or dies finds the kernel's names: its ELF file (vmlinux) or System.map. (default: the kernel itself)",
         completion: .file())
@@ -150,8 +156,8 @@ struct RunCommand: ParsableCommand {
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: RunRequest.joined(append), initrds: initrd,
             modules: module,
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, signalKeys: signalKeys,
-            debugConsole: debugConsole, reports: report, record: record, trace: trace, cpu: cpu, exitPort: exitPort, exitPortStyle: exitPortStyle,
-            testdev: testdev, diskKind: diskType, symbols: symbols, postMortem: postMortem, script: script.script)
+            debugConsole: debugConsole, reports: report, record: record, trace: trace, fileLimit: fileLimit, cpu: cpu, exitPort: exitPort,
+            exitPortStyle: exitPortStyle, testdev: testdev, diskKind: diskType, symbols: symbols, postMortem: postMortem, script: script.script)
     }
 
     func validate() throws {

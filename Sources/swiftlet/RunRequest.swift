@@ -30,6 +30,8 @@ struct RunRequest: Equatable {
     var record: String?
     /// Where the run's timeline goes.
     var trace: String?
+    /// The limit of each file that the guest fills; nil: its own.
+    var fileLimit: SizeLimit?
     var cpu: CPUModel?
     var exitPort = ExitPortOption.standard
     var exitPortStyle = ExitPortStyle.plain
@@ -124,8 +126,8 @@ extension RunRequest {
     static let plainOptions =
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
-            "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace", "--cpu", "--exit-port-style", "--testdev",
-            "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem",
+            "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace", "--file-limit", "--cpu",
+            "--exit-port-style", "--testdev", "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem",
         ] + ScriptOptions.names
 
     /// A command line given in parts: a blank between two.
@@ -156,6 +158,7 @@ extension RunRequest {
         case "--report": reports.append(try ReportOption(option: value))
         case "--record": record = try BadValue.unlessEmpty(value)
         case "--trace": trace = try BadValue.unlessEmpty(value)
+        case "--file-limit": fileLimit = try SizeLimit(option: value)
         case "--symbols": symbols = try BadValue.unlessEmpty(value)
         case "--post-mortem": postMortem = try BadValue.named(value)
         case "--cpu":

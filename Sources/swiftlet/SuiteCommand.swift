@@ -53,6 +53,11 @@ struct SuiteCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Leave each test's console in this directory, as NAME.log.", valueName: "dir"), completion: .directory)
     var logs: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How large each test's log may become: 64M, 1G, or none. What comes then is counted, not written. (default: 64M)", valueName: "size"))
+    var logLimit: SizeLimit?
+
     @Option(help: ArgumentHelp("Run only this part of the suite, as 2/4; by default what the CI system's variables name, else all.", valueName: "i/n"))
     var shard: String?
 
@@ -112,7 +117,9 @@ struct SuiteCommand: ParsableCommand {
             if let retries { for index in cases.indices { cases[index].retries = retries } }
             display.begin(planned: cases.count)
             let patience = deviceWait?.seconds ?? Self.defaultPatience
-            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, patience: patience, failFast: failFast, display: display) { display.print([$0]) }
+            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, logLimit: logLimit ?? .suiteLog, patience: patience, failFast: failFast, display: display) {
+                display.print([$0])
+            }
             let reports = try report.map { try SuiteReportFile($0, name: name, planned: cases.count) }
             var reportError: ReportError?
             func write(_ body: (SuiteReportFile) throws(ReportError) -> Void) {

@@ -134,7 +134,7 @@ import Testing
     /// One that the option takes.
     private static func value(_ name: String) -> String {
         switch name {
-        case "memory": "64M"
+        case "memory", "size": "64M"
         case "cpus", "jobs", "n": "2"
         case "timeout": "5s"
         case "console": "none"

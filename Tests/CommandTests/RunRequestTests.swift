@@ -26,8 +26,8 @@ struct RunRequestTests {
             ["k.elf", "--console=file:x=y", "--report", "json:r.json"],
             ["--hugepages", "k.elf", "--on-reset", "reboot"],
             ["k.elf", "--on-reset=end", "--memory", "4M", "--hugepages"],
-            ["k.elf", "--symbols", "System.map"], ["k.elf", "--signal-keys", "guest"],
-            ["k.elf", "--post-mortem", "full"], ["k.elf", "--post-mortem=off"],
+            ["k.elf", "--file-limit", "64K"], ["k.elf", "--file-limit=none", "--trace", "t"], ["k.elf", "--symbols", "System.map"],
+            ["k.elf", "--signal-keys", "guest"], ["k.elf", "--post-mortem", "full"], ["k.elf", "--post-mortem=off"],
             ["k.elf", "--testdev", "--cpu", "qemu64,+x2apic", "--exit-port-style", "qemu"],
             ["--testdev", "k.elf", "--cpus=2"], ["k.elf", "--exit-port", "0x501"], ["k.elf", "--exit-port=none"], ["k.elf", "--exit-port", "244"],
             ["k.elf", "--expect", "a=b", "--expect=c", "--fail-on", "none", "--fail-on", "x", "--send", "a=b=c", "--until", "end"],
@@ -64,6 +64,7 @@ struct RunRequestTests {
             ["k.elf", "--expect", "("], ["k.elf", "--expect", "-x"], ["k.elf", "--fail-on", "a*"], ["k.elf", "--send", "a"],
             ["k.elf", "--until", "then"], ["k.elf", "--until", "end", "--until", "end"],
             ["k.elf", "--report", "json:a", "--report", "tap:a"], ["k.elf", "--module", ""], ["k.elf", "--module", " a"],
+            ["k.elf", "--file-limit", "0"], ["k.elf", "--file-limit", "63K"], ["k.elf", "--file-limit", "9999999T"], ["k.elf", "--file-limit", "x"],
             ["k.elf", "--disk-type", "cdrom"], ["k.elf", "--disk-type", "disk", "--disk-type", "disk"],
         ])
     func whatIsWrongOrUnusualIsLeftToTheParser(_ arguments: [String]) {

@@ -139,6 +139,7 @@ struct WrittenReport: Decodable {
         }
 
         let expectations, answers, failures: [Sighting]
+        let missing: Int
     }
 
     init(_ bytes: [UInt8]) throws {

@@ -42,14 +42,26 @@ public struct RunResult: Sendable, Equatable {
     public var postMortem: [String]
     /// How many bytes of the guest's console could not be written.
     public var lostConsoleBytes: UInt64
+    /// How many were not, since the console's file has reached its limit.
+    public var missingConsoleBytes: UInt64
+    /// The last bytes of what the guest wrote; empty where nothing is missing in the console's file.
+    public var consoleTail: String
+    /// What else is to be said of the run, a sentence each.
+    public var notes: [String]
 
-    public init(ending: Ending, outcome: String, status: Int32, sentence: String, postMortem: [String] = [], lostConsoleBytes: UInt64 = 0) {
+    public init(
+        ending: Ending, outcome: String, status: Int32, sentence: String, postMortem: [String] = [], lostConsoleBytes: UInt64 = 0,
+        missingConsoleBytes: UInt64 = 0, consoleTail: String = "", notes: [String] = []
+    ) {
         self.ending = ending
         self.outcome = outcome
         self.status = status
         self.sentence = sentence
         self.postMortem = postMortem
         self.lostConsoleBytes = lostConsoleBytes
+        self.missingConsoleBytes = missingConsoleBytes
+        self.consoleTail = consoleTail
+        self.notes = notes
     }
 }
 
@@ -57,6 +69,20 @@ extension RunResult {
     /// More bytes than any result has.
     public static let byteLimit = 1 << 20
     private static let heading = "swiftlet-result 1\n"
+
+    /// The same in so many bytes at most, where what can't be left out has as much room: without the console's end, the notes, and the
+    /// post-mortem's last lines, which are counted in its last one.
+    public func encoded(within limit: Int) -> [UInt8] {
+        let whole = encoded
+        guard whole.count > limit else { return whole }
+        var short = self
+        (short.consoleTail, short.notes) = ("", [])
+        // The last line's.
+        var excess = short.encoded.count + 100 - limit
+        while excess > 0, let line = short.postMortem.popLast() { excess -= "post-mortem \(line.utf8.count)".utf8.count + line.utf8.count + 2 }
+        if case let rest = postMortem.count - short.postMortem.count, rest > 0 { short.postMortem.append("and \(rest) more lines") }
+        return short.encoded
+    }
 
     /// Lines of `key length`, each followed by so many bytes and a line end. `end` is the last one, so that half a result is none.
     public var encoded: [UInt8] {
@@ -69,6 +95,9 @@ extension RunResult {
         add("status", "\(status)")
         add("sentence", sentence)
         add("lost-console-bytes", "\(lostConsoleBytes)")
+        add("missing-console-bytes", "\(missingConsoleBytes)")
+        add("console-tail", consoleTail)
+        for line in notes { add("note", line) }
         for line in postMortem { add("post-mortem", line) }
         add("end", "")
         return bytes
@@ -80,12 +109,16 @@ extension RunResult {
         guard bytes.starts(with: Self.heading.utf8) else { throw Malformed(description: "it does not begin as a result does") }
         var rest = bytes.dropFirst(Self.heading.utf8.count)
         var values: [String: String] = [:]
-        var lines: [String] = []
+        var (lines, notes): ([String], [String]) = ([], [])
         while true {
             let (key, value) = try Self.next(&rest)
             if key == "end" { break }
             if key == "post-mortem" {
                 lines.append(value)
+                continue
+            }
+            if key == "note" {
+                notes.append(value)
                 continue
             }
             guard values.updateValue(value, forKey: key) == nil else { throw Malformed(description: "it has \(key) twice") }
@@ -97,9 +130,12 @@ extension RunResult {
         }
         guard let ending = Ending(rawValue: try value("ending")) else { throw Malformed(description: "its ending is not known") }
         guard let status = Int32(try value("status")), (0...255).contains(status) else { throw Malformed(description: "its status is none") }
-        guard let lost = UInt64(try value("lost-console-bytes")) else { throw Malformed(description: "its count of lost bytes is none") }
+        guard let lost = UInt64(try value("lost-console-bytes")), let missing = UInt64(try value("missing-console-bytes")) else {
+            throw Malformed(description: "its count of lost bytes is none")
+        }
         self.init(
-            ending: ending, outcome: try value("outcome"), status: status, sentence: try value("sentence"), postMortem: lines, lostConsoleBytes: lost)
+            ending: ending, outcome: try value("outcome"), status: status, sentence: try value("sentence"), postMortem: lines, lostConsoleBytes: lost,
+            missingConsoleBytes: missing, consoleTail: try value("console-tail"), notes: notes)
         guard values.isEmpty else { throw Malformed(description: "it has a key that is not known") }
     }
 

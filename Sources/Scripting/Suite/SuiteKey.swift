@@ -10,6 +10,7 @@ enum SuiteKey: String, CaseIterable {
     case debugConsole = "debug-console"
     case expect
     case failOn = "fail-on"
+    case fileLimit = "file-limit"
     case send, until, symbols, report, trace, status, retries, skip
 
     /// What a value of it looks like.
@@ -36,7 +37,7 @@ enum SuiteKey: String, CaseIterable {
         case .kernel, .firmware, .symbols: .path
         case .initrd: .paths
         case .modules: .commands
-        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole, .postMortem, .until, .skip: .text
+        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole, .postMortem, .until, .skip, .fileLimit: .text
         case .exitPort: .word
         case .devices, .expect, .failOn, .send, .report: .texts
         case .cpus, .retries: .number
@@ -63,6 +64,7 @@ enum SuiteKey: String, CaseIterable {
         case .modules: "\"FILE ARGUMENTS\", or an array of such"
         case .diskType: "\"floppy\", \"disk\" or \"cd\""
         case .report: "\"json:PATH\", \"junit:PATH\" or \"tap:PATH\", or an array of such"
+        case .fileLimit: "a size in quotation marks, as \"64M\" or \"1G\", or \"none\""
         case .memory: "a size in quotation marks, as \"256M\" or \"2G\""
         case .timeout: "a time in quotation marks, as \"60s\", \"500ms\" or \"2m\""
         case .cpus: "a number of vCPUs, 1 or more"

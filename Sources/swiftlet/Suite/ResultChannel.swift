@@ -1,7 +1,6 @@
 import Glibc
 import LinuxSystem
 import Scripting
-import VMM
 
 /// The pipe through which a run hands its result to the suite that started it.
 ///
@@ -11,6 +10,9 @@ struct ResultChannel: ~Copyable {
     static let variable = "SWIFTLET_RESULT"
     /// The descriptor's number in the run's process.
     static let descriptor: Int32 = 4
+
+    /// F_GETPIPE_SZ of <fcntl.h>, which the Glibc module leaves out.
+    private static let getPipeSize: Int32 = 1032
 
     private let reading: Descriptor
     /// The run's end.
@@ -55,7 +57,9 @@ struct ResultChannel: ~Copyable {
     /// - Returns: whether there is a suite.
     static func handOver(_ result: @autoclosure () -> RunResult) -> Bool {
         guard isOffered else { return false }
-        var rest = result().encoded[...]
+        // All that the pipe holds, since nobody reads before the end; it may be a single page where a user has many (pipe(7), pipe-user-pages-soft).
+        let room = fcntl(descriptor, getPipeSize)
+        var rest = result().encoded(within: room > 0 ? Int(room) : 4096)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             // Where it can't be written the suite finds no whole one, and says so.
@@ -69,15 +73,5 @@ struct ResultChannel: ~Copyable {
     private static func identity(of raw: Int32) -> String? {
         var status = stat()
         return fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO ? "\(status.st_dev):\(status.st_ino)" : nil
-    }
-}
-
-extension Verdict {
-    /// The same as a suite gets it.
-    /// - Parameter detail: how much the suite is to tell.
-    func result(of run: Machine.Result, _ detail: PostMortemDetail) -> RunResult {
-        RunResult(
-            ending: ending, outcome: outcome, status: status, sentence: sentence, postMortem: outcome == "passed" ? [] : detail.lines(of: run.postMortem),
-            lostConsoleBytes: UInt64(run.unwrittenConsoleBytes))
     }
 }

@@ -19,6 +19,8 @@ struct SuiteResult: Equatable {
     var log: String?
     /// How many bytes of what the guest said could not be kept.
     var lostConsoleBytes: UInt64 = 0
+    /// What else its run had to say, a sentence each.
+    var notes: [String] = []
     /// Why the guest was where it was, a line each.
     var postMortem: [String] = []
     /// The runs before, none of which passed.
@@ -42,12 +44,17 @@ struct SuiteResult: Equatable {
     ) {
         name = test.name
         self.arguments = arguments
+        var console = console
+        if case .success(let result) = handed, result.missingConsoleBytes > 0 {
+            // What counts most in a console is its end.
+            console += "swiftlet: \(result.missingConsoleBytes) bytes are missing here, of which these are the last\n\(result.consoleTail)"
+        }
         let lines = console.split(whereSeparator: \.isNewline)
         if let prefix = test.summaryPrefix {
             summary = lines.suffix(5).last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
         }
         verdict = Self.verdict(test, termination, handed, lastWords)
-        if case .success(let result) = handed { lostConsoleBytes = result.lostConsoleBytes }
+        if case .success(let result) = handed { (lostConsoleBytes, notes) = (result.lostConsoleBytes, result.notes) }
         guard verdict.complaint != nil else { return }
         if case .success(let result) = handed { postMortem = result.postMortem }
         // A line's end is one character here, CR LF too: reports have plain ones.
@@ -90,7 +97,7 @@ struct SuiteResult: Equatable {
 
     /// What people read, a line each; those after the first begin with `#`.
     var lines: [String] {
-        told + retried.enumerated().map { "#   attempt \($0 + 1): \($1.isError ? "host error: " : "")\($1.reason)" }
+        told + notes.map { "#   \($0)" } + retried.enumerated().map { "#   attempt \($0 + 1): \($1.isError ? "host error: " : "")\($1.reason)" }
     }
 
     private var told: [String] {
@@ -133,7 +140,8 @@ struct SuiteResult: Equatable {
             }
         return TestRecord(
             name: name, outcome: outcome, seconds: seconds, retried: retried,
-            details: complaints + (arguments.isEmpty || verdict == .passed ? [] : ["again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))"]),
+            details: complaints + notes
+                + (arguments.isEmpty || verdict == .passed ? [] : ["again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))"]),
             console: console, postMortem: postMortem, log: log)
     }
 

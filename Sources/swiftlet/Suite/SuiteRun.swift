@@ -85,6 +85,7 @@ struct SuiteRun: ~Copyable {
     private let cases: [SuiteCase]
     private let jobs: Int
     private let logs: String?
+    private let logLimit: SizeLimit
     private let requests: EndingSignals
     private let signals: SignalDescriptor
     private let failFast: Bool
@@ -98,12 +99,14 @@ struct SuiteRun: ~Copyable {
     /// - Parameters:
     ///   - jobs: how many at a time, 1 or more.
     ///   - logs: a directory in which each case leaves its console as NAME.log, nil for none.
+    ///   - logLimit: how large each of them may become, and a console that is not kept.
     ///   - patience: how many seconds a test waits for a device that somebody else has.
     ///   - failFast: whether no other case is started when one has failed.
     ///   - display: shows what runs, where there is one.
     ///   - notice: told what is no result, a line each.
     init(
-        _ cases: [SuiteCase], jobs: Int, logs: String?, patience: Double = SuiteCommand.defaultPatience, failFast: Bool = false, display: SuiteDisplay? = nil,
+        _ cases: [SuiteCase], jobs: Int, logs: String?, logLimit: SizeLimit = .suiteLog, patience: Double = SuiteCommand.defaultPatience,
+        failFast: Bool = false, display: SuiteDisplay? = nil,
         notice: @escaping (String) -> Void = { _ in }
     ) throws(Failure) {
         self.failFast = failFast
@@ -114,6 +117,7 @@ struct SuiteRun: ~Copyable {
         self.cases = cases
         self.jobs = max(jobs, 1)
         self.logs = logs
+        self.logLimit = logLimit
         if let logs { try Self.check(logs, cases) }
         // That of ended children, to be woken by it.
         let heard = [SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
@@ -263,7 +267,7 @@ struct SuiteRun: ~Copyable {
         let slot = try EventDescriptor("a job's slot")
         let result = try ResultChannel()
         let child = try ChildProcess(
-            "/proc/self/exe", arguments: arguments, environment: Self.environment + [result.entry],
+            "/proc/self/exe", arguments: arguments, environment: Self.environment + [result.entry, LogLimit.entry(logLimit)],
             descriptors: [nothing.raw, console.raw, words.descriptor.raw, slot.raw, result.writing.raw] + lease.descriptors)
         return Running(
             waiting, lease: lease, arguments: arguments, child: child, console: console, words: words, slot: slot, result: result,
@@ -283,7 +287,7 @@ struct SuiteRun: ~Copyable {
             entry += 1
         }
         // So that no boot outlives a suite that is killed, and none asks another's slot.
-        let own = [ParentTie.variable, JobSlot.variable, ResultChannel.variable].map { "\($0)=" }
+        let own = [ParentTie.variable, JobSlot.variable, ResultChannel.variable, LogLimit.variable].map { "\($0)=" }
         return variables.filter { variable in !own.contains { variable.hasPrefix($0) } }
             + [ParentTie.entry, "\(JobSlot.variable)=\(JobSlot.descriptor)"]
     }

@@ -6,7 +6,7 @@ import Testing
     private static let result = RunResult(
         ending: .tripleFault, outcome: "triple-fault", status: 102, sentence: "triple fault on vCPU 0\nend 0\n\u{1F600}",
         postMortem: ["rip 0x10", "", "end 0"],
-        lostConsoleBytes: 7)
+        lostConsoleBytes: 7, missingConsoleBytes: 9, consoleTail: "end 0\nlast", notes: ["end 0", "a note"])
 
     @Test func itComesOutAsItWentIn() throws {
         #expect(try RunResult(encoded: Self.result.encoded) == Self.result)
@@ -15,6 +15,20 @@ import Testing
             #expect(try RunResult(encoded: plain.encoded) == plain)
         }
         #expect(RunResult.Ending.allCases.filter { !$0.isOfGuest } == [.interrupted, .hostFailure, .notStarted])
+    }
+
+    /// A pipe holds a page at the least, and one that is full takes no result at all.
+    @Test(arguments: [1 << 12, 1 << 16])
+    func aLongPostMortemIsCutToTheRoomThereIs(_ room: Int) throws {
+        var long = Self.result
+        long.postMortem = (0..<10_000).map { "line \($0)" }
+        let bytes = long.encoded(within: room)
+        #expect(bytes.count <= room && bytes.count > room - 200)
+        let read = try RunResult(encoded: bytes)
+        #expect(read.sentence == long.sentence && read.ending == long.ending && read.missingConsoleBytes == 9)
+        let kept = read.postMortem.dropLast()
+        #expect(Array(kept) == Array(long.postMortem.prefix(kept.count)) && read.postMortem.last == "and \(10_000 - kept.count) more lines")
+        #expect(Self.result.encoded(within: room) == Self.result.encoded)
     }
 
     @Test func lessThanAWholeOneIsNone() {

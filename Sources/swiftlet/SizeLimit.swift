@@ -1,0 +1,32 @@
+import ArgumentParser
+import LinuxSystem
+
+/// `--file-limit SIZE|none`, `--log-limit SIZE|none`: how large a file may become that a guest fills. docs/files.md.
+struct SizeLimit: Equatable, ExpressibleByArgument, OptionValue, CustomStringConvertible {
+    /// The limits where no option says another.
+    static let console = SizeLimit(bytes: 1 << 30)
+    static let trace = SizeLimit(bytes: 1 << 30)
+    static let recording = SizeLimit(bytes: Recording.sizeLimit)
+    static let suiteLog = SizeLimit(bytes: 64 << 20)
+
+    /// nil: there is no limit.
+    let bytes: Int?
+
+    init(bytes: Int?) { self.bytes = bytes }
+
+    init(option text: String) throws(BadValue) {
+        guard text != "none" else {
+            bytes = nil
+            return
+        }
+        guard text != "0" else { throw BadValue("for no limit write none; the least is \(FileLimit.least >> 10)K") }
+        bytes = Int(try MemorySize.bytes(text, from: UInt64(FileLimit.least), excess: "that is more than a file can have; for no limit write none"))
+    }
+
+    init?(argument: String) {
+        guard let limit = try? SizeLimit(option: argument) else { return nil }
+        self = limit
+    }
+
+    var description: String { bytes.map { "\(MemorySize(bytes: UInt64($0)))" } ?? "none" }
+}
