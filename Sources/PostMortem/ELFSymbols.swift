@@ -2,9 +2,13 @@ extension SymbolTable {
     /// A file's bytes at an offset; nil where it ends before them or can't be read.
     public typealias FileReader = (_ offset: UInt64, _ count: Int) -> [UInt8]?
 
+    /// Bytes of names that are read of a file, more than any kernel has.
+    private static let textLimit: UInt64 = 64 << 20
+
     /// The symbol table (`SHT_SYMTAB`) of an ELF file for x86, 32 or 64 bits; System V ABI, chapter 4, "Symbol Table".
     /// nil where the file is none, has been stripped, or contradicts itself.
-    public init?(elf read: FileReader) {
+    /// - Parameter isOver: whether there is no time for more; asked now and then.
+    public init?(elf read: FileReader, isOver: () -> Bool = { false }) {
         guard let identification = read(0, 64), identification.count == 64, identification.starts(with: [0x7F, 0x45, 0x4C, 0x46]),
             identification[5] == 1
         else { return nil }
@@ -17,32 +21,37 @@ extension SymbolTable {
         let sections = (0..<count).map { Section(Fields(Array(bytes[$0 * entry..<($0 + 1) * entry])), is64: is64) }
         guard let symbols = sections.first(where: { $0.type == 2 }), symbols.link < count else { return nil }
         let names = sections[symbols.link]
-        // A kernel's own tables are some tens of MiB at the most.
-        let limit: UInt64 = 256 << 20
-        guard symbols.size <= limit, names.size <= limit, let text = read(names.offset, Int(names.size)),
-            let list = read(symbols.offset, Int(symbols.size))
-        else { return nil }
         let size = is64 ? 24 : 16
-        var found: [Symbol] = []
-        for start in stride(from: 0, through: list.count - size, by: size).prefix(Self.maximumCount) {
-            guard let symbol = Self.symbol(Fields(Array(list[start..<start + size])), is64: is64, names: text, sections: sections) else { continue }
-            found.append(symbol)
+        let all = symbols.size / UInt64(size)
+        let used = Int(min(all, UInt64(Self.maximumCount)))
+        guard let text = read(names.offset, Int(min(names.size, Self.textLimit))), let list = read(symbols.offset, used * size) else { return nil }
+        var omission: Omission? = all > UInt64(used) || names.size > Self.textLimit ? .count(used) : nil
+        let isCode = sections.map(\.isCode)
+        var found: [Entry] = []
+        for index in 0..<used {
+            if index % 1024 == 1023, isOver() {
+                omission = .time(index)
+                break
+            }
+            if let entry = Self.entry(list, at: index * size, is64: is64, names: text, sections: isCode) { found.append(entry) }
         }
         guard !found.isEmpty else { return nil }
-        self.init(found)
+        self.init(found, in: text, endedBy: 0, omission: omission)
     }
 
-    private static func symbol(_ entry: Fields, is64: Bool, names: [UInt8], sections: [Section]) -> Symbol? {
-        let info = entry.number(is64 ? 4 : 12, 1)
-        let section = Int(entry.number(is64 ? 6 : 14, 2))
-        let start = Int(entry.number(0, 4))
+    private static func entry(_ list: [UInt8], at start: Int, is64: Bool, names: [UInt8], sections: [Bool]) -> Entry? {
+        func number(_ offset: Int, _ count: Int) -> UInt64 {
+            var value: UInt64 = 0
+            for index in 0..<count { value |= UInt64(list[start + offset + index]) << UInt64(8 * index) }
+            return value
+        }
+        let info = list[start + (is64 ? 4 : 12)]
+        let section = Int(number(is64 ? 6 : 14, 2))
+        let name = Int(number(0, 4))
         // Functions, objects and what assembly files leave without a type; in a section of the file.
-        guard info & 15 <= 2, section > 0, section < sections.count, start > 0, start < names.count else { return nil }
-        let name = names[start...].prefix(256).prefix { $0 != 0 }
-        guard !name.isEmpty else { return nil }
-        return Symbol(
-            address: is64 ? entry.number(8, 8) : entry.number(4, 4), size: is64 ? entry.number(16, 8) : entry.number(8, 4),
-            name: String(decoding: name, as: UTF8.self), isCode: sections[section].isCode)
+        guard info & 15 <= 2, section > 0, section < sections.count, name > 0, name < names.count, names[name] != 0 else { return nil }
+        return Entry(
+            address: is64 ? number(8, 8) : number(4, 4), size: is64 ? number(16, 8) : number(8, 4), name: name, order: start, isCode: sections[section])
     }
 
     private struct Section {

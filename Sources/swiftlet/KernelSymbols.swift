@@ -27,9 +27,23 @@ struct KernelSymbols {
         } catch { throw SymbolFileError(path: asked, cause: error) }
     }
 
-    /// - Parameter notice: told, as a sentence, of a file that was asked for and names nothing.
+    /// How long reading them may take, in nanoseconds; a kernel's take a tenth of it. Where a signal asks the process to end there is less time for all.
+    private static let (time, timeAtSignal): (UInt64, UInt64) = (600_000_000, 150_000_000)
+
+    /// - Parameter notice: told, as a sentence, of a file that was asked for and names nothing, and of names that were left out.
     func read(notice: (String) -> Void) -> SymbolTable? {
-        let table = try? table()
+        let isSignal = if case .signal? = EndingSignals.cause { true } else { false }
+        let end = MonotonicClock.now + (isSignal ? Self.timeAtSignal : Self.time)
+        let table = try? table {
+            // Who reads gets on, and what follows has its own time.
+            EndingSignals.prolong()
+            return MonotonicClock.now >= end
+        }
+        switch table?.omission {
+        case .count(let count)?: notice("\(path) has more than \(count) symbols: the others were left out")
+        case .time(let count)?: notice("\(path) has more symbols than there was time to read: those behind the first \(count) were left out")
+        case nil: break
+        }
         if table == nil, wasAsked { notice("\(path) names no symbols: \(reason)") }
         return table
     }
@@ -52,23 +66,24 @@ struct KernelSymbols {
         return ByteText.withCString(path) { stat($0, &status) } == 0 && (status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK)
     }
 
-    private func table() throws(SystemCallError) -> SymbolTable? {
-        if let kept = files.kept(path) { return try table(kept.descriptor, size: kept.size) }
+    private func table(isOver: () -> Bool) throws(SystemCallError) -> SymbolTable? {
+        if let kept = files.kept(path) { return try table(kept.descriptor, size: kept.size, isOver) }
         // A pipe would never end.
         let file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
         var status = stat()
         guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return try table(file, size: UInt64(max(status.st_size, 0)))
+        return try table(file, size: UInt64(max(status.st_size, 0)), isOver)
     }
 
-    private func table(_ file: borrowing Descriptor, size: UInt64) throws(SystemCallError) -> SymbolTable? {
-        let elf = SymbolTable(elf: { offset, count in
-            guard count >= 0, offset <= size, UInt64(count) <= size - offset else { return nil }
-            return try? file.read(count: count, at: offset)
-        })
+    private func table(_ file: borrowing Descriptor, size: UInt64, _ isOver: () -> Bool) throws(SystemCallError) -> SymbolTable? {
+        let elf = SymbolTable(
+            elf: { offset, count in
+                guard count >= 0, offset <= size, UInt64(count) <= size - offset else { return nil }
+                return try? file.read(count: count, at: offset)
+            }, isOver: isOver)
         if let elf { return elf }
         guard wasAsked, size <= Self.mapLimit else { return nil }
-        return SymbolTable(map: size > 0 ? try file.read(count: Int(size), at: 0) : try Self.generated(file))
+        return SymbolTable(map: size > 0 ? try file.read(count: Int(size), at: 0) : try Self.generated(file), isOver: isOver)
     }
 
     /// A file whose size nobody knows before it was read: /proc/kallsyms.

@@ -49,6 +49,57 @@ struct PostMortemTests {
         return (ended, try decoder.decode(Examined.self, from: Data(readFile(path))).postMortem)
     }
 
+    /// A PVH kernel that halts with interrupts off, with a stack full of one address and so many symbols there.
+    private static func crowded(_ count: Int) -> [UInt8] {
+        func fields(_ fields: [(value: UInt64, width: Int)]) -> [UInt8] {
+            fields.flatMap { field in (0..<field.width).map { UInt8(truncatingIfNeeded: field.value >> UInt64(8 * $0)) } }
+        }
+        func program(_ type: UInt64, _ flags: UInt64, _ offset: Int, _ address: UInt64, _ size: Int) -> [UInt8] {
+            fields([(type, 4), (flags, 4), (UInt64(offset), 8), (address, 8), (address, 8), (UInt64(size), 8), (UInt64(size), 8), (4, 8)])
+        }
+        func section(_ type: UInt64, _ flags: UInt64, _ offset: Int, _ size: Int, link: UInt64 = 0) -> [UInt8] {
+            fields([(0, 4), (type, 4), (flags, 8), (0x100000, 8), (UInt64(offset), 8), (UInt64(size), 8), (link, 4), (0, 4), (1, 8), (24, 8)])
+        }
+        // mov esp, 0x110000; cli; l: hlt; jmp l
+        let code = [0xBC] + fields([(0x110000, 4)]) + [0xFA, 0xF4, 0xEB, 0xFD]
+        let text = code + [UInt8](repeating: 0x90, count: 0x1000 - code.count)
+        let stack = Array(repeatElement(fields([(0x100080, 4)]), count: 4096).joined())
+        let note = fields([(4, 4), (4, 4), (18, 4), (0x006E_6558, 4), (0x100000, 4)])
+        // Doubled, since it is long.
+        var symbols = fields([(1, 4), (2, 1), (0, 1), (1, 2), (0x100080, 8), (16, 8)])
+        while symbols.count < count * 24 { symbols += symbols }
+        let list = 0x2000 + stack.count + note.count
+        let names = list + symbols.count
+        let header: [UInt8] =
+            fields([
+                (0x01_0102_464C_457F, 8), (0, 8), (2, 2), (62, 2), (1, 4), (0x100000, 8), (64, 8), (UInt64(names) + 8, 8), (0, 4), (64, 2), (56, 2), (3, 2),
+                (64, 2), (4, 2),
+                (0, 2),
+            ])
+            + program(1, 5, 0x1000, 0x100000, 0x1000) + program(1, 6, 0x2000, 0x110000, stack.count) + program(4, 4, 0x2000 + stack.count, 0, note.count)
+        var file = header + [UInt8](repeating: 0, count: 0x1000 - header.count) + text + stack + note
+        file += symbols
+        file += Array("\0f\0\0\0\0\0\0".utf8) + section(0, 0, 0, 0) + section(1, 6, 0x1000, 0x1000) + section(2, 0, list, symbols.count, link: 3)
+        return file + section(3, 0, names, 3)
+    }
+
+    /// What a kernel's file has costs a bounded time; the report is whole.
+    @Test func aMillionNamesAtOneAddressHoldNothingUp() throws {
+        let kernel = try directory.file("crowded.elf", Self.crowded(1 << 20))
+        let path = "\(directory.path)/report.json"
+        let start = ContinuousClock.now
+        let ended = try SwiftletProcess.run("run", kernel, "--timeout", "1s", "--report", "json:\(path)")
+        let took = ContinuousClock.now - start
+        #expect(ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 1 s", "\(ended.errors)")
+        // A slow build reads what it can in its time, and a busy host has its own.
+        #expect(took < .seconds(6), "\(took)")
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let examined = try #require(try decoder.decode(Examined.self, from: Data(readFile(path))).postMortem)
+        let vcpu = try #require(examined.vcpus.first)
+        #expect(vcpu.diagnosis.contains("is halted with interrupts off") && vcpu.backtrace.contains { $0.symbol == "f" }, "\(vcpu)")
+    }
+
     @Test(
         arguments: [
             ("hang", 124, "is halted with interrupts off at rip 0x", " (hang+0x"), ("spin", 124, "is spinning at rip 0x", " (spin"),

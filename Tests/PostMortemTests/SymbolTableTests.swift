@@ -125,6 +125,28 @@ struct SymbolTableTests {
         #expect(table.name(of: 0x1000C0) == nil)
     }
 
+    /// Whoever makes the file decides how many names one address has; each look at it takes the same time.
+    @Test func manyNamesAtOneAddressCostNoTime() throws {
+        var names: [SymbolTable.Symbol] = [.init(address: 0x2000, size: 16, name: "last", isCode: true)]
+        names += (0..<100_000).map { .init(address: 0x1000, size: $0 == 7 ? 16 : 0, name: "n\($0)", isCode: true) }
+        let table = SymbolTable(names)
+        let start = ContinuousClock.now
+        for _ in 0..<20_000 { _ = table.name(of: 0x1004) }
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(table.name(of: 0x1004) == "n7+0x4" && table.name(of: 0x2000) == "last" && table.omission == nil)
+        #expect(table.address(of: "n99999") == 0x1000 && table.address(of: "n100000") == nil && table.address(of: "") == nil)
+    }
+
+    @Test func whatThereIsNoTimeForIsLeftOutAndSaid() throws {
+        let many = Self.elf(symbols: (0..<5000).map { (1, 2, 1, 0x100000 + UInt64($0) * 16, 16) }, names: Array("\0f\0".utf8))
+        #expect(try #require(SymbolTable(elf: Self.reader(many))).omission == nil)
+        let some = try #require(SymbolTable(elf: Self.reader(many), isOver: { true }))
+        #expect(some.omission == .time(1023) && some.symbols.count == 1023 && some.name(of: 0x100004) == "f+0x4")
+        let map = (0..<5000).map { "ffffffff8100\(1000 + $0) T n\($0)\n" }.joined()
+        let short = try #require(SymbolTable(map: Array(map.utf8), isOver: { true }))
+        #expect(short.omission == .time(1023) && short.symbols.count == 1023)
+    }
+
     @Test func damagedELFFiles() {
         for length in 0..<Self.file.count { #expect(SymbolTable(elf: Self.reader(Array(Self.file[..<length]))) == nil) }
         for place in Self.file.indices {
