@@ -81,9 +81,7 @@ struct SuiteCommand: ParsableCommand {
     func validate() throws {
         guard (file == nil) != (unitTests == nil) else { throw ValidationError("name a suite: a TOML file, or a directory with --kvm-unit-tests") }
         guard file == nil || group.isEmpty else { throw ValidationError("--group goes with --kvm-unit-tests; --only takes a boot's name") }
-        for (index, option) in report.enumerated() where !option.path.hasPrefix("/dev/") && report[..<index].contains(where: { $0.path == option.path }) {
-            throw ValidationError("two reports would write to \(option.path): give each a file of its own")
-        }
+        if let clash = ReportClash.sentence(report.map(\.path)) { throw ValidationError(clash) }
         if list, let other = report.isEmpty ? logs.map({ _ in "--logs" }) : "--report" {
             throw ValidationError("--list runs nothing, so that \(other) would stay empty: leave one of them out")
         }
@@ -218,7 +216,8 @@ struct SuiteCommand: ParsableCommand {
         case is BootSuite.FileError, is Shard.Malformed: ExitStatus.usage
         case let error as FileClash: error.status
         case let error as ReportError: ExitStatus.of(error)
-        case SuiteRun.Failure.noLogs(_, let cause): ExitStatus.isShortage(cause.errno) ? ExitStatus.hostFailure : ExitStatus.cannotCreate
+        case SuiteRun.Failure.noLogs(_, let cause), SuiteRun.Failure.noOutput(_, _, let cause):
+            ExitStatus.isShortage(cause.errno) ? ExitStatus.hostFailure : ExitStatus.cannotCreate
         case SuiteRun.Failure.interrupted(let signal, _, _): 128 + signal
         default: ExitStatus.hostFailure
         }

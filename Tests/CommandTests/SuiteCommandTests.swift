@@ -142,6 +142,9 @@ struct SuiteCommandTests {
             #expect(ended.status == status && ended.lastLine.hasPrefix("swiftlet suite: ") && ended.lastLine.contains(words), "\(ended.errors)")
             #expect(ended.output.isEmpty)
         }
+        _ = try directory.file("x86/unittests.cfg", [UInt8](repeating: UInt8(ascii: "#"), count: 1 << 20 | 1))
+        let huge = try SwiftletProcess.run("suite", "--kvm-unit-tests", path, within: 10)
+        #expect(huge.status == 66 && huge.lastLine.contains("x86/unittests.cfg can't be read: File too large"), "\(huge.errors)")
         let missing = try SwiftletProcess.run("suite", "--kvm-unit-tests", "\(path)/none")
         #expect(missing.status == 66 && missing.lastLine.contains("./configure and make"))
         let bad = try run("[a]\n[a]\n")

@@ -43,9 +43,45 @@ struct SuiteOutputTests {
             #expect(listed.status == 64 && listed.lastLine.contains("--list runs nothing, so that \(option) would stay empty"))
         }
         let clash = try run(Self.passes, "--report", "junit:\(path)/r", "--report", "tap:\(path)/r")
-        #expect(clash.status == 64 && clash.errors.contains("two reports would write to \(path)/r") && access("\(path)/r", F_OK) != 0, "\(clash.errors)")
+        #expect(clash.status == 64 && clash.errors.contains("two reports can't go to one file: \(path)/r") && access("\(path)/r", F_OK) != 0, "\(clash.errors)")
         let report = try run(Self.passes, "--report", "jsonl:/dev/full")
         #expect(report.status == 73 && report.lastLine.contains("/dev/full: No space left on device"), "\(report.errors)")
+    }
+
+    /// As --logs does: nothing is run whose report would be lost.
+    @Test func aBootsReportAndTraceAreCheckedBeforeTheFirstBoot() throws {
+        try #require(mkdir("\(path)/there", 0o755) == 0)
+        let old = try directory.file("old.json", Array("an old report".utf8))
+        let first = "[[boot]]\nname = 'first'\nkernel = 'hello.elf'\nreport = 'json:old.json'\n"
+        let second = "[[boot]]\nname = 'second'\nkernel = 'hello.elf'\n"
+        for (key, file, reason) in [
+            ("report = 'json:none/{boot}.json'", "none/second.json", "No such file or directory"), ("trace = 'none/t'", "none/t", "No such file or directory"),
+            ("trace = 'there'", "there", "Is a directory"), ("report = ['tap:ok', 'junit:there']", "there", "Is a directory"),
+        ] {
+            let ended = try run(first + second + key + "\n")
+            let what = key.prefix { $0 != " " }
+            #expect(ended.status == 73 && ended.output.isEmpty, "\(ended.output)\(ended.errors)")
+            #expect(ended.lastLine == "swiftlet suite: the \(what) of second can't be written to \(path)/\(file): \(reason)", "\(ended.errors)")
+        }
+        #expect(try readFile(old).isEmpty, "an old one is not taken for this suite's")
+        let skipped = try run(first + second + "trace = 'there'\nskip = 'not here'\n")
+        #expect(skipped.status == 0, "what is not run writes nothing: \(skipped.errors)")
+        #expect(try !readFile(old).isEmpty)
+    }
+
+    /// One rule for runs and suites: a pipe or device takes one report, by whatever names; /dev/null any number.
+    @Test func twoReportsNeverMixInOneDevice() throws {
+        for (one, two) in [("/dev/stdout", "/dev/stdout"), ("/dev/stdout", "/dev/fd/1"), ("/dev/full", "/dev/full"), ("\(path)/new", "\(path)/new")] {
+            let sentence = "two reports can't go to one file: \(two)"
+            let suite = try run(Self.passes, "--report", "junit:\(one)", "--report", "tap:\(two)")
+            #expect(suite.status == 64 && suite.lastLine.contains(sentence), "\(suite.errors)")
+            let run = try SwiftletProcess.run("run", "\(path)/hello.elf", "--console", "none", "--report", "junit:\(one)", "--report", "tap:\(two)")
+            #expect(run.status == 64 && run.lastLine.contains(sentence), "\(run.errors)")
+        }
+        let nothing = try run(Self.passes, "--report", "junit:/dev/null", "--report", "tap:/dev/null")
+        #expect(nothing.status == 0, "\(nothing.errors)")
+        let run = try SwiftletProcess.run("run", "\(path)/hello.elf", "--console", "none", "--report", "junit:/dev/null", "--report", "tap:/dev/null")
+        #expect(run.status == 0, "\(run.errors)")
     }
 
     /// A stream that somebody else made non-blocking, as some CI systems' runners do.

@@ -25,6 +25,19 @@ struct SuiteVerdictTests {
         return SuiteResult(test, arguments: [], termination: termination, handed: handed, console: "", lastWords: words).verdict
     }
 
+    /// A character may have any number of marks, and a console any number of complaints.
+    @Test func whatASuiteKeepsOfAConsoleIsBounded() {
+        let test = SuiteCase(name: "a", plan: .skip(""), complaintPrefix: "FAIL: ")
+        let failed = result(.exitPort, "failed", 1)
+        let marks = SuiteResult(
+            test, arguments: [], termination: .exited(1), handed: .success(failed), console: "e" + String(repeating: "\u{301}", count: 100_000), lastWords: "")
+        #expect(marks.console.utf8.count <= 16 << 10 && marks.console.utf8.count > 16_000 && !marks.console.contains("\u{FFFD}"))
+        let lines = String(repeating: "FAIL: one of many\n", count: 5000)
+        let many = SuiteResult(test, arguments: [], termination: .exited(1), handed: .success(failed), console: lines, lastWords: "")
+        #expect(many.complaints.count == 200 && many.furtherComplaints == 4800)
+        #expect(many.lines.contains("#   and 4990 more") && many.record.details.contains("and 4800 more"))
+    }
+
     private func result(_ ending: RunResult.Ending, _ outcome: String, _ status: Int32) -> RunResult {
         RunResult(ending: ending, outcome: outcome, status: status, sentence: "so it was")
     }

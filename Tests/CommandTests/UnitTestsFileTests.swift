@@ -37,6 +37,16 @@ import Testing
         #expect(file.tests.last == UnitTestsFile.Test(name: "second", file: "b.flat", parameters: "-x=y"))
     }
 
+    /// As much as is read of a file, in the ways that cost most.
+    @Test(arguments: ["[t]\n", "k=\"\"\"\n", "a\\\n", " \t", "[\u{301}]\n", "groups = a a\n", "="])
+    func aFileOfAnyTextIsReadOrRefusedAtOnce(_ piece: String) {
+        let text = "[first]\nfile = \"\"\"" + String(repeating: piece, count: (1 << 20) / piece.utf8.count)
+        let start = ContinuousClock.now
+        _ = try? UnitTestsFile(text)
+        _ = try? UnitTestsFile("[first]\n" + text.dropFirst(18))
+        #expect(ContinuousClock.now - start < .seconds(20))
+    }
+
     @Test func valuesOfSeveralLines() throws {
         let file = try UnitTestsFile(
             #"""

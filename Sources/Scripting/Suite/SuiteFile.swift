@@ -25,18 +25,19 @@ public struct SuiteFile {
         /// What its files are named after, as no other's of the suite.
         public fileprivate(set) var fileName = ""
         /// Files that it writes, whose paths are not among the arguments before its name is known.
-        let outputs: [Output]
+        public fileprivate(set) var outputs: [Output]
     }
 
     /// A file that a boot writes.
-    struct Output: Sendable, Equatable {
+    public struct Output: Sendable, Equatable {
         /// Stands for the boot's own name in a path.
         static let placeholder = "{boot}"
 
         /// What stands before the path in the option, as `--report=json:`.
         let option: String
-        let path: String
-        let key: String
+        /// With the boot's own name in it, once that is known.
+        public fileprivate(set) var path: String
+        public let key: String
         let line: Int
     }
 
@@ -129,8 +130,9 @@ public struct SuiteFile {
         var writers: [String: String] = [:]
         for (index, name) in BootFileName.names(for: boots.map(\.name)).enumerated() {
             boots[index].fileName = name
-            for output in boots[index].outputs {
+            for (place, output) in boots[index].outputs.enumerated() {
                 let path = output.path.replacing(Output.placeholder, with: name)
+                boots[index].outputs[place].path = path
                 // Behind all but the time limit, which is the last.
                 boots[index].arguments.insert(output.option + path, at: max(boots[index].arguments.count - 1, 0))
                 if let other = writers.updateValue(boots[index].name, forKey: path), !mistakes.contains(where: { $0.line == output.line }) {

@@ -68,7 +68,8 @@ struct BootSuite {
             let plan = boot.skip.map { SuiteCase.Plan.skip($0) } ?? .run(words, timeout: limit)
             let devices = boot.devices.compactMap { DeviceOption(argument: $0).map { "\($0.address)" } }
             return SuiteCase(
-                name: boot.name, plan: plan, fileName: boot.fileName, devices: devices, retries: boot.retries, passingStatuses: boot.statuses)
+                name: boot.name, plan: plan, fileName: boot.fileName, outputs: boot.outputs.map { .init(path: $0.path, what: $0.key) }, devices: devices,
+                retries: boot.retries, passingStatuses: boot.statuses)
         }
     }
 

@@ -6,10 +6,17 @@ struct SuiteCase: Equatable {
         case skip(String)
     }
 
+    struct Output: Equatable {
+        let path: String
+        let what: String
+    }
+
     let name: String
     let plan: Plan
     /// What its files are named after, as no other's of its suite.
     var fileName = "boot"
+    /// Files that its run writes, beside its log: paths, and what they are for a sentence, as `report`.
+    var outputs: [Output] = []
     /// Functions it passes to its guest, as `0000:00:04.0`: no other test has them meanwhile.
     var devices: [String] = []
     /// How often it is run again after it failed.

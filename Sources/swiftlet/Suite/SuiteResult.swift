@@ -9,6 +9,8 @@ struct SuiteResult: Equatable {
     var summary: String?
     /// What the console says failed.
     var complaints: [String] = []
+    /// How many more it says.
+    var furtherComplaints = 0
     /// The words after `swiftlet` that bring it about again.
     var arguments: [String] = []
     /// How long it ran, in seconds.
@@ -29,7 +31,9 @@ struct SuiteResult: Equatable {
     static let complaintLimit = 10
     private static let diagnosisLimit = 6
     private static let hintLimit = 3
-    /// So much of a console, in characters, goes into reports.
+    /// So many of what the console says failed are kept.
+    private static let keptComplaints = 200
+    /// So much of a console, in bytes, goes into reports.
     private static let consoleLimit = 16 << 10
 
     /// The result of a run.
@@ -58,10 +62,18 @@ struct SuiteResult: Equatable {
         guard verdict.complaint != nil else { return }
         if case .success(let result) = handed { postMortem = result.postMortem }
         // A line's end is one character here, CR LF too: reports have plain ones.
-        self.console = String(console.suffix(Self.consoleLimit).map { $0 == "\r\n" ? "\n" : $0 })
+        self.console = String(Self.end(of: console, Self.consoleLimit).map { $0 == "\r\n" ? "\n" : $0 })
         if let prefix = test.complaintPrefix {
-            complaints = lines.filter { $0.hasPrefix(prefix) }.map(String.init)
+            let all = lines.filter { $0.hasPrefix(prefix) }
+            complaints = all.prefix(Self.keptComplaints).map { Self.end(of: String($0), Self.consoleLimit) }
+            furtherComplaints = all.count - complaints.count
         }
+    }
+
+    /// The last bytes of a text, in whole characters of Unicode. Its own may have any length.
+    private static func end(of text: String, _ limit: Int) -> String {
+        guard text.utf8.count > limit else { return text }
+        return String(decoding: text.utf8.suffix(limit).drop { $0 & 0xC0 == 0x80 }, as: UTF8.self)
     }
 
     private static func verdict(
@@ -114,7 +126,8 @@ struct SuiteResult: Equatable {
             lines += postMortem.prefix(Self.diagnosisLimit).filter { $0.hasPrefix("vCPU ") }.map { "#   \($0)" }
             lines += postMortem.filter { $0.hasPrefix("hint: ") }.prefix(Self.hintLimit).map { "#   \($0)" }
             lines += complaints.prefix(Self.complaintLimit).map { "#   \($0)" }
-            if complaints.count > Self.complaintLimit { lines.append("#   and \(complaints.count - Self.complaintLimit) more") }
+            let rest = complaints.count + furtherComplaints - Self.complaintLimit
+            if rest > 0 { lines.append("#   and \(rest) more") }
             if let log { lines.append("#   log: \(log)") }
             if lostConsoleBytes > 0 { lines.append("#   \(lostConsoleBytes) bytes of its console were lost: where it is kept is full, or failed") }
             if !arguments.isEmpty { lines.append("#   again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))") }
@@ -140,7 +153,7 @@ struct SuiteResult: Equatable {
             }
         return TestRecord(
             name: name, outcome: outcome, seconds: seconds, retried: retried,
-            details: complaints + notes
+            details: complaints + (furtherComplaints > 0 ? ["and \(furtherComplaints) more"] : []) + notes
                 + (arguments.isEmpty || verdict == .passed ? [] : ["again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))"]),
             console: console, postMortem: postMortem, log: log)
     }

@@ -10,6 +10,8 @@ struct SuiteRun: ~Copyable {
     enum Failure: Error, CustomStringConvertible {
         case system(SystemCallError)
         case noLogs(String, OutputFileError)
+        /// What a boot is to write.
+        case noOutput(String, String, OutputFileError)
         /// With the tests that ran then, and how many had not begun.
         case interrupted(Int32, running: [String], waiting: Int)
 
@@ -17,6 +19,7 @@ struct SuiteRun: ~Copyable {
             switch self {
             case .system(let error): "\(error)"
             case .noLogs(let path, let error): "the consoles can't be kept in \(path): \(error)"
+            case .noOutput(let what, let path, let error): "\(what) can't be written to \(path): \(error)"
             case .interrupted(let signal, _, _): "ended by signal \(signal); what was running was ended too"
             }
         }
@@ -118,7 +121,22 @@ struct SuiteRun: ~Copyable {
         self.jobs = max(jobs, 1)
         self.logs = logs
         self.logLimit = logLimit
-        if let logs { try Self.check(logs, cases) }
+        let begun = cases.filter { if case .run = $0.plan { true } else { false } }
+        if let logs {
+            do throws(SuiteOutputCheck.Failure) {
+                try SuiteOutputCheck.makeDirectory(logs)
+                try SuiteOutputCheck.check(directory: logs)
+                for test in begun { try SuiteOutputCheck.check(Self.log(of: test, in: logs), isLog: true) }
+            } catch { throw .noLogs(error.path, error.cause) }
+        }
+        var directories: Set<String> = []
+        for test in begun {
+            for output in test.outputs {
+                do throws(SuiteOutputCheck.Failure) { try SuiteOutputCheck.check(output.path, &directories) } catch {
+                    throw .noOutput("the \(output.what) of \(test.name)", error.path, error.cause)
+                }
+            }
+        }
         // That of ended children, to be woken by it.
         let heard = [SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
         do throws(SystemCallError) {
@@ -128,31 +146,6 @@ struct SuiteRun: ~Copyable {
             self.signals = signals
         } catch {
             throw .system(error)
-        }
-    }
-
-    /// Makes the directory of logs, and finds before the first boot what would keep a log from being written.
-    private static func check(_ logs: String, _ cases: [SuiteCase]) throws(Failure) {
-        if mkdir(logs, 0o755) != 0, errno != EEXIST { throw .noLogs(logs, .system(.last("mkdir", logs))) }
-        var name = Array("\(logs)/.swiftlet-XXXXXX".utf8CString)
-        let raw = mkstemp(&name)
-        guard raw >= 0 else { throw .noLogs(logs, .system(.last("open", logs))) }
-        _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
-        let file = Descriptor(owning: raw, object: logs)
-        defer { unlink(name) }
-        // A page: some file systems keep less in the file's own entry, and so take it when they are full.
-        do throws(SystemCallError) { try file.write(contents: [UInt8](repeating: 0, count: 4096)) } catch { throw .noLogs(logs, .system(error)) }
-        for test in cases {
-            guard case .run = test.plan else { continue }
-            let path = log(of: test, in: logs)
-            var status = stat()
-            guard lstat(path, &status) == 0 else { continue }
-            if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-                let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-                throw .noLogs(path, .system(SystemCallError(call: "open", object: path, errno: isDirectory ? .isDirectory : .fileExists)))
-            }
-            // An old log is emptied now, so that it is not taken for this suite's where the boot is never begun.
-            do throws(OutputFileError) { _ = try OutputFile(path, appends: true, reads: true) } catch { throw .noLogs(path, error) }
         }
     }
 
