@@ -1,3 +1,5 @@
+public import LinuxSystem
+
 /// Everything about one run in the lab, as a value.
 public struct LabConfiguration: Sendable {
     /// A driver that holds a device for user space.
@@ -44,6 +46,12 @@ public struct LabConfiguration: Sendable {
     public var anchor: [String]?
     /// Where the lab host's kernel log is written as it comes, nil for nowhere.
     public var consoleLog: String?
+    /// How large that file may become.
+    public var consoleLogLimit = FileLimit(usualLogLimit, option: logLimitOption)
+
+    /// Bytes.
+    public static let usualLogLimit = 64 << 20
+    public static let logLimitOption = "--console-log-limit"
 
     public init(command: [String], currentDirectory: String) {
         self.command = command

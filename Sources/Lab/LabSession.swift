@@ -8,6 +8,9 @@ struct LabSession: ~Copyable {
     private let qemu: ChildProcess
     private let connections: Connections
     private let consoleFile: Descriptor?
+    private let consoleLimit: ConsoleLimit?
+    /// What kept the console's file from being written; nothing more is written then.
+    private var consoleFailure: SystemCallError?
 
     private var log = ConsoleLog()
     private var progress = LabProgress()
@@ -21,6 +24,8 @@ struct LabSession: ~Copyable {
 
     /// Seconds the host may take to get to the command, on a badly loaded machine too.
     private static let startLimit = 180
+    /// Bytes of what QEMU complains of that are kept: the first ones say why it doesn't start.
+    private static let complaintLimit = 64 << 10
     /// Seconds a panicking kernel may take for its report.
     private static let panicLimit = 5
 
@@ -95,6 +100,7 @@ struct LabSession: ~Copyable {
             self.interface = interface
             self.qemu = qemu
             self.connections = connections
+            consoleLimit = Self.limit(configuration, consoleFile)
             self.consoleFile = consoleFile
         } catch {
             throw .system(error)
@@ -104,6 +110,34 @@ struct LabSession: ~Copyable {
     private static func consoleFile(_ path: String?) throws(LabError) -> Descriptor? {
         guard let path else { return nil }
         do throws(OutputFileError) { return try OutputFile(path, appends: true).release() } catch { throw .unwritable("the console", path: path, error) }
+    }
+
+    /// Borrowing by its signature: a pattern on the file itself takes it over, and closes it.
+    private static func limit(_ configuration: LabConfiguration, _ file: borrowing Descriptor?) -> ConsoleLimit? {
+        switch file {
+        case .some(let file): FileLimit.holds(for: file.raw) ? ConsoleLimit(configuration.consoleLogLimit) : nil
+        case .none: nil
+        }
+    }
+
+    /// Writes what the host's kernel said to the file for it.
+    private mutating func keep(_ bytes: [UInt8]) {
+        let bytes = consoleLimit?.admit(bytes) ?? bytes
+        guard consoleFailure == nil, !bytes.isEmpty else { return }
+        switch consoleFile {
+        case .some(let file):
+            do throws(SystemCallError) { try BlockingCall.write(bytes, to: file.raw, file.object) } catch { consoleFailure = error }
+        case .none: break
+        }
+    }
+
+    /// Says what is missing in the console's file.
+    private func tellMissing(_ notice: (String) -> Void) {
+        guard let path = configuration.consoleLog else { return }
+        if let consoleFailure { notice("the console's log \(path) is cut off: \(consoleFailure.errno)") }
+        if let consoleLimit, case let missing = consoleLimit.missing, missing > 0 {
+            notice("the console's log \(path) has reached \(consoleLimit.limit.words): \(missing) bytes are missing in it")
+        }
     }
 
     /// Carries the streams until the command has ended, and ends QEMU whatever happens.
@@ -117,6 +151,7 @@ struct LabSession: ~Copyable {
             while !(isEmulatorGone && output.isDone && error.isDone) {
                 if let status = progress.exitStatus, output.isDone, error.isDone {
                     end()
+                    tellMissing(streams.notice)
                     return status
                 }
                 if let failure = progress.failure { throw .setup(failure) }
@@ -125,9 +160,12 @@ struct LabSession: ~Copyable {
             }
         } catch {
             end()
+            tellMissing(streams.notice)
             throw error
         }
-        throw causeOfDeath(end())
+        let termination = end()
+        tellMissing(streams.notice)
+        throw causeOfDeath(termination)
     }
 
     /// Whether the host got as far as the command.
@@ -166,10 +204,7 @@ struct LabSession: ~Copyable {
             let bytes = Self.receive(connections.console.near.raw)
             saidMore = !bytes.isEmpty
             log.append(bytes[...])
-            switch consoleFile {
-            case .some(let file): bytes.withUnsafeBytes { _ = write(file.raw, $0.baseAddress, $0.count) }
-            case .none: break
-            }
+            keep(bytes)
             if panicTime == nil && log.hasPanic { panicTime = MonotonicClock.now }
         }
         if waits[2].isReady {
@@ -179,7 +214,7 @@ struct LabSession: ~Copyable {
         }
         if waits[3].isReady {
             let bytes = Self.receive(connections.complaints.near.raw)
-            complaints += bytes
+            complaints += bytes.prefix(max(Self.complaintLimit - complaints.count, 0))
             // Only once the host's last words are read: how it died is among them.
             isEmulatorGone = bytes.isEmpty && !saidMore
         }

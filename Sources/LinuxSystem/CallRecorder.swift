@@ -13,13 +13,24 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         var objects: [Int32: String] = [:]
         var pending: [UInt8] = []
         var count = 0
+        /// Bytes of all lines so far.
+        var size = 0
+        /// Whether the file has reached its limit.
+        var isCut = false
+        var missing = 0
         var failure: SystemCallError?
         var isFinished = false
     }
 
     private static let bufferSize = 1 << 16
+    /// Bytes kept free for the last lines.
+    private static let reserve = 1 << 10
 
-    private let path: String
+    public let path: String
+    /// How large the file may become; a pipe has no limit.
+    public let limit: FileLimit
+    /// Bytes of all but the last lines.
+    private let room: Int
     private let file: OutputFile
     private let door: IoctlDoor
     private let state: Mutex<State>
@@ -28,9 +39,14 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     /// - Parameters:
     ///   - path: best a regular file: a pipe that nobody reads holds up the run.
     ///   - door: where the calls go.
+    ///   - limit: how large the file may become.
     /// - Throws: `OutputFileError` where the file can't be made.
-    public init(path: String, door: IoctlDoor = .kernel) throws(OutputFileError) {
+    public init(
+        path: String, door: IoctlDoor = .kernel, limit: FileLimit = FileLimit(Recording.sizeLimit, option: "--file-limit")
+    ) throws(OutputFileError) {
         file = try OutputFile(path, for: .owner)
+        self.limit = limit
+        room = FileLimit.holds(for: file.descriptor.raw) ? limit.bytes - Self.reserve : .max
         self.path = path
         self.door = door
         state = Mutex(State(pending: Array("\(RecordingText.header)\n".utf8)))
@@ -42,6 +58,9 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         state.withLock { flush(&$0) }
     }
 
+    /// How many calls the file's limit took so far.
+    public var missing: Int { state.withLock { $0.missing } }
+
     /// Ends the recording and closes it off with a last line, without which no reader takes it for whole. What is called later is not recorded.
     /// - Returns: how many calls were recorded.
     /// - Throws: `RecordingError.unwritten` for the first error that writing met with, at whatever time; again with every further call.
@@ -50,7 +69,10 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         let (count, failure) = state.withLock { state in
             if !state.isFinished {
                 state.isFinished = true
-                state.pending += "end \(state.count)\n".utf8
+                if state.missing > 0 {
+                    state.pending += "# this file has reached \(limit.words): \(state.missing) calls more were made and are not in it\n".utf8
+                }
+                state.pending += "end \(state.count)\(state.missing > 0 ? " cut \(state.missing)" : "")\n".utf8
                 flush(&state)
             }
             return (state.count, state.failure)
@@ -67,17 +89,37 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     }
 
     private func note(_ call: RecordedCall, _ answer: RecordedAnswer) {
+        guard !isCut(orMissing: 1) else { return }
         var line: [UInt8] = []
         call.append(to: &line)
         answer.append(to: &line)
+        line.append(UInt8(ascii: "\n"))
         state.withLock { state in
             guard !state.isFinished && state.failure == nil else { return }
-            state.count += 1
-            state.pending += "\(state.count) ".utf8
-            state.pending += line
-            state.pending.append(UInt8(ascii: "\n"))
-            if state.pending.count >= Self.bufferSize { flush(&state) }
+            if append(Array("\(state.count + 1) ".utf8) + line, &state) { state.count += 1 } else { state.missing += 1 }
         }
+    }
+
+    /// Whether nothing more is recorded, since the file has reached its limit.
+    /// - Parameter count: so many calls are missing then.
+    private func isCut(orMissing count: Int) -> Bool {
+        state.withLock { state in
+            if state.isCut, !state.isFinished { state.missing += count }
+            return state.isCut
+        }
+    }
+
+    /// - Returns: whether there was room.
+    private func append(_ line: [UInt8], _ state: inout State) -> Bool {
+        // What comes behind a call that is missing can't be replayed.
+        guard !state.isCut, state.size + line.count <= room else {
+            state.isCut = true
+            return false
+        }
+        state.size += line.count
+        state.pending += line
+        if state.pending.count >= Self.bufferSize { flush(&state) }
+        return true
     }
 
     private func object(_ descriptor: Int32) -> String { state.withLock { $0.objects[descriptor] } ?? "unnamed" }
@@ -88,11 +130,11 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     }
 
     public override func note(_ words: () -> String) {
-        let line = "# \(words())\n".utf8
+        guard !isCut(orMissing: 0) else { return }
+        let line = Array("# \(words())\n".utf8)
         state.withLock { state in
             guard !state.isFinished && state.failure == nil else { return }
-            state.pending += line
-            if state.pending.count >= Self.bufferSize { flush(&state) }
+            _ = append(line, &state)
         }
     }
 

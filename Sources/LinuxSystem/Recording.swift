@@ -15,6 +15,8 @@ public struct Recording: Sendable {
     /// What it was read from, for sentences.
     public let name: String
     public let lines: [Line]
+    /// How many calls more were made that are not in it, since the file had reached its limit.
+    public let missing: Int
 
     /// Reads a file.
     public init(path: String) throws(RecordingError) {
@@ -48,10 +50,11 @@ public struct Recording: Sendable {
                 var parser = RecordingParser(line)
                 if parser.takes("end ") {
                     let count = try parser.decimal()
+                    let missing = parser.takes(" cut ") ? try parser.decimal() : 0
                     guard parser.isAtEnd else { throw .init("something follows the number of calls") }
                     guard count == lines.count else { throw .init("it says that there are \(count) calls, and there are \(lines.count)") }
                     guard rest.isEmpty else { throw .init("this is the last line, and more follow") }
-                    (self.name, self.lines) = (name, lines)
+                    (self.name, self.lines, self.missing) = (name, lines, missing)
                     return
                 }
                 let position = try parser.decimal()

@@ -1,5 +1,6 @@
 public import Boot
 public import KVM
+public import LinuxSystem
 
 /// A machine to be, as a value.
 public struct MachineConfiguration: Sendable {

@@ -77,6 +77,10 @@ struct LabCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write the host's kernel log to a file as it comes.", valueName: "path"), completion: .file())
     var consoleLog: String?
 
+    @Option(
+        help: ArgumentHelp("How large that file may become: 64M, 1G, or none. What comes then is counted, not written. (default: 64M)", valueName: "size"))
+    var consoleLogLimit: SizeLimit?
+
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")
     var command: [String] = []
 
@@ -125,6 +129,7 @@ struct LabCommand: ParsableCommand {
         configuration.timeout = timeout?.seconds
         configuration.environment = try environment()
         configuration.consoleLog = consoleLog
+        configuration.consoleLogLimit = FileLimit((consoleLogLimit ?? .suiteLog).bytes, option: LabConfiguration.logLimitOption)
         configuration.anchor = Self.ownPath.map { [$0, LabAnchor.configuration.commandName ?? ""] }
         return configuration
     }

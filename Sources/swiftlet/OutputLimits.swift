@@ -26,7 +26,7 @@ struct OutputLimits {
         var limit: FileLimit?
         var name = ""
         if case .file(let path) = request.console {
-            limit = FileLimit((request.fileLimit ?? .console).bytes, option: Self.option)
+            limit = Self.limit(request.fileLimit, or: .console)
             name = "the console's file \(path)"
         } else if request.console.isStandard, let log = LogLimit.offered {
             limit = request.fileLimit.map { FileLimit($0.bytes, option: Self.option) } ?? FileLimit(log.bytes, option: LogLimit.option)
@@ -36,9 +36,18 @@ struct OutputLimits {
         consoleName = name
     }
 
+    static func limit(_ asked: SizeLimit?, or usual: SizeLimit) -> FileLimit { FileLimit((asked ?? usual).bytes, option: option) }
+
     /// The console's file, if its limit has cut it.
     var cutConsole: CutFile? {
         guard let console, case let missing = console.missing, missing > 0 else { return nil }
         return CutFile(name: consoleName, limit: console.limit, missing: missing, unit: "byte")
+    }
+}
+
+extension CallRecorder {
+    /// The recording, if its limit has cut it.
+    var cut: CutFile? {
+        missing > 0 ? CutFile(name: "the recording \(path)", limit: limit, missing: missing, unit: "call") : nil
     }
 }

@@ -61,7 +61,8 @@ struct Run {
         try FileUse.check(request.fileUses)
         guard let path = request.record else { return try run(signals, through: .kernel) }
         let recorder: CallRecorder
-        do throws(OutputFileError) { recorder = try CallRecorder(path: path) } catch { throw RecordingError.notMade(path, error) }
+        let limit = OutputLimits.limit(request.fileLimit, or: .recording)
+        do throws(OutputFileError) { recorder = try CallRecorder(path: path, limit: limit) } catch { throw RecordingError.notMade(path, error) }
         do {
             let ended = try run(signals, through: recorder)
             try recorder.finish()
@@ -157,7 +158,9 @@ struct Run {
             EndingSignals.prolong()
             EndingSignals.phase("examining the guest")
             if request.postMortem != .off, isExamined(result.outcome, watch.findings) {
-                result.postMortem = machine.postMortem(result.outcome, symbols: symbols.read(notice: Self.say))
+                let names = symbols.read(notice: Self.say)
+                EndingSignals.prolong()
+                result.postMortem = machine.postMortem(result.outcome, symbols: names)
                 result.postMortem?.devices = devices.interruptStates
             }
             if request.onReset == .end || BootSeries.reset(result.outcome) == nil { JobSlot.giveBack() }
@@ -171,17 +174,22 @@ struct Run {
         // A suite is told of it beside the verdict.
         let unwritten = run.result.unwrittenConsoleBytes
         if unwritten > 0, !ResultChannel.isOffered { verdict = verdict.without("\(unwritten) bytes of the console") }
-        let isTraceWhole = trace?.finish(verdict.sentence, notice: Self.say) ?? true
-        if !isTraceWhole { verdict = verdict.without("part of the trace") }
+        let traced = trace?.finish(verdict.sentence, notice: Self.say)
+        if traced?.failure != nil { verdict = verdict.without("part of the trace") }
         // First, since a report that can't be written must not take away what became of the guest.
+        let recorder = door as? CallRecorder
         let cutConsole = limits.cutConsole
-        let notes = [cutConsole].compactMap { $0?.sentence }
+        let cutTrace = traced.flatMap { trace?.cut($0) }
+        let notes = [cutConsole, cutTrace, recorder?.cut].compactMap { $0?.sentence }
         tell(run.result, verdict, notes)
         EndingSignals.prolong()
         try account {
             var console = ConsoleReport(request.script, watch.findings)
             console.missing = cutConsole?.missing ?? 0
-            return RunReport(kernel: request.imageName, verdict: verdict, run: run, console: console, detail: request.postMortem)
+            var report = RunReport(kernel: request.imageName, verdict: verdict, run: run, console: console, detail: request.postMortem)
+            report.trace.value = traced.map { .init(dropped: $0.dropped, missing: $0.missing) }
+            report.recording.value = recorder.map { .init(missing: $0.missing) }
+            return report
         }
         return Ended(verdict: verdict, result: run.result, missingConsoleBytes: cutConsole?.missing ?? 0, notes: notes, detail: request.postMortem)
     }

@@ -65,6 +65,29 @@ struct RunReport: Encodable {
         }
     }
 
+    /// What a file has of what it was to have.
+    struct Trace: Encodable {
+        /// Events that came faster than they could be written.
+        let dropped: UInt64
+        /// Events that the file's limit took.
+        let missing: Int
+    }
+
+    struct Recording: Encodable {
+        /// Calls that the file's limit took.
+        let missing: Int
+    }
+
+    /// An object that may be missing, and is null then.
+    struct Optional<Value: Encodable>: Encodable {
+        var value: Value?
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            if let value { try container.encode(value) } else { try container.encodeNil() }
+        }
+    }
+
     /// A number that may be missing, and is null then.
     struct PostCode: Encodable {
         let value: UInt8?
@@ -107,6 +130,9 @@ struct RunReport: Encodable {
     let console: ConsoleReport
     /// Null where nobody asked why.
     let postMortem: Examination
+    /// Null where none was asked for.
+    var trace = Optional<Trace>(value: nil)
+    var recording = Optional<Recording>(value: nil)
     /// What people read of it.
     private let account: [String]
 

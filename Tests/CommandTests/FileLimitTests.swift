@@ -1,3 +1,4 @@
+import FoundationEssentials
 import LinuxSystem
 import TestSupport
 import Testing
@@ -107,6 +108,67 @@ struct FileLimitTests {
             #expect(log.utf8.count <= 64 << 10 && log.hasSuffix("(--log-limit); what comes now is not in it\n"))
         }
         #expect(try readFile("\(path)/logs/all.log").count == 100_014)
+    }
+
+    private struct Event: Decodable {
+        let ph, name: String
+    }
+
+    private struct Timeline: Decodable {
+        let traceEvents: [Event]
+    }
+
+    /// JSON to its last byte, which ends with how the run ended; the verdict stands.
+    @Test func aTraceEndsAtItsLimitAndIsWhole() throws {
+        let ended = try SwiftletProcess.run(
+            "run", floods(250), "--console", "none", "--trace", "\(path)/trace", "--file-limit", "64K", "--report", "json:\(path)/report")
+        #expect(ended.status == 0, "\(ended.errors)")
+        let bytes = try readFile("\(path)/trace")
+        #expect(bytes.count <= 64 << 10 && bytes.count > 40 << 10)
+        let names = try JSONDecoder().decode(Timeline.self, from: Data(bytes)).traceEvents.map(\.name)
+        let trace = try #require(try JSONDecoder().decode(Files.self, from: Data(readFile("\(path)/report"))).trace)
+        #expect(trace.missing > 0)
+        let limit = "its limit of 64 KiB (--file-limit)"
+        #expect(names.contains("this file has reached \(limit): what comes now is not in it"))
+        #expect(
+            Array(names.suffix(2)) == [
+                "\(trace.missing) events are not in this file, which has reached \(limit)", "passed: the guest wrote 0 to the exit port",
+            ])
+        #expect(ended.errors.contains("swiftlet: the trace \(path)/trace has reached \(limit): \(trace.missing) events are missing in it\n"), "\(ended.errors)")
+        // An exit is two events, and each line of the console one.
+        let exits = try WrittenReport(readFile("\(path)/report")).exits.values.reduce(0, +)
+        #expect(UInt64(names.count + trace.missing) + trace.dropped >= 2 * exits + 250)
+    }
+
+    private struct Files: Decodable {
+        struct Trace: Decodable {
+            let dropped: UInt64
+            let missing: Int
+        }
+
+        struct Recording: Decodable {
+            let missing: Int
+        }
+
+        let trace: Trace?
+        let recording: Recording?
+    }
+
+    /// It can be read up to there, and says how much more there was.
+    @Test func aRecordingEndsAtItsLimitAndIsRead() throws {
+        // Each boot is recorded anew.
+        let kernel = try directory.file("resets.bin", [0xB0, 0xFE, 0xE6, 0x64, 0xF4])
+        let ended = try SwiftletProcess.run(
+            "run", kernel, "--memory", "1M", "--cpus", "4", "--on-reset", "reboot", "--timeout", "10s", "--record", "\(path)/record", "--file-limit", "64K",
+            "--report", "json:\(path)/report")
+        #expect(ended.status == 124, "\(ended.errors)")
+        #expect(try readFile("\(path)/record").count <= 64 << 10)
+        let recording = try Recording(path: "\(path)/record")
+        #expect(recording.missing > 0 && recording.lines.count > 20)
+        let missing = try JSONDecoder().decode(Files.self, from: Data(readFile("\(path)/report"))).recording?.missing
+        #expect(missing == recording.missing)
+        let sentence = "the recording \(path)/record has reached its limit of 64 KiB (--file-limit): \(recording.missing) calls are missing in it"
+        #expect(ended.errors.contains("swiftlet: \(sentence)\n"), "\(ended.errors)")
     }
 
     /// What a run takes from its environment is only for those that a suite started.

@@ -76,6 +76,32 @@ struct CallRecorderTests {
         #expect(next == [Int](repeating: calls, count: threads))
     }
 
+    /// Whole lines, no call behind one that is missing, and an end that says so; it replays up to there.
+    @Test func aRecordingThatReachedItsLimitReplaysUpToThere() throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/recording"
+        let recorder = try CallRecorder(path: path, door: ScriptedKernel(), limit: FileLimit(FileLimit.least, option: "--file-limit"))
+        let calls = ScriptedCalls(recorder)
+        for number in 0..<3000 {
+            recorder.note { "guest" }
+            try calls.command(UInt16(number))
+        }
+        let count = try recorder.finish()
+        #expect(recorder.missing == 3000 - count && count > 500)
+        let bytes = try readFile(path)
+        #expect(bytes.count <= FileLimit.least && bytes.count > FileLimit.least - 2048)
+        #expect(
+            String(decoding: bytes, as: UTF8.self).hasSuffix(": \(3000 - count) calls more were made and are not in it\nend \(count) cut \(3000 - count)\n"))
+        let recording = try Recording(path: path)
+        #expect(recording.lines.count == count && recording.missing == 3000 - count)
+        let door = ReplayDoor(recording)
+        let again = ScriptedCalls(door)
+        for number in 0..<count { try again.command(UInt16(number)) }
+        #expect(door.failure == nil)
+        #expect(throws: SystemCallError.self) { try again.command(1) }
+        #expect(door.failure?.kind == .cut && door.failure?.description.contains("the \(3000 - count) that followed were cut off by the file's limit") == true)
+    }
+
     @Test func withoutItsEndARecordingIsNotWhole() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/recording"

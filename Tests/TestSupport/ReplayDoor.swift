@@ -18,6 +18,7 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
     }
 
     private let recording: String
+    private let missing: Int
     private let lines: [Recording.Line]
     private let includes: @Sendable (RecordedCall) -> Bool
     private let other: IoctlDoor?
@@ -45,6 +46,7 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
         _ recording: Recording, naming: @escaping @Sendable (String) -> String, other: IoctlDoor?, only: @escaping @Sendable (RecordedCall) -> Bool
     ) {
         self.recording = recording.name
+        missing = recording.missing
         lines = recording.lines.filter { only($0.call) }
         includes = only
         self.other = other
@@ -101,6 +103,11 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
 
     private func difference(_ call: RecordedCall, at next: Int) -> ReplayFailure {
         guard next < lines.count else {
+            guard missing == 0 else {
+                return ReplayFailure(
+                    kind: .cut, line: lines.last?.number ?? 1,
+                    description: "\(recording): all \(lines.count) calls were made; the \(missing) that followed were cut off by the file's limit")
+            }
             return ReplayFailure(
                 kind: .added, line: lines.last?.number ?? 1,
                 description: "\(recording): all \(lines.count) calls were made, and one more came: \(Self.short(call))")

@@ -7,6 +7,8 @@ public struct ReplayFailure: Error, Equatable, CustomStringConvertible {
         case changed
         /// A call came that the recording has nowhere from there on.
         case added
+        /// A call came that is not in the recording, whose file had reached its limit by then.
+        case cut
         /// The recording has calls that never came.
         case missing
     }

@@ -10,8 +10,10 @@ import Synchronization
 public final class Trace: Sendable {
     /// What became of the file.
     public struct Summary: Sendable {
-        /// Events that found no room.
+        /// Events that came faster than they could be written.
         public var dropped: UInt64
+        /// Events that the file's limit took.
+        public var missing = 0
         /// Why the file could not be written to its end.
         public var failure: SystemCallError?
     }
@@ -49,8 +51,8 @@ public final class Trace: Sendable {
     private static let wordsLimit = 4 << 20
     /// So much of a console line is shown.
     private static let lineLimit = 200
-    /// Beyond it a file is of no use to a viewer.
-    private static let fileLimit = 1 << 30
+    /// So much of the run's last line is shown.
+    private static let sentenceLimit = 500
     private static let interval: Int32 = 5
 
     private let origin = MonotonicClock.now
@@ -65,18 +67,22 @@ public final class Trace: Sendable {
     private let isEnding = Atomic<Bool>(false)
     private let worker: Worker
     private let summary = Mutex<Summary?>(nil)
+    private let lastSentence = Mutex<String?>(nil)
+    public let limit: FileLimit
 
     /// Makes the file and begins. `finish` must follow.
-    /// - Parameter title: what is run.
-    public init(path: String, title: String) throws(OutputFileError) {
-        var file = try TraceFile(path)
+    /// - Parameters:
+    ///   - title: what is run.
+    ///   - limit: how large the file may become.
+    public init(path: String, title: String, limit: FileLimit) throws(OutputFileError) {
+        self.limit = limit
         var text = TraceText(origin: origin)
         text.name(0, "swiftlet run \(title)", process: true)
         text.name(TraceText.Track.run, "run")
         text.name(TraceText.Track.console, "console")
         text.name(TraceText.Track.interrupts, "interrupts")
         // The first event has no comma before it.
-        file.append(Array("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[".utf8) + text.bytes.dropFirst())
+        let file = try TraceFile(path, limit: limit, beginning: Array("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[".utf8) + text.bytes.dropFirst())
         if let failure = file.failure { throw .system(failure) }
         words = Mutex(Words(text: TraceText(origin: origin)))
         do throws(SystemCallError) {
@@ -190,8 +196,10 @@ public final class Trace: Sendable {
     }
 
     /// Writes the rest and ends the thread. Later calls only give the summary again.
-    public func finish() -> Summary {
+    /// - Parameter sentence: how the run ended, the trace's last word whatever its limit.
+    public func finish(saying sentence: String? = nil) -> Summary {
         endLine()
+        lastSentence.withLock { $0 = sentence }
         isEnding.store(true, ordering: .releasing)
         worker.join()
         return summary.withLock { $0 } ?? Summary(dropped: 0, failure: nil)
@@ -208,8 +216,7 @@ public final class Trace: Sendable {
         private var named = 0
         /// What was said to be missing, by track.
         private var told: [Int: UInt64] = [:]
-        /// What the file had no more room for.
-        private var cut: UInt64 = 0
+        private var hasToldLimit = false
 
         init(_ trace: Trace, _ file: consuming TraceFile) {
             self.trace = trace
@@ -225,13 +232,18 @@ public final class Trace: Sendable {
                 guard !isLast else { break }
                 trace.loop.wait(milliseconds: Trace.interval) { _ in }
             }
-            let dropped = told.values.reduce(cut, +)
-            if dropped > 0 {
-                text.instant(TraceText.Track.run, at: MonotonicClock.now, category: "trace", name: "\(dropped) events were dropped in all")
-            }
-            flush(force: true)
+            let dropped = told.values.reduce(0, +)
+            if dropped > 0 { say("\(dropped) events were dropped in all") }
+            if file.missing > 0 { say("\(file.missing) events are not in this file, which has reached \(trace.limit.words)") }
+            if let sentence = trace.lastSentence.withLock({ $0 }) { say(sentence, category: "phase") }
+            file.appendLast(text.bytes)
             file.close()
-            trace.summary.withLock { $0 = Summary(dropped: dropped, failure: file.failure) }
+            trace.summary.withLock { $0 = Summary(dropped: dropped, missing: file.missing, failure: file.failure) }
+        }
+
+        private func say(_ words: String, category: StaticString = "trace") {
+            let shown = String(String.UnicodeScalarView(words.unicodeScalars.prefix(Trace.sentenceLimit)))
+            text.instant(TraceText.Track.run, at: MonotonicClock.now, category: category, name: shown)
         }
 
         private func collect() {
@@ -259,7 +271,7 @@ public final class Trace: Sendable {
 
         private func collect(_ ring: TraceRing, _ track: Int, _ write: (Writer, TraceEntry) -> Void) {
             while let entry = ring.take() {
-                if file.count < Trace.fileLimit { write(self, entry) } else { cut += 1 }
+                if file.isCut { file.miss(entry.event == .exit ? TraceText.count(entry) : 1) } else { write(self, entry) }
                 if text.bytes.count > 1 << 16 { flush() }
             }
             tell(ring.droppedCount, track)
@@ -288,12 +300,18 @@ public final class Trace: Sendable {
             let before = told[track] ?? 0
             guard dropped > before else { return }
             told[track] = dropped
+            guard !file.isCut else { return }
             text.instant(track, at: MonotonicClock.now, category: "trace", name: "\(dropped - before) events dropped")
         }
 
-        private func flush(and words: [UInt8] = [], force: Bool = false) {
+        private func flush(and words: [UInt8] = []) {
             guard !text.isEmpty || !words.isEmpty else { return }
-            if force || file.count < Trace.fileLimit { file.append(text.bytes + words) }
+            file.append(text.bytes + words)
+            text.removeAll()
+            guard file.isCut, !hasToldLimit else { return }
+            hasToldLimit = true
+            say("this file has reached \(trace.limit.words): what comes now is not in it")
+            file.appendLast(text.bytes)
             text.removeAll()
         }
     }

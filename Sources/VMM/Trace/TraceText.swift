@@ -122,6 +122,12 @@ struct TraceText {
         return "\(name) \(number == BAR.romIndex ? "ROM" : "BAR \(number)")"
     }
 
+    /// How many events an exit is.
+    static func count(_ entry: TraceEntry) -> Int {
+        let kind = VCPUExit.Kind(rawValue: Int(entry.kind)) ?? .unknown
+        return 2 + (entry.halted > 0 ? 1 : 0) + (entry.waited > 0 ? 1 : 0) + (configurationWrite(kind, entry) == nil ? 0 : 1)
+    }
+
     private mutating func configuration(_ track: Int, _ entry: TraceEntry, _ access: ConfigAccess) {
         func padded(_ value: Int, _ width: Int) -> String {
             let text = String(value, radix: 16)

@@ -10,7 +10,7 @@ enum OptionCheck {
             var request = RunRequest()
             try request.set(name, value)
         case (_, "--memory"): _ = try MemorySize(option: value)
-        case (_, "--log-limit"), (_, "--file-limit"): _ = try SizeLimit(option: value)
+        case (_, "--log-limit"), (_, "--file-limit"), (_, "--console-log-limit"): _ = try SizeLimit(option: value)
         case (_, "--timeout"): _ = try TimeLimit(option: value)
         case (_, "--cpus"), (_, "--jobs"): _ = try BadValue.count(value)
         case (_, "--retries"): _ = try BadValue.count(value, from: 0)

@@ -1,4 +1,3 @@
-public import LinuxSystem
 import Synchronization
 
 /// Ends a console's file at its limit, over all boots of a run: a line says so there, and what comes then is counted.
@@ -24,7 +23,7 @@ public final class ConsoleLimit: Sendable {
     public var missing: Int { state.withLock { $0.missing } }
 
     /// What is written of these bytes, which come next.
-    func admit(_ bytes: [UInt8]) -> [UInt8] {
+    public func admit(_ bytes: [UInt8]) -> [UInt8] {
         state.withLock { state in
             guard !state.isReached else {
                 state.missing += bytes.count
