@@ -110,7 +110,8 @@ struct RunReport: Encodable {
 
     /// All that is written.
     private enum CodingKeys: CodingKey {
-        case format, kernel, outcome, exitStatus, message, durationSeconds, reboots, postCode, exits, registers, consoleTail, devices, console, postMortem
+        case format, kernel, outcome, exitStatus, message, durationSeconds, reboots, postCode, exits, registers, consoleTail, devices, console
+        case trace, recording, postMortem
     }
 
     let format = 1

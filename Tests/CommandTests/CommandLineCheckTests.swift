@@ -139,6 +139,7 @@ import Testing
         case "timeout": "5s"
         case "console": "none"
         case "model": "host"
+        case "port": "0x501"
         default: "x"
         }
     }

@@ -37,7 +37,8 @@ enum SuiteKey: String, CaseIterable {
         case .kernel, .firmware, .symbols: .path
         case .initrd: .paths
         case .modules: .commands
-        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole, .postMortem, .until, .skip, .fileLimit: .text
+        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole, .postMortem, .until, .skip, .fileLimit:
+            .text
         case .exitPort: .word
         case .devices, .expect, .failOn, .send, .report: .texts
         case .cpus, .retries: .number
