@@ -25,7 +25,9 @@ enum StandardError {
     }
 
     /// The status of a run whose sentence nobody can read: success must not be silent on a full disk. A reader that went away wanted no more.
+    /// Where the time limit came while a line was being written, that is what ended the run.
     static func status(_ status: Int32) -> Int32 {
+        if failure?.errno == .interrupted, EndingSignals.cause == .timeLimit { return ExitStatus.timeout }
         guard status == ExitStatus.passed, let failure, failure.errno != .brokenPipe else { return status }
         return ExitStatus.cannotCreate
     }

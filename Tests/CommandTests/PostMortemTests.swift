@@ -62,7 +62,9 @@ struct PostMortemTests {
         }
         // mov esp, 0x110000; cli; l: hlt; jmp l
         let code = [0xBC] + fields([(0x110000, 4)]) + [0xFA, 0xF4, 0xEB, 0xFD]
-        let text = code + [UInt8](repeating: 0x90, count: 0x1000 - code.count)
+        // The address on the stack is one behind a call, as a return address is.
+        var text = code + [UInt8](repeating: 0x90, count: 0x1000 - code.count)
+        text[0x7B] = 0xE8
         let stack = Array(repeatElement(fields([(0x100080, 4)]), count: 4096).joined())
         let note = fields([(4, 4), (4, 4), (18, 4), (0x006E_6558, 4), (0x100000, 4)])
         // Doubled, since it is long.
@@ -97,7 +99,7 @@ struct PostMortemTests {
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let examined = try #require(try decoder.decode(Examined.self, from: Data(readFile(path))).postMortem)
         let vcpu = try #require(examined.vcpus.first)
-        #expect(vcpu.diagnosis.contains("is halted with interrupts off") && vcpu.backtrace.contains { $0.symbol == "f" }, "\(vcpu)")
+        #expect(vcpu.diagnosis.contains("is halted with interrupts off") && vcpu.backtrace.contains { $0.symbol?.hasPrefix("f") == true }, "\(vcpu)")
     }
 
     @Test(
