@@ -27,8 +27,9 @@ struct KernelSymbols {
         } catch { throw SymbolFileError(path: asked, cause: error) }
     }
 
-    /// How long reading them may take, in nanoseconds; a kernel's take a tenth of it. Where a signal asks the process to end there is less time for all.
-    private static let (time, timeAtSignal): (UInt64, UInt64) = (600_000_000, 150_000_000)
+    /// How long reading them may take, in nanoseconds; a kernel's take some 50 ms, and on an emulated host more than a second. Where a signal asks the
+    /// process to end there is less time for all.
+    private static let (time, timeAtSignal): (UInt64, UInt64) = (4_000_000_000, 150_000_000)
 
     /// - Parameter notice: told, as a sentence, of a file that was asked for and names nothing, and of names that were left out.
     func read(notice: (String) -> Void) -> SymbolTable? {
@@ -83,11 +84,13 @@ struct KernelSymbols {
             }, isOver: isOver)
         if let elf { return elf }
         guard wasAsked, size <= Self.mapLimit else { return nil }
-        return SymbolTable(map: size > 0 ? try file.read(count: Int(size), at: 0) : try Self.generated(file), isOver: isOver)
+        return SymbolTable(map: size > 0 ? try file.read(count: Int(size), at: 0) : try Self.generated(file, isOver: isOver), isOver: isOver)
     }
 
     /// A file whose size nobody knows before it was read: /proc/kallsyms.
-    private static func generated(_ file: borrowing Descriptor, limit: UInt64 = mapLimit) throws(SystemCallError) -> [UInt8] {
+    private static func generated(
+        _ file: borrowing Descriptor, limit: UInt64 = mapLimit, isOver: () -> Bool = { false }
+    ) throws(SystemCallError) -> [UInt8] {
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while UInt64(text.count) < limit {
@@ -95,6 +98,8 @@ struct KernelSymbols {
             guard count >= 0 else { throw .last("read", file.object) }
             guard count > 0 else { break }
             text += piece[..<count]
+            // The kernel makes it as it is read, which takes its time. Whoever takes it apart finds that there is no more, and says so.
+            if isOver() { break }
         }
         return text
     }
