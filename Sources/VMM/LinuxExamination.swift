@@ -27,7 +27,7 @@ extension Machine {
             for (memory, width) in memories { if let log = KernelLog(symbols, memory, width: width) { return log } }
         }
         guard searches else { return nil }
-        let search = MemorySearch(memory, seconds: 2)
+        let search = MemorySearch(memory, seconds: 5)
         var ranges: [Range<UInt64>] = []
         for (memory, width) in memories where width == 8 && ranges.isEmpty { ranges = memory.linuxRanges }
         for range in ranges + memory.regions.map(\.range) { if let log = search.kernelLog(in: range) { return log } }

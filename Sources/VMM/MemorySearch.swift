@@ -7,7 +7,7 @@ struct MemorySearch {
     /// In nanoseconds of `MonotonicClock`.
     private let end: UInt64
     /// Whether a signal had ended the run before: then there is less time, and it is no reason to stop.
-    private let wasAsked = EndingSignals.status != nil
+    private let wasAsked = Self.isAsked
     /// So much is looked at between two looks at the clock.
     private static let piece: UInt64 = 4 << 20
 
@@ -18,7 +18,10 @@ struct MemorySearch {
     }
 
     /// Whether it is over, found or not.
-    var isOver: Bool { MonotonicClock.now >= end || !wasAsked && EndingSignals.status != nil }
+    var isOver: Bool { MonotonicClock.now >= end || !wasAsked && Self.isAsked }
+
+    /// Whether a signal asks the process to end. The time limit asks for nothing: a run that it ended is examined in peace.
+    private static var isAsked: Bool { if case .signal? = EndingSignals.cause { true } else { false } }
 
     /// The lowest guest-physical address in a range at which the bytes stand; nil for none, or where the time is up.
     func first(_ pattern: [UInt8], in range: Range<UInt64>) -> UInt64? {
