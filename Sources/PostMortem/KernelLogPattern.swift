@@ -41,10 +41,10 @@ extension KernelLog {
         return bytes
     }
 
-    /// Whether a number is that of the first record in a ring: as many before the numbers' end as the ring has descriptors, DESC0_ID + 1 in
-    /// kernel/printk/printk_ringbuffer.h.
+    /// Whether a number is that of the first record in a ring: DESC0_ID + 1 in kernel/printk/printk_ringbuffer.h, which is minus the number of
+    /// descriptors, as an unsigned int, without the two bits of an unsigned long that hold a descriptor's state.
     private static func isFirst(_ number: UInt64, _ width: Int) -> Bool {
-        let end: UInt64 = width == 8 ? 1 << 62 : 1 << 30
+        let end: UInt64 = width == 8 ? 1 << 32 : 1 << 30
         return number < end && end - number <= 1 << 26 && (end - number).nonzeroBitCount == 1 && end - number > 1
     }
 
@@ -67,11 +67,19 @@ extension KernelLog {
                 (1...16).contains((number($0) &- id) & mask) && number($0) <= mask
             }
             let text = bytes[start..<(next ?? min(start + lineLength, bytes.count))].prefix { $0 != 0 }
-            if next != nil || !text.isEmpty { records.append(Record(text: Array(text))) }
+            if next != nil || !text.isEmpty { records.append(Record(text: Self.withoutRemains(text))) }
             guard let next else { break }
             place = next
         }
         return records.reversed()
+    }
+
+    /// A block's text without what the kernel left behind it. The kernel formats a level's two bytes, the text and a line feed into the block, and
+    /// moves the text to the block's start (printk_sprint in kernel/printk/printk.c): the text's last two bytes and the line feed stand there again.
+    private static func withoutRemains(_ block: ArraySlice<UInt8>) -> [UInt8] {
+        guard block.last == UInt8(ascii: "\n") else { return Array(block) }
+        let text = block.dropLast()
+        return Array(text.suffix(4).prefix(2) == text.suffix(2) && text.count >= 4 ? text.dropLast(2) : text)
     }
 }
 

@@ -14,9 +14,11 @@ enum SilenceLab {
                 record "$name" "$swiftlet" run "$image" --append "$append" --timeout "${limit:-60s}" --memory 256M --report "json:$out/$name.json" "$@"
             }
 
-            # Without a root the kernel panics, and waits for ever.
-            linux names "$kernel" "root=/dev/nope panic=0" --symbols /proc/kallsyms
+            # Without a root the kernel panics, and waits for ever: both at once, as each lasts until its time limit.
+            linux names "$kernel" "root=/dev/nope panic=0" --symbols /proc/kallsyms &
+            names=$!
             linux pattern "$kernel" "root=/dev/nope panic=0 console=tty0" --symbols /boot/System.map-$(uname -r)
+            wait "$names"
             linux pvh "$elf" "root=/dev/nope panic=-1 console=ttyS1" --report "junit:$out/pvh.xml"
             linux off "$kernel" "root=/dev/nope panic=-1" --post-mortem off
             limit=2s linux decompressor "$kernel" ""

@@ -29,22 +29,28 @@ import Testing
                 == "swiftlet: hint: nothing came over the serial console, and the kernel's command line does not ask for it: add --append console=ttyS0")
     }
 
-    /// What stands in memory is not looked at here: without names this kernel's log is not found yet (docs/post-mortem.md).
-    @Test("Debian's placeholder of a System.map is called so, and a console that is not shown is named")
-    func placeholder() async throws {
-        let (record, _) = try await silent("pattern", status: 124)
-        #expect(record.lastWord.hasPrefix("swiftlet: timeout: "), record.account)
+    @Test("without names the log is found by its first words, and Debian's placeholder of a System.map is called so")
+    func pattern() async throws {
+        let (record, examined) = try await silent("pattern", status: 124)
+        #expect(record.lastWord.hasSuffix(Self.found), record.account)
+        let log = try #require(examined.log, record.account)
+        #expect(log.source == "pattern" && log.panic == Self.panic && log.lines.count > 100)
+        let (first, second) = (try #require(log.lines.first), try #require(log.lines.dropFirst().first))
+        #expect(first.hasPrefix("Linux version ") && first.hasSuffix(")"), "\(first)")
+        #expect(second == "Command line: root=/dev/nope panic=0 console=tty0")
         #expect(record.errors.contains { $0.contains(" names no symbols: it is Debian's placeholder, ") }, record.account)
         #expect(record.errors.contains { $0.contains("console=tty0 is not the port that is shown here") }, record.account)
     }
 
-    @Test("the ELF kernel, which resets itself after its panic: the status is that of the reset, and the hint names its console")
+    @Test("the ELF kernel, which resets itself after its panic: the status is the reset's, and the last line names the panic")
     func pvh() async throws {
         let (record, examined) = try await silent("pvh", status: 103)
-        #expect(record.report?.outcome == "reset", record.account)
+        #expect(record.report?.outcome == "reset" && record.lastWord.hasSuffix(Self.found), record.account)
+        #expect(examined.log?.panic == Self.panic, record.account)
         #expect(examined.hints.first?.contains("console=ttyS1 is not the port") == true)
         let junit = try String(contentsOf: Package.root.appending(path: ".build/passthrough/silence/pvh.xml"), encoding: .utf8)
-        #expect(junit.contains("hint: nothing came over the serial console") && !junit.contains("rip ffff"), "\(junit)")
+        #expect(junit.contains("the last 30 of ") && junit.contains("hint: nothing came over the serial console"), "\(junit)")
+        #expect(!junit.contains("rip ffff"), "\(junit)")
     }
 
     @Test("with --post-mortem off nothing is looked at")

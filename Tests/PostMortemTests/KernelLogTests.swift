@@ -26,14 +26,18 @@ import Testing
             var memory = MemoryImage()
             let bits = UInt64(width * 8 - 2)
             let count = 1 << UInt64(countBits) as UInt64
+            // DESC0_ID counts in an unsigned int, and DESC_ID takes two bits off an unsigned long.
+            let firstID = width == 8 ? (1 << 32) - count : (1 << 30) - count
             var lpos = 0 &- (1 << UInt64(sizeBits)) as UInt64
             let mask = 1 << UInt64(sizeBits) - 1 as UInt64
-            var id = (1 << bits) - count &+ UInt64(start) & (1 << bits - 1)
+            var id = (firstID &+ UInt64(start)) & (1 << bits - 1)
             var tail = id
             for (number, text) in texts.enumerated() {
                 let bytes = Array(text.utf8)
+                // The kernel formats "\u{1}6text\n" into the block and then moves the text to its start (printk_sprint).
+                let written = bytes.isEmpty ? [] : bytes + (Array("\u{1}6".utf8) + bytes + [0x0A]).suffix(3)
                 let slot = id & (count - 1)
-                let size = UInt64((width + bytes.count + 1 + width - 1) / width * width)
+                let size = UInt64((width + written.count + 1 + width - 1) / width * width)
                 var begin = lpos
                 var next = begin &+ size
                 var place = begin & mask
@@ -47,7 +51,9 @@ import Testing
                 } else {
                     for offset in 0..<size { memory.put(0, at: KernelLogTests.data + place + offset, width: 1) }
                     memory.put(id, at: KernelLogTests.data + place, width: width)
-                    for (index, byte) in bytes.enumerated() { memory.put(UInt64(byte), at: KernelLogTests.data + place + UInt64(width + index), width: 1) }
+                    for (index, byte) in written.enumerated() {
+                        memory.put(UInt64(byte), at: KernelLogTests.data + place + UInt64(width + index), width: 1)
+                    }
                 }
                 let descriptor = KernelLogTests.descriptors + slot * UInt64(3 * width)
                 memory.put(id | 2 << bits, at: descriptor, width: width)
