@@ -84,7 +84,12 @@ public final class Machine {
             vm = try hypervisor.makeVirtualMachine()
             if let trace = configuration.trace { vm.onInterrupt = { trace.note($0) } }
             // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's grace period.
-            for (slot, region) in memory.regions.enumerated() {
+            let slots = memory.slots
+            for (slot, region) in slots.enumerated() {
+                // Each may take the kernel some tenths of a second, and again as it is torn down.
+                guard EndingSignals.cause == nil else {
+                    throw SystemCallError(call: "KVM_SET_USER_MEMORY_REGION", object: "guest memory", errno: .interrupted)
+                }
                 try vm.setMemory(
                     slot: UInt32(slot), guestAddress: region.guestAddress, memory: memory.hostAddress(of: region), count: region.count)
             }
@@ -104,7 +109,7 @@ public final class Machine {
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
             board = Self.board(configuration, guestCPUID, window)
             bridge = PCIHostBridge(
-                vm: vm, memory: memory, firstMemorySlot: UInt32(memory.regions.count) + (configuration.hasFirmware ? 1 : 0),
+                vm: vm, memory: memory, firstMemorySlot: UInt32(slots.count) + (configuration.hasFirmware ? 1 : 0),
                 physicalAddressBits: guestCPUID.physicalAddressBits, window: window,
                 hasFirmware: configuration.hasFirmware
             ) { ending.finish(.hostFailure($0)) }
@@ -293,7 +298,7 @@ public final class Machine {
     /// Loads firmware, with which the first vCPU then starts. Of a machine that was configured for it.
     public func loadFirmware(_ path: String, files: InputFiles = InputFiles()) throws(MachineError) {
         let rom = try FirmwareROM(path, files)
-        try rom.place(in: vm, memory, slot: UInt32(memory.regions.count))
+        try rom.place(in: vm, memory, slot: UInt32(memory.slots.count))
         firmware = rom
         do throws(FirmwareConfig.FileError) {
             let memory = memory

@@ -85,6 +85,28 @@ struct EndingSignalTests {
         #expect(written.outcome == "timeout" && written.exitStatus == 124)
     }
 
+    /// The kernel takes seconds for the memory of such a guest where it keeps more than page tables of it, and no signal ends that: what is begun is
+    /// one slot of 17.
+    @Test func theTimeLimitHoldsWhileMemoryIsGivenToKVM() throws {
+        let record = "\(directory.path)/record"
+        let start = MonotonicClock.now
+        let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--memory", "1T", "--timeout", "1ms", "--record", record, within: 20)
+        let seconds = Double(MonotonicClock.now - start) / 1e9
+        #expect(ended.status == 124 && seconds < 1, "after \(seconds) s")
+        #expect(ended.lastLine == "swiftlet: timeout: after 0.001 s it was still building the machine")
+        let calls = try Recording(path: record).lines
+        #expect(calls.count(where: { $0.call.name == "KVM_SET_USER_MEMORY_REGION" }) < 17)
+    }
+
+    @Test func aGuestOf1TiBEndsAtItsTimeLimit() throws {
+        let start = MonotonicClock.now
+        let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--memory", "1T", "--timeout", "1s", within: 20)
+        let seconds = Double(MonotonicClock.now - start) / 1e9
+        // Another second is what the time limit gives to who ends by himself.
+        #expect(ended.status == 124 && (1..<2.5).contains(seconds), "after \(seconds) s")
+        #expect(ended.lastLine.hasPrefix("swiftlet: timeout: "), "\(ended.errors)")
+    }
+
     /// Standard error and the report go to readers that stand still; the status is all that can be told.
     @Test(arguments: [(SIGTERM, 143), (SIGHUP, 129), (SIGINT, 130), (SIGQUIT, 131), (SIGUSR1, 138), (SIGXCPU, 152)] as [(Int32, Int32)])
     func aReaderOfStandardErrorThatIsStuckKeepsNobody(signal: Int32, status: Int32) throws {

@@ -17,6 +17,21 @@ import Testing
         #expect(memory.count == count && memory.regions.map(\.range) == ranges)
     }
 
+    /// A guest of usual size takes a slot for each region; KVM takes its time for one of a TiB.
+    @Test(
+        arguments: [
+            (1 << 20, [1 << 20]), (8 * gib, [3 * gib, 5 * gib]), (67 * gib, [3 * gib, 64 * gib]), (68 * gib, [3 * gib, 64 * gib, gib]),
+            (1024 * gib, [3 * gib] + [UInt64](repeating: 64 * gib, count: 15) + [61 * gib]),
+        ] as [(UInt64, [UInt64])])
+    func isGivenToKVMInPieces(count: UInt64, sizes: [UInt64]) throws {
+        let memory = try GuestMemory(count: count)
+        #expect(memory.slots.map(\.count) == sizes)
+        for (slot, next) in zip(memory.slots, memory.slots.dropFirst()) {
+            #expect(memory.hostAddress(of: next) == memory.hostAddress(of: slot) + Int(slot.count))
+            #expect(next.guestAddress == (slot.guestAddress == 0 ? 4 * Self.gib : slot.range.upperBound))
+        }
+    }
+
     /// KVM can map 2 MiB at once only where both addresses agree on what is below.
     @Test(arguments: [1 << 20, 24 << 20, 3 * gib + 4096, 8 * gib] as [UInt64])
     func liesAsTheGuestsAddressesDo(count: UInt64) throws {
