@@ -42,7 +42,7 @@
 #define REQUEST_SECTOR  (REQUEST + 16)
 #define MOVE_GDT        0x40
 
-// What the VMM tells the ROM, behind its name: Sources/Boot/BootROM.swift has the same list.
+// What the VMM tells the ROM, behind its name: Sources/Boot/ROM/BootROM.swift has the same list.
 #define P_BOOT          (parameters + 0x08)
 #define P_DRIVE         (parameters + 0x09)
 #define P_FLOPPY_TYPE   (parameters + 0x0a)
