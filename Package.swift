@@ -51,7 +51,7 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["KVM", "TestSupport"], swiftSettings: room),
         .testTarget(name: "VMMTests", dependencies: ["VMM", "TestSupport"], swiftSettings: room),
         .testTarget(
-            name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], exclude: ["Recordings"], swiftSettings: room),
+            name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),
         .testTarget(
             name: "CommandTests",

@@ -67,6 +67,7 @@ final class LabSession: Sendable {
 /// Where things of this package are.
 enum Package {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
     /// The release binary: what is tested is what is shipped.
     static let binary = ProcessInfo.processInfo.environment["SWIFTLET_BINARY"] ?? root.appending(path: ".build/release/swiftlet").path
     static let guests = root.appending(path: "guests/build").path
