@@ -1,0 +1,84 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+
+/// The folders of the sources, and what the docs say of them and of their files.
+struct SourceTreeTests {
+    private static let manager = FileManager.default
+
+    /// Folders with more files than `limit`, each with the reason why.
+    private static let exceptions: [String: String] = [:]
+    private static let limit = 15
+
+    /// What is below a folder of the repository, without the headers of C targets, which SwiftPM wants in `include`.
+    private func paths(below folder: String) throws -> [String] {
+        try Self.manager.subpathsOfDirectory(atPath: "\(TestKernel.root)/\(folder)").filter { !$0.split(separator: "/").contains("include") }
+    }
+
+    private func isFolder(_ path: String) -> Bool {
+        var isFolder = false
+        return Self.manager.fileExists(atPath: "\(TestKernel.root)/\(path)", isDirectory: &isFolder) && isFolder
+    }
+
+    private func text(_ path: String) throws -> String { try String(contentsOfFile: "\(TestKernel.root)/\(path)", encoding: .utf8) }
+
+    /// The lines of the list of folders in docs/architecture.md: a path below Sources, and what it is said to hold.
+    private func listed() throws -> [(path: String, words: Substring)] {
+        let section = try text("docs/architecture.md").split(separator: "\n## ").first { $0.hasPrefix("Folders\n") }
+        var above: [Substring] = []
+        return try #require(section).split(separator: "\n").filter { $0.hasPrefix("    ") }.map { line in
+            let depth = line.prefix { $0 == " " }.count / 2 - 2
+            let name = line.drop { $0 == " " }.prefix { $0 != "/" }
+            above = above.prefix(depth) + [name]
+            return (above.joined(separator: "/"), line.drop { $0 != "/" }.dropFirst().drop { $0 == " " })
+        }
+    }
+
+    @Test func everyFolderHasALineAndEveryLineAFolder() throws {
+        let lines = try listed()
+        let folders = try paths(below: "Sources").filter { isFolder("Sources/\($0)") }
+        #expect(folders.count > 50)
+        #expect(lines.map(\.path).sorted() == folders.sorted())
+        #expect(lines.filter { $0.words.isEmpty }.map(\.path) == [])
+    }
+
+    @Test(arguments: ["Sources", "Tests"]) func noFolderHasMoreFilesThanTheLimit(_ top: String) throws {
+        var counts: [String: Int] = [:]
+        for path in try paths(below: top) where [".swift", ".c", ".h"].contains(where: path.hasSuffix) {
+            counts["\(top)/\(path.split(separator: "/").dropLast().joined(separator: "/"))", default: 0] += 1
+        }
+        #expect(counts.count > 10)
+        for (folder, count) in counts where Self.exceptions[folder] == nil {
+            #expect(count <= Self.limit, "\(folder) has \(count) files")
+        }
+        for (folder, reason) in Self.exceptions where folder.hasPrefix("\(top)/") {
+            #expect(counts[folder, default: 0] > Self.limit && !reason.isEmpty, "\(folder) is no exception any more")
+        }
+    }
+
+    /// docs/promises.md names a file by its target and its own name.
+    @Test func everyFileThatHoldsAPromiseIsThere() throws {
+        let files = Set(
+            try paths(below: "Tests").compactMap { path in
+                let parts = path.split(separator: "/")
+                return parts.count > 1 ? "\(parts[0])/\(parts[parts.count - 1])" : nil
+            })
+        let named = try text("docs/promises.md").matches(of: /\b[A-Za-z]+Tests\/[A-Za-z0-9\/]+\.swift/).map { String($0.output) }
+        #expect(named.count > 300)
+        #expect(Set(named).subtracting(files).sorted() == [])
+    }
+
+    @Test func everyPathInTheDocsLeadsSomewhere() throws {
+        let pages = try Self.manager.contentsOfDirectory(atPath: "\(TestKernel.root)/docs").filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+        var count = 0
+        for page in pages + ["README.md", "CONTRIBUTING.md", "firmware/README.md", "guests/README.md", "bench/README.md"] {
+            for path in try text(page).matches(of: /\b(?:Sources|Tests|tools|Fuzz|guests)\/[A-Za-z0-9_\/.-]*[A-Za-z0-9]/).map({ String($0.output) }) {
+                // What a build leaves is not there in a fresh clone.
+                guard !path.hasPrefix("guests/build") else { continue }
+                count += 1
+                #expect(Self.manager.fileExists(atPath: "\(TestKernel.root)/\(path)"), "\(page) names \(path)")
+            }
+        }
+        #expect(count > 50)
+    }
+}
