@@ -41,9 +41,10 @@ peek_key:
     movw %ax, CALLER_AX
 1:  leave_service
 
+// AH has what 12h tells in addition: which of the Ctrl and Alt keys are held.
 key_flags:
-    movb BDA_KEY_FLAGS, %al
-    movb %al, CALLER_AL
+    movzbw BDA_KEY_FLAGS, %ax
+    movw %ax, CALLER_AX
     leave_service
 
 push_key:

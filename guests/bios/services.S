@@ -289,6 +289,9 @@ keys:
     int $0x16
     movb $0, %ah
     field "al"
+    movb $0x12, %ah
+    int $0x16
+    field "more"
     movb $0x05, %ah
     movw $0x1e61, %cx
     int $0x16
