@@ -18,6 +18,8 @@ public struct DiskImage: Equatable, Sendable {
         case cd
     }
 
+    /// Where the first sector lies in the file, in bytes: 0 but for a floppy or disk that is on a CD.
+    public let start: UInt64
     /// How many sectors there are. Of a disk a last one that the file holds in part counts; a floppy has all of its format's, and those behind the
     /// file's end are zero.
     public let sectorCount: UInt64
@@ -31,8 +33,10 @@ public struct DiskImage: Equatable, Sendable {
     public let drive: UInt8
     /// The drive type that INT 13h AH=08h tells, 0 for a fixed disk.
     public let floppyType: UInt8
-    /// How a CD boots; nil for what is none. A CD has no tracks: its geometry is one of no meaning.
+    /// How a CD boots; nil for what is none, and for a floppy or disk that is on one. A CD has no tracks: its geometry is one of no meaning.
     public let cd: ElToritoEntry?
+
+    private static let signature: UInt16 = 0xaa55
 
     /// Bytes of a floppy of 2.88 MB, the largest there is.
     static let largestFloppy: UInt64 = 5760 * sectorSize
@@ -53,26 +57,52 @@ public struct DiskImage: Equatable, Sendable {
         guard (Self.sectorSize...Self.maximumSize).contains(image.size) else { return nil }
         let sector = try image.structure("boot sector", at: 0, count: Int(Self.sectorSize))
         let signature = try sector.uint16(at: 510)
-        if kind == .cd || signature != 0xaa55 {
-            guard kind == .cd || kind == nil, let entry = try ElToritoEntry(image) else { return nil }
-            sectorCount = image.size / Self.sectorSize
-            (cylinders, heads, trackSectors, floppyType) = (1, 1, 1, 0)
-            drive = 0xe0
-            cd = entry
+        guard kind == .cd || signature != Self.signature else {
+            try self.init(bootSector: sector, start: 0, size: image.size, kind: kind)
             return
         }
+        guard kind == .cd || kind == nil, let entry = try ElToritoEntry(image) else { return nil }
+        let start = UInt64(entry.first) * ElToritoEntry.sectorSize
+        switch entry.medium {
+        case .cd: self.init(cd: entry, size: image.size)
+        case .floppy(let sectors): try self.init(on: image, start: start, size: sectors * Self.sectorSize, kind: .floppy)
+        case .disk: try self.init(on: image, start: start, size: image.size - start, kind: .disk)
+        }
+    }
+
+    private init(cd entry: ElToritoEntry, size: UInt64) {
+        start = 0
+        sectorCount = size / Self.sectorSize
+        (cylinders, heads, trackSectors, floppyType) = (1, 1, 1, 0)
+        drive = 0xe0
+        cd = entry
+    }
+
+    /// A floppy or disk that is on a CD.
+    private init(on cd: some ImageSource, start: UInt64, size: UInt64, kind: Kind) throws(BootError) {
+        let sector = try cd.structure("boot sector of the CD's \(kind)", at: start, count: Int(Self.sectorSize))
+        let signature = try sector.uint16(at: 510)
+        guard signature == Self.signature else {
+            throw .badField(field: "boot sector of the CD's \(kind): its signature", value: UInt64(signature), expected: "0xaa55")
+        }
+        try self.init(bootSector: sector, start: start, size: size, kind: kind)
+    }
+
+    private init(bootSector: ByteReader, start: UInt64, size: UInt64, kind: Kind?) throws(BootError) {
+        self.start = start
         cd = nil
-        let count = (image.size + Self.sectorSize - 1) / Self.sectorSize
-        if kind ?? Self.kind(of: sector.bytes, sectors: count) == .floppy {
-            guard image.size <= Self.largestFloppy else { throw .notAFloppy(size: image.size) }
-            let format = Self.format(of: sector.bytes, sectors: count)
+        let sector = bootSector.bytes
+        let count = (size + Self.sectorSize - 1) / Self.sectorSize
+        if kind ?? Self.kind(of: sector, sectors: count) == .floppy {
+            guard size <= Self.largestFloppy else { throw .notAFloppy(size: size) }
+            let format = Self.format(of: sector, sectors: count)
             (cylinders, heads, trackSectors, floppyType) = format
             sectorCount = UInt64(format.cylinders) * UInt64(format.heads) * UInt64(format.trackSectors)
             drive = 0
             return
         }
         sectorCount = count
-        let tracks = Self.tracks(of: sector.bytes) ?? (heads: count <= 1024 * 16 * 63 ? 16 : 255, sectors: 63)
+        let tracks = Self.tracks(of: sector) ?? (heads: count <= 1024 * 16 * 63 ? 16 : 255, sectors: 63)
         let perCylinder = UInt64(tracks.heads) * UInt64(tracks.sectors)
         cylinders = UInt16(min((count + perCylinder - 1) / perCylinder, 1024))
         heads = tracks.heads

@@ -1,16 +1,25 @@
-/// How a CD says that it boots: "El Torito" Bootable CD-ROM Format Specification 1.0. The entry for x86 without emulation.
-///
-/// A CD that emulates a floppy or a disk is refused: that image can be taken out of it, and booted as itself.
+/// How a CD says that it boots: "El Torito" Bootable CD-ROM Format Specification 1.0. The entry for x86.
 public struct ElToritoEntry: Equatable, Sendable {
     /// Bytes of a CD's sector.
     static let sectorSize: UInt64 = 2048
+
+    /// What the boot code finds.
+    enum Medium: Equatable {
+        /// The CD.
+        case cd
+        /// A floppy of so many sectors of 512 bytes, whose image is on the CD.
+        case floppy(sectors: UInt64)
+        /// A fixed disk, whose image is on the CD.
+        case disk
+    }
 
     /// Where the boot code is loaded to, and entered: a real-mode segment.
     public let segment: UInt16
     /// How much of it: sectors of 512 bytes, 1 or more.
     public let count: UInt16
-    /// Where it begins: a sector of the CD.
+    /// Where it, or the floppy or disk, begins: a sector of the CD.
     public let first: UInt32
+    let medium: Medium
 
     private static let bootRecord: UInt64 = 17
     private static let bootable: UInt8 = 0x88
@@ -40,10 +49,15 @@ public struct ElToritoEntry: Equatable, Sendable {
         guard UInt8(truncatingIfNeeded: kind) == Self.bootable else {
             throw .badField(field: "boot catalog of the CD: its boot indicator", value: UInt64(kind & 0xff), expected: "0x88 (bootable)")
         }
-        guard kind >> 8 & 0xf == 0 else {
+        switch kind >> 8 & 0xf {
+        case 0: medium = .cd
+        case 1: medium = .floppy(sectors: 2400)
+        case 2: medium = .floppy(sectors: 2880)
+        case 3: medium = .floppy(sectors: 5760)
+        case 4: medium = .disk
+        case let other:
             throw .badField(
-                field: "boot catalog of the CD: its boot medium", value: UInt64(kind >> 8 & 0xf),
-                expected: "0x0 (no emulation; a floppy or disk that is on the CD can be booted by itself)")
+                field: "boot catalog of the CD: its boot medium", value: UInt64(other), expected: "0x0 (no emulation) to 0x4 (a hard disk)")
         }
         let named = try catalog.uint16(at: 34)
         segment = named == 0 ? Self.usualSegment : named
@@ -58,6 +72,11 @@ public struct ElToritoEntry: Equatable, Sendable {
         }
         guard UInt64(segment) << 4 >= BootROM.lowArea.upperBound else {
             throw .badField(field: "boot catalog of the CD: its load segment", value: UInt64(segment), expected: "0x0, or 0x50 or more")
+        }
+        guard medium == .cd || segment == Self.usualSegment && count == 1 else {
+            throw .badField(
+                field: "boot catalog of the CD: what its floppy or disk loads to segment 0x\(String(segment, radix: 16))", value: UInt64(count),
+                expected: "0x1 sector, to segment 0x0 or 0x7c0")
         }
         let top = UInt64(segment) << 4 + UInt64(count) * DiskImage.sectorSize
         guard top <= BootROM.extendedDataArea.guestAddress else {

@@ -27,6 +27,8 @@ final class BootDisk: BusDevice, @unchecked Sendable {
 
     private let file: InputFile
     private let memory: GuestMemory
+    /// Where the first sector lies in the file.
+    private let base: Int
     private let sectorCount: UInt64
     /// As large as the image; holds host memory only where the guest wrote.
     private let overlay: Mapping
@@ -37,6 +39,7 @@ final class BootDisk: BusDevice, @unchecked Sendable {
     init(_ disk: DiskImage, file: InputFile, memory: GuestMemory) throws(SystemCallError) {
         self.file = file
         self.memory = memory
+        base = Int(disk.start)
         sectorCount = disk.sectorCount
         let blocks = Int((disk.sectorCount * DiskImage.sectorSize + UInt64(Self.blockSize) - 1) / UInt64(Self.blockSize))
         overlay = try Mapping(anonymous: blocks * Self.blockSize, object: "what the guest writes to its disk")
@@ -87,10 +90,10 @@ final class BootDisk: BusDevice, @unchecked Sendable {
 
     /// The image's bytes; zeros behind its end, in the last sector.
     private func load(into bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Bool {
-        let held = min(max(Int(file.size) - start, 0), bytes.count)
+        let held = min(max(Int(file.size) - base - start, 0), bytes.count)
         UnsafeMutableRawBufferPointer(rebasing: bytes[held...]).initializeMemory(as: UInt8.self, repeating: 0)
         guard held > 0 else { return true }
-        return (try? file.descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<held]), at: UInt64(start))) != nil
+        return (try? file.descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<held]), at: UInt64(base + start))) != nil
     }
 
     private func read(into bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Status {

@@ -49,11 +49,26 @@ struct ElToritoTests {
     }
 
     @Test(
+        "that holds a floppy or a disk is that one",
+        arguments: [(1, 2400, 0, 2), (2, 2880, 0, 4), (3, 5760, 0, 6), (4, 48, 0x80, 0)] as [(UInt8, UInt64, UInt8, UInt8)])
+    func emulated(medium: UInt8, sectors: UInt64, drive: UInt8, type: UInt8) throws {
+        let disk = try Self.disk(
+            Self.cd {
+                $0.replaceSubrange(19 * 2048 + 33..<19 * 2048 + 40, with: [medium, 0, 0, 0, 0, 1, 0])
+                ($0[20 * 2048 + 510], $0[20 * 2048 + 511]) = (0x55, 0xaa)
+            })
+        #expect(disk.cd == nil && disk.start == 20 * 2048)
+        #expect((disk.sectorCount, disk.drive, disk.floppyType) == (sectors, drive, type))
+    }
+
+    @Test(
         "that is damaged or boots in another way is refused with the field",
         arguments: [
             (17 * 2048 + 0x47, [32, 0, 0, 0], "boot catalog of the CD should reach to byte 65600, there are 65536"),
             (17 * 2048 + 0x47, [255, 255, 255, 255], "truncated"), (19 * 2048, [2], "its first entry"), (19 * 2048 + 30, [0], "its first entry"),
-            (19 * 2048 + 1, [0xef], "its platform is 0xef"), (19 * 2048 + 32, [0], "its boot indicator"), (19 * 2048 + 33, [2], "its boot medium is 0x2"),
+            (19 * 2048 + 1, [0xef], "its platform is 0xef"), (19 * 2048 + 32, [0], "its boot indicator"), (19 * 2048 + 33, [5], "its boot medium is 0x5"),
+            (19 * 2048 + 33, [2], "loads to segment 0x7c0 is 0x4"), (19 * 2048 + 33, [4, 0, 8, 0, 0, 1], "loads to segment 0x800 is 0x1"),
+            (19 * 2048 + 33, [4, 0, 0, 0, 0, 1], "boot sector of the CD's disk: its signature is 0x0"),
             (19 * 2048 + 38, [0, 0], "number of sectors to load"), (19 * 2048 + 38, [0xff, 0xff], "boot code of the CD should reach"),
             (19 * 2048 + 40, [255, 255, 255, 255], "boot code of the CD should reach"), (19 * 2048 + 34, [1, 0], "its load segment is 0x1 where"),
             (19 * 2048 + 34, [0xc0, 0x9f], "the end of the boot code in memory is 0xa0400"),
@@ -71,7 +86,7 @@ struct ElToritoTests {
         #expect(failure { try Self.plan(InMemoryImage(bytes)) }.contains("the sum of its first entry"))
     }
 
-    @Test("whatever its catalog holds is an entry within the image, or a sentence")
+    @Test("whatever its catalog holds is a sound plan, or a sentence")
     func hostile() throws {
         var state: UInt64 = 1
         func number(_ limit: Int) -> Int {
@@ -85,9 +100,8 @@ struct ElToritoTests {
                     bytes[offset] = UInt8(number(256))
                 }
             }
-            guard let cd = try? Self.disk(image).cd else { continue }
-            #expect(UInt64(cd.first) * 2048 + UInt64(cd.count) * 512 <= image.size)
-            #expect(UInt64(cd.segment) << 4 >= 0x500 && UInt64(cd.segment) << 4 + UInt64(cd.count) * 512 <= 0x9fc00)
+            guard let plan = try? Self.plan(image) else { continue }
+            #expect(LoadPlanInvariants.violations(of: plan, kernelSize: image.size, memory: MemoryMap(belowFourGiB: 32 << 20)) == [])
         }
     }
 }

@@ -68,7 +68,18 @@ struct BIOSTests {
         #expect(account.fields("other") == ["cf=1"])
     }
 
-    @Test(arguments: ["bios-floppy.img", "bios-disk.img"])
+    @Test(arguments: [("cd-floppy.iso", "dl=0000"), ("cd-disk.iso", "dl=0080")])
+    func aFloppyOrDiskOnACDBoots(image: String, drive: String) throws {
+        let account = try Self.boot(image)
+        #expect(account.outcome == .exitPort(0))
+        #expect(account.fields("boot") == [drive, "cs=0000", "ip=7c00"])
+        let alone = try Self.boot(image.replacing("cd-", with: "bios-").replacing(".iso", with: ".img"))
+        for name in ["disk-geometry", "disk-type", "disk-extensions", "disk-read", "disk-write", "disk-outside"] {
+            #expect(account.fields(name) == alone.fields(name) && !account.fields(name).isEmpty, "\(name): \(account.fields(name))")
+        }
+    }
+
+    @Test(arguments: ["bios-floppy.img", "bios-disk.img", "cd-floppy.iso", "cd-disk.iso"])
     func sectorsAreReadAndWrittenAndTheFileStays(image: String) throws {
         let path = try TestKernel.built(image)
         let before = try readFile(path)
