@@ -2,7 +2,8 @@
 //
 // The input is the kernel file. Its last two bytes, which few files need, also choose: the last one the guest's memory (bits 0 and 1), the format
 // asked for (bits 2 and 3, and bit 0 of the one before), the number of modules (bits 4 and 5), a name that ends in .bin (6) and a command line (7);
-// bits 1 to 5 of the one before how large the modules are, up to some hundred GiB, and bits 6 and 7 what kind of disk is asked for. What begins as
+// bits 1 to 5 of the one before how large the modules are, up to some hundred GiB, and bits 6 and 7 what kind of disk is asked for. A CD's input
+// is what lies from its sector 16 on: all before it is zero, since no CD says there how it boots. What begins as
 // gzip's files do is decompressed too, up to a MiB. tools/fuzz compiles this file together with the Boot room.
 // The seeds in corpus/kernel_image are what the builders of Tests/BootTests make, those bytes appended.
 
@@ -25,7 +26,7 @@ private final class MeteredImage: ImageSource {
     let image: InMemoryImage
     private(set) var bytesRead = 0
 
-    init(_ bytes: [UInt8]) { image = InMemoryImage(bytes) }
+    init(_ bytes: [UInt8], behind zeros: Int) { image = InMemoryImage([UInt8](repeating: 0, count: zeros) + bytes) }
 
     var size: UInt64 { image.size }
 
@@ -55,15 +56,16 @@ private func checkPlan(of bytes: [UInt8]) {
         LoadPlan.Module(name: "module\($0)", size: UInt64(choice) << UInt64(6 * $0 + further >> 1 & 31), commandLine: $0 == 1 ? "arguments" : "")
     }
     checkDecompression(of: bytes)
-    let image = MeteredImage(bytes)
+    let kind = [nil, DiskImage.Kind.floppy, .disk, .cd][further >> 6]
+    let image = MeteredImage(bytes, behind: kind == .cd ? 16 * 2048 : 0)
     defer { if image.bytesRead > 1 << 18 { fatalError("\(image.bytesRead) bytes read") } }
     do throws(BootError) {
         let plan = try LoadPlan.plan(
             image: image, name: choice & 0x40 == 0 ? "kernel" : "kernel.bin",
             commandLine: choice & 0x80 == 0 ? "" : "irq=msix", modules: modules, memory: memory, format: formats[choice >> 2 & 3 | further << 2 & 4],
-            diskKind: [nil, .floppy, .disk, nil][further >> 6])
+            diskKind: kind)
         let violations = LoadPlanInvariants.violations(
-            of: plan, kernelSize: UInt64(bytes.count), modules: modules, memory: memory)
+            of: plan, kernelSize: image.size, modules: modules, memory: memory)
         if !violations.isEmpty { fatalError("unsound \(plan.format) plan: \(violations)") }
         if plan.blobs.reduce(0, { $0 + $1.bytes.count }) > 1 << 17 { fatalError("a plan with large blobs") }
     } catch {

@@ -31,13 +31,29 @@ enum LoadPlanInvariants {
             found.append("\(left.name) overlaps \(right.name)")
         }
         // Firmware enters a disk's code, and loads it.
-        if plan.disk == nil { found += entryViolations(of: plan) }
+        found += plan.disk.map { diskViolations(of: $0, kernelSize: kernelSize) } ?? entryViolations(of: plan)
         return found + linuxViolations(of: plan, modules: modules, memory: memory)
     }
 
     private static func isRAM(_ start: UInt64, _ size: UInt64, in memory: MemoryMap) -> Bool {
         let (end, overflow) = start.addingReportingOverflow(size)
         return memory.regions.contains { $0.kind == .ram && $0.start <= start && !overflow && end <= $0.start + $0.size }
+    }
+
+    /// What the boot ROM calculates with and loads.
+    private static func diskViolations(of disk: DiskImage, kernelSize: UInt64) -> [String] {
+        var found: [String] = []
+        if disk.start >= kernelSize { found.append("the disk begins behind its file") }
+        if !(1...1024 as ClosedRange).contains(disk.cylinders) || !(1...255 as ClosedRange).contains(disk.heads)
+            || !(1...63 as ClosedRange).contains(disk.trackSectors)
+        {
+            found.append("the disk's geometry is \(disk.cylinders), \(disk.heads), \(disk.trackSectors)")
+        }
+        guard let cd = disk.cd else { return found }
+        let size = UInt64(cd.count) * 512
+        if size == 0 || UInt64(cd.first) * 2048 + size > kernelSize { found.append("the CD's boot code lies outside its file") }
+        if UInt64(cd.segment) * 16 < 0x500 || UInt64(cd.segment) * 16 + size > 0x9fc00 { found.append("the CD's boot code is loaded over the BIOS's data") }
+        return found
     }
 
     private static func entryViolations(of plan: LoadPlan) -> [String] {
