@@ -47,11 +47,11 @@ public struct MSICapability: Sendable, Hashable {
     }
 
     /// The message of a vector: the low bits of data count the vector.
-    public func message(_ vector: Int, in space: ConfigSpace) -> (address: UInt64, data: UInt32) {
+    public func message(_ vector: Int, in space: ConfigSpace) -> MSIMessage {
         let high = is64Bit ? UInt64(space.read(offset + 8, width: 4)) << 32 : 0
         let data = space.read(dataOffset, width: 2)
         let count = UInt32(vectorCount(in: space))
-        return (high | UInt64(space.read(offset + 4, width: 4)), data & ~(count - 1) | UInt32(vector) & (count - 1))
+        return MSIMessage(address: high | UInt64(space.read(offset + 4, width: 4)), data: data & ~(count - 1) | UInt32(vector) & (count - 1))
     }
 
     public func isMasked(_ vector: Int, in space: ConfigSpace) -> Bool {

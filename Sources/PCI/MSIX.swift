@@ -43,7 +43,7 @@ public struct MSIXCapability: Sendable, Hashable {
 public struct MSIXTable: Sendable {
     private var words: [UInt32]
 
-    /// - Parameter count: vectors, 1...2048.
+    /// - Parameter count: vectors, up to 2048; 0 for a function without MSI-X.
     public init(count: Int) {
         words = [UInt32](repeating: 0, count: count * 4)
         reset()
@@ -84,8 +84,8 @@ public struct MSIXTable: Sendable {
     }
 
     /// The message of a vector, which must be below `count`.
-    public func message(_ vector: Int) -> (address: UInt64, data: UInt32) {
-        (UInt64(words[vector * 4 + 1]) << 32 | UInt64(words[vector * 4] & ~3), words[vector * 4 + 2])
+    public func message(_ vector: Int) -> MSIMessage {
+        MSIMessage(address: UInt64(words[vector * 4 + 1]) << 32 | UInt64(words[vector * 4] & ~3), data: words[vector * 4 + 2])
     }
 
     public func isMasked(_ vector: Int) -> Bool { words[vector * 4 + 3] & 1 != 0 }

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import PCI
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import CLinux
 import LinuxSystem
+import PCI
 import TestSupport
 import Testing
 

@@ -58,7 +58,7 @@ import Testing
         let (msi, space) = try laid(shape)
         #expect(!msi.isEnabled(in: space))
         #expect(msi.vectorCount(in: space) == 1)
-        #expect(msi.message(0, in: space) == (0, 0))
+        #expect(msi.message(0, in: space) == MSIMessage(address: 0, data: 0))
         #expect(!msi.isMasked(0, in: space))
     }
 
@@ -96,13 +96,13 @@ import Testing
         if shape.is64Bit { space.write(0x58, 0x12, width: 4) }
         space.write(0x50 + shape.data, 0x4137, width: 2)
         let address: UInt64 = shape.is64Bit ? 0x12_FEE0_1000 : 0xFEE0_1000
-        #expect(msi.message(0, in: space) == (address, 0x4137))
+        #expect(msi.message(0, in: space) == MSIMessage(address: address, data: 0x4137))
         for log2 in 0...5 {
             space.write(0x52, UInt32(log2 << 4 | 1), width: 2)
             #expect(msi.vectorCount(in: space) == 1 << log2)
             let base = UInt32(0x4137) & ~UInt32((1 << log2) - 1)
             for vector in 0..<1 << log2 {
-                #expect(msi.message(vector, in: space) == (address, log2 == 0 ? 0x4137 : base | UInt32(vector)))
+                #expect(msi.message(vector, in: space) == MSIMessage(address: address, data: log2 == 0 ? 0x4137 : base | UInt32(vector)))
             }
         }
     }

@@ -79,7 +79,7 @@ import Testing
         #expect(table.count == 3)
         for vector in 0..<3 {
             #expect(table.isMasked(vector))
-            #expect(table.message(vector) == (0, 0))
+            #expect(table.message(vector) == MSIMessage(address: 0, data: 0))
             #expect(table.read(UInt64(vector * 16 + 12), width: 4) == 1)
         }
     }
@@ -92,9 +92,9 @@ import Testing
                 let value = entry[start / 8] >> UInt64(8 * (start % 8))
                 #expect(table.write(UInt64(2 * 16 + start), value, width: width) == 2)
             }
-            #expect(table.message(2) == (0x34_FEE0_1004, 0x4041), "width \(width)")
+            #expect(table.message(2) == MSIMessage(address: 0x34_FEE0_1004, data: 0x4041), "width \(width)")
             #expect(!table.isMasked(2))
-            for vector in [0, 1, 3] { #expect(table.isMasked(vector) && table.message(vector) == (0, 0)) }
+            for vector in [0, 1, 3] { #expect(table.isMasked(vector) && table.message(vector) == MSIMessage(address: 0, data: 0)) }
         }
     }
 
@@ -165,6 +165,6 @@ import Testing
         table.write(0, 0xFEE0_0000, width: 4)
         #expect(!table.isMasked(0))
         table.reset()
-        #expect(table.isMasked(0) && table.isMasked(1) && table.message(0) == (0, 0))
+        #expect(table.isMasked(0) && table.isMasked(1) && table.message(0) == MSIMessage(address: 0, data: 0))
     }
 }

@@ -1,4 +1,3 @@
-import KVM
 public import LinuxSystem
 public import PCI
 import Synchronization
@@ -9,13 +8,9 @@ public import VMM
 public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
-    enum InterruptMode: Equatable {
-        case none, intx, messages(MessageKind)
-    }
-
     struct State {
         var space: ConfigSpace
-        var table: MSIXTable?
+        var messages: FunctionMessages
         var mode = InterruptMode.none
         /// The mode is not as the guest's registers ask for: the host refused it, or the device sleeps, and so do its vectors then.
         var isBehind = false
@@ -32,6 +27,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     public let backend: Backend
     let layout: PassthroughLayout
+    /// Where its messages' registers lie; what the guest wrote there is in `state`.
+    private let messageLayout: FunctionMessages
     let state: Mutex<State>
     private let decoded = Mutex<[Decoded]>([])
     private let areas: [[DirectArea]]
@@ -64,27 +61,20 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         } catch {
             throw .system(backend.address, error)
         }
+        let messages = FunctionMessages(msi: layout.msi, msix: layout.msix)
         var areas = [[DirectArea]](repeating: [], count: 7)
         for bar in backend.bars where !bar.isIO {
-            areas[bar.index] = try backend.map(bar, trapped: Self.trappedRanges(layout, bar.index))
+            areas[bar.index] = try backend.map(bar, trapped: messages.trappedRanges(bar: bar.index))
         }
         if let rom { areas[rom.bar.index] = rom.areas }
         self.areas = areas
-        state = Mutex(State(space: layout.space, table: layout.msix.map { MSIXTable(count: $0.vectorCount) }))
+        messageLayout = messages
+        state = Mutex(State(space: layout.space, messages: messages))
         super.init()
         try backend.writeConfig(ConfigRegister.command, 0, width: 2)
         // Nothing of this is the guest's doing yet.
         if let line = self.line { try backend.startINTx(line, masked: false) }
         state.withLock { $0.mode = self.line == nil ? .none : .intx }
-    }
-
-    /// The pages of a BAR that hold the MSI-X table and pending bits: the guest's accesses there must come to us.
-    private static func trappedRanges(_ layout: PassthroughLayout, _ bar: Int) -> [Range<UInt64>] {
-        guard let msix = layout.msix else { return [] }
-        var ranges: [Range<UInt64>] = []
-        if msix.tableBAR == bar { ranges.append(msix.tableRange) }
-        if msix.pendingBAR == bar { ranges.append(msix.pendingRange) }
-        return ranges.map { $0.lowerBound & ~0xFFF..<($0.upperBound + 0xFFF) & ~0xFFF }
     }
 
     private static func copyROM(_ backend: Backend) throws(AssignmentError) -> OptionROMCopy {
@@ -130,20 +120,11 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
                 let physical = ask({ () throws(AssignmentError) in try backend.readConfig(offset, width: width) }) ?? .max
                 value = value & ~live | physical & live
             }
-            if let pending = layout.msi?.pendingOffset, ConfigSpace.touches(offset, width, pending..<pending + 4) {
-                value |= pendingBits(pending, offset, width, &state)
+            if state.mode == .messages(.msi) {
+                value |= state.messages.pendingBits(readAt: offset, width: width, in: state.space) { backend.isPending($0) == true }
             }
             return value
         }
-    }
-
-    /// The MSI pending bits, moved to where a read of `width` bytes at `offset` sees them.
-    private func pendingBits(_ register: Int, _ offset: Int, _ width: Int, _ state: inout State) -> UInt32 {
-        guard state.mode == .messages(.msi), let msi = layout.msi else { return 0 }
-        var bits: UInt64 = 0
-        for vector in 0..<msi.vectorCount(in: state.space) where backend.isPending(vector) == true { bits |= 1 << UInt64(vector) }
-        let shifted = offset >= register ? bits >> UInt64(8 * (offset - register)) : bits << UInt64(8 * (register - offset))
-        return UInt32(truncatingIfNeeded: shifted & (1 << UInt64(8 * width) - 1))
     }
 
     public override func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {
@@ -162,8 +143,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
                 }
                 if power != .d0 {
                     // Also where this write is to wake it: it has not heard of that.
-                    state.isBehind = state.isBehind || touchesInterrupts(offset, width)
-                } else if touchesInterrupts(offset, width) || state.isBehind {
+                    state.isBehind = state.isBehind || state.messages.areTouched(byWriteAt: offset, width: width)
+                } else if state.isBehind || state.messages.areTouched(byWriteAt: offset, width: width) {
                     try followInterruptMode(&state)
                 }
                 if withdraw(state) { remap() }
@@ -239,12 +220,6 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     private var isPresent: Bool { (try? backend.readConfig(ConfigRegister.vendorID, width: 4)) != nil }
 
-    private func touchesInterrupts(_ offset: Int, _ width: Int) -> Bool {
-        if let msi = layout.msi, ConfigSpace.touches(offset, width, msi.offset..<msi.offset + msi.length) { return true }
-        if let msix = layout.msix, ConfigSpace.touches(offset, width, msix.offset..<msix.offset + MSIXCapability.length) { return true }
-        return false
-    }
-
     // MARK: Decoding
 
     private func decode(_ state: State) -> [Decoded] {
@@ -295,26 +270,15 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     // MARK: BARs
 
-    /// Whether an access begins before the MSI-X table or pending bits and reaches into them: the device's own must not be reached by it. Of one
-    /// that begins inside, what lies behind the end is lost.
-    private func isSplit(_ bar: Int, _ offset: UInt64, _ width: Int) -> Bool {
-        guard let msix = layout.msix else { return false }
-        func reachesInto(_ range: Range<UInt64>) -> Bool { offset < range.lowerBound && offset + UInt64(width) > range.lowerBound }
-        return bar == msix.tableBAR && reachesInto(msix.tableRange) || bar == msix.pendingBAR && reachesInto(msix.pendingRange)
-    }
-
     public override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
         if bar == BAR.romIndex { return rom?.read(offset, width: width) ?? .max }
-        if width > 1, isSplit(bar, offset, width) {
+        if messageLayout.splits(bar: bar, offset: offset, width: width) {
             return (0..<width).reduce(0) { $0 | (readBAR(bar, offset: offset + UInt64($1), width: 1) & 0xFF) << UInt64(8 * $1) }
         }
-        if let msix = layout.msix {
-            if bar == msix.tableBAR, msix.tableRange.contains(offset) {
-                return state.withLock { $0.table?.read(offset - msix.tableOffset, width: width) ?? 0 }
-            }
-            if bar == msix.pendingBAR, msix.pendingRange.contains(offset) {
-                return pendingArray(msix, offset - msix.pendingOffset, width)
-            }
+        switch messageLayout.area(bar: bar, offset: offset) {
+        case .table: return state.withLock { $0.messages.readTable(at: offset, width: width) }
+        case .pendingBits: return pendingArray(offset, width)
+        case nil: break
         }
         door.note { "guest \(backend.address) range \(bar) read 0x\(String(offset, radix: 16)) width \(width)" }
         return readDevice(bar, offset, width)
@@ -324,45 +288,42 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         ask({ () throws(AssignmentError) in try backend.readBAR(bar, offset: offset, width: width) }) ?? .max
     }
 
-    /// The pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the device too, and pends there.
-    func pendingArray(_ msix: MSIXCapability, _ offset: UInt64, _ width: Int) -> UInt64 {
+    /// The MSI-X pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the device too, and pends there.
+    /// - Parameter offset: in the pending bits' BAR.
+    func pendingArray(_ offset: UInt64, _ width: Int) -> UInt64 {
         state.withLock { state in
-            guard state.mode == .messages(.msix) else { return 0 }
-            let device = ask({ () throws(AssignmentError) in try backend.readBAR(msix.pendingBAR, offset: msix.pendingOffset + offset, width: width) }) ?? 0
-            var bits: UInt64 = 0
-            let first = Int(offset) * 8
-            for bit in 0..<width * 8 where first + bit < msix.vectorCount {
-                let isPending = backend.isPending(first + bit) ?? (device >> UInt64(bit) & 1 != 0)
-                if isPending { bits |= 1 << UInt64(bit) }
+            guard state.mode == .messages(.msix), let msix = layout.msix else { return 0 }
+            let device = ask({ () throws(AssignmentError) in try backend.readBAR(msix.pendingBAR, offset: offset, width: width) }) ?? 0
+            let first = Int(offset - msix.pendingOffset) * 8
+            return state.messages.pendingArray(readAt: offset, width: width) { vector in
+                backend.isPending(vector) ?? (device >> UInt64(vector - first) & 1 != 0)
             }
-            return bits
         }
     }
 
     public override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
         if bar == BAR.romIndex { return }
-        if width > 1, isSplit(bar, offset, width) {
+        if messageLayout.splits(bar: bar, offset: offset, width: width) {
             for index in 0..<width { writeBAR(bar, offset: offset + UInt64(index), value >> UInt64(8 * index) & 0xFF, width: 1) }
             return
         }
         door.note { "guest \(backend.address) range \(bar) write 0x\(String(offset, radix: 16)) width \(width) value 0x\(String(value, radix: 16))" }
-        if let msix = layout.msix {
-            if bar == msix.tableBAR, msix.tableRange.contains(offset) { return writeTable(msix, offset, value, width) }
-            if bar == msix.pendingBAR, msix.pendingRange.contains(offset) { return }
+        switch messageLayout.area(bar: bar, offset: offset) {
+        case .table: return writeTable(offset, value, width)
+        case .pendingBits: return
+        case nil: break
         }
         ask({ () throws(AssignmentError) in try backend.writeBAR(bar, offset: offset, value, width: width) })
     }
 
-    private func writeTable(_ msix: MSIXCapability, _ offset: UInt64, _ value: UInt64, _ width: Int) {
+    private func writeTable(_ offset: UInt64, _ value: UInt64, _ width: Int) {
         state.withLock { state in
-            guard let vector = state.table?.write(offset - msix.tableOffset, value, width: width) else { return }
+            let vectors = state.messages.writeTable(at: offset, value, width: width)
+            guard !vectors.isEmpty else { return }
             do throws(AssignmentError) {
                 if state.isBehind { try followInterruptMode(&state) }
                 guard state.mode == .messages(.msix) else { return }
-                try setVector(msix, vector, &state)
-                // An 8-byte write at an entry's last word reaches into the next one.
-                let last = Int((offset - msix.tableOffset + UInt64(width) - 1) / 16)
-                if last != vector, last < msix.vectorCount { try setVector(msix, last, &state) }
+                for vector in vectors { try setVector(vector, &state) }
             } catch {
                 onFailure("\(error)")
             }
@@ -371,37 +332,19 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     // MARK: Interrupts
 
-    private func setVector(_ msix: MSIXCapability, _ vector: Int, _ state: inout State) throws(AssignmentError) {
-        guard let table = state.table else { return }
-        let setting = Self.setting(vector, msix, table, state.space)
+    private func setVector(_ vector: Int, _ state: inout State) throws(AssignmentError) {
+        let setting = state.messages.setting(.msix, vector, in: state.space)
         guard powerState(state) == .d0 else {
             state.isBehind = true
             return
         }
-        try attempt(.device) { () throws(AssignmentError) in try backend.setVector(vector, setting.message, masked: setting.masked) }
-    }
-
-    private static func setting(
-        _ vector: Int, _ msix: MSIXCapability, _ table: MSIXTable, _ space: ConfigSpace
-    ) -> (number: Int, message: MSIMessage, masked: Bool) {
-        let message = table.message(vector)
-        return (
-            vector, MSIMessage(address: message.address, data: message.data),
-            table.isMasked(vector) || msix.isFunctionMasked(in: space)
-        )
-    }
-
-    /// The mode that the guest's registers ask for: MSI-X before MSI before INTx.
-    private func wantedMode(_ state: State) -> InterruptMode {
-        if let msix = layout.msix, msix.isEnabled(in: state.space) { return .messages(.msix) }
-        if let msi = layout.msi, msi.isEnabled(in: state.space) { return .messages(.msi) }
-        return line == nil ? .none : .intx
+        try attempt(.device) { () throws(AssignmentError) in try backend.setVector(vector, setting.message, masked: setting.isMasked) }
     }
 
     /// Brings the backend to the wanted mode, or as near to it as the host lets it come. A device that sleeps sends no interrupt, and Linux
     /// enables messages only of one that doesn't (drivers/pci/msi, current_state): it waits until it is awake.
     private func followInterruptMode(_ state: inout State) throws(AssignmentError) {
-        let wanted = wantedMode(state)
+        let wanted = state.messages.mode(in: state.space, hasLine: line != nil)
         guard powerState(state) == .d0 else {
             state.isBehind = true
             return
@@ -424,7 +367,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
                     isStarted = try attempt(.line) { () throws(AssignmentError) in try backend.startINTx(line, masked: isMasked) }
                 }
             case .messages(let kind):
-                let count = initialVectors(kind, state)
+                let count = state.messages.initialCount(kind, in: state.space)
                 isStarted = try attempt(.device) { () throws(AssignmentError) in try backend.startMessages(kind, initial: count) }
             }
             guard isStarted else {
@@ -433,34 +376,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             }
             state.mode = wanted
         }
-        let vectors = settings(wanted, state)
+        let vectors = state.messages.settings(wanted, in: state.space)
         // One that is refused is tried again when the guest writes to it or to the capability.
         if !vectors.isEmpty { try attempt(.device) { () throws(AssignmentError) in try backend.setVectors(vectors) } }
-    }
-
-    /// What the guest set for all vectors of a mode.
-    private func settings(_ mode: InterruptMode, _ state: State) -> [(number: Int, message: MSIMessage, masked: Bool)] {
-        switch mode {
-        case .messages(.msix):
-            guard let msix = layout.msix, let table = state.table else { return [] }
-            return (0..<msix.vectorCount).map { Self.setting($0, msix, table, state.space) }
-        case .messages(.msi):
-            guard let msi = layout.msi else { return [] }
-            return (0..<msi.vectorCount(in: state.space)).map { vector in
-                let message = msi.message(vector, in: state.space)
-                return (vector, MSIMessage(address: message.address, data: message.data), msi.isMasked(vector, in: state.space))
-            }
-        case .none, .intx: return []
-        }
-    }
-
-    /// Vectors wanted as a mode starts: for MSI what the guest enabled; for MSI-X up to the last unmasked one.
-    private func initialVectors(_ kind: MessageKind, _ state: State) -> Int {
-        switch kind {
-        case .msi: return layout.msi?.vectorCount(in: state.space) ?? 1
-        case .msix:
-            guard let table = state.table, let msix = layout.msix, !msix.isFunctionMasked(in: state.space) else { return 0 }
-            return (0..<table.count).last { !table.isMasked($0) }.map { $0 + 1 } ?? 0
-        }
     }
 }

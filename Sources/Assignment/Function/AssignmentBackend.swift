@@ -1,4 +1,3 @@
-public import KVM
 public import PCI
 public import VMM
 
@@ -48,7 +47,7 @@ public protocol AssignmentBackend: AnyObject, Sendable {
     /// The guest's message for a vector and whether it is masked. Takes a host interrupt at the first unmask, not before.
     func setVector(_ vector: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError)
     /// The same for several vectors at once, as a mode starts.
-    func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError)
+    func setVectors(_ vectors: [VectorSetting]) throws(AssignmentError)
     /// Whether a masked vector holds an interrupt back; nil for a vector that was never unmasked, whose pending bit is the device's own.
     func isPending(_ vector: Int) -> Bool?
 
@@ -60,12 +59,12 @@ public protocol AssignmentBackend: AnyObject, Sendable {
 }
 
 extension AssignmentBackend {
-    public func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError) {
+    public func setVectors(_ vectors: [VectorSetting]) throws(AssignmentError) {
         // One that the host refuses keeps none of the others.
         var refusal: AssignmentError?
-        for (number, message, masked) in vectors {
+        for vector in vectors {
             do throws(AssignmentError) {
-                try setVector(number, message, masked: masked)
+                try setVector(vector.number, vector.message, masked: vector.isMasked)
             } catch {
                 guard !error.isHostFailure(for: .device) else { throw error }
                 refusal = refusal ?? error
@@ -73,9 +72,4 @@ extension AssignmentBackend {
         }
         if let refusal { throw refusal }
     }
-}
-
-/// The two kinds of message-signalled interrupts.
-public enum MessageKind: String, Sendable {
-    case msi, msix
 }

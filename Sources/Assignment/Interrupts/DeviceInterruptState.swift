@@ -7,7 +7,7 @@ extension AssignedFunction {
     public var interruptState: DeviceInterrupts {
         var pending: [UInt64] = []
         if let msix = layout.msix {
-            for word in 0..<(msix.vectorCount + 63) / 64 { pending.append(pendingArray(msix, UInt64(word * 8), 8)) }
+            for word in 0..<(msix.vectorCount + 63) / 64 { pending.append(pendingArray(msix.pendingOffset + UInt64(word * 8), 8)) }
         }
         return state.withLock { state in
             let isINTx = state.mode == .intx
@@ -21,20 +21,7 @@ extension AssignedFunction {
 
     /// Whether a message it has may be taken with interrupts off.
     func hasUnmaskableMessage(_ state: State) -> Bool {
-        messageData(state).contains { IOAPIC.isUnmaskable(deliveryMode: UInt64($0 >> 8 & 7)) }
-    }
-
-    /// What its messages carry.
-    private func messageData(_ state: State) -> [UInt32] {
-        switch state.mode {
-        case .messages(.msix):
-            guard let table = state.table else { return [] }
-            return (0..<table.count).map { table.message($0).data }
-        case .messages(.msi):
-            guard let msi = layout.msi else { return [] }
-            return (0..<msi.vectorCount(in: state.space)).map { msi.message($0, in: state.space).data }
-        case .none, .intx: return []
-        }
+        state.messages.settings(state.mode, in: state.space).contains { IOAPIC.isUnmaskable(deliveryMode: UInt64($0.message.data >> 8 & 7)) }
     }
 
     private static func name(_ mode: InterruptMode) -> String {
@@ -48,24 +35,13 @@ extension AssignedFunction {
 
     /// Those that the guest gave a message, or that pend.
     private func vectors(_ state: State, _ pending: [UInt64]) -> [DeviceInterrupts.Vector] {
-        switch state.mode {
-        case .messages(.msix):
-            guard let msix = layout.msix, let table = state.table else { return [] }
-            return (0..<table.count).compactMap { vector in
-                let isPending = pending[vector / 64] >> UInt64(vector % 64) & 1 != 0
-                let message = table.message(vector)
-                let isMasked = msix.isFunctionMasked(in: state.space) || table.isMasked(vector)
-                guard isPending || !isMasked || message.address != 0 else { return nil }
-                return .init(number: vector, isMasked: isMasked, isPending: isPending, guestVector: Int(message.data & 0xFF))
-            }
-        case .messages(.msi):
-            guard let msi = layout.msi else { return [] }
-            return (0..<msi.vectorCount(in: state.space)).map { vector in
-                .init(
-                    number: vector, isMasked: msi.isMasked(vector, in: state.space), isPending: backend.isPending(vector) ?? false,
-                    guestVector: Int(msi.message(vector, in: state.space).data & 0xFF))
-            }
-        default: return []
+        state.messages.settings(state.mode, in: state.space).compactMap { setting in
+            let isMSIX = state.mode == .messages(.msix)
+            let isPending =
+                isMSIX ? pending[setting.number / 64] >> UInt64(setting.number % 64) & 1 != 0 : backend.isPending(setting.number) ?? false
+            guard !isMSIX || isPending || !setting.isMasked || setting.message.address != 0 else { return nil }
+            return .init(
+                number: setting.number, isMasked: setting.isMasked, isPending: isPending, guestVector: Int(setting.message.data & 0xFF))
         }
     }
 }

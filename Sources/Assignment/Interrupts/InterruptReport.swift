@@ -1,3 +1,5 @@
+public import PCI
+
 /// What became of one interrupt source's interrupts.
 public struct InterruptCounts: Sendable, Equatable {
     /// The guest's interrupt controller took it.

@@ -1,4 +1,5 @@
 public import KVM
+public import PCI
 import Synchronization
 
 /// The GSI routes of a machine's message vectors; the kernel takes the table whole, so it is kept in one place.

@@ -1,5 +1,6 @@
 import KVM
 import LinuxSystem
+import PCI
 import Synchronization
 
 /// How messages get from the device's eventfd to the guest.

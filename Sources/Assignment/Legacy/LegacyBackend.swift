@@ -220,15 +220,16 @@ public final class LegacyBackend: AssignmentBackend {
     }
 
     public func setVector(_ number: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError) {
-        try setVectors([(number, message, masked)])
+        try setVectors([VectorSetting(number: number, message: message, isMasked: masked)])
     }
 
-    public func setVectors(_ vectors: [(number: Int, message: MSIMessage, masked: Bool)]) throws(AssignmentError) {
+    public func setVectors(_ vectors: [VectorSetting]) throws(AssignmentError) {
         try state.withLock { state throws(AssignmentError) in
             guard let kind = state.kind else { return }
             // What the kernel refused before it is asked for again.
             var mustRewire = kind == .msix && state.assigned == nil
-            for (number, message, masked) in vectors where number < (kind == .msi ? 1 : msix?.vectorCount ?? 0) {
+            for setting in vectors where setting.number < (kind == .msi ? 1 : msix?.vectorCount ?? 0) {
+                let (number, message, masked) = (setting.number, setting.message, setting.isMasked)
                 let before = state.vectors[number]
                 var vector = before ?? Vector(message: message, masked: true, gsi: nil, routed: message)
                 vector.message = message

@@ -1,3 +1,5 @@
+public import PCI
+
 /// What a GSI leads to.
 public enum IRQRoute: Hashable, Sendable {
     /// A pin of the in-kernel master PIC (0...7).

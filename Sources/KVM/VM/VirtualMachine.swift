@@ -1,5 +1,6 @@
 import CLinux
 public import LinuxSystem
+public import PCI
 
 /// A virtual machine of KVM: the ioctls of api.rst on a VM descriptor. Safe to use from several threads, as the kernel's own interface is.
 public final class VirtualMachine: Sendable {

@@ -1,6 +1,7 @@
 import Glibc
 import KVM
 import LinuxSystem
+import PCI
 import TestSupport
 import Testing
 

@@ -120,7 +120,10 @@ import Testing
         _ = fixture.kernel.take()
         #expect(fixture.kernel.entries == [4: 24] && fixture.kernel.irq == 0x404, "on as the guest has it on, with one masked entry")
         #expect(try fixture.word(bar: 3, 4 * 16 + 12) == 1)
-        try backend.setVectors([(0, Self.message, false), (1, Self.second, false), (2, Self.second, true)])
+        try backend.setVectors([
+            VectorSetting(number: 0, message: Self.message, isMasked: false), VectorSetting(number: 1, message: Self.second, isMasked: false),
+            VectorSetting(number: 2, message: Self.second, isMasked: true),
+        ])
         #expect(fixture.kernel.entries.keys.sorted() == [0, 1] && fixture.kernel.messageRoutes == 2)
         #expect(fixture.kernel.take().filter { $0.hasPrefix("ASSIGN_DEV_IRQ") } == ["ASSIGN_DEV_IRQ 404 gsi=0"], "all at once")
 

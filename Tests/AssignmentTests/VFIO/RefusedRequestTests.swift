@@ -1,6 +1,7 @@
 import Glibc
 import KVM
 import LinuxSystem
+import PCI
 import Testing
 
 @testable import Assignment

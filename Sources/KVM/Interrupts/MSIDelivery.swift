@@ -1,13 +1,6 @@
-/// A message-signalled interrupt as a device writes it: PCI Local Bus 3.0, 6.8.1; its fields on x86: Intel SDM volume 3A, 11.11.
-public struct MSIMessage: Hashable, Sendable {
-    public var address: UInt64
-    public var data: UInt32
+public import PCI
 
-    public init(address: UInt64, data: UInt32) {
-        self.address = address
-        self.data = data
-    }
-
+extension MSIMessage {
     /// The address's upper word as KVM takes it: with 32-bit APIC ids bits 31:8 are the id's, and the others must be clear (api.rst 4.70), which
     /// no guest that writes them may make an error of ours.
     var upperWord: UInt32 { UInt32(address >> 32) & 0xFFFF_FF00 }
