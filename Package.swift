@@ -49,7 +49,7 @@ let package = Package(
         .testTarget(name: "PostMortemTests", dependencies: ["PostMortem"], swiftSettings: room),
         .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "PCI", "TestSupport"], swiftSettings: room),
-        .testTarget(name: "VMMTests", dependencies: ["VMM", "TestSupport"], swiftSettings: room),
+        .testTarget(name: "VMMTests", dependencies: ["VMM", "KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(
             name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),

@@ -17,6 +17,15 @@ public struct MSICapability: Sendable, Hashable {
         guard offset + length <= min(bytes.count, 256) else { return nil }
     }
 
+    /// An emulated function's: 64-bit addresses, a mask for each vector.
+    /// - Parameter vectors: rounded up to 1, 2, 4, ... 32.
+    init(offset: Int, vectors: Int) {
+        self.offset = offset
+        is64Bit = true
+        hasMasks = true
+        maximumVectors = [1, 2, 4, 8, 16].first { $0 >= vectors } ?? 32
+    }
+
     /// Bytes from the capability's id to its last register.
     public var length: Int { (is64Bit ? 14 : 10) + (hasMasks ? 10 : 0) }
     private var dataOffset: Int { offset + (is64Bit ? 12 : 8) }

@@ -24,6 +24,16 @@ public struct MSIXCapability: Sendable, Hashable {
         pendingOffset = UInt64(pending & ~7)
     }
 
+    /// An emulated function's.
+    init(offset: Int, placement: FunctionHeader.MSIXPlacement) {
+        self.offset = offset
+        vectorCount = min(max(placement.vectors, 1), 2048)
+        tableBAR = placement.bar
+        tableOffset = UInt64(placement.tableOffset & ~7)
+        pendingBAR = placement.bar
+        pendingOffset = UInt64(placement.pendingOffset & ~7)
+    }
+
     public var tableRange: Range<UInt64> { tableOffset..<tableOffset + UInt64(vectorCount) * 16 }
     public var pendingRange: Range<UInt64> { pendingOffset..<pendingOffset + UInt64((vectorCount + 63) / 64) * 8 }
 

@@ -1,4 +1,4 @@
-// What a guest may rely on when it masks interrupts, claim by claim, on an edu and an e1000e.
+// What a guest may rely on when it masks interrupts, claim by claim, on an edu, an e1000e or swiftlet's test function.
 #include "arguments.h"
 #include "boot.h"
 #include "clock.h"
@@ -35,6 +35,10 @@ uint8_t guest_main(void)
     sources_open();
     say("edu %s line %u, e1000e %s line %u", edu_source.present ? "present" : "absent", edu_source.pin,
         nic_source.present ? "present" : "absent", nic_source.pin);
+    if (test_source.present)
+        say("test function line %u", test_source.pin);
+    if (second_test_source.present)
+        say("second test function line %u", second_test_source.pin);
     if (argument_is("dma", "outside"))
         claims[DMA_OUTSIDE].on_request = false;
     return claims_run(claims, COUNT, sources_reset);

@@ -6,7 +6,7 @@
 #include "source.h"
 #include "tests.h"
 
-// Causes of the e1000e that software can set, each with an MSI-X entry of its own.
+// Causes of the device that software can set, each with an MSI-X entry of its own: those of the e1000e, or the test function's first four.
 enum { FIRST = 0, SECOND = 1, UNUSED = 3 };
 static const struct {
     uint32_t cause;
@@ -21,24 +21,37 @@ enum { NO_SUCH_PROCESSOR = 0xe7, RESERVED_VECTOR = 5, OTHER_VECTOR = VECTOR_MSIX
 
 static struct msix msix;
 
+static bool uses_nic(void) { return nic_source.present && line != &test_source; }
+
 static void clear_causes(void *context)
 {
     (void)context;
+    if (!uses_nic())
+        return test_function_write(&test, TEST_FUNCTION_ACKNOWLEDGE, 0xffffffff);
     e1000_write(&nic, E1000_ICR, E1000_CAUSE_RXQ0 | E1000_CAUSE_RXQ1 | E1000_CAUSE_TXQ0);
 }
 
-static void fire(unsigned entry) { e1000_write(&nic, E1000_ICS, causes[entry].cause); }
+static void fire(unsigned entry)
+{
+    if (uses_nic())
+        e1000_write(&nic, E1000_ICS, causes[entry].cause);
+    else
+        test_function_write(&test, TEST_FUNCTION_RAISE, 1u << entry);
+}
 
 // MSI-X on, the first two entries open, the unused one as the reset left it: masked.
 static enum verdict begin(void)
 {
-    if (!nic_source.present)
+    const struct source *device = uses_nic() ? &nic_source : &test_source;
+    if (!device->present)
         return claim_skipped("no %s", nic_source.name);
-    if (!msix_find(nic.function, &msix) || msix.count <= UNUSED)
-        return claim_fails("%s has no MSI-X table of at least %u entries", nic_source.name, UNUSED + 1);
+    if (!msix_find(device->function, &msix) || msix.count <= UNUSED)
+        return claim_fails("%s has no MSI-X table of at least %u entries", device->name, UNUSED + 1);
     msix_control(&msix, true, true);
-    e1000_write(&nic, E1000_EIAC, 0);
-    e1000_write(&nic, E1000_IAM, 0);
+    if (uses_nic()) {
+        e1000_write(&nic, E1000_EIAC, 0);
+        e1000_write(&nic, E1000_IAM, 0);
+    }
     uint32_t routes = 0, mask = 0;
     for (unsigned i = 0; i < sizeof causes / sizeof causes[0]; i++) {
         if (!causes[i].cause)
@@ -53,9 +66,11 @@ static enum verdict begin(void)
     }
     interrupt_handle(OTHER_VECTOR, clear_causes, NULL);
     clear_causes(NULL);
-    e1000_write(&nic, E1000_IVAR, routes);
-    e1000_write(&nic, E1000_IMC, 0xffffffff);
-    e1000_write(&nic, E1000_IMS, mask);
+    if (uses_nic()) {
+        e1000_write(&nic, E1000_IVAR, routes);
+        e1000_write(&nic, E1000_IMC, 0xffffffff);
+        e1000_write(&nic, E1000_IMS, mask);
+    }
     msix_control(&msix, true, false);
     return CLAIM_HOLDS;
 }

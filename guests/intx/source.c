@@ -12,8 +12,11 @@
 
 enum { DEFAULT_QUIET = 50, STORM = 500 };
 
-struct source edu_source = {.name = "edu"}, nic_source = {.name = "e1000e"};
+struct source edu_source = {.name = "edu"}, nic_source = {.name = "e1000e"}, test_source = {.name = "the test function"},
+              second_test_source = {.name = "the second test function"};
+struct source *const sources[SOURCE_COUNT] = {&edu_source, &nic_source, &test_source, &second_test_source};
 struct source *line;
+struct test_function test, second_test;
 struct edu edu;
 struct e1000 nic;
 volatile int line_hold;
@@ -29,6 +32,14 @@ static bool pin_is_usable(struct source *source)
     return false;
 }
 
+static unsigned first_on_pin(unsigned index)
+{
+    for (unsigned i = 0; i < index; i++)
+        if (sources[i]->present && sources[i]->pin == sources[index]->pin)
+            return i;
+    return index;
+}
+
 void sources_open(void)
 {
     if (edu_open(&edu, 0)) {
@@ -42,16 +53,39 @@ void sources_open(void)
         nic_source.function = nic.function;
         nic_source.present = !problem && pin_is_usable(&nic_source);
     }
-    edu_source.vector = VECTOR_LINE;
-    nic_source.vector = edu_source.present && edu_source.pin == nic_source.pin ? VECTOR_LINE : VECTOR_LINE + 1;
-    line = edu_source.present && !argument_is("device", "e1000e") ? &edu_source : &nic_source;
+    if (test_function_open(&test, 0)) {
+        test_source.function = test.function;
+        test_source.present = pin_is_usable(&test_source);
+    }
+    if (test_function_open(&second_test, 1)) {
+        second_test_source.function = second_test.function;
+        second_test_source.present = pin_is_usable(&second_test_source);
+    }
+    // Sources on one pin share a vector: that of the first of them.
+    for (unsigned i = 0; i < SOURCE_COUNT; i++)
+        sources[i]->vector = (uint8_t)(VECTOR_LINE + first_on_pin(i));
+    line = &nic_source;
+    for (unsigned i = SOURCE_COUNT; i-- > 0;)
+        if (sources[i]->present)
+            line = sources[i];
     if (argument_is("device", "edu"))
         line = &edu_source;
+    if (argument_is("device", "e1000e"))
+        line = &nic_source;
+    if (argument_is("device", "test"))
+        line = &test_source;
+}
+
+static const struct test_function *test_function_of(const struct source *source)
+{
+    return source == &test_source ? &test : source == &second_test_source ? &second_test : NULL;
 }
 
 void source_raise(const struct source *source)
 {
-    if (source == &edu_source)
+    if (test_function_of(source))
+        test_function_write(test_function_of(source), TEST_FUNCTION_RAISE, 1);
+    else if (source == &edu_source)
         edu_write(&edu, EDU_INTERRUPT_RAISE, 1);
     else
         e1000_write(&nic, E1000_ICS, E1000_CAUSE_RXT0);
@@ -59,7 +93,9 @@ void source_raise(const struct source *source)
 
 void source_acknowledge(const struct source *source)
 {
-    if (source == &edu_source)
+    if (test_function_of(source))
+        test_function_write(test_function_of(source), TEST_FUNCTION_ACKNOWLEDGE, 0xffffffff);
+    else if (source == &edu_source)
         edu_write(&edu, EDU_INTERRUPT_ACKNOWLEDGE, edu_read(&edu, EDU_INTERRUPT_STATUS));
     else
         e1000_read(&nic, E1000_ICR);
@@ -81,9 +117,9 @@ static void handle_line(void *context)
             line_hold--;
         return;
     }
-    source_acknowledge(first);
-    if (first == &edu_source && nic_source.present && nic_source.vector == first->vector)
-        source_acknowledge(&nic_source);
+    for (unsigned i = 0; i < SOURCE_COUNT; i++)
+        if (sources[i]->present && sources[i]->vector == first->vector)
+            source_acknowledge(sources[i]);
 }
 
 static void handle_message(void *context) { source_acknowledge(context); }
@@ -99,28 +135,30 @@ static void reset(struct source *source)
 
 void sources_reset(void)
 {
-    ioapic_mask(edu_source.pin);
-    ioapic_mask(nic_source.pin);
-    if (nic_source.present) {
-        struct msix msix;
+    for (unsigned i = 0; i < SOURCE_COUNT; i++)
+        if (sources[i]->present)
+            ioapic_mask(sources[i]->pin);
+    if (nic_source.present)
         e1000_write(&nic, E1000_IMC, 0xffffffff);
-        if (msix_find(nic.function, &msix))
+    for (unsigned i = 0; i < SOURCE_COUNT; i++) {
+        struct msix msix;
+        if (sources[i]->present && msix_find(sources[i]->function, &msix))
             msix_control(&msix, false, false);
-        e1000_write(&nic, E1000_IMS, E1000_CAUSE_RXT0);
     }
-    reset(&edu_source);
-    reset(&nic_source);
+    if (nic_source.present)
+        e1000_write(&nic, E1000_IMS, E1000_CAUSE_RXT0);
+    for (unsigned i = 0; i < SOURCE_COUNT; i++)
+        reset(sources[i]);
     interrupts_on();
     interrupts_quiet();
     line_hold = 0;
     interrupt_unexpected = 0;
-    if (nic_source.present) {
-        interrupt_handle(nic_source.vector, handle_line, &nic_source);
-        ioapic_route(nic_source.pin, nic_source.vector, IOAPIC_LEVEL, lapic_id());
-    }
-    if (edu_source.present) {
-        interrupt_handle(edu_source.vector, handle_line, &edu_source);
-        ioapic_route(edu_source.pin, edu_source.vector, IOAPIC_LEVEL, lapic_id());
+    for (unsigned i = 0; i < SOURCE_COUNT; i++) {
+        struct source *source = sources[i];
+        if (!source->present)
+            continue;
+        interrupt_handle(source->vector, handle_line, source);
+        ioapic_route(source->pin, source->vector, IOAPIC_LEVEL, lapic_id());
     }
     if (line->present)
         interrupt_handle(VECTOR_MSI, handle_message, line);

@@ -5,6 +5,7 @@
 #include "e1000.h"
 #include "edu.h"
 #include "pci.h"
+#include "test_function.h"
 
 /// Vectors of this guest: one a line, one for a function's MSI, and a block for MSI-X entries.
 enum { VECTOR_LINE = 0x40, VECTOR_MSI = 0x50, VECTOR_MSIX = 0x60 };
@@ -21,13 +22,19 @@ struct source {
     uint8_t vector;             ///< where that pin is routed; two sources on one pin share it
 };
 
-/// The devices. `line` is the one that tests of a single device use: what `device=edu|e1000e` says, else the edu if there is one.
-extern struct source edu_source, nic_source;
+/// The devices. `line` is the one that tests of a single device use: what `device=edu|e1000e|test` says, else the first that is there of an edu, an
+/// e1000e and swiftlet's test function.
+extern struct source edu_source, nic_source, test_source, second_test_source;
 extern struct source *line;
+extern struct test_function test, second_test;
+
+/// The sources, in the order above.
+enum { SOURCE_COUNT = 4 };
+extern struct source *const sources[SOURCE_COUNT];
 extern struct edu edu;
 extern struct e1000 nic;
 
-/// Finds and opens both devices and picks `line`.
+/// Finds and opens the devices and picks `line`.
 void sources_open(void);
 
 /// Brings the devices and the interrupt path back to the start: nothing raised, no MSI, no MSI-X, INTx enabled, pins routed, every

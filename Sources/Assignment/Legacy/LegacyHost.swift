@@ -1,5 +1,6 @@
 public import KVM
 import LinuxSystem
+public import VMM
 public import PCI
 
 /// A machine's share of the host's legacy assignment: checks that KVM offers it, and hands out functions.

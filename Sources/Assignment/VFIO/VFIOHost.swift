@@ -18,10 +18,9 @@ public final class VFIOHost {
         var device: DeviceControl?
     }
 
-    /// - Parameter routes: those of the whole machine.
-    public init(_ machine: Machine, routes: MessageRoutes) {
+    public init(_ machine: Machine) {
         self.machine = machine
-        self.routes = routes
+        routes = machine.messageRoutes
         registry = Registry()
     }
 

@@ -11,6 +11,7 @@ enum SuiteKey: String, CaseIterable {
     case expect
     case failOn = "fail-on"
     case fileLimit = "file-limit"
+    case testFunctions = "test-functions"
     case send, until, symbols, report, trace, status, retries, skip
 
     /// What a value of it looks like.
@@ -40,7 +41,7 @@ enum SuiteKey: String, CaseIterable {
         case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole, .postMortem, .until, .skip, .fileLimit:
             .text
         case .exitPort: .word
-        case .devices, .expect, .failOn, .send, .report: .texts
+        case .devices, .testFunctions, .expect, .failOn, .send, .report: .texts
         case .cpus, .retries: .number
         case .hugepages, .testdev, .consoleStamps: .truth
         case .status: .numbers
@@ -53,6 +54,7 @@ enum SuiteKey: String, CaseIterable {
         case .kernel, .status, .retries, .skip: nil
         case .devices: "--device"
         case .modules: "--module"
+        case .testFunctions: "--test-function"
         default: "--\(rawValue)"
         }
     }
@@ -72,6 +74,7 @@ enum SuiteKey: String, CaseIterable {
         case .retries: "a number from 0 to 10"
         case .status: "an exit status from 0 to 255, or an array of such"
         case .devices: "a PCI function as \"0000:00:04.0\", or an array of such"
+        case .testFunctions: "a slot in quotation marks, as \"5\", or \"auto\", or an array of such"
         case .expect, .failOn: "a regular expression in quotation marks, or an array of such"
         case .send: "\"REGEX=TEXT\", or an array of such"
         case .until: "\"expected\" or \"end\""

@@ -5,7 +5,7 @@ import Synchronization
 /// is memory, BAR 1 ports; each begins with a header that says where to write what, and counts such writes.
 ///
 /// It offers the plain accesses, which exit to user space, and none of those that end in an eventfd.
-final class TestFunction: PCIFunction, @unchecked Sendable {
+final class TestFunction: EmulatedFunction, @unchecked Sendable {
     // @unchecked: the state is guarded, the rest constant.
 
     /// What a write must carry to be counted.
@@ -33,69 +33,33 @@ final class TestFunction: PCIFunction, @unchecked Sendable {
         }
     }
 
-    private struct State {
-        var space: ConfigSpace
-        var headers = [Header(name: "mmio-no-eventfd", offset: 0x800), Header(name: "portio-no-eventfd", offset: 0x80)]
-    }
-
-    private let state: Mutex<State>
+    private let headers = Mutex([Header(name: "mmio-no-eventfd", offset: 0x800), Header(name: "portio-no-eventfd", offset: 0x80)])
 
     static let registers = [BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .io, size: 256)].compactMap(\.self)
 
     override var name: String { "test device" }
 
-    override var bars: [BAR] { Self.registers }
-
-    override init() {
-        var space = ConfigSpace()
-        space.set(ConfigRegister.vendorID, 0x0005_1B36, width: 4)
-        space.set(ConfigRegister.revisionAndClass, 0x00FF_0000, width: 4)
-        space.set(ConfigRegister.subsystemVendorID, 0x1100_1AF4, width: 4)
-        space.own(ConfigRegister.command, width: 2, writable: UInt32(Command([.ioSpace, .memorySpace]).rawValue))
-        for bar in Self.registers { bar.lay(into: &space) }
-        state = Mutex(State(space: space))
-        super.init()
+    init() {
+        var header = FunctionHeader(vendorID: 0x1B36, deviceID: 0x0005, classCode: 0x00FF_00, bars: Self.registers)
+        (header.subsystemVendorID, header.subsystemID) = (0x1AF4, 0x1100)
+        super.init(header, decodesFromStart: true)
     }
 
-    override func assign(_ bar: BAR, address: UInt64) {
-        // Firmware hands a board over with decoders on.
-        state.withLock { state in
-            bar.assign(address, in: &state.space)
-            state.space.command.insert(bar.isIO ? .ioSpace : .memorySpace)
+    override func readRegister(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
+        headers.withLock { headers in
+            guard headers.indices.contains(bar), let start = Int(exactly: offset) else { return .max }
+            return (start..<start + width).reversed().reduce(0) { $0 << 8 | UInt64(headers[bar].byte($1)) }
         }
     }
 
-    override func decodedBARs() -> [Decoded] {
-        state.withLock { state in
-            bars.filter { $0.isDecoded(in: state.space) }.map { Decoded(bar: $0, address: $0.address(in: state.space)) }
-        }
-    }
-
-    override func readConfig(_ offset: Int, width: Int) -> UInt32 {
-        state.withLock { $0.space.read(offset, width: width) }
-    }
-
-    override func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {
-        let before = decodedBARs()
-        state.withLock { $0.space.write(offset, value, width: width) }
-        if decodedBARs() != before { remap() }
-    }
-
-    override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
-        state.withLock { state in
-            guard state.headers.indices.contains(bar), let start = Int(exactly: offset) else { return .max }
-            return (start..<start + width).reversed().reduce(0) { $0 << 8 | UInt64(state.headers[bar].byte($1)) }
-        }
-    }
-
-    override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
-        state.withLock { state in
-            guard state.headers.indices.contains(bar) else { return }
+    override func writeRegister(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
+        headers.withLock { headers in
+            guard headers.indices.contains(bar) else { return }
             if offset == 0 {
-                state.headers[bar].test = UInt8(truncatingIfNeeded: value)
-                state.headers[bar].count = 0
-            } else if state.headers[bar].test == 0, offset == state.headers[bar].offset, width == 1, value & 0xFF == Self.datum {
-                state.headers[bar].count &+= 1
+                headers[bar].test = UInt8(truncatingIfNeeded: value)
+                headers[bar].count = 0
+            } else if headers[bar].test == 0, offset == headers[bar].offset, width == 1, value & 0xFF == Self.datum {
+                headers[bar].count &+= 1
             }
         }
     }

@@ -4,11 +4,14 @@ import Synchronization
 
 /// One level-triggered interrupt line of the PCI bus: a GSI on which several functions may share.
 ///
-/// Each function brings a trigger eventfd (its device asserts) and a resample eventfd (the guest acknowledged; look whether the device still
+/// A passed-through function brings a trigger eventfd (its device asserts) and a resample eventfd (the guest acknowledged; look whether the device still
 /// asserts). The kernel raises and lowers the line by itself through resampling irqfds; no user-space thread is on the path.
 ///
 /// The line is lowered when its last resampling irqfd goes (virt/kvm/eventfd.c, irqfd_resampler_shutdown), and only then. So a function
 /// that must stop asserting is taken off together with all others, and the others are put back and made to look again.
+///
+/// Emulated functions set their level by KVM_IRQ_LINE, which is another source of the same pin: the kernel raises it while either of the two asserts
+/// (arch/x86/kvm/irq_comm.c, kvm_irq_line_state).
 public final class InterruptLine: Sendable {
     /// One function's part of the line. The eventfds are the function's and outlive its stay.
     public struct Source: Sendable {
@@ -26,6 +29,8 @@ public final class InterruptLine: Sendable {
 
     private struct State {
         var sources: [Source] = []
+        /// Slots whose emulated functions assert the line.
+        var asserting: Set<Int> = []
         /// Acknowledgements are counted although no source needs it.
         var isObserved = false
 
@@ -93,6 +98,16 @@ public final class InterruptLine: Sendable {
             if !others.isEmpty || state.isObserved { try listen() }
             state.sources = others
             for source in others { source.reassert() }
+        }
+    }
+
+    /// An emulated function's level.
+    /// - Parameter slot: the function's; each has its own level, and the line is up while one of them is.
+    func setLevel(_ level: Bool, slot: Int) throws(KVMError) {
+        try state.withLock { state throws(KVMError) in
+            let wasUp = !state.asserting.isEmpty
+            if level { state.asserting.insert(slot) } else { state.asserting.remove(slot) }
+            if state.asserting.isEmpty == wasUp { try vm.setLine(gsi, level) }
         }
     }
 

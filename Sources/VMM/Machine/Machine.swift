@@ -36,6 +36,8 @@ public final class Machine {
     public let bridge: PCIHostBridge
     /// What firmware and test kernels read of the machine; loaders add files to it.
     public let firmwareConfig: FirmwareConfig
+    /// The routes of messages that the kernel delivers by itself. Before the run.
+    public private(set) lazy var messageRoutes = MessageRoutes(vm: vm)
     /// By GSI, made when the first function asks.
     private var lines: [UInt32: InterruptLine] = [:]
     private let ending: Ending
@@ -96,7 +98,7 @@ public final class Machine {
             try vm.setIntelScratchPages(at: PhysicalLayout.intelScratchPages)
             try vm.makeIRQChip()
             try vm.makePIT()
-            try vm.setRouting(IRQRouting())
+            try MessageRoutes.wirePins(of: vm)
             let wake = try Wake()
             self.wake = wake
             let ending = Ending { wake.event.signal() }
@@ -266,6 +268,20 @@ public final class Machine {
         let line = try InterruptLine(gsi: gsi, vm: vm)
         lines[gsi] = line
         return line
+    }
+
+    /// Puts an emulated function on the bus and wires its interrupts. `PCIHostBridge.placeBARs` must follow. Before the run.
+    /// - Parameter slot: 1...31; nil for the first free one.
+    public func attach(_ function: EmulatedFunction, slot: Int? = nil) throws(MachineError) {
+        guard let slot = slot ?? bridge.freeSlot(without: []) else { throw .noFunction(name: function.name, .noSlot) }
+        let end = end
+        do throws(SystemCallError) {
+            let line = function.interruptPin > 0 ? try line(slot: slot, pin: function.interruptPin) : nil
+            try function.connect(FunctionInterrupts(vm: vm, routes: messageRoutes, line: line) { end(.hostFailure($0)) })
+        } catch {
+            throw .system(error)
+        }
+        do throws(PCIHostBridge.PlugError) { try bridge.attach(function, slot: slot) } catch { throw .noFunction(name: function.name, error) }
     }
 
     /// Ends the run from outside, as when a passed-through device fails.

@@ -20,6 +20,8 @@ public enum MachineError: Error, CustomStringConvertible {
     case noTables(FirmwareTablesError)
     /// The test device finds no place on the bus.
     case noTestDevice(PCIHostBridge.PlugError)
+    /// An emulated function finds no place on the bus.
+    case noFunction(name: String, PCIHostBridge.PlugError)
     case tooManyCPUs(asked: Int, limit: Int)
     case badMemorySize(bytes: UInt64, reason: String)
     /// The host has too few huge pages for the guest's memory; in words, with the way out.
@@ -39,6 +41,7 @@ public enum MachineError: Error, CustomStringConvertible {
         case .firmwareFiles(let error): "\(error)"
         case .noTables(let error): "\(error)"
         case .noTestDevice(let error): "the test device can't be had: \(error)"
+        case .noFunction(let name, let error): "the \(name) can't be had: \(error)"
         case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"
         case .badMemorySize(let bytes, let reason): "\(bytes) bytes of memory won't do: \(reason)"
         case .hugePages(let reason): reason

@@ -24,9 +24,8 @@ final class AssignedDevices {
     /// Checks every device before it takes the first, then opens each and puts it on the machine's bus.
     /// - Parameter notice: told, as a sentence, of a choice that nobody made and that not every host would bring.
     init(_ options: [DeviceOption], on machine: Machine, notice: (String) -> Void) throws {
-        let routes = MessageRoutes(vm: machine.vm)
-        vfio = VFIOHost(machine, routes: routes)
-        legacy = LegacyHost(machine.vm, routes: routes)
+        vfio = VFIOHost(machine)
+        legacy = LegacyHost(machine.vm, routes: machine.messageRoutes)
         claimed = Set(options.compactMap(\.slot))
         for (index, option) in options.enumerated() where options[..<index].contains(where: { $0.address == option.address }) {
             throw AssignmentError.repeated(option.address.description)
@@ -85,9 +84,8 @@ final class AssignedDevices {
             return RunReport.Device(
                 address: member.backend.address, backend: member.backend.kind, delivery: member.backend.delivery, slot: member.slot,
                 intx: interrupts.intx.map(RunReport.Counts.init),
-                messages: interrupts.messages.map {
-                    RunReport.Message(kind: $0.kind.rawValue, vector: $0.vector, counts: $0.counts.map(RunReport.Counts.init))
-                }, refused: member.refusals().map { RunReport.Refused(call: $0.call, reason: $0.reason, count: $0.count) })
+                messages: interrupts.messages.map(RunReport.Message.init),
+                refused: member.refusals().map { RunReport.Refused(call: $0.call, reason: $0.reason, count: $0.count) })
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Assignment
 import PCI
+import VMM
 
 /// `--device BDF[,backend=auto|group|kvm][,msi=auto|signal|irqfd][,slot=N][,rom=on|off]`.
 struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {

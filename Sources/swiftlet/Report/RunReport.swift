@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import KVM
 import LinuxSystem
+import PCI
 import Scripting
 import SystemPackage
 import VMM
@@ -22,6 +23,10 @@ struct RunReport: Encodable {
         let vector: Int
         /// Null where the kernel delivered by irqfd and nobody counted.
         let counts: Counts?
+
+        init(_ message: (vector: Int, kind: MessageKind, counts: InterruptCounts?)) {
+            (kind, vector, counts) = (message.kind.rawValue, message.vector, message.counts.map(Counts.init))
+        }
 
         private enum Key: CodingKey { case kind, vector, counts }
 

@@ -121,7 +121,9 @@ struct Run {
                 showsDebugConsole: request.debugConsole == .console)
             configuration.timeoutStart = series.start
             configuration.terminalKeys = keys
-            configuration.deviceBARs = request.devices.flatMap { HostTree().baseAddressRegisters(of: $0.address) }
+            configuration.deviceBARs =
+                request.testFunctions.flatMap { _ in InterruptTestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) } }
+                + request.devices.flatMap { HostTree().baseAddressRegisters(of: $0.address) }
             configuration.showsPortE9 = request.debugConsole == .e9
             configuration.exitPort = request.exitPort.port
             configuration.consoleStamps = stamps
@@ -147,6 +149,8 @@ struct Run {
             try EarlyEnd.check()
             EndingSignals.phase("opening devices")
             let opening = trace?.begin()
+            let testFunctions = try TestFunctions(
+                request.testFunctions, on: machine, reserved: Set(request.devices.compactMap(\.slot)))
             let devices = try AssignedDevices(request.devices, on: machine, notice: Self.say)
             defer { devices.release() }
             if !request.devices.isEmpty { trace?.end("open devices", opening) }
@@ -161,11 +165,11 @@ struct Run {
                 let names = symbols.read(notice: Self.say)
                 EndingSignals.prolong()
                 result.postMortem = machine.postMortem(result.outcome, symbols: names)
-                result.postMortem?.devices = devices.interruptStates
+                result.postMortem?.devices = testFunctions.interruptStates + devices.interruptStates
             }
             if request.onReset == .end || BootSeries.reset(result.outcome) == nil { JobSlot.giveBack() }
             devices.tellRefusals(Self.say)
-            return (result, devices.report)
+            return (result, testFunctions.report + devices.report)
         }
         EndingSignals.prolong()
         EndingSignals.phase("writing what became of the guest")

@@ -122,6 +122,13 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Add the test device of kvm-unit-tests: docs/kvm-unit-tests.md.")
     var testdev = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Add a PCI function that raises INTx, MSI and MSI-X on request, in this slot (1 to 31, or auto): docs/machine.md. May be given several times.",
+            valueName: "slot"),
+        completion: .list(["auto"]))
+    var testFunction: [TestFunctionOption] = []
+
     @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
     var record: String?
 
@@ -157,7 +164,8 @@ struct RunCommand: ParsableCommand {
             modules: module,
             format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, signalKeys: signalKeys,
             debugConsole: debugConsole, reports: report, record: record, trace: trace, fileLimit: fileLimit, cpu: cpu, exitPort: exitPort,
-            exitPortStyle: exitPortStyle, testdev: testdev, diskKind: diskType, symbols: symbols, postMortem: postMortem, script: script.script)
+            exitPortStyle: exitPortStyle, testdev: testdev, testFunctions: testFunction, diskKind: diskType, symbols: symbols, postMortem: postMortem,
+            script: script.script)
     }
 
     func validate() throws {

@@ -36,6 +36,7 @@ struct RunRequest: Equatable {
     var exitPort = ExitPortOption.standard
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
+    var testFunctions: [TestFunctionOption] = []
     /// nil: by the image's own signs.
     var diskKind: DiskImage.Kind?
     /// Where the kernel's names are found; nil: in the kernel's own file.
@@ -118,14 +119,14 @@ extension RunRequest {
     }
 
     /// The options that may be given several times.
-    static let lists = ["--append", "--device", "--initrd", "--module", "--report"] + ScriptOptions.repeatable
+    static let lists = ["--append", "--device", "--initrd", "--module", "--report", "--test-function"] + ScriptOptions.repeatable
 
     /// The options that `init(plain:)` knows.
     static let plainOptions =
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
             "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace", "--file-limit", "--cpu",
-            "--exit-port-style", "--testdev", "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem",
+            "--exit-port-style", "--testdev", "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem", "--test-function",
         ] + ScriptOptions.names
 
     /// A command line given in parts: a blank between two.
@@ -148,6 +149,7 @@ extension RunRequest {
         case "--disk-type": diskKind = try BadValue.named(value)
         case "--format": format = try BadValue.named(value)
         case "--device": devices.append(try DeviceOption(option: value))
+        case "--test-function": testFunctions.append(try TestFunctionOption(option: value))
         case "--timeout": timeout = try TimeLimit(option: value)
         case "--on-reset": onReset = try BadValue.named(value)
         case "--console": console = try ConsoleOption(option: value)

@@ -94,7 +94,7 @@ import Testing
             #expect(Set(try bash(line)).subtracting(["-h", "--help"]) == Set(expected), "\(line)")
         }
         #expect(try bash("swiftlet run --").count > 20)
-        #expect(try bash("swiftlet run --testdev --te").isEmpty)
+        #expect(try bash("swiftlet run --testdev --testd").isEmpty)
     }
 
     @Test(.enabled(if: !devices.isEmpty, "the host lacks PCI functions"))

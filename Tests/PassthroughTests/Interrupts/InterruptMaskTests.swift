@@ -23,6 +23,25 @@ import Testing
         #expect(record.claim(claim, of: "intx")?.hasPrefix("ok") == true, record.account)
     }
 
+    @Test("the guest finds it so with two test functions on one line", arguments: PassthroughLab.testFunctionClaims)
+    func claimOfTheTestFunction(_ claim: String) async throws {
+        let record = try await PassthroughLab.session.record("intx-test")
+        #expect(record.claim(claim, of: "intx")?.hasPrefix("ok") == true, record.account)
+    }
+
+    @Test("every claim about the test function was checked, and the report counts what it raised")
+    func everythingOfTheTestFunction() async throws {
+        let record = try await PassthroughLab.session.record("intx-test")
+        let count = PassthroughLab.testFunctionClaims.count
+        #expect(record.status == 0 && record.output.last == "intx: \(count)/\(count) PASS", record.account)
+        let device = try #require(record.report?.device("test function in slot 1"), record.account)
+        let first = try #require(device.messages.first { $0.kind == "msix" && $0.vector == 0 }?.counts)
+        #expect(first.held == 3)
+        #expect(first.blocked >= 1)
+        #expect(device.intx.map { $0.delivered > 10 } == true)
+        #expect(device.counts.allSatisfy { $0.failed == 0 })
+    }
+
     @Test("no claim beyond those named here failed, and both devices were on one line", arguments: MessageDelivery.allCases)
     func everything(_ delivery: MessageDelivery) async throws {
         let record = try await record(delivery)

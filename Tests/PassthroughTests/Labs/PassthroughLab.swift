@@ -14,6 +14,9 @@ enum PassthroughLab {
         "enabled", "disabled", "status-bit", "pending", "msi-and-back", "level-held", "masked-while-asserted", "disabled-in-flight", "shared-line",
     ]
 
+    /// The claims of guests/intx that need no DMA.
+    static let testFunctionClaims = lineClaims + ["masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked"]
+
     static let session = LabSession(
         "functions",
         devices: ["--nic", "e1000e", "--nic", "e1000", "--pci", "edu", "--pci", "nvme", "--nic", "virtio-net-pci", "--nic", "e1000e", "--bind"],
@@ -29,6 +32,8 @@ enum PassthroughLab {
             done
             lines=\(lineClaims.joined(separator: ","))
             run intx-e1000e intx "device=e1000e test=$lines require=$lines" --device \(edu),slot=4 --device \(quietE1000e),slot=12
+            claims=\(testFunctionClaims.joined(separator: ","))
+            run intx-test intx "test=$claims require=$claims" --test-function 1 --test-function 9
             run nic-e1000 nic irq=intx --device \(e1000)
 
             four="--device \(e1000e),slot=4 --device \(e1000),slot=5 --device \(edu),slot=6 --device \(nvme),slot=7"

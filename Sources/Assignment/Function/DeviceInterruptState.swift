@@ -13,7 +13,7 @@ extension AssignedFunction {
             let isINTx = state.mode == .intx
             let msix = state.mode == .messages(.msix) ? layout.msix : nil
             return DeviceInterrupts(
-                address: backend.address, mode: Self.name(state.mode), gsi: isINTx ? line?.gsi : nil,
+                address: backend.address, mode: state.mode.name, gsi: isINTx ? line?.gsi : nil,
                 isINTxDisabled: state.space.command.contains(.intxDisable), isFunctionMasked: msix?.isFunctionMasked(in: state.space) ?? false,
                 vectors: vectors(state, pending))
         }
@@ -22,15 +22,6 @@ extension AssignedFunction {
     /// Whether a message it has may be taken with interrupts off.
     func hasUnmaskableMessage(_ state: State) -> Bool {
         state.messages.settings(state.mode, in: state.space).contains { IOAPIC.isUnmaskable(deliveryMode: UInt64($0.message.data >> 8 & 7)) }
-    }
-
-    private static func name(_ mode: InterruptMode) -> String {
-        switch mode {
-        case .none: "no interrupts"
-        case .intx: "INTx"
-        case .messages(.msi): "MSI"
-        case .messages(.msix): "MSI-X"
-        }
     }
 
     /// Those that the guest gave a message, or that pend.

@@ -2,7 +2,7 @@ public import KVM
 public import PCI
 import Synchronization
 
-/// The GSI routes of a machine's message vectors; the kernel takes the table whole, so it is kept in one place.
+/// A machine's GSI routes: those of its pins, and those of its message vectors. The kernel takes the table whole, so it is written from here alone.
 public final class MessageRoutes: Sendable {
     private let vm: VirtualMachine
     private let table: Mutex<IRQRouting>
@@ -13,11 +13,15 @@ public final class MessageRoutes: Sendable {
         table = Mutex(IRQRouting(limit: vm.check(.irqRouting)))
     }
 
+    /// Wires the pins of a machine's interrupt controllers: the routes that it has before the first message.
+    static func wirePins(of vm: VirtualMachine) throws(KVMError) { try vm.setRouting(IRQRouting()) }
+
     /// How many of the machine's GSIs lead to messages now.
-    var count: Int { table.withLock { $0.messageCount } }
+    public var count: Int { table.withLock { $0.messageCount } }
 
     /// Takes a GSI that leads to `message`.
-    func add(_ message: MSIMessage) throws(KVMError) -> UInt32 {
+    /// - Throws: ``KVMError`` where none is left, or where the kernel refuses the table.
+    public func add(_ message: MSIMessage) throws(KVMError) -> UInt32 {
         try table.withLock { table throws(KVMError) in
             guard let gsi = table.add(message) else { throw .noRoute(limit: table.messageLimit) }
             do throws(KVMError) {
@@ -30,7 +34,8 @@ public final class MessageRoutes: Sendable {
         }
     }
 
-    func update(_ gsi: UInt32, _ message: MSIMessage) throws(KVMError) {
+    /// Leads a GSI to another message. Where that is refused it leads to the one before.
+    public func update(_ gsi: UInt32, _ message: MSIMessage) throws(KVMError) {
         try table.withLock { table throws(KVMError) in
             let before = table
             table.update(gsi, message)
@@ -44,7 +49,8 @@ public final class MessageRoutes: Sendable {
         }
     }
 
-    func remove(_ gsi: UInt32) throws(KVMError) {
+    /// Gives a GSI back.
+    public func remove(_ gsi: UInt32) throws(KVMError) {
         try table.withLock { table throws(KVMError) in
             table.remove(gsi)
             try vm.setRouting(table)

@@ -5,7 +5,7 @@ import PCI
 import TestSupport
 import Testing
 
-@testable import Assignment
+@testable import VMM
 
 /// A vector's life against this host's KVM: what the guest's local APIC shows is what was delivered.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))

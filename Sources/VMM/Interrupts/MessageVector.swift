@@ -1,20 +1,13 @@
-import KVM
-import LinuxSystem
-import PCI
+public import KVM
+public import LinuxSystem
+public import PCI
 import Synchronization
 
-/// How messages get from the device's eventfd to the guest.
-public enum MessageDelivery: String, Sendable {
-    /// A thread reads the eventfd and calls KVM_SIGNAL_MSI with the address and data the guest programmed.
-    case signal
-    /// The kernel does it by itself through a GSI route and an irqfd; nobody counts.
-    case irqfd
-}
-
-/// One MSI or MSI-X vector of a passed-through function: the eventfd its device signals, the guest's message for it, its mask.
+/// One MSI or MSI-X vector of a function: the eventfd on which its interrupts arrive, the guest's message for it, its mask.
 ///
-/// A masked vector's eventfd is read by nobody, so its count is the pending bit. Unmasking takes the count and delivers once.
-final class MessageVector: Sendable {
+/// A passed-through device's host interrupt signals the eventfd, and `relay` delivers; an emulated function calls `raise`. A masked vector's
+/// eventfd is read by nobody, so its count is the pending bit. Unmasking takes the count and delivers once.
+public final class MessageVector: Sendable {
     private struct State {
         var message = MSIMessage(address: 0, data: 0)
         var masked = true
@@ -26,13 +19,17 @@ final class MessageVector: Sendable {
         var attached = false
     }
 
-    let event: EventDescriptor
+    /// Signalled by whoever raises the interrupt.
+    public let event: EventDescriptor
     private let vm: VirtualMachine
     private let delivery: MessageDelivery
     private let routes: MessageRoutes
     private let state = Mutex(State())
 
-    init(_ name: String, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes) throws(SystemCallError) {
+    /// - Parameters:
+    ///   - name: what recordings, traces and errors call it.
+    ///   - routes: the machine's; only `.irqfd` takes one of them.
+    public init(_ name: String, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes) throws(SystemCallError) {
         event = try EventDescriptor(name)
         self.vm = vm
         self.delivery = delivery
@@ -40,23 +37,30 @@ final class MessageVector: Sendable {
     }
 
     /// What became of its interrupts; nil where the kernel delivered unseen.
-    var counts: InterruptCounts? {
+    public var counts: InterruptCounts? {
         delivery == .signal ? state.withLock { $0.counts } : nil
     }
 
     /// Whether the guest ever had it unmasked.
-    var wasUnmasked: Bool { state.withLock { $0.wasUnmasked } }
+    public var wasUnmasked: Bool { state.withLock { $0.wasUnmasked } }
 
     /// Whether an interrupt is held back by the mask.
-    var isPending: Bool {
+    public var isPending: Bool {
         state.withLock { $0.masked && event.isSignalled }
     }
 
     /// The relay's call when the eventfd was signalled. Masked, the count stays where it is.
-    func relay() {
+    public func relay() {
         state.withLock { state in
             guard !state.masked, event.take() > 0 else { return }
             deliver(&state)
+        }
+    }
+
+    /// An emulated function's interrupt: delivered now, or at the unmask.
+    public func raise() {
+        state.withLock { state in
+            if state.masked || delivery == .irqfd { event.signal() } else { deliver(&state) }
         }
     }
 
@@ -73,7 +77,7 @@ final class MessageVector: Sendable {
 
     /// The guest's message and mask changed.
     /// - Returns: whether the relay shall watch the eventfd.
-    func set(_ message: MSIMessage, masked: Bool) throws(KVMError) -> Bool {
+    public func set(_ message: MSIMessage, masked: Bool) throws(KVMError) -> Bool {
         try state.withLock { state throws(KVMError) in
             state.message = message
             if delivery == .irqfd { try follow(&state, masked: masked) }
@@ -110,7 +114,7 @@ final class MessageVector: Sendable {
     }
 
     /// Masks the vector, forgets what it held and gives its route back.
-    func stop() {
+    public func stop() {
         state.withLock { state in
             if let gsi = state.gsi {
                 if state.attached { try? vm.detachIRQFD(gsi, event: event.raw) }
