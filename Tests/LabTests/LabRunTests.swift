@@ -191,6 +191,34 @@ struct LabRunTests {
                 == true, "\(run.outcome)")
     }
 
+    /// The command goes on, its status is its own, and what is missing in the file is told.
+    @Test func theHostsLogEndsAtItsLimit() throws {
+        let directory = try Host.Directory()
+        let script = """
+            echo on > /proc/sys/kernel/printk_devkmsg
+            i=0
+            while [ $i -lt 1000 ]; do
+                echo "<1>line $i of a hundred bytes or so, so that a thousand of them are more than the file may have" > /dev/kmsg
+                i=$((i + 1))
+            done
+            echo done
+            exit 7
+            """
+        let run = try Self.run(["sh", "-c", script], in: directory) {
+            $0.consoleLog = "\(directory.path)/kernel"
+            $0.consoleLogLimit = FileLimit(64 << 10, option: LabConfiguration.logLimitOption)
+        }
+        #expect(run.exitStatus == 7 && run.text == "done\n", "\(run.outcome)")
+        let log = directory.read("kernel") ?? ""
+        #expect((60 << 10...64 << 10).contains(log.utf8.count), "\(log.utf8.count) bytes")
+        #expect(log.hasSuffix("\nswiftlet: this file has reached its limit of 64 KiB (--console-log-limit); what comes now is not in it\n"))
+        #expect(log.contains("] line 0 of a hundred") && !log.contains("line 999 of a hundred"))
+        let notice = run.notices.last ?? ""
+        let words = "the console's log \(directory.path)/kernel has reached its limit of 64 KiB (--console-log-limit): "
+        #expect(run.notices.count == 1 && notice.hasPrefix(words) && notice.hasSuffix(" bytes are missing in it"), "\(run.notices)")
+        #expect(notice.dropFirst(words.count).split(separator: " ").first.flatMap { Int($0) } ?? 0 > 20_000, "\(notice)")
+    }
+
     @Test func aTimeoutIsTheLabsFailure() throws {
         let run = try Self.run(["true"], in: Host.Directory()) { $0.timeout = 0.5 }
         #expect(run.failure?.exitStatus == 125)

@@ -256,9 +256,7 @@ struct SuiteReading {
         case .cpus: return Int(text).map { $0 > 0 } == true ? checks.option("--cpus", text) : expected
         case .retries: return Int(text).map { (0...10).contains($0) } == true ? nil : expected
         case .status: return Int32(text).map { (0...255).contains($0) } == true ? nil : expected
-        case .memory, .timeout, .devices, .until, .onReset, .diskType, .debugConsole, .report:
-            return key.option.flatMap { checks.option($0, text) }.map { $0.isEmpty ? "\(expected)" : $0 }
-        default: return key.option.flatMap { checks.option($0, text) }
+        default: return key.option.flatMap { checks.option($0, text) }.map { $0.isEmpty ? expected : $0 }
         }
     }
 

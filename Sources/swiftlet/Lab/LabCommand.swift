@@ -112,7 +112,8 @@ struct LabCommand: ParsableCommand {
         (nic + pci).sorted { $0.position < $1.position }.map(\.device)
     }
 
-    private func labConfiguration() throws(LabError) -> LabConfiguration {
+    /// The lab that these options describe.
+    func labConfiguration() throws(LabError) -> LabConfiguration {
         guard let directory = getcwd(nil, 0) else { throw .system(.last("getcwd")) }
         defer { free(directory) }
         var configuration = LabConfiguration(command: command, currentDirectory: String(cString: directory))

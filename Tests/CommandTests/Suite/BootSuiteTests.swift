@@ -134,6 +134,34 @@ struct BootSuiteTests {
         #expect(wrong.errors.contains("boots.toml:5: debug-console: expected \"console\", \"e9\" or \"none\", found e8") && wrong.status == 65)
     }
 
+    @Test func aBootSaysHowMuchIsToldOfItsEnd() throws {
+        let boots = [("plain", ""), ("short", "post-mortem = 'short'"), ("full", "post-mortem = 'full'"), ("off", "post-mortem = 'off'")].map {
+            "[[boot]]\nname = '\($0)'\nkernel = 'ends.elf'\nappend = 'end=triplefault'\n\($1)\n"
+        }
+        let ended = try run(boots.joined(), "--report", "jsonl:\(path)/l.jsonl")
+        #expect(ended.status == 1 && ended.output.contains("SUMMARY: 4 tests, 0 passed, 4 failed"), "\(ended.output)")
+        let told = Dictionary(
+            uniqueKeysWithValues: try directory.contents("l.jsonl").split(separator: 10).compactMap { line in
+                let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
+                return (object?["post_mortem"] as? [String]).map { (object?["name"] as? String ?? "", $0) }
+            })
+        let (short, full) = (told["short"] ?? [], told["full"] ?? [])
+        #expect(short.first?.hasPrefix("vCPU 0 triple-faulted at ") == true)
+        #expect(short.last == "registers, stack and the last exits: --post-mortem full")
+        #expect(told["plain"] == short && told["off"] == [])
+        #expect(full.first == short.first && full.contains { $0.hasPrefix("cr0 ") }, "\(full)")
+        #expect(full.contains { $0.hasPrefix("the last of ") }, "\(full)")
+        // What repeats it says as much.
+        #expect(ended.output.contains("--append=end=triplefault --post-mortem=off --timeout=60s\n"), "\(ended.output)")
+        let wrong = try run("[[boot]]\nname = 'a'\nkernel = 'ends.elf'\npost-mortem = 'long'\nfile-limit = 'lots'\n")
+        for words in [
+            "4: post-mortem: expected \"short\", \"full\" or \"off\", found long",
+            "5: file-limit: expected a size in quotation marks, as \"64M\" or \"1G\", or \"none\", found lots",
+        ] {
+            #expect(wrong.status == 65 && wrong.errors.contains("boots.toml:\(words)\n"), "\(wrong.errors)")
+        }
+    }
+
     @Test func whatPassesAtLastIsFlaky() throws {
         // The kernel is exchanged while its first attempt runs.
         _ = try directory.file("turns.elf", readFile(TestKernel.built("ends.elf")))
