@@ -44,8 +44,7 @@ struct TerminalInput: ~Copyable {
             command = keys.take(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
         }
         if command == .help { say(keys.help) }
-        if keys.pending.count > Self.limit {
-            keys.pending.removeLast(keys.pending.count - Self.limit)
+        if keys.drop(beyond: Self.limit) {
             if !isLossTold { say("\r\nswiftlet: the guest takes no input; what is typed now is lost (^A x ends the run)\r\n") }
             isLossTold = true
         }
@@ -58,7 +57,7 @@ struct TerminalInput: ~Copyable {
             let count = min(serial.room(), keys.pending.count)
             guard count > 0 else { return }
             keys.pending.withUnsafeBytes { serial.receive(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
-            keys.pending.removeFirst(count)
+            keys.hasTaken(count)
             isLossTold = false
         }
     }

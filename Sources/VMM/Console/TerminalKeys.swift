@@ -14,8 +14,9 @@ public final class TerminalKeys: @unchecked Sendable {
     static let escape: UInt8 = 0x01
     private static let interrupt: UInt8 = 0x03
     let signalKeys: SignalKeys
-    /// What the guest has not taken.
-    var pending: [UInt8] = []
+    /// What the guest has not taken, from `start` on.
+    private var typed: [UInt8] = []
+    private var start = 0
     /// The user ended the run: also the boot that follows a reset which came first.
     private(set) var endsRun = false
     /// ^A came last; what belongs to it may come with a later read.
@@ -23,19 +24,40 @@ public final class TerminalKeys: @unchecked Sendable {
 
     public init(_ signalKeys: SignalKeys = .host) { self.signalKeys = signalKeys }
 
+    /// What the guest has not taken.
+    var pending: ArraySlice<UInt8> { typed[start...] }
+
+    /// The guest has taken so many bytes of `pending`, its first ones.
+    func hasTaken(_ count: Int) {
+        start += count
+        // Half of it at the least, so that each byte is moved once.
+        guard 2 * start >= typed.count else { return }
+        typed.removeFirst(start)
+        start = 0
+    }
+
+    /// Forgets what is pending beyond so many bytes.
+    /// - Returns: whether there was any.
+    func drop(beyond limit: Int) -> Bool {
+        let excess = pending.count - limit
+        guard excess > 0 else { return false }
+        typed.removeLast(excess)
+        return true
+    }
+
     /// Takes what was typed; what of it is the guest's becomes `pending`.
     /// - Returns: the last thing asked for; nil for nothing. What was typed behind `end` is nobody's.
     func take(_ bytes: UnsafeRawBufferPointer) -> Command? {
         var command: Command?
         for byte in bytes {
             guard isEscaped else {
-                if byte == Self.escape { isEscaped = true } else { pending.append(byte) }
+                if byte == Self.escape { isEscaped = true } else { typed.append(byte) }
                 continue
             }
             isEscaped = false
             switch byte {
-            case Self.escape, UInt8(ascii: "a"), UInt8(ascii: "A"): pending.append(Self.escape)
-            case UInt8(ascii: "c"), UInt8(ascii: "C"): pending.append(Self.interrupt)
+            case Self.escape, UInt8(ascii: "a"), UInt8(ascii: "A"): typed.append(Self.escape)
+            case UInt8(ascii: "c"), UInt8(ascii: "C"): typed.append(Self.interrupt)
             case UInt8(ascii: "x"), UInt8(ascii: "X"):
                 endsRun = true
                 return .end

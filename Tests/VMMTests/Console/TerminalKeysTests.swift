@@ -23,6 +23,24 @@ struct TerminalKeysTests {
         #expect(typed("\u{1}h\u{1}Xrest") == ("", [.end]))
     }
 
+    /// The serial port has room for 16 bytes: moving what waits for each of them would keep the main thread from ^A x for a minute.
+    @Test(.timeLimit(.minutes(1)))
+    func aLongPasteIsHandedOverInOrder() {
+        let keys = TerminalKeys()
+        let paste = (0..<TerminalInput.limit + 1000).map { UInt8(truncatingIfNeeded: $0 % 251 + 2) }
+        _ = paste.withUnsafeBytes { keys.take($0) }
+        #expect(keys.drop(beyond: TerminalInput.limit) && !keys.drop(beyond: TerminalInput.limit))
+        var taken: [UInt8] = []
+        while !keys.pending.isEmpty {
+            let piece = keys.pending.prefix(16)
+            taken += piece
+            keys.hasTaken(piece.count)
+            // More is typed meanwhile.
+            if taken.count % 1024 == 0, taken.count <= 4096 { _ = [UInt8(ascii: "x")].withUnsafeBytes { keys.take($0) } }
+        }
+        #expect(taken == paste.prefix(TerminalInput.limit) + Array("xxxx".utf8))
+    }
+
     @Test func theHelpNamesEachKey() {
         for (keys, word) in [(SignalKeys.host, "^A c"), (.guest, "--signal-keys guest")] {
             let help = TerminalKeys(keys).help
