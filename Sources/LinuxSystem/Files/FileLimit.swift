@@ -19,19 +19,11 @@ public struct FileLimit: Sendable, Equatable {
     }
 
     /// `its limit of 64 MiB (--file-limit)`.
-    public var words: String { "its limit of \(Self.words(bytes)) (\(option))" }
+    public var words: String { "its limit of \(ByteCount(UInt64(bytes)).words) (\(option))" }
 
     /// Whether it holds for what a descriptor is open on: a file, by whatever path, and no pipe, terminal or device, which keep nothing.
     public static func holds(for descriptor: Int32) -> Bool {
         var status = stat()
         return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
-
-    /// `64 MiB`, or bytes where it is no whole number of a unit.
-    private static func words(_ bytes: Int) -> String {
-        for (unit, shift) in [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)] where bytes >= 1 << shift && bytes % (1 << shift) == 0 {
-            return "\(bytes >> shift) \(unit)"
-        }
-        return "\(bytes) bytes"
     }
 }

@@ -1,4 +1,5 @@
 import Assignment
+import LinuxSystem
 import PCI
 
 /// What `swiftlet devices show` says of a function: lines of a label and a text.
@@ -20,9 +21,9 @@ struct DeviceDescription {
         rows.append(("reset", Self.reset(function)))
         for bar in function.bars {
             let kind = bar.kind.rawValue + (bar.isPrefetchable ? ", prefetchable" : "")
-            rows.append(("BAR \(bar.index)", "0x\(hex(bar.address, bar.kind == .ports ? 4 : 8)), \(bytes(bar.size)), \(kind)"))
+            rows.append(("BAR \(bar.index)", "0x\(hex(bar.address, bar.kind == .ports ? 4 : 8)), \(ByteCount(bar.size).words), \(kind)"))
         }
-        if function.romSize > 0 { rows.append(("ROM", bytes(function.romSize))) }
+        if function.romSize > 0 { rows.append(("ROM", ByteCount(function.romSize).words)) }
         for (index, capability) in function.capabilities.enumerated() {
             rows.append((index == 0 ? "capabilities" : "", "\(hex(capability.offset, capability.isExtended ? 3 : 2))  \(capability.name)"))
         }
@@ -57,13 +58,4 @@ struct DeviceDescription {
 private func hex(_ number: some BinaryInteger, _ digits: Int) -> String {
     let text = String(number, radix: 16)
     return String(repeating: "0", count: max(0, digits - text.count)) + text
-}
-
-private func bytes(_ count: UInt64) -> String {
-    switch count {
-    case (1 << 30)... where count % (1 << 30) == 0: "\(count >> 30) GiB"
-    case (1 << 20)... where count % (1 << 20) == 0: "\(count >> 20) MiB"
-    case (1 << 10)... where count % (1 << 10) == 0: "\(count >> 10) KiB"
-    default: "\(count) bytes"
-    }
 }

@@ -3,16 +3,26 @@ import Scripting
 
 /// What a run, or a suite's command line, does with one file.
 ///
-/// An output is emptied when it is opened. So one that names a kernel would destroy it, and two that name one file would mix in it.
+/// An output is emptied when it is opened. So one that names a kernel would destroy it, and two that name one file would
+/// mix in it. Two reports of one command would mix in a pipe or device too.
 struct FileUse {
     /// Who uses it, as the subject of a sentence: "--trace".
-    var who: String
+    let who: String
     let path: String
     let writes: Bool
+    /// The exit status where it clashes with a use before it.
+    var status = ExitStatus.usage
 
-    /// Checks that these uses can all be.
-    /// - Parameter status: of the error.
-    static func check(_ uses: [FileUse], status: Int32 = ExitStatus.usage) throws(FileClash) {
+    /// Says which of a command's reports would go where one before it goes; nil where each has a place of its own.
+    static func clash(ofReports paths: [String]) -> String? {
+        guard paths.count > 1 else { return nil }
+        var places: Set<FilePlace> = []
+        let second = paths.first { path in FilePlace(path).map { !places.insert($0).inserted } ?? false }
+        return second.map { "two reports can't go to one file: \($0)" }
+    }
+
+    /// Checks that these uses can all be. Streams are there to be shared.
+    static func check(_ uses: [FileUse]) throws(FileClash) {
         // A run without outputs looks nothing up.
         guard uses.contains(where: \.writes) else { return }
         // By bytes: two spellings of one letter are two names to the kernel, and one to String.
@@ -27,7 +37,7 @@ struct FileUse {
                 place = FilePlace(use.path)
                 places[name] = .some(place)
             }
-            guard let place else { continue }
+            guard let place, !place.isStream else { continue }
             guard let other = known[place] else {
                 known[place] = use
                 continue
@@ -36,10 +46,14 @@ struct FileUse {
             switch (other.writes, use.writes) {
             case (false, false): continue
             case (true, true):
-                throw FileClash(sentence: "\(other.who) and \(use.who) would both write to \(path): give each a file of its own", status: status)
+                throw FileClash(
+                    sentence: "\(other.who) and \(use.who) would both write to \(path): give each a file of its own",
+                    status: use.status)
             case (true, false), (false, true):
                 let (writer, reader) = use.writes ? (use, other) : (other, use)
-                throw FileClash(sentence: "\(writer.who) would overwrite \(path), which is an input too (\(reader.who)): give it another name", status: status)
+                throw FileClash(
+                    sentence: "\(writer.who) would overwrite \(path), which is an input too (\(reader.who)): give it another name",
+                    status: use.status)
             }
         }
     }
@@ -75,6 +89,9 @@ extension SuiteCase {
         guard case .run(let words, _) = plan else { return [] }
         let arguments = Array(words.dropFirst())
         let request = RunRequest(plain: arguments[...]) ?? (try? RunCommand.parse(arguments))?.request
-        return (request?.fileUses ?? []).map { FileUse(who: "\(VisibleText.line(name)) (\($0.who))", path: $0.path, writes: $0.writes) }
+        return (request?.fileUses ?? []).map {
+            FileUse(
+                who: "\(VisibleText.line(name)) (\($0.who))", path: $0.path, writes: $0.writes, status: ExitStatus.badInput)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LinuxSystem
 
 /// A size of memory as people write it: `256M`, `2G`, `1048576`.
 struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringConvertible {
@@ -15,16 +16,15 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
 
     /// Reads a size.
     /// - Parameters:
-    ///   - least: the least that is taken, in bytes, a whole number of KiB or MiB.
+    ///   - least: the least that is taken, in bytes.
     ///   - excess: what is said of more than a number of bytes can be.
     static func bytes(_ text: String, from least: UInt64, excess: String) throws(BadValue) -> UInt64 {
         var digits = Substring(text.uppercased())
         if digits.hasSuffix("IB") { digits = digits.dropLast(2) } else if digits.hasSuffix("B") { digits = digits.dropLast() }
         var factor: UInt64 = 1
-        for (suffix, shift) in [("K", 10), ("M", 20), ("G", 30), ("T", 40)] as [(Character, UInt64)] where digits.last == suffix {
-            factor = 1 << shift
+        if let unit = ByteCount.units.first(where: { $0.letter == digits.last }) {
+            factor = 1 << unit.shift
             digits = digits.dropLast()
-            break
         }
         guard let number = UInt64(digits) else { throw BadValue("a size is a whole number and K, M, G or T, as 256M or 2G") }
         let (product, overflow) = number.multipliedReportingOverflow(by: factor)
@@ -33,7 +33,7 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
             // A bare number is bytes here and MiB in QEMU's -m.
             throw BadValue(
                 number > 0 && factor == 1
-                    ? "that is \(number) bytes; did you mean \(number)M?" : "the least is \(least < 1 << 20 ? "\(least >> 10)K" : "\(least >> 20)M")")
+                    ? "that is \(number) bytes; did you mean \(number)M?" : "the least is \(ByteCount(least).option)")
         }
         return product
     }
@@ -43,10 +43,7 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
         self = size
     }
 
-    var description: String {
-        for (unit, shift) in [("G", 30), ("M", 20), ("K", 10)] as [(String, UInt64)] where bytes % (1 << shift) == 0 { return "\(bytes >> shift)\(unit)" }
-        return "\(bytes)"
-    }
+    var description: String { ByteCount(bytes).option }
 }
 
 /// A time as people write it: `60s`, `1.5s`, `500ms`, `2m`; a bare number is seconds.

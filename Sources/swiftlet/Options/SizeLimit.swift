@@ -19,7 +19,7 @@ struct SizeLimit: Equatable, ExpressibleByArgument, OptionValue, CustomStringCon
             bytes = nil
             return
         }
-        guard text != "0" else { throw BadValue("for no limit write none; the least is \(FileLimit.least >> 10)K") }
+        guard text != "0" else { throw BadValue("for no limit write none; the least is \(ByteCount(UInt64(FileLimit.least)).option)") }
         bytes = Int(try MemorySize.bytes(text, from: UInt64(FileLimit.least), excess: "that is more than a file can have; for no limit write none"))
     }
 
@@ -28,5 +28,5 @@ struct SizeLimit: Equatable, ExpressibleByArgument, OptionValue, CustomStringCon
         self = limit
     }
 
-    var description: String { bytes.map { "\(MemorySize(bytes: UInt64($0)))" } ?? "none" }
+    var description: String { bytes.map { ByteCount(UInt64($0)).option } ?? "none" }
 }

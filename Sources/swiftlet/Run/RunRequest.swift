@@ -61,7 +61,7 @@ extension RunRequest {
         if let excess = script.excess { return excess }
         if testdev, debugConsole == .e9 { return "--testdev and --debug-console e9 don't go together: both have port 0xe9" }
         if signalKeys == .guest, !console.isStandard { return "--signal-keys guest and \(consoleWords) don't go together: no key reaches the guest" }
-        if let clash = ReportClash.sentence(reports.map(\.path)) { return clash }
+        if let clash = FileUse.clash(ofReports: reports.map(\.path)) { return clash }
         guard firmware != nil else { return kernel.isEmpty ? "name the kernel to boot, or firmware with --firmware" : nil }
         let others = [
             ("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", !initrds.isEmpty), ("--module", !modules.isEmpty),

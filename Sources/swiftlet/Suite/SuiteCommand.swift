@@ -81,7 +81,7 @@ struct SuiteCommand: ParsableCommand {
     func validate() throws {
         guard (file == nil) != (unitTests == nil) else { throw ValidationError("name a suite: a TOML file, or a directory with --kvm-unit-tests") }
         guard file == nil || group.isEmpty else { throw ValidationError("--group goes with --kvm-unit-tests; --only takes a boot's name") }
-        if let clash = ReportClash.sentence(report.map(\.path)) { throw ValidationError(clash) }
+        if let clash = FileUse.clash(ofReports: report.map(\.path)) { throw ValidationError(clash) }
         if list, let other = report.isEmpty ? logs.map({ _ in "--logs" }) : "--report" {
             throw ValidationError("--list runs nothing, so that \(other) would stay empty: leave one of them out")
         }
@@ -193,12 +193,11 @@ struct SuiteCommand: ParsableCommand {
 
     /// Finds before the first test that two of them would write to one file, or that the suite's own files are among theirs.
     private func checkFiles(_ cases: [SuiteCase]) throws(FileClash) {
-        let uses = cases.flatMap(\.fileUses)
-        try FileUse.check(uses, status: ExitStatus.badInput)
-        var own = report.map { FileUse(who: "--report", path: $0.path, writes: true) }
-        if let file { own.append(FileUse(who: "the suite", path: file, writes: false)) }
-        if let logs { own += cases.map { FileUse(who: "--logs", path: SuiteRun.log(of: $0, in: logs), writes: true) } }
-        try FileUse.check(uses + own)
+        var uses = cases.flatMap(\.fileUses)
+        uses += report.map { FileUse(who: "--report", path: $0.path, writes: true) }
+        if let file { uses.append(FileUse(who: "the suite", path: file, writes: false)) }
+        if let logs { uses += cases.map { FileUse(who: "--logs", path: SuiteRun.log(of: $0, in: logs), writes: true) } }
+        try FileUse.check(uses)
     }
 
     private func chosenShard() throws(Shard.Malformed) -> Shard? {

@@ -122,20 +122,10 @@ struct SuiteRun: ~Copyable {
         self.logs = logs
         self.logLimit = logLimit
         let begun = cases.filter { if case .run = $0.plan { true } else { false } }
-        if let logs {
-            do throws(SuiteOutputCheck.Failure) {
-                try SuiteOutputCheck.makeDirectory(logs)
-                try SuiteOutputCheck.check(directory: logs)
-                for test in begun { try SuiteOutputCheck.check(Self.log(of: test, in: logs), isLog: true) }
-            } catch { throw .noLogs(error.path, error.cause) }
-        }
-        var directories: Set<String> = []
-        for test in begun {
-            for output in test.outputs {
-                do throws(SuiteOutputCheck.Failure) { try SuiteOutputCheck.check(output.path, &directories) } catch {
-                    throw .noOutput("the \(output.what) of \(test.name)", error.path, error.cause)
-                }
-            }
+        do throws(SuiteOutputCheck.Failure) {
+            try SuiteOutputCheck.prepare(begun, logs: logs)
+        } catch {
+            throw error.what.map { .noOutput($0, error.path, error.cause) } ?? .noLogs(error.path, error.cause)
         }
         // That of ended children, to be woken by it.
         let heard = [SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])

@@ -34,13 +34,23 @@ import Testing
 
     @Test(
         arguments: [
-            "--report json:z --trace ./z", "--trace z --record $PWD/z", "--console file:z --report tap:z", "--report json:z --report tap:./z",
-            "--report json:z --trace y",
+            "--report json:z --trace ./z", "--trace z --record $PWD/z", "--console file:z --report tap:z", "--report json:z --trace y",
         ])
     func twoOutputsAreTwoFiles(options: String) throws {
         // y leads to z, which is not there yet.
         let ended = try bash("ln -s z y; $S run k.elf \(options)")
         #expect(ended.status == 64 && ended.lastLine.contains("would both write to"), "\(ended.errors)")
+        #expect(access("\(path)/z", F_OK) != 0)
+    }
+
+    /// Of files, pipes and devices alike; y leads to z.
+    @Test(arguments: ["z z", "z ./z", "z y", "fifo ./fifo", "/dev/stdout /dev/fd/1", "out /dev/stdout", "/dev/full /dev/full"])
+    func twoReportsAreTwo(paths: String) throws {
+        let words = paths.split(separator: " ")
+        let ended = try bash(
+            "mkfifo fifo; ln -s z y; ln -s /dev/stdout out; $S run k.elf --console none --report json:\(words[0]) --report tap:\(words[1]) | cat; "
+                + "exit ${PIPESTATUS[0]}")
+        #expect(ended.status == 64 && ended.lastLine == "swiftlet: two reports can't go to one file: \(words[1])", "\(ended.errors)")
         #expect(access("\(path)/z", F_OK) != 0)
     }
 

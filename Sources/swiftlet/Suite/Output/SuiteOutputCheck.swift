@@ -6,6 +6,8 @@ enum SuiteOutputCheck {
     struct Failure: Error {
         let path: String
         let cause: OutputFileError
+        /// What could not be written there; nil for a log.
+        var what: String?
 
         init(_ path: String, _ cause: OutputFileError) { (self.path, self.cause) = (path, cause) }
 
@@ -14,13 +16,29 @@ enum SuiteOutputCheck {
         }
     }
 
-    /// Makes a directory unless it is there.
-    static func makeDirectory(_ path: String) throws(Failure) {
-        if mkdir(path, 0o755) != 0, errno != EEXIST { throw Failure(path, .system(.last("mkdir", path))) }
+    /// Makes the directory for logs, and checks all that these tests write.
+    static func prepare(_ tests: [SuiteCase], logs: String?) throws(Failure) {
+        var files = tests.flatMap { test in test.outputs.map { (path: $0.path, what: "the \($0.what) of \(test.name)" as String?) } }
+        var directories: Set<String> = []
+        if let logs {
+            if mkdir(logs, 0o755) != 0, errno != EEXIST { throw Failure(logs, .system(.last("mkdir", logs))) }
+            try check(directory: logs)
+            directories.insert(logs)
+            files = tests.map { (SuiteRun.log(of: $0, in: logs), nil) } + files
+        }
+        for file in files {
+            do throws(Failure) {
+                try check(file.path, isLog: file.what == nil, &directories)
+            } catch {
+                var failure = error
+                failure.what = file.what
+                throw failure
+            }
+        }
     }
 
     /// Whether files can be made in a directory, and take something.
-    static func check(directory: String) throws(Failure) {
+    private static func check(directory: String) throws(Failure) {
         var name = Array("\(directory)/.swiftlet-XXXXXX".utf8CString)
         let raw = mkstemp(&name)
         guard raw >= 0 else { throw Failure(directory, .system(.last("open", directory))) }
@@ -32,26 +50,23 @@ enum SuiteOutputCheck {
     }
 
     /// Whether a boot can write a file. One that is there is emptied now, so that it is not taken for this suite's where the boot is never begun.
-    /// - Parameter isLog: whether it must be a file; else a pipe or a device may stand in its place, which is opened by its boot alone.
-    static func check(_ path: String, isLog: Bool = false) throws(Failure) {
+    /// - Parameters:
+    ///   - isLog: whether it must be a file; else a pipe or a device may stand in its place, which is opened by its boot alone.
+    ///   - directories: those that were looked at, to look once at each.
+    private static func check(_ path: String, isLog: Bool, _ directories: inout Set<String>) throws(Failure) {
         var status = stat()
-        guard lstat(path, &status) == 0 else { return }
+        guard lstat(path, &status) == 0 else {
+            let slash = path.lastIndex(of: "/")
+            let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            guard directories.insert(directory).inserted else { return }
+            do throws(Failure) { try check(directory: directory) } catch { throw Failure(path, error.cause) }
+            return
+        }
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             let isDirectory = status.st_mode & S_IFMT == S_IFDIR
             guard isLog || isDirectory else { return }
             throw Failure(path, "open", isDirectory ? EISDIR : EEXIST)
         }
         do throws(OutputFileError) { _ = try OutputFile(path, appends: true, reads: isLog) } catch { throw Failure(path, error) }
-    }
-
-    /// The same for a file in a directory of its own.
-    /// - Parameter directories: those that were looked at, to look once at each.
-    static func check(_ path: String, _ directories: inout Set<String>) throws(Failure) {
-        var status = stat()
-        guard lstat(path, &status) != 0 else { return try check(path) }
-        let slash = path.lastIndex(of: "/")
-        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        guard directories.insert(directory).inserted else { return }
-        do throws(Failure) { try check(directory: directory) } catch { throw Failure(path, error.cause) }
     }
 }
