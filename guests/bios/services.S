@@ -6,12 +6,7 @@
     .text
 
 services:
-    begin "equipment"
-    int $0x11
-    field "ax"
-    begin "memory"
-    int $0x12
-    field "ax"
+    call basics
 
     begin "data"
     movw 0x400, %ax
@@ -24,6 +19,7 @@ services:
     call screen
     call disk
     call sizes
+    call a20
     call map
     call move
     call clock
@@ -79,23 +75,7 @@ text:
     .ascii "written by 13h "
 text_end:
 
-sizes:
-    begin "e801"
-    movw $0xe801, %ax
-    xorw %bx, %bx
-    xorw %cx, %cx
-    xorw %dx, %dx
-    int $0x15
-    carry
-    field "ax"
-    field "bx", %bx
-    field "cx", %cx
-    field "dx", %dx
-    begin "extended"
-    movb $0x88, %ah
-    int $0x15
-    carry
-    field "ax"
+a20:
     begin "a20-on"
     movw $0x2401, %ax
     int $0x15
@@ -112,27 +92,7 @@ sizes:
     field "ax"
     ret
 
-map:
-    xorl %ebx, %ebx
-1:  movl $0xe820, %eax
-    movl $0x534d4150, %edx
-    movl $20, %ecx
-    movw $BUFFER, %di
-    int $0x15
-    jc 2f
-    begin "region"
-    field "start", BUFFER+6
-    field "", BUFFER+4
-    field "", BUFFER+2
-    field "", BUFFER
-    field "size", BUFFER+14
-    field "", BUFFER+12
-    field "", BUFFER+10
-    field "", BUFFER+8
-    field "type", BUFFER+16
-    testl %ebx, %ebx
-    jnz 1b
-2:  ret
+#include "memory.inc"
 
 // 512 bytes up to 3 MiB and back to another place.
 move:

@@ -6,14 +6,7 @@
 #define TIMER_VECTOR 0x08
 #define TICKS 3
 
-    .section .text, "ax"
-    .code32
-    .balign 4
-    .long 0x1badb002, 0x00000003, -(0x1badb002 + 0x00000003)
-
-    .globl start
-start:
-    cli
+#include "../machine/multiboot.inc"
     movl $stack, %esp
     movl $handler, %eax
     movw %ax, idt + TIMER_VECTOR * 8

@@ -1,13 +1,6 @@
 // The way in by multiboot 1 and by PVH, and back to real mode. A command line that ends in "reset" makes it end by the reset vector.
 
-    .section .text, "ax"
-    .code32
-    .balign 4
-    .long 0x1badb002, 0x00000003, -(0x1badb002 + 0x00000003)
-
-    .globl start
-start:
-    cli
+#include "../machine/multiboot.inc"
     cld
     movl 24(%ebx), %edx                     // PVH's start info
     cmpl $0x2badb002, %eax

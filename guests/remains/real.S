@@ -43,23 +43,8 @@ real:
     field "size"
     xorw %ax, %ax
     movw %ax, %es
-    begin "equipment"
-    int $0x11
-    field "ax"
-    begin "memory"
-    int $0x12
-    field "ax"
-    begin "e801"
-    movw $0xe801, %ax
-    int $0x15
-    carry
-    field "ax"
-    field "bx", %bx
-    begin "extended"
-    movb $0x88, %ah
-    int $0x15
-    carry
-    field "ax"
+    call basics
+    call sizes
     call map
     begin "disk"
     movw $0x0201, %ax
@@ -88,24 +73,7 @@ real:
 3:  hlt
     jmp 3b
 
-map:
-    xorl %ebx, %ebx
-1:  movl $0xe820, %eax
-    movl $0x534d4150, %edx
-    movl $20, %ecx
-    movw $BUFFER, %di
-    int $0x15
-    jc 2f
-    begin "region"
-    field "start", BUFFER+2
-    field "", BUFFER
-    field "size", BUFFER+10
-    field "", BUFFER+8
-    field "type", BUFFER+16
-    testl %ebx, %ebx
-    jnz 1b
-2:  ret
-
+#include "../bios/memory.inc"
 #include "../bios/text.inc"
 
     .balign 4
