@@ -44,7 +44,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["LinuxSystem"], path: "Tests/TestSupport", swiftSettings: room),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
-        .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: room),
+        .testTarget(name: "BootTests", dependencies: ["Boot", "TestSupport"], swiftSettings: room),
         .testTarget(name: "ScriptingTests", dependencies: ["Scripting", "TestSupport"], swiftSettings: room),
         .testTarget(name: "PostMortemTests", dependencies: ["PostMortem"], swiftSettings: room),
         .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),

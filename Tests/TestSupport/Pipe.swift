@@ -17,6 +17,15 @@ public struct Pipe: ~Copyable, Sendable {
         input = ends[1]
     }
 
+    /// The writing end of a pipe whose reader is gone.
+    public static func withoutReader() throws(SystemCallError) -> Descriptor {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw .last("pipe") }
+        close(ends[0])
+        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+        return Descriptor(owning: ends[1], object: "a pipe")
+    }
+
     public mutating func closeWriting() {
         writing = nil
         input = -1

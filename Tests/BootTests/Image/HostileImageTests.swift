@@ -1,4 +1,5 @@
 import Boot
+import TestSupport
 import Testing
 
 /// A source that counts what it is asked for, and can fail or fall short.

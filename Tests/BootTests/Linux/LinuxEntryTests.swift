@@ -1,4 +1,5 @@
 import Boot
+import TestSupport
 import Testing
 
 @Suite("Linux by its 64-bit and 32-bit entries")

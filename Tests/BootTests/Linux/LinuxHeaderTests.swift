@@ -1,5 +1,6 @@
 import Boot
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @Suite("Linux setup header")

@@ -1,4 +1,5 @@
 import Boot
+import TestSupport
 import Testing
 
 @Suite("Places of a Linux kernel and its initrd")

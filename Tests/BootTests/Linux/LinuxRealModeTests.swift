@@ -1,4 +1,5 @@
 import Boot
+import TestSupport
 import Testing
 
 @Suite("Linux by its real-mode entry")

@@ -51,10 +51,7 @@ struct RunSignalTests {
 
     /// The reader is gone, as `head` is when it has enough: the guest goes on to its end.
     @Test func aReaderThatIsGoneKeepsTheGuestsVerdict() throws {
-        var ends: [Int32] = [-1, -1]
-        #expect(pipe(&ends) == 0)
-        close(ends[0])
-        let screen = Descriptor(owning: ends[1], object: "a pipe")
+        let screen = try Pipe.withoutReader()
         let process = try SwiftletProcess(["run", TestKernel.built("hello.elf"), "--append", "exit=7"], output: screen.raw)
         let ended = try process.wait()
         #expect(ended.status == 7 && ended.lastLine.contains("wrote 7"))
@@ -76,7 +73,10 @@ struct RunTerminalTests {
         /// What came to the screen.
         private(set) var seen = ""
 
-        init(_ arguments: [String]) throws {
+        /// - Parameter words: what must come to the screen before anything else is done.
+        init(
+            _ arguments: [String], showing words: String? = nil, sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
             // posix_openpt(3) by hand: the Glibc module has no part of it. <asm/ioctls.h>: TIOCSPTLCK, TIOCGPTPEER.
             let main = try Descriptor(opening: "/dev/ptmx", flags: O_RDWR | O_NOCTTY)
             let raw = main.raw
@@ -90,6 +90,7 @@ struct RunTerminalTests {
             process = try SwiftletProcess(
                 arguments, program: "/usr/bin/setsid", leading: ["--ctty", "--wait", SwiftletProcess.path], input: line.raw, output: line.raw)
             self.main = main
+            if let words { type("", expecting: words, sourceLocation: sourceLocation) }
         }
 
         /// The line's modes: input, output, control, local.
@@ -104,6 +105,27 @@ struct RunTerminalTests {
         func clear() { seen = "" }
 
         func type(_ text: String) { _ = Array(text.utf8).withUnsafeBytes { write(main.raw, $0.baseAddress, $0.count) } }
+
+        /// Types, and expects words on the screen.
+        func type(_ text: String, expecting words: String..., sourceLocation: SourceLocation = #_sourceLocation) {
+            type(text)
+            for words in words {
+                let areShown = shows(words)
+                #expect(areShown, "\(words) in \(seen)", sourceLocation: sourceLocation)
+            }
+        }
+
+        /// Expects the run to end so, and to leave the terminal as it was.
+        @discardableResult
+        func expectEnd(
+            _ status: Int32, _ lastLine: String? = nil, sourceLocation: SourceLocation = #_sourceLocation
+        ) throws -> SwiftletProcess.Ended {
+            let ended = try process.wait()
+            #expect(ended.status == status, "\(ended.errors)", sourceLocation: sourceLocation)
+            if let lastLine { #expect(ended.lastLine == lastLine, sourceLocation: sourceLocation) }
+            #expect(flags == before, sourceLocation: sourceLocation)
+            return ended
+        }
 
         /// Waits for words on the screen.
         func shows(_ words: String) -> Bool {
@@ -121,15 +143,11 @@ struct RunTerminalTests {
     }
 
     @Test func controlCEndsTheRunAndTheTerminalIsAsBefore() throws {
-        let session = try Session(["run", TestKernel.built("ends.elf"), "--append", "end=spin"])
-        let isSpinning = session.shows("ends: spin")
-        #expect(isSpinning)
+        let session = try Session(["run", TestKernel.built("ends.elf"), "--append", "end=spin"], showing: "ends: spin")
         #expect(session.flags[3] & UInt32(ICANON | ECHO) == 0, "keys go to the guest at once and unseen")
         #expect(session.flags[3] & UInt32(ISIG) != 0)
         session.type("\u{3}")
-        let ended = try session.process.wait()
-        #expect(ended.status == 130 && ended.lastLine == "swiftlet: ended by SIGINT (^C)")
-        #expect(session.flags == session.before)
+        try session.expectEnd(130, "swiftlet: ended by SIGINT (^C)")
     }
 
     /// Shows each byte that it is sent as `<` and the byte's letter: `<A>` for ^A.
@@ -146,30 +164,24 @@ struct RunTerminalTests {
 
     @Test func controlAXEndsARunWhoseGuestTakesNothing() throws {
         let report = "\(directory.path)/report.json"
-        let session = try Session(["run", TestKernel.built("ends.elf"), "--append", "end=spin", "--report", "json:\(report)"])
-        let isSpinning = session.shows("ends: spin")
-        #expect(isSpinning)
+        let session = try Session(
+            ["run", TestKernel.built("ends.elf"), "--append", "end=spin", "--report", "json:\(report)"], showing: "ends: spin")
         // More than the serial port and the terminal hold for a guest.
         for _ in 0..<20 { session.type(String(repeating: "k", count: 1000)) }
         session.type("\u{1}")
         session.type("x")
-        let ended = try session.process.wait()
-        #expect(ended.status == 130 && ended.lastLine == "swiftlet: ended from the keyboard (^A x)")
+        let ended = try session.expectEnd(130, "swiftlet: ended from the keyboard (^A x)")
         #expect(ended.errors.contains("vCPU 0 is spinning at rip 0x"))
-        #expect(session.flags == session.before)
         let written = try WrittenReport(readFile(report))
         #expect(written.outcome == "interrupted" && written.exitStatus == 130)
     }
 
     @Test func controlAHShowsTheKeysAndTheGuestSeesNothingOfIt() throws {
         let session = try Session(["run", try showsKeys(), "--memory", "1M", "--timeout", "60s"])
-        session.type("\u{1}h\u{2}")
-        let (isShown, isSeen) = (session.shows("^A x    ends the run"), session.shows("<B>"))
-        #expect(isShown && isSeen)
+        session.type("\u{1}h\u{2}", expecting: "^A x    ends the run", "<B>")
         // An unknown one does the same.
-        session.type("\u{1}z\u{1}\u{1}\u{1}a\u{1}c\u{4}")
-        let (isShownAgain, areSeen) = (session.shows("^A h    shows this"), session.shows("<A><A><C><D>"))
-        #expect(isShownAgain && areSeen && !session.seen.contains("<Z>") && !session.seen.contains("<H>"))
+        session.type("\u{1}z\u{1}\u{1}\u{1}a\u{1}c\u{4}", expecting: "^A h    shows this", "<A><A><C><D>")
+        #expect(!session.seen.contains("<Z>") && !session.seen.contains("<H>"))
         #expect(session.flags[3] & UInt32(ISIG) != 0)
         session.type("\u{3}")
         #expect(try session.process.wait().status == 130)
@@ -177,37 +189,27 @@ struct RunTerminalTests {
 
     @Test func withSignalKeysGuestControlCReachesTheGuest() throws {
         let session = try Session(["run", try showsKeys(), "--memory", "1M", "--signal-keys", "guest", "--timeout", "60s"])
-        session.type("\u{2}")
-        let isReady = session.shows("<B>")
-        #expect(isReady && session.flags[3] & UInt32(ISIG) == 0)
-        session.type("\u{3}\u{1A}\u{1C}\u{4}")
-        let areSeen = session.shows("<C><Z><\\><D>")
-        #expect(areSeen)
-        session.type("\u{1}h")
-        let isShown = session.shows("^C      goes to the guest")
-        #expect(isShown)
+        session.type("\u{2}", expecting: "<B>")
+        #expect(session.flags[3] & UInt32(ISIG) == 0)
+        session.type("\u{3}\u{1A}\u{1C}\u{4}", expecting: "<C><Z><\\><D>")
+        session.type("\u{1}h", expecting: "^C      goes to the guest")
         session.type("\u{1}x")
-        let ended = try session.process.wait()
-        #expect(ended.status == 130 && ended.lastLine == "swiftlet: ended from the keyboard (^A x)")
-        #expect(session.flags == session.before)
+        try session.expectEnd(130, "swiftlet: ended from the keyboard (^A x)")
         let refused = try SwiftletProcess.run("run", "k.elf", "--signal-keys", "guest", "--console", "none")
         #expect(refused.status == 64 && refused.lastLine.contains("--signal-keys guest and --console none don't go together"))
     }
 
     /// The ^A comes in one boot, its key in a later one.
     @Test func aGuestThatResetsAgainAndAgainCantTakeTheKey() throws {
-        let session = try Session([
-            "run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--signal-keys", "guest", "--timeout", "60s",
-        ])
-        let isRunning = session.shows("ends: reset")
+        let session = try Session(
+            ["run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--signal-keys", "guest"]
+                + ["--timeout", "60s"], showing: "ends: reset")
         session.type("\u{1}")
         session.clear()
-        let hasComeAgain = session.shows("ends: reset\r\r\nends: reset\r\r\nends: reset")
-        #expect(isRunning && hasComeAgain)
+        session.type("", expecting: "ends: reset\r\r\nends: reset\r\r\nends: reset")
         session.type("x")
-        let ended = try session.process.wait()
-        #expect(ended.status == 130 && ended.lastLine.hasPrefix("swiftlet: ended from the keyboard (^A x); before, it had reset itself "))
-        #expect(session.flags == session.before)
+        let ended = try session.expectEnd(130)
+        #expect(ended.lastLine.hasPrefix("swiftlet: ended from the keyboard (^A x); before, it had reset itself "))
     }
 
     @Test func inAPipeControlAIsData() throws {
@@ -216,21 +218,13 @@ struct RunTerminalTests {
     }
 
     @Test func keysReachTheGuestAndTheTerminalIsAsBefore() throws {
-        let session = try Session(["run", TestKernel.built("echo.elf"), "--timeout", "60s"])
-        let isReady = session.shows("echo: ready")
-        #expect(isReady)
-        session.type("typed\r")
-        let isEchoed = session.shows("TYPED")
-        #expect(isEchoed)
+        let session = try Session(["run", TestKernel.built("echo.elf"), "--timeout", "60s"], showing: "echo: ready")
+        session.type("typed\r", expecting: "TYPED")
         session.type("quit\r")
-        let ended = try session.process.wait()
-        #expect(ended.status == 0)
-        #expect(session.flags == session.before)
+        try session.expectEnd(0)
     }
 
     @Test func aTerminalIsLeftAloneWhereTheRunDoesNotStart() throws {
-        let session = try Session(["run", "/nonexistent.elf"])
-        #expect(try session.process.wait().status == 66)
-        #expect(session.flags == session.before)
+        try Session(["run", "/nonexistent.elf"]).expectEnd(66)
     }
 }

@@ -9,33 +9,11 @@ struct SilentLinuxTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// An image with a Linux setup header, a version's text and code for the 64-bit entry. Linux, Documentation/arch/x86/boot.rst.
+    /// A Linux image with a version's text and code for the 64-bit entry.
     private func image(version: String = "6.1.0-56-amd64 (x@y) #1 SMP", code: [UInt8]) throws -> String {
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        func put(_ value: UInt64, _ width: Int, at offset: Int) {
-            for index in 0..<width { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
-        }
-        put(1, 1, at: 0x1F1)
-        put(0x60, 4, at: 0x1F4)
-        put(0xAA55, 2, at: 0x1FE)
-        put(0x6AEB, 2, at: 0x200)
-        bytes.replaceSubrange(0x202..<0x206, with: Array("HdrS".utf8))
-        put(0x020F, 2, at: 0x206)
-        put(0x100, 2, at: 0x20E)
-        put(1, 1, at: 0x211)
-        put(0x100000, 4, at: 0x214)
-        put(0x7FFF_FFFF, 4, at: 0x22C)
-        put(0x20_0000, 4, at: 0x230)
-        put(1, 1, at: 0x234)
-        put(21, 1, at: 0x235)
-        put(3, 2, at: 0x236)
-        put(2047, 4, at: 0x238)
-        put(0x100_0000, 8, at: 0x258)
-        put(0x40_0000, 4, at: 0x260)
-        bytes.replaceSubrange(0x300..<0x300 + version.utf8.count, with: Array(version.utf8))
-        var program = [UInt8](repeating: 0x90, count: 1536)
-        program.replaceSubrange(0x200..<0x200 + code.count, with: code)
-        return try directory.file("vmlinuz", bytes + program)
+        var image = LinuxBuilder()
+        (image.release, image.code) = (version, code)
+        return try directory.file("vmlinuz", image.bytes)
     }
 
     /// jmp $; cli; hlt

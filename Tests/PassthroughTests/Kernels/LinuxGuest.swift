@@ -42,3 +42,8 @@ struct LinuxGuest {
         interrupts.filter { $0.description.hasPrefix(controller) && $0.description.hasSuffix(" \(name)") }
     }
 }
+
+extension LabSession {
+    /// What a Linux guest that the script ran under this name left behind.
+    func guest(_ name: String) async throws -> LinuxGuest { LinuxGuest(record: try await record(name)) }
+}

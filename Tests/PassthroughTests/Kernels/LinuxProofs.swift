@@ -2,13 +2,9 @@ import Testing
 
 /// More boots of the stock kernel: older ways in, more memory, resets, and a shell.
 @Suite struct LinuxProofs {
-    private func guest(_ name: String) async throws -> LinuxGuest {
-        LinuxGuest(record: try await LinuxLab.proofs.record(name))
-    }
-
     @Test("with RAM above 4 GiB a NIC and a SCSI controller reach all of it, the controller by MSI")
     func highMemory() async throws {
-        let guest = try await guest("high")
+        let guest = try await LinuxLab.proofs.guest("high")
         #expect(guest.record.status == 0, guest.record.account)
         let map = guest.file("iomem")
         #expect(map.contains("00100000-bfffffff : System RAM") && map.contains("100000000-10fffffff : System RAM"), "\(map)")
@@ -27,7 +23,7 @@ import Testing
         "the 32-bit entry, and the real-mode one through the boot ROM, reach init, and a reset ends the run with its status",
         arguments: ["linux32", "linux16"])
     func olderEntries(_ name: String) async throws {
-        let guest = try await guest(name)
+        let guest = try await LinuxLab.proofs.guest(name)
         #expect(guest.lines("ready").count == 1, guest.record.account)
         #expect(guest.record.status == 103)
         #expect(guest.record.lastWord.contains("reset"))
@@ -35,19 +31,19 @@ import Testing
 
     @Test("the kernel's log has no complaint about the firmware", arguments: ["high", "linux32", "linux16"])
     func firmwareComplaints(_ name: String) async throws {
-        LinuxTests.checkFirmware(try await guest(name))
+        LinuxTests.checkFirmware(try await LinuxLab.proofs.guest(name))
     }
 
     @Test("with RAM above 4 GiB nothing that the board brings is warned of")
     func boardWarnings() async throws {
-        LinuxTests.checkBoard(try await guest("high"))
+        LinuxTests.checkBoard(try await LinuxLab.proofs.guest("high"))
     }
 
     /// While the driver finds the port and opens it, it reads the receiver and resets the FIFO: that takes the first bytes, as it does of QEMU's port,
     /// and so the first line.
     @Test("a shell runs the 200 lines that were typed before the kernel was there, but for the first")
     func typedAhead() async throws {
-        let guest = try await guest("shell")
+        let guest = try await LinuxLab.proofs.guest("shell")
         #expect(guest.record.status == 0, guest.record.account)
         let lines = guest.lines("line").filter { $0 != "line 1" && $0 != "line 1: not found" }
         #expect(lines == (2...200).map { "line \($0)" }, guest.record.account)
@@ -55,7 +51,7 @@ import Testing
 
     @Test("with --on-reset reboot the kernel starts again, and so does the NIC")
     func again() async throws {
-        let guest = try await guest("again")
+        let guest = try await LinuxLab.proofs.guest("again")
         #expect(guest.record.status == 0, guest.record.account)
         let boots = guest.lines("eth0")
         #expect(boots.count >= 2 && boots.allSatisfy { $0.hasSuffix("ping=5/5") }, guest.record.account)

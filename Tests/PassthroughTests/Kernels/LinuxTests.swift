@@ -2,13 +2,9 @@ import Testing
 
 /// A stock Debian kernel as the guest, driving what was passed to it: what it found in its tables, which interrupts came, what its drivers did.
 @Suite struct LinuxTests {
-    private func guest(_ name: String) async throws -> LinuxGuest {
-        LinuxGuest(record: try await LinuxLab.session.record(name))
-    }
-
     @Test("with two NICs of Intel's, a virtio NIC and an NVMe controller in one guest, each NIC pings its gateway and the disk keeps what is written")
     func fourDevices() async throws {
-        let guest = try await guest("four")
+        let guest = try await LinuxLab.session.guest("four")
         #expect(guest.record.status == 0, guest.record.account)
         #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
         #expect(guest.lines("eth1") == ["eth1 0000:00:02.0 e1000 msi=0 ip=10.0.2.15 ping=5/5"])
@@ -19,7 +15,7 @@ import Testing
 
     @Test("its /proc/interrupts has each device's interrupts where it belongs, and the report has counted as many")
     func interruptsOfFour() async throws {
-        let guest = try await guest("four")
+        let guest = try await LinuxLab.session.guest("four")
         let report = try #require(guest.record.report)
         func messages(_ address: String) throws -> UInt64 {
             try #require(report.device(address)).messages.compactMap(\.counts?.delivered).reduce(0, +)
@@ -45,7 +41,7 @@ import Testing
 
     @Test("both vCPUs run, and both take interrupts")
     func processors() async throws {
-        let guest = try await guest("four")
+        let guest = try await LinuxLab.session.guest("four")
         #expect(guest.lines("cpus") == ["cpus 0-1"])
         let timers = guest.interrupts.filter { $0.description == "Local timer interrupts" }
         #expect(timers.count == 1 && timers[0].counts.count == 2 && timers[0].counts.allSatisfy { $0 > 10 }, "\(guest.file("interrupts"))")
@@ -54,7 +50,7 @@ import Testing
 
     @Test("its /proc/iomem has RAM, the PCI bus's windows, the BARs and the controllers where the firmware tables say")
     func memoryMap() async throws {
-        let map = try await guest("four").file("iomem")
+        let map = try await LinuxLab.session.guest("four").file("iomem")
         for line in [
             "00001000-0009fbff : System RAM", "00100000-1fffffff : System RAM", "c0000000-dfffffff : PCI Bus 0000:00",
             "  c0000000-c001ffff : 0000:00:01.0", "    c0000000-c001ffff : e1000e", "  e0000000-e00fffff : PCI MMCONFIG 0000 [bus 00-00]",
@@ -67,7 +63,7 @@ import Testing
 
     @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "pvh"])
     func firmwareComplaints(_ name: String) async throws {
-        Self.checkFirmware(try await guest(name))
+        Self.checkFirmware(try await LinuxLab.session.guest(name))
     }
 
     static func checkFirmware(_ guest: LinuxGuest) {
@@ -83,7 +79,7 @@ import Testing
 
     @Test("without MSI the NIC's line arrives through the IOAPIC")
     func intx() async throws {
-        let guest = try await guest("intx")
+        let guest = try await LinuxLab.session.guest("intx")
         #expect(guest.record.status == 0, guest.record.account)
         #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=0 ip=10.0.2.15 ping=5/5"], guest.record.account)
         let line = try #require(guest.interrupts(of: "eth0", by: "IO-APIC 17-fasteoi").first, "\(guest.file("interrupts"))")
@@ -97,7 +93,7 @@ import Testing
 
     @Test("without ACPI the MP table brings up the second vCPU and wires the NIC")
     func mpTable() async throws {
-        let guest = try await guest("no-acpi")
+        let guest = try await LinuxLab.session.guest("no-acpi")
         #expect(guest.kernelLog.contains { $0.contains("Intel MultiProcessor Specification") }, guest.record.account)
         #expect(guest.lines("cpus") == ["cpus 0-1"])
         #expect(guest.lines("eth0").first?.hasSuffix("ping=5/5") == true, guest.record.account)
@@ -108,7 +104,7 @@ import Testing
 
     @Test("the ELF kernel starts by its PVH note, with its initrd and the same firmware tables")
     func pvh() async throws {
-        let guest = try await guest("pvh")
+        let guest = try await LinuxLab.session.guest("pvh")
         #expect(guest.record.status == 0, guest.record.account)
         #expect(guest.kernelLog.contains { $0.contains("Booting paravirtualized kernel on KVM") }, guest.record.account)
         #expect(guest.lines("cpus") == ["cpus 0-1"])
@@ -117,7 +113,7 @@ import Testing
 
     @Test("nothing that the board brings is warned of", arguments: ["four", "intx", "no-acpi"])
     func boardWarnings(_ name: String) async throws {
-        Self.checkBoard(try await guest(name))
+        Self.checkBoard(try await LinuxLab.session.guest(name))
     }
 
     /// The kernel warns of processors' faults and of a slow host ("hrtimer: interrupt took ..."); the rest would be the board's.
@@ -130,7 +126,7 @@ import Testing
 
     @Test("the clock has the host's time, and its alarm comes", arguments: ["four", "no-acpi"])
     func clock(_ name: String) async throws {
-        let guest = try await guest(name)
+        let guest = try await LinuxLab.session.guest(name)
         let words = try #require(guest.lines("rtc").first, guest.record.account).split(separator: " ").compactMap { Int($0) }
         try #require(words.count == 2, guest.record.account)
         #expect(abs(words[0] - words[1]) <= 2 && words[1] > 1_700_000_000, "\(words)")

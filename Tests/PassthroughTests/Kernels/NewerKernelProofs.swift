@@ -5,7 +5,7 @@ import Testing
 @Suite(.enabled(NewerKernel.absence) { try await NewerKernel.files != nil })
 struct NewerKernelProofs {
     private func checkGuest(_ session: LabSession) async throws {
-        let guest = LinuxGuest(record: try await session.record("guest"))
+        let guest = try await session.guest("guest")
         let version = try #require(await NewerKernel.files?.version)
         #expect(guest.record.status == 0, guest.record.account)
         #expect(guest.record.output.contains { $0.contains("Linux version \(version) ") }, guest.record.account)
