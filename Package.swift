@@ -59,6 +59,6 @@ let package = Package(
                 "swiftlet", "Bytes", "KVM", "Lab", "LinuxSystem", "TestSupport", "VMM", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
-        .testTarget(name: "PassthroughTests", swiftSettings: room),
+        .testTarget(name: "PassthroughTests", dependencies: ["LinuxSystem"], swiftSettings: room),
     ]
 )

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import TestSupport
 import Testing
 
 private let binary = getenv("SWIFTLET_BINARY").map { String(cString: $0) }
@@ -109,21 +110,17 @@ struct HostLabTests {
     /// - Returns: everything it printed; standard error is the lab's and shown as it comes.
     private func lab(_ script: String) throws -> String {
         let binary = try #require(binary)
-        var ends: [Int32] = [0, 0]
-        #expect(pipe(&ends) == 0)
         // Children of tests that run at the same time must not keep the pipe open.
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var pipe = try Pipe()
         let modules = ["vfio-pci", "e1000e", "ahci", "i2c_i801", "lpc_ich"].flatMap { ["--module", $0] }
         let lab = try ChildProcess(
             binary,
             arguments: ["lab", "--nic", "e1000e", "--pci", "pcie-root-port", "--timeout", "240s", "--env", "SWIFTLET=\(binary)"] + modules
                 + ["--", "/bin/bash", "-c", script],
-            environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], descriptors: [STDIN_FILENO, ends[1], STDERR_FILENO])
-        close(ends[1])
-        defer { close(ends[0]) }
+            environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], descriptors: [STDIN_FILENO, pipe.input, STDERR_FILENO])
+        pipe.closeWriting()
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65536)
-        while case let count = read(ends[0], &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
+        while let chunk = pipe.readChunk(), !chunk.isEmpty { bytes += chunk }
         let output = String(decoding: bytes, as: UTF8.self)
         #expect(try lab.wait() == .exited(0), "the lab printed:\n\(output)")
         return output

@@ -54,7 +54,7 @@ struct LeaseFileTests {
         case "folder": mkdir(path, 0o777)
         case "second name": link(victim, path)
         default:
-            let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(socket) }
             var address = sockaddr_un()
             address.sun_family = sa_family_t(AF_UNIX)

@@ -37,25 +37,10 @@ final class LabSession: Sendable {
         }
 
         let log = directory.appending(path: "log")
-        guard FileManager.default.createFile(atPath: log.path, contents: nil) else {
-            throw Failure(description: "\(log.path) can't be written")
-        }
-        let output = try FileHandle(forWritingTo: log)
-        let process = Process()
-        process.currentDirectoryURL = Package.root
-        // Each lab wants two processors to itself: they wait in line, those of other test processes too.
-        process.executableURL = URL(filePath: "/usr/bin/flock")
-        process.arguments =
-            [Package.root.appending(path: ".build/lab.lock").path, Package.binary, "lab"]
-            + ["--console-log", directory.appending(path: "kernel").path] + devices
-            + ["--", "/bin/bash", scriptFile.path, Package.binary, Package.guests, directory.path]
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        let status = try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int32, any Error>) in
-            process.terminationHandler = { done.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { done.resume(throwing: error) }
-        }
+        let status = try await LabProcess.run(
+            ["--console-log", directory.appending(path: "kernel").path] + devices
+                + ["--", "/bin/bash", scriptFile.path, Package.binary, Package.guests, directory.path],
+            in: Package.root, output: log)
         guard status == 0 else {
             let words = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
             throw Failure(description: "the lab \(name) ended with status \(status): \(words.suffix(4000))")

@@ -26,21 +26,10 @@ struct LegacyRun {
         let directory = Package.root.appending(path: ".build/passthrough/legacy-\(name)")
         try? FileManager.default.removeItem(at: directory)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let process = Process()
-        process.currentDirectoryURL = directory
-        process.executableURL = URL(filePath: "/usr/bin/flock")
-        process.arguments =
-            [Package.root.appending(path: ".build/lab.lock").path, Package.binary, "lab", "--timeout", "120s", "--kernel", kernel] + lab
-            + ["--console-log", directory.appending(path: "kernel").path, "--"] + command
         let files = ["output", "errors"].map { directory.appending(path: $0) }
-        for file in files { FileManager.default.createFile(atPath: file.path, contents: nil) }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: files[0])
-        process.standardError = try FileHandle(forWritingTo: files[1])
-        status = try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int32, any Error>) in
-            process.terminationHandler = { done.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { done.resume(throwing: error) }
-        }
+        status = try await LabProcess.run(
+            ["--timeout", "120s", "--kernel", kernel] + lab + ["--console-log", directory.appending(path: "kernel").path, "--"] + command,
+            in: directory, output: files[0], errors: files[1])
         func lines(_ file: URL) -> [String] {
             ((try? String(decoding: Data(contentsOf: file), as: UTF8.self)) ?? "").split(whereSeparator: \.isNewline).map(String.init)
         }
