@@ -26,6 +26,18 @@ import Testing
     }
 
     @Test(
+        "with Debian's kernel and Debian's initrd the first domain comes to its init, whose shell takes what is typed",
+        .enabled(if: KernelsLab.xen != nil, "the host lacks Xen (tools/kernels fetches it)"),
+        .enabled(if: KernelsLab.hasDebianInitrd, "the host lacks an initrd of Debian's initramfs-tools in /boot"))
+    func xenDebian() async throws {
+        let guest = try await record("xen-debian")
+        #expect(guest.status == 0, guest.account)
+        #expect(guest.output.contains("Spawning shell within the initramfs"), guest.account)
+        #expect(guest.output.contains("console=hvc0 quiet break=top"), guest.account)
+        #expect(guest.lastWord == "swiftlet: passed: the guest powered itself off")
+    }
+
+    @Test(
         "GNU Mach boots with its modules and their strings, and starts the one that its boot script names",
         .enabled(if: KernelsLab.mach != nil, "the host lacks GNU Mach (tools/kernels fetches it)"))
     func mach() async throws {

@@ -7,6 +7,9 @@ enum KernelsLab {
     static let xen = newest("xen-", ".gz")
     static let mach = newest("gnumach-", ".gz")
 
+    /// Whether there is a kernel with the initrd that Debian's initramfs-tools made for it.
+    static let hasDebianInitrd = (try? FileManager.default.contentsOfDirectory(atPath: "/boot"))?.contains { $0.hasPrefix("initrd.img-") } == true
+
     private static func newest(_ start: String, _ end: String) -> String? {
         for directory in [Package.root.appending(path: ".build/kernels/boot").path, "/boot"] {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
@@ -33,6 +36,11 @@ enum KernelsLab {
             [ -z '\(xen ?? "")' ] || limit=600s boots xen '\(xen ?? "")' --cpu host,-smap --memory 512M \\
                 --append "console=com1 com1=115200,8n1" \\
                 --module "$kernel console=hvc0 quiet linux.modules= linux.end=poweroff" --module "$out/initrd"
+            # Its own init, stopped at a shell before it looks for a disk.
+            [ -z '\(xen ?? "")' ] || [ ! -e "/boot/initrd.img-$(uname -r)" ] || limit=600s boots xen-debian '\(xen ?? "")' --cpu host,-smap --memory 1G \\
+                --append "console=com1 com1=115200,8n1" \\
+                --module "$kernel console=hvc0 quiet break=top" --module "/boot/initrd.img-$(uname -r)" \\
+                --send '\\(initramfs\\) $=cat /proc/cmdline; poweroff -f\\n'
             # It never ends by itself: the time limit's post-mortem says where it is.
             [ -z '\(mach ?? "")' ] || limit=40s boots mach '\(mach ?? "")' --append "console=com0" \\
                 --module "$guests/task.elf first "'$(task-create) $(task-resume)' --module "$out/script second"
