@@ -4,6 +4,7 @@
 # make test-hostile RUNS=100   the hostile guest with devices of the lab: no run may end but by the guest's own verdict
 # make test-faults RUNS=500   makes each system call of a start fail once: no run that failed may end in 0, or without its sentence
 # make test-legacy KERNEL=BZIMAGE   KVM's own assignment, on a lab host of Linux 2.6.31 to 4.11: docs/legacy.md
+# make test-xv6 KERNEL=KERNELMEMFS   xv6, on one processor and on two: docs/boot-formats.md
 # make install PREFIX=/usr/local DESTDIR=   the program, its manual pages and completions; make build comes first
 # make demo    the three boots with a NIC        make fuzz    fuzzes the pure rooms
 # make lint    formatting and style, strictly    make format  formats in place
@@ -25,7 +26,7 @@ PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: setup build install swiftlet guests firmware test test-labs test-hostile test-faults test-legacy demo bench fuzz lint format clean
+.PHONY: setup build install swiftlet guests firmware test test-labs test-hostile test-faults test-legacy test-xv6 demo bench fuzz lint format clean
 
 setup:
 	@tools/setup
@@ -76,6 +77,11 @@ test-legacy: setup
 	@[ -r "$(KERNEL)" ] || { echo "test-legacy: name the kernel: make test-legacy KERNEL=/path/to/bzImage (docs/legacy.md says how it is configured)" >&2; exit 64; }
 	@$(MAKE) --no-print-directory build
 	@SWIFTLET_LEGACY_KERNEL="$(abspath $(KERNEL))" tools/test --filter LegacyHostTests
+
+test-xv6: setup
+	@[ -r "$(KERNEL)" ] || { echo "test-xv6: name the kernel: make test-xv6 KERNEL=/path/to/kernelmemfs (docs/boot-formats.md says how it is built)" >&2; exit 64; }
+	@$(MAKE) --no-print-directory build
+	@SWIFTLET_XV6_KERNEL="$(abspath $(KERNEL))" tools/test --filter XV6Tests
 
 test-faults: setup
 	@$(MAKE) --no-print-directory build
