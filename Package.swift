@@ -20,6 +20,7 @@ let package = Package(
         .target(name: "CSignals"),
         .target(name: "CVersion"),
         .target(name: "Bytes", swiftSettings: pure),
+        .target(name: "PCI", dependencies: ["Bytes"], swiftSettings: pure),
         .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
         .target(
             name: "LinuxSystem",
@@ -27,13 +28,12 @@ let package = Package(
             swiftSettings: room),
         .target(name: "KVM", dependencies: ["LinuxSystem", "PCI"], swiftSettings: room),
         .target(name: "VFIO", dependencies: ["LinuxSystem"], swiftSettings: room),
-        .target(name: "PCI", swiftSettings: pure),
         .target(name: "Boot", dependencies: ["Bytes"], swiftSettings: pure),
         .target(name: "Scripting", dependencies: ["Bytes"], swiftSettings: pure),
-        .target(name: "PostMortem", swiftSettings: pure),
-        .target(name: "VMM", dependencies: ["KVM", "PCI", "Boot", "PostMortem"], swiftSettings: room),
-        .target(name: "Assignment", dependencies: ["VMM", "VFIO", "CPCI", "PostMortem"], swiftSettings: room),
-        .target(name: "Lab", dependencies: ["LinuxSystem"], swiftSettings: room),
+        .target(name: "PostMortem", dependencies: ["Bytes"], swiftSettings: pure),
+        .target(name: "VMM", dependencies: ["Bytes", "KVM", "PCI", "Boot", "PostMortem"], swiftSettings: room),
+        .target(name: "Assignment", dependencies: ["Bytes", "VMM", "VFIO", "CPCI", "PostMortem"], swiftSettings: room),
+        .target(name: "Lab", dependencies: ["Bytes", "LinuxSystem"], swiftSettings: room),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
@@ -44,14 +44,14 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["LinuxSystem"], path: "Tests/TestSupport", swiftSettings: room),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
-        .testTarget(name: "BootTests", dependencies: ["Boot", "TestSupport"], swiftSettings: room),
+        .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: room),
         .testTarget(name: "ScriptingTests", dependencies: ["Scripting", "TestSupport"], swiftSettings: room),
         .testTarget(name: "PostMortemTests", dependencies: ["PostMortem"], swiftSettings: room),
         .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "PCI", "TestSupport"], swiftSettings: room),
-        .testTarget(name: "VMMTests", dependencies: ["VMM", "KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
+        .testTarget(name: "VMMTests", dependencies: ["Bytes", "VMM", "KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(
-            name: "AssignmentTests", dependencies: ["Assignment", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
+            name: "AssignmentTests", dependencies: ["Assignment", "Bytes", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),
         .testTarget(
             name: "CommandTests",

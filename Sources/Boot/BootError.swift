@@ -1,3 +1,5 @@
+import Bytes
+
 /// Why a kernel can't be booted. Each case reads as one sentence that a person can act on.
 public enum BootError: Error, CustomStringConvertible {
     /// The source failed; `cause` is its own error.

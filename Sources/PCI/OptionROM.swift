@@ -1,3 +1,5 @@
+import Bytes
+
 /// A device's expansion ROM as it was read from it: PCI Local Bus 3.0, section 6.3; PCI Firmware Specification 3.0, section 5.1.
 ///
 /// Nothing in it is trusted: it is bytes that a guest may read, and what is told of it here is for people.
@@ -19,7 +21,7 @@ public struct OptionROM: Equatable, Sendable {
             case .empty: "its expansion ROM is empty"
             case .tooLarge(let bytes): "its expansion ROM has \(bytes) bytes, more than the \(OptionROM.maximumSize) that are read"
             case .noSignature(let found):
-                "its expansion ROM begins with 0x\(String(found, radix: 16)) where 0xaa55 is expected: the ROM is empty, or the device doesn't show it"
+                "its expansion ROM begins with \(found.hexadecimal) where 0xaa55 is expected: the ROM is empty, or the device doesn't show it"
             }
         }
     }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Where a PCI function sits: segment (Linux: domain), bus, device and function. Printed as Linux prints it, `0000:00:04.0`.
 ///
 /// Source: PCI Firmware Specification 3.2, 4.1.2 (segment groups); PCI Local Bus Specification 3.0, 3.2.2.3 (bus, device, function).
@@ -66,17 +68,12 @@ extension PCIAddress: LosslessStringConvertible {
 
     /// `0000:00:04.0`; segments above 0xffff take the digits they need.
     public var description: String {
-        Self.padded(segment, 4) + ":" + Self.padded(UInt32(bus), 2) + ":" + Self.padded(UInt32(device), 2) + "." + String(function)
+        segment.hexadecimalDigits(4) + ":" + bus.hexadecimalDigits(2) + ":" + device.hexadecimalDigits(2) + "." + String(function)
     }
 
     /// Digits only: the standard library's parser would take a sign too.
     private static func hexadecimal(_ text: Substring, digits: Int) -> UInt32? {
         guard text.utf8.count <= digits, text.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { return nil }
         return UInt32(text, radix: 16)
-    }
-
-    private static func padded(_ number: UInt32, _ digits: Int) -> String {
-        let text = String(number, radix: 16)
-        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }
 }

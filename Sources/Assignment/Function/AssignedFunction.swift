@@ -1,3 +1,4 @@
+import Bytes
 public import LinuxSystem
 public import PCI
 import Synchronization
@@ -104,8 +105,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     private func note(_ access: StaticString, _ offset: some BinaryInteger, _ width: Int, _ value: (some BinaryInteger)? = Int?.none) {
         door.note {
-            let written = value.map { " value 0x\(String($0, radix: 16))" } ?? ""
-            return "guest \(backend.address) \(access) 0x\(String(offset, radix: 16)) width \(width)\(written)"
+            let written = value.map { " value \($0.hexadecimal)" } ?? ""
+            return "guest \(backend.address) \(access) \(offset.hexadecimal) width \(width)\(written)"
         }
     }
 
@@ -280,7 +281,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         case .pendingBits: return pendingArray(offset, width)
         case nil: break
         }
-        door.note { "guest \(backend.address) range \(bar) read 0x\(String(offset, radix: 16)) width \(width)" }
+        door.note { "guest \(backend.address) range \(bar) read \(offset.hexadecimal) width \(width)" }
         return readDevice(bar, offset, width)
     }
 
@@ -307,7 +308,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             for index in 0..<width { writeBAR(bar, offset: offset + UInt64(index), value >> UInt64(8 * index) & 0xFF, width: 1) }
             return
         }
-        door.note { "guest \(backend.address) range \(bar) write 0x\(String(offset, radix: 16)) width \(width) value 0x\(String(value, radix: 16))" }
+        door.note { "guest \(backend.address) range \(bar) write \(offset.hexadecimal) width \(width) value \(value.hexadecimal)" }
         switch messageLayout.area(bar: bar, offset: offset) {
         case .table: return writeTable(offset, value, width)
         case .pendingBits: return

@@ -1,3 +1,5 @@
+import Bytes
+
 /// One entry of a function's capability lists.
 public struct HostPCICapability: Sendable, Equatable {
     /// The capabilities this project acts on; every other one is known by number and name only.
@@ -34,7 +36,7 @@ public struct HostPCICapability: Sendable, Equatable {
     /// Its name in the PCI Code and ID Assignment Specification, shortened as is usual.
     public var name: String {
         let names = isExtended ? Self.extendedNames : Self.standardNames
-        return names[id] ?? "capability 0x\(hexadecimal(id, 2))"
+        return names[id] ?? "capability 0x\(id.hexadecimalDigits(2))"
     }
 
     private static let standardNames: [UInt16: String] = [

@@ -1,3 +1,4 @@
+import Bytes
 public import PCI
 
 /// A PCI function of the host, as the kernel and libpci describe it.
@@ -62,19 +63,19 @@ public struct HostPCIFunction: Sendable, Equatable {
     public func has(_ kind: HostPCICapability.Kind) -> Bool { capabilities.contains { $0.kind == kind } }
 
     /// `8086:10d3`
-    public var numericID: String { "\(hexadecimal(vendorID, 4)):\(hexadecimal(deviceID, 4))" }
+    public var numericID: String { "\(vendorID.hexadecimalDigits(4)):\(deviceID.hexadecimalDigits(4))" }
 
     /// Vendor and device in words, or in numbers where pci.ids does not know them.
     public var name: String {
         switch (names?.vendor, names?.device) {
         case (let vendor?, let device?): "\(vendor) \(device)"
-        case (let vendor?, nil): "\(vendor) device \(hexadecimal(deviceID, 4))"
+        case (let vendor?, nil): "\(vendor) device \(deviceID.hexadecimalDigits(4))"
         default: "device \(numericID)"
         }
     }
 
     /// The class in words, or in numbers where pci.ids is missing.
-    public var className: String { names?.class ?? "class \(hexadecimal(classCode, 4))" }
+    public var className: String { names?.class ?? "class \(classCode.hexadecimalDigits(4))" }
 
     /// What pci.ids calls the numbers; nil for those it does not know.
     public struct Names: Sendable, Equatable {
@@ -102,10 +103,4 @@ public struct HostPCIFunction: Sendable, Equatable {
         /// Bytes.
         public var size: UInt64
     }
-}
-
-/// A number in hexadecimal with at least so many digits.
-func hexadecimal(_ number: some BinaryInteger, _ digits: Int) -> String {
-    let text = String(number, radix: 16)
-    return String(repeating: "0", count: max(0, digits - text.count)) + text
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A disk or floppy image whose first sector is boot code, as a PC's firmware would find it.
 ///
 /// What the image says of its own geometry is taken where it makes sense, since boot code reads by it; nothing of it is trusted further.

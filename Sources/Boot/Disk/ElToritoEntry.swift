@@ -1,3 +1,5 @@
+import Bytes
+
 /// How a CD says that it boots: "El Torito" Bootable CD-ROM Format Specification 1.0. The entry for x86.
 public struct ElToritoEntry: Equatable, Sendable {
     /// Bytes of a CD's sector.
@@ -75,7 +77,7 @@ public struct ElToritoEntry: Equatable, Sendable {
         }
         guard medium == .cd || segment == Self.usualSegment && count == 1 else {
             throw .badField(
-                field: "boot catalog of the CD: what its floppy or disk loads to segment 0x\(String(segment, radix: 16))", value: UInt64(count),
+                field: "boot catalog of the CD: what its floppy or disk loads to segment \(segment.hexadecimal)", value: UInt64(count),
                 expected: "0x1 sector, to segment 0x0 or 0x7c0")
         }
         let top = UInt64(segment) << 4 + UInt64(count) * DiskImage.sectorSize

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The parts of an ELF file that loading needs: System V ABI, chapters 4 ("Object Files") and 5 ("Program Loading").
 struct ELFImage: Sendable {
     /// A program header, its fields widened to 64 bits.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Random access to the bytes of a kernel image: a file read with pread(2), an array in tests.
 public protocol ImageSource {
     /// The image's size in bytes.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What Linux finds at the address in RSI (ESI): `struct boot_params`, the "zero page". Linux,
 /// Documentation/arch/x86/zero-page.rst and arch/x86/include/uapi/asm/bootparam.h.
 struct LinuxBootParameters: Equatable, Sendable {

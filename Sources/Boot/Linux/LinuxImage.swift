@@ -1,3 +1,5 @@
+import Bytes
+
 /// A Linux image, or another program that comes as one (a memory tester, a network boot loader): setup header, setup code for real
 /// mode, and protected-mode code. Linux, Documentation/arch/x86/boot.rst.
 struct LinuxImage: Equatable, Sendable {

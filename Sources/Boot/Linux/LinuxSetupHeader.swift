@@ -1,3 +1,5 @@
+import Bytes
+
 /// The setup header at the start of a Linux bzImage, and the fields of it that a boot loader reads and fills in:
 /// Linux, Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 struct LinuxSetupHeader: Equatable, Sendable {
@@ -95,7 +97,7 @@ struct LinuxSetupHeader: Equatable, Sendable {
     subscript(field: Field) -> UInt64? {
         get {
             guard has(field) else { return nil }
-            return bytes[field.offset..<field.offset + field.size].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+            return bytes.littleEndian(at: field.offset, count: field.size)
         }
         set {
             guard has(field), let newValue else { return }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The header by which a kernel says it is a multiboot one: Multiboot Specification 0.6.96, section 3.1.
 struct MultibootHeader: Equatable, Sendable {
     static let magic: UInt32 = 0x1bad_b002

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What a multiboot kernel finds at the address in EBX: Multiboot Specification 0.6.96, section 3.3.
 struct MultibootInfo: Equatable, Sendable {
     /// What EAX holds at entry.

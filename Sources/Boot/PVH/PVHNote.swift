@@ -1,3 +1,5 @@
+import Bytes
+
 /// The ELF note by which a kernel names its PVH entry point: Xen, `public/elfnote.h`.
 struct PVHNote: Equatable, Sendable {
     /// `XEN_ELFNOTE_PHYS32_ENTRY`.

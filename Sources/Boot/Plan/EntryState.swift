@@ -1,3 +1,5 @@
+import Bytes
+
 /// The registers the bootstrap processor starts a kernel with, as pure values.
 ///
 /// General registers not named here are 0, RFLAGS is 2, the IDT is empty and LDTR unusable.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What already lies where in the guest's memory while a plan is made.
 struct GuestLayout {
     /// A range and what lies in it.

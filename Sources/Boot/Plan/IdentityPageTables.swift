@@ -1,3 +1,5 @@
+import Bytes
+
 /// Page tables that map the first 4 GiB to themselves in pages of 2 MiB, which every x86-64 processor has:
 /// Intel SDM volume 3, section 4.5 ("4-level paging").
 enum IdentityPageTables {

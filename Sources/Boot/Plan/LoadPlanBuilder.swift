@@ -1,3 +1,5 @@
+import Bytes
+
 /// Places a recognised kernel, its modules and the boot structures, in this order.
 struct LoadPlanBuilder {
     private let name: String

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What lies where in the guest's physical address space: RAM and what a kernel must keep its hands off.
 ///
 /// The numbers of ``Kind`` are those of ACPI 6.5 section 15 ("System Address Map Interfaces", known as E820), which PVH and

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The boot ROM of this project: a PC's BIOS services, in real mode, on the serial console and one disk. Its source is in `firmware`.
 ///
 /// Every kernel finds it: some go back to real mode and call the BIOS, or jump to the reset vector. A disk, and a kernel by its real-mode entry,

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A system description table: the common header and what follows it. ACPI 6.5, section 5.2.6.
 struct ACPITable: Equatable, Sendable {
     /// Size of the header in bytes.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A piece of ACPI machine language: a term, a data object or an argument, already encoded. ACPI 6.5, chapter 20.
 struct AML: Equatable, Sendable {
     let bytes: [UInt8]

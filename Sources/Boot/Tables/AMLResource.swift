@@ -1,3 +1,5 @@
+import Bytes
+
 /// A resource descriptor of a `_CRS` template. ACPI 6.5, section 6.4.
 struct AMLResource: Equatable, Sendable {
     let bytes: [UInt8]

@@ -1,3 +1,5 @@
+public import Bytes
+
 /// What the firmware tables say about a machine, as a value: the caller's memory map and wiring in, ``FirmwareTables`` out.
 public struct Board: Equatable, Sendable {
     /// A COM port.

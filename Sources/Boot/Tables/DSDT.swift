@@ -1,3 +1,5 @@
+import Bytes
+
 /// The differentiated system description table: the devices that can't be found by asking buses. ACPI 6.5, section 5.2.11.1.
 struct DSDT: Equatable, Sendable {
     let board: Board

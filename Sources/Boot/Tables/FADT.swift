@@ -1,3 +1,5 @@
+import Bytes
+
 /// The fixed ACPI description table: what the board's ACPI hardware is and where. ACPI 6.5, section 5.2.9.
 struct FADT: Equatable, Sendable {
     let board: Board

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The multiple APIC description table: processors and interrupt controllers. ACPI 6.5, section 5.2.12.
 struct MADT: Equatable, Sendable {
     let board: Board

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Where the enhanced configuration window is. PCI Firmware Specification 3.3, section 4.1.2.
 struct MCFG: Equatable, Sendable {
     let ecam: Range<UInt64>

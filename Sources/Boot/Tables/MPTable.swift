@@ -1,3 +1,5 @@
+import Bytes
+
 /// Processors, buses and interrupts for systems without ACPI. Intel MultiProcessor Specification 1.4, chapter 4.
 struct MPTable: Equatable, Sendable {
     let board: Board

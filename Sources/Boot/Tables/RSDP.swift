@@ -1,3 +1,5 @@
+import Bytes
+
 /// The root system description pointer, by which an operating system finds all other tables. ACPI 6.5, section 5.2.5.3.
 struct RSDP: Equatable, Sendable {
     static let size = 36

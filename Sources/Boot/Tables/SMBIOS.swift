@@ -1,3 +1,5 @@
+import Bytes
+
 /// What the machine calls itself, for systems and probes that ask firmware. DMTF DSP0134, System Management BIOS 2.8.
 ///
 /// All of it is true of a virtual PC: no serial number, no asset tag, no slots, ports or sensors.

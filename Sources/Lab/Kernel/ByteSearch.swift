@@ -18,10 +18,4 @@ extension [UInt8] {
             return nil
         }
     }
-
-    /// The unsigned little-endian number of `count` bytes, 8 at most, at `offset`; zero where the bytes end first.
-    func littleEndian(at offset: Int, count: Int) -> UInt64 {
-        guard offset >= 0, offset <= self.count - count else { return 0 }
-        return self[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The questions the lab asks of an ELF file. Bytes are compared where they lie; nothing is trusted.
 enum ELFProbe {
     static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// How the parts of a recording are written. docs/recording.md.
@@ -35,7 +36,7 @@ enum RecordingText {
     }
 
     static func append(hex number: UInt64, to text: inout [UInt8]) {
-        text += "0x\(String(number, radix: 16))".utf8
+        text += number.hexadecimal.utf8
     }
 
     /// The errnos by name, those of the calls at hand; others stay numbers. include/uapi/asm-generic/errno-base.h, errno.h.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// How a passed-through function's interrupts stood at the end.
 public struct DeviceInterrupts: Sendable, Equatable {
     public struct Vector: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Why a guest was where it was when its run ended: what was read of the machine, and what it means in words.
 public struct PostMortem: Sendable, Equatable {
     /// What the run ended with, as far as it concerns one vCPU.

@@ -1,3 +1,5 @@
+import Bytes
+
 extension KernelLog {
     /// The words that every Linux's log begins with: linux_banner in init/version.c.
     public static let beginning = Array("Linux version ".utf8)
@@ -11,13 +13,14 @@ extension KernelLog {
     /// its buffer the beginning is gone, and nothing is found.
     public init?(beginningAt address: UInt64, _ memory: some PhysicalMemory) {
         guard address >= 24, let before = memory.read(at: address - 24, count: 24) else { return nil }
-        let fields = Fields(before)
-        for width in [8, 4] where Self.isFirst(fields.number(24 - width, width), width) {
+        for width in [8, 4] where Self.isFirst(before.littleEndian(at: 24 - width, count: width), width) {
             self.init(.pattern, newestFirst: Self.blocks(Self.bytes(memory, at: address - UInt64(width)), width))
             return
         }
         for size in [16, 20] {
-            let (length, text, dictionary) = (fields.number(32 - size, 2), fields.number(34 - size, 2), fields.number(36 - size, 2))
+            let length = before.littleEndian(at: 32 - size, count: 2)
+            let text = before.littleEndian(at: 34 - size, count: 2)
+            let dictionary = before.littleEndian(at: 36 - size, count: 2)
             guard dictionary == 0, text >= Self.beginning.count, text <= Self.lineLength,
                 (UInt64(size) + text..<UInt64(size) + text + 8).contains(length)
             else { continue }

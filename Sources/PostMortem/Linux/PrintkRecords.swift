@@ -1,3 +1,5 @@
+import Bytes
+
 /// The log of Linux 3.5 to 5.9: records one behind the other, `struct printk_log` in kernel/printk/printk.c: the time (8 bytes), the record's size, that of
 /// its text and that of its dictionary (2 each), facility and level (2), since 5.1 perhaps who printed (4), and the text.
 struct PrintkRecords {
@@ -25,19 +27,18 @@ struct PrintkRecords {
         var place = first
         for _ in 0..<Self.stepLimit {
             guard place != next, size >= 16, place <= size - 16, let header = read(address &+ place, 20) else { break }
-            let fields = Fields(header)
-            let length = fields.number(8, 2)
+            let length = header.littleEndian(at: 8, count: 2)
             guard length > 0 else {
                 // No room for the next one: it lies at the start.
                 guard place > 0, next != nil else { break }
                 place = 0
                 continue
             }
-            let text = fields.number(10, 2)
+            let text = header.littleEndian(at: 10, count: 2)
             // A number of who printed: none of a text's first bytes is zero.
             let start: UInt64 = text >= 4 && header[16..<20].contains(0) ? 20 : 16
             guard length >= start + text, length <= size - place else { break }
-            places.append(Place(nanoseconds: fields.number(0, 8), text: address &+ place &+ start, count: Int(min(text, 4096))))
+            places.append(Place(nanoseconds: header.littleEndian(at: 0, count: 8), text: address &+ place &+ start, count: Int(min(text, 4096))))
             place += length
         }
         self.places = places

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What the processor pushed as it took an exception or an interrupt in 64-bit mode: SS, RSP, RFLAGS, CS, RIP. AMD APM volume 2, 8.9.3.
 public struct ExceptionFrame: Sendable, Equatable {
     /// Where the frame lies, linear.
@@ -52,7 +54,7 @@ extension StackWalk {
         for step: UInt64 in 0..<(Self.depth + Self.height) / 16 where frames.count < Self.frameLimit {
             let place = base &+ Self.height &- 16 * step
             guard memory.number(at: place &+ 8, count: 8) == code, let words = memory.read(at: place, count: 40) else { continue }
-            func word(_ index: Int) -> UInt64 { words[index * 8..<index * 8 + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+            func word(_ index: Int) -> UInt64 { words.littleEndian(at: index * 8, count: 8) }
             let (instruction, flags, pointer, segment) = (word(0), word(2), word(3), word(4))
             // Bit 1 is always set, 3, 5, 15 and all from 22 on never are. APM volume 2, 3.1.6.
             guard flags & 0xFFFF_FFFF_FFC0_802A == 2, segment == stack || segment == 0, pointer &- place < 1 << 16, pointer &- place >= 40,

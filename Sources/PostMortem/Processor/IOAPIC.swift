@@ -1,3 +1,5 @@
+import Bytes
+
 /// An I/O APIC's pins, decoded from `struct kvm_ioapic_state`. 82093AA, section 3.2.4.
 public struct IOAPIC: Sendable, Equatable {
     public struct Pin: Sendable, Equatable {
@@ -28,10 +30,9 @@ public struct IOAPIC: Sendable, Equatable {
     /// - Parameter state: at least 216 bytes: base address, select, id, requests, padding, 24 redirections of 8 bytes; nil for less.
     public init?(state: [UInt8]) {
         guard state.count >= 216 else { return nil }
-        let fields = Fields(state)
-        let requests = fields.number(16, 4)
+        let requests = state.littleEndian(at: 16, count: 4)
         pins = (0..<24).map { number in
-            let entry = fields.number(24 + number * 8, 8)
+            let entry = state.littleEndian(at: 24 + number * 8, count: 8)
             return Pin(
                 number: number, vector: Int(entry & 0xFF), isMasked: entry >> 16 & 1 != 0, isLevel: entry >> 15 & 1 != 0,
                 isInService: entry >> 14 & 1 != 0, isRequested: requests >> UInt64(number) & 1 != 0, destination: Int(entry >> 56),

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A local APIC's registers, decoded from its page. Intel SDM volume 3, table 11-1.
 public struct LocalAPIC: Sendable, Equatable {
     /// Software-enabled (SVR bit 8).
@@ -21,8 +23,7 @@ public struct LocalAPIC: Sendable, Equatable {
     /// - Parameter page: 1 KiB, as KVM_GET_LAPIC gives it; nil for less.
     public init?(page: [UInt8]) {
         guard page.count >= 0x400 else { return nil }
-        let fields = Fields(page)
-        func register(_ offset: Int) -> UInt32 { UInt32(truncatingIfNeeded: fields.number(offset, 4)) }
+        func register(_ offset: Int) -> UInt32 { UInt32(truncatingIfNeeded: page.littleEndian(at: offset, count: 4)) }
         func vectors(_ offset: Int) -> [Int] {
             (0..<256).filter { register(offset + $0 / 32 * 16) >> UInt32($0 % 32) & 1 != 0 }
         }

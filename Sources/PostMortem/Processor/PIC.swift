@@ -1,3 +1,5 @@
+import Bytes
+
 /// The two interrupt controllers of a PC/AT, decoded from two `struct kvm_pic_state`. 8259A datasheet, "Programming the 8259A".
 public struct PIC: Sendable, Equatable {
     /// One of the two.
@@ -8,11 +10,11 @@ public struct PIC: Sendable, Equatable {
         /// The vector of its first line, a multiple of 8; 0 where nobody set it up, 8 (of the second: 0x70) where firmware did.
         let base: UInt8
 
-        init(_ fields: Fields) {
-            requested = UInt8(fields.number(1, 1))
-            masked = UInt8(fields.number(2, 1))
-            inService = UInt8(fields.number(3, 1))
-            base = UInt8(fields.number(5, 1))
+        init(_ state: [UInt8]) {
+            requested = state[1]
+            masked = state[2]
+            inService = state[3]
+            base = state[5]
         }
     }
 
@@ -29,7 +31,7 @@ public struct PIC: Sendable, Equatable {
     public init?(first: [UInt8], second: [UInt8], hasFirmwareTimer: Bool = false) {
         guard first.count >= 16, second.count >= 16 else { return nil }
         self.hasFirmwareTimer = hasFirmwareTimer
-        halves = [Half(Fields(first)), Half(Fields(second))]
+        halves = [Half(first), Half(second)]
     }
 
     private func lines(_ bits: (Half) -> UInt8) -> [Int] {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A guest's RAM as a post-mortem reads it.
 public protocol PhysicalMemory {
     /// The bytes at a guest-physical address; nil where they are not wholly in RAM.
@@ -8,6 +10,6 @@ extension PhysicalMemory {
     /// A little-endian number of `count` bytes, 1...8.
     func number(at address: UInt64, count: Int) -> UInt64? {
         guard let bytes = read(at: address, count: count), bytes.count == count else { return nil }
-        return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return bytes.littleEndian(at: 0, count: count)
     }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What one vCPU was when it had stopped.
 public struct VCPUState: Sendable, Equatable {
     /// KVM_GET_MP_STATE's answer, api.rst 4.38.

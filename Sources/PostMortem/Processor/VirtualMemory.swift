@@ -1,3 +1,5 @@
+import Bytes
+
 /// What a vCPU's linear addresses mean: its paging mode and the root of its page tables. Intel SDM volume 3, chapter 4.
 public struct Paging: Sendable, Equatable {
     public enum Mode: Sendable, Equatable {
@@ -112,6 +114,6 @@ public struct VirtualMemory<Memory: PhysicalMemory> {
 
     /// A little-endian number of `count` bytes, 1...8.
     func number(at linear: UInt64, count: Int) -> UInt64? {
-        read(at: linear, count: count)?.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        read(at: linear, count: count)?.littleEndian(at: 0, count: count)
     }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 extension SymbolTable {
     /// A file's bytes at an offset; nil where it ends before them or can't be read.
     public typealias FileReader = (_ offset: UInt64, _ count: Int) -> [UInt8]?
@@ -13,12 +15,11 @@ extension SymbolTable {
             identification[5] == 1
         else { return nil }
         let is64 = identification[4] == 2
-        let header = Fields(identification)
-        let table = is64 ? header.number(40, 8) : header.number(32, 4)
-        let count = Int(header.number(is64 ? 60 : 48, 2))
-        let entry = Int(header.number(is64 ? 58 : 46, 2))
+        let table = is64 ? identification.littleEndian(at: 40, count: 8) : identification.littleEndian(at: 32, count: 4)
+        let count = Int(identification.littleEndian(at: is64 ? 60 : 48, count: 2))
+        let entry = Int(identification.littleEndian(at: is64 ? 58 : 46, count: 2))
         guard entry == (is64 ? 64 : 40), count > 0, let bytes = read(table, count * entry) else { return nil }
-        let sections = (0..<count).map { Section(Fields(Array(bytes[$0 * entry..<($0 + 1) * entry])), is64: is64) }
+        let sections = (0..<count).map { Section(Array(bytes[$0 * entry..<($0 + 1) * entry]), is64: is64) }
         guard let symbols = sections.first(where: { $0.type == 2 }), symbols.link < count else { return nil }
         let names = sections[symbols.link]
         let size = is64 ? 24 : 16
@@ -60,41 +61,12 @@ extension SymbolTable {
         let offset, size: UInt64
         let link: Int
 
-        init(_ header: Fields, is64: Bool) {
-            type = header.number(4, 4)
-            isCode = header.number(8, is64 ? 8 : 4) & 4 != 0
-            offset = is64 ? header.number(24, 8) : header.number(16, 4)
-            size = is64 ? header.number(32, 8) : header.number(20, 4)
-            link = Int(header.number(is64 ? 40 : 24, 4))
+        init(_ header: [UInt8], is64: Bool) {
+            type = header.littleEndian(at: 4, count: 4)
+            isCode = header.littleEndian(at: 8, count: is64 ? 8 : 4) & 4 != 0
+            offset = is64 ? header.littleEndian(at: 24, count: 8) : header.littleEndian(at: 16, count: 4)
+            size = is64 ? header.littleEndian(at: 32, count: 8) : header.littleEndian(at: 20, count: 4)
+            link = Int(header.littleEndian(at: is64 ? 40 : 24, count: 4))
         }
-    }
-}
-
-/// Little-endian fields of a structure; what lies outside reads as zero.
-struct Fields {
-    private let bytes: [UInt8]
-
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-    /// - Parameter count: bytes, 1...8.
-    func number(_ offset: Int, _ count: Int) -> UInt64 {
-        guard offset >= 0, offset + count <= bytes.count else { return 0 }
-        return bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
-}
-
-extension UInt64 {
-    /// `0x1f`.
-    var hexadecimal: String { "0x" + String(self, radix: 16) }
-
-    /// 16 digits.
-    var digits: String {
-        let digits = String(self, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-
-    func addingSaturating(_ other: UInt64) -> UInt64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
     }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A place on a vCPU's way to where it is.
 public struct StackFrame: Sendable, Equatable {
     /// A linear address: the instruction for the innermost, a return address for the others.
@@ -11,7 +13,7 @@ public struct StackFrame: Sendable, Equatable {
         (self.address, self.symbol, self.isCertain) = (address, symbol, isCertain)
     }
 
-    var words: String { "\(address.digits)\(isCertain ? "  " : " ?")\(symbol.map { " " + $0 } ?? "")" }
+    var words: String { "\(address.hexadecimalDigits(16))\(isCertain ? "  " : " ?")\(symbol.map { " " + $0 } ?? "")" }
 }
 
 /// Finds how a vCPU came to where it is, from its stack. The guest wrote the stack: every step is bounded, and nothing there is believed.

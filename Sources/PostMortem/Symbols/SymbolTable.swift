@@ -1,3 +1,5 @@
+import Bytes
+
 /// The names of a kernel's code and data, by address.
 public struct SymbolTable: Sendable {
     public struct Symbol: Sendable, Equatable {
@@ -227,8 +229,8 @@ extension SymbolTable {
         guard registers.is64Bit else { return nil }
         for vector in [Self.pageFault, 0] {
             guard let gate = memory.read(at: registers.idtBase &+ vector * 16, count: 16) else { continue }
-            let fields = Fields(gate)
-            let place = fields.number(0, 2) | fields.number(6, 2) << 16 | fields.number(8, 4) << 32
+            let fields = gate
+            let place = fields.littleEndian(at: 0, count: 2) | fields.littleEndian(at: 6, count: 2) << 16 | fields.littleEndian(at: 8, count: 4) << 32
             for handler in handlers where handler.vector == vector {
                 // It moves by multiples of 2 MiB, within 1 GiB (Documentation/arch/x86/x86_64/mm.rst). Names that come from a running kernel's
                 // /proc/kallsyms may have been moved further than this one.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Text of guests and users within reports. Whatever it holds, the report stays well-formed, and a terminal or an editor that shows the file
 /// does nothing but show it: what is hidden (`VisibleText`) is escaped.
 public enum ReportText {
@@ -32,13 +34,13 @@ public enum ReportText {
     }
 
     /// A string in quotation marks, as JSON has it. RFC 8259, section 7.
-    static func json(_ text: String) -> String { quoted(text) { surrogates(of: $0) } }
+    static func json(_ text: String) -> String { JSONText.quoted(text) { VisibleText.isHidden($0) ? JSONText.escaped($0) : nil } }
 
     /// A string in quotation marks, as YAML has it. YAML 1.2.2, sections 5.1 and 5.7.
     static func yaml(_ text: String) -> String {
-        quoted(text) { scalar in
-            let digits = String(scalar.value, radix: 16)
-            return scalar.value < 0x10000 ? surrogates(of: scalar) : "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
+        JSONText.quoted(text) { scalar in
+            guard VisibleText.isHidden(scalar) else { return nil }
+            return scalar.value < 0x10000 ? JSONText.escaped(scalar) : "\\U" + scalar.value.hexadecimalDigits(8)
         }
     }
 
@@ -49,37 +51,12 @@ public enum ReportText {
         result.reserveCapacity(document.count)
         for scalar in String(decoding: document, as: UTF8.self).unicodeScalars {
             if scalar.value >= 0x7F, VisibleText.isHidden(scalar) {
-                result += surrogates(of: scalar).utf8
+                result += JSONText.escaped(scalar).utf8
             } else {
                 result += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
             }
         }
         return result
-    }
-
-    private static func quoted(_ text: String, _ escape: (Unicode.Scalar) -> String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            default: if VisibleText.isHidden(scalar) { result += escape(scalar) } else { result.unicodeScalars.append(scalar) }
-            }
-        }
-        return result + "\""
-    }
-
-    /// `\uXXXX`, or two of them.
-    private static func surrogates(of scalar: Unicode.Scalar) -> String {
-        UTF16.encode(scalar).map { units in
-            units.map { unit in
-                let digits = String(unit, radix: 16)
-                return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            }.joined()
-        } ?? "\\ufffd"
     }
 
     /// One line of TAP, in which `#` begins a directive. Test Anything Protocol 14, "Escaping".

@@ -1,4 +1,4 @@
-import Boot
+import Bytes
 
 /// Something that answers port or MMIO accesses. A class, not a protocol: the exit loop calls it by one indirect call.
 ///

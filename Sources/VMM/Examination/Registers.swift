@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import KVM
 
@@ -8,10 +9,7 @@ extension VirtualCPU {
     }
 
     static func lines(_ general: kvm_regs, _ special: kvm_sregs) -> [String] {
-        func hex(_ value: UInt64) -> String {
-            let digits = String(value, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }
+        func hex(_ value: UInt64) -> String { value.hexadecimalDigits(16) }
         return [
             "rip \(hex(general.rip)) rsp \(hex(general.rsp)) rbp \(hex(general.rbp)) flags \(hex(general.rflags))",
             "rax \(hex(general.rax)) rbx \(hex(general.rbx)) rcx \(hex(general.rcx)) rdx   \(hex(general.rdx))",

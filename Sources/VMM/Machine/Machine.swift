@@ -1,4 +1,5 @@
 import Boot
+import Bytes
 import Glibc
 public import KVM
 public import LinuxSystem

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 public import LinuxSystem
 
@@ -37,7 +38,7 @@ public final class GuestMemory: Sendable {
         public let count: Int
 
         public var description: String {
-            "guest-physical 0x\(String(guestAddress, radix: 16)), \(count) bytes: not wholly in RAM"
+            "guest-physical \(guestAddress.hexadecimal), \(count) bytes: not wholly in RAM"
         }
     }
 

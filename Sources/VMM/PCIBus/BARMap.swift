@@ -1,4 +1,4 @@
-import Boot
+import Bytes
 import PCI
 
 /// Which decoded BAR answers where, at one moment. Immutable, so that every vCPU reads its own copy without a lock.

@@ -1,4 +1,4 @@
-import Boot
+import Bytes
 import KVM
 public import PCI
 import Synchronization
@@ -152,7 +152,7 @@ public final class PCIHostBridge: @unchecked Sendable {
                     mapped.slots[slot] = nil
                     mapped.free.append(number)
                 } catch {
-                    onMapFailure("taking a BAR at 0x\(String(slot.guestAddress, radix: 16)) out of the guest: \(error)")
+                    onMapFailure("taking a BAR at \(slot.guestAddress.hexadecimal) out of the guest: \(error)")
                 }
             }
             for slot in wanted where mapped.slots[slot] == nil {
@@ -183,7 +183,7 @@ public final class PCIHostBridge: @unchecked Sendable {
                 do {
                     try vm.removeMemory(slot: number)
                 } catch {
-                    onMapFailure("taking a BAR at 0x\(String(slot.guestAddress, radix: 16)) out of the guest: \(error)")
+                    onMapFailure("taking a BAR at \(slot.guestAddress.hexadecimal) out of the guest: \(error)")
                     continue
                 }
                 mapped.slots[slot] = nil

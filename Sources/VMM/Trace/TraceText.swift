@@ -1,3 +1,4 @@
+import Bytes
 import KVM
 import PCI
 
@@ -39,14 +40,14 @@ struct TraceText {
     mutating func instant(_ track: Int, at time: UInt64, category: StaticString, name: String, arguments: [(String, String)] = []) {
         open("i", track, time, category)
         write(",\"s\":\"t\",\"name\":")
-        text(name)
+        string(name)
         write(",\"args\":{\"text\":")
-        text(name)
+        string(name)
         for argument in arguments {
             write(",")
-            text(argument.0)
+            string(argument.0)
             write(":")
-            text(argument.1)
+            string(argument.1)
         }
         write("}}")
     }
@@ -56,7 +57,7 @@ struct TraceText {
         open("M", track, origin, "__metadata")
         write(process ? ",\"name\":\"process_name\"" : ",\"name\":\"thread_name\"")
         write(",\"args\":{\"name\":")
-        text(name)
+        string(name)
         write("}}")
         guard !process else { return }
         open("M", track, origin, "__metadata")
@@ -105,7 +106,7 @@ struct TraceText {
         }
         if let bar {
             write(",\"bar\":")
-            text(bar)
+            string(bar)
             write(",\"offset\":\"0x")
             hexadecimal(entry.offset)
             write("\"")
@@ -129,15 +130,11 @@ struct TraceText {
     }
 
     private mutating func configuration(_ track: Int, _ entry: TraceEntry, _ access: ConfigAccess) {
-        func padded(_ value: Int, _ width: Int) -> String {
-            let text = String(value, radix: 16)
-            return String(repeating: "0", count: max(width - text.utf8.count, 0)) + text
-        }
-        let function = "\(padded(access.bus, 2)):\(padded(access.device, 2)).\(access.function)"
+        let function = "\(access.bus.hexadecimalDigits(2)):\(access.device.hexadecimalDigits(2)).\(access.function)"
         instant(
-            track, at: entry.left, category: "config", name: "config write \(function) 0x\(padded(access.offset, 2))",
+            track, at: entry.left, category: "config", name: "config write \(function) 0x\(access.offset.hexadecimalDigits(2))",
             arguments: [
-                ("function", function), ("register", "0x\(padded(access.offset, 2))"), ("value", "0x\(String(entry.value, radix: 16))"),
+                ("function", function), ("register", "0x\(access.offset.hexadecimalDigits(2))"), ("value", entry.value.hexadecimal),
                 ("width", "\(entry.width)"),
             ])
     }
@@ -162,10 +159,10 @@ struct TraceText {
             case 1: "delivered"
             default: "failed"
             }
-        let address = "0x\(String(entry.address, radix: 16))"
+        let address = entry.address.hexadecimal
         instant(
             Track.interrupts, at: entry.left, category: "interrupt", name: "\(source.isEmpty ? "MSI" : source): vector \(entry.value & 0xFF)",
-            arguments: [("address", address), ("data", "0x\(String(entry.value, radix: 16))"), ("answer", answer)])
+            arguments: [("address", address), ("data", entry.value.hexadecimal), ("answer", answer)])
     }
 
     // MARK: JSON
@@ -207,19 +204,5 @@ struct TraceText {
         bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
     }
 
-    /// A string as JSON has it, in ASCII, so that no viewer obeys what a guest says: RFC 8259, section 7.
-    private mutating func text(_ string: String) {
-        bytes.append(UInt8(ascii: "\""))
-        for unit in string.utf16 {
-            switch unit {
-            case 0x22, 0x5C: bytes += [UInt8(ascii: "\\"), UInt8(truncatingIfNeeded: unit)]
-            case 0x20..<0x7F: bytes.append(UInt8(truncatingIfNeeded: unit))
-            default:
-                write("\\u")
-                for limit: UInt16 in [0x1000, 0x100, 0x10] where unit < limit { write("0") }
-                hexadecimal(UInt64(unit))
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
-    }
+    private mutating func string(_ text: String) { JSONText.append(ascii: text, to: &bytes) }
 }

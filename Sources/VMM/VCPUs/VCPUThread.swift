@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 public import KVM
 import LinuxSystem
@@ -169,8 +170,8 @@ final class VCPUThread: @unchecked Sendable {
             let words = (0..<min(Int(count), 4)).map { "0x" + String(vcpu.internalErrorData($0), radix: 16) }
             reason += " (suberror \(suberror)\(words.isEmpty ? "" : ", data \(words.joined(separator: " "))"))"
             stop(reason)
-        case .failEntry(let hardware): stop("the processor refused the guest's state (hardware reason 0x\(String(hardware, radix: 16)))")
-        case .unknown(let hardware): stop("an exit KVM itself does not know (hardware reason 0x\(String(hardware, radix: 16)))")
+        case .failEntry(let hardware): stop("the processor refused the guest's state (hardware reason \(hardware.hexadecimal))")
+        case .unknown(let hardware): stop("an exit KVM itself does not know (hardware reason \(hardware.hexadecimal))")
         case .failed(let errno): stop("KVM_RUN: \(SystemCallError(call: "", errno: .init(rawValue: errno)).errno)")
         default: stop("an exit this machine never asked for: \(exit)")
         }

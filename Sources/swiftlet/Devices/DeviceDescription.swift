@@ -1,4 +1,5 @@
 import Assignment
+import Bytes
 import LinuxSystem
 import PCI
 
@@ -8,11 +9,11 @@ struct DeviceDescription {
 
     init(_ function: HostPCIFunction) {
         var rows: [(label: String, text: String)] = []
-        rows.append(("class", "\(function.className) (\(hex(function.classCode, 4)), revision \(hex(function.revision, 2)))"))
+        rows.append(("class", "\(function.className) (\(function.classCode.hexadecimalDigits(4)), revision \(function.revision.hexadecimalDigits(2)))"))
         rows.append(("numbers", function.numericID))
         if function.subsystemVendorID != 0 {
             let name = function.names?.subsystem.map { " \($0)" } ?? ""
-            rows.append(("board", "\(hex(function.subsystemVendorID, 4)):\(hex(function.subsystemID, 4))\(name)"))
+            rows.append(("board", "\(function.subsystemVendorID.hexadecimalDigits(4)):\(function.subsystemID.hexadecimalDigits(4))\(name)"))
         }
         rows.append(("driver", function.driver ?? "none"))
         rows.append(("IOMMU group", Self.group(function)))
@@ -21,11 +22,11 @@ struct DeviceDescription {
         rows.append(("reset", Self.reset(function)))
         for bar in function.bars {
             let kind = bar.kind.rawValue + (bar.isPrefetchable ? ", prefetchable" : "")
-            rows.append(("BAR \(bar.index)", "0x\(hex(bar.address, bar.kind == .ports ? 4 : 8)), \(ByteCount(bar.size).words), \(kind)"))
+            rows.append(("BAR \(bar.index)", "0x\(bar.address.hexadecimalDigits(bar.kind == .ports ? 4 : 8)), \(ByteCount(bar.size).words), \(kind)"))
         }
         if function.romSize > 0 { rows.append(("ROM", ByteCount(function.romSize).words)) }
         for (index, capability) in function.capabilities.enumerated() {
-            rows.append((index == 0 ? "capabilities" : "", "\(hex(capability.offset, capability.isExtended ? 3 : 2))  \(capability.name)"))
+            rows.append((index == 0 ? "capabilities" : "", "\(capability.offset.hexadecimalDigits(capability.isExtended ? 3 : 2))  \(capability.name)"))
         }
         if !function.isConfigReadable { rows.append(("", "more is shown to root")) }
         self.rows = rows
@@ -53,9 +54,4 @@ struct DeviceDescription {
         let own = function.hasFunctionLevelReset ? "has function level reset" : "has no function level reset"
         return function.resetMethods.isEmpty ? own : "\(function.resetMethods.joined(separator: ", ")) (\(own))"
     }
-}
-
-private func hex(_ number: some BinaryInteger, _ digits: Int) -> String {
-    let text = String(number, radix: 16)
-    return String(repeating: "0", count: max(0, digits - text.count)) + text
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import VMM
 
 /// `--exit-port`: the port whose value ends the run.
@@ -16,7 +17,7 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
         self = option
     }
 
-    var defaultValueDescription: String { port.map { "0x" + String($0, radix: 16) } ?? "none" }
+    var defaultValueDescription: String { port?.hexadecimal ?? "none" }
 
     /// - Parameter text: `none`, or a port in decimal or, behind 0x, hexadecimal.
     init(option text: String) throws(BadValue) {
@@ -32,7 +33,7 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
         }
         guard let port = UInt16(digits, radix: isHexadecimal ? 16 : 10) else { throw BadValue("the last port is 0xffff") }
         if let owner = BoardPort.owner(of: port) {
-            throw BadValue("port 0x\(String(port, radix: 16)) belongs to \(owner): 0xf4 and 0x501 are free")
+            throw BadValue("port \(port.hexadecimal) belongs to \(owner): 0xf4 and 0x501 are free")
         }
         self.port = port
     }

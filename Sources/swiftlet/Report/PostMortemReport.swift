@@ -1,3 +1,4 @@
+import Bytes
 import PostMortem
 
 /// The post-mortem as the report has it: docs/report.md.
@@ -111,13 +112,13 @@ struct PostMortemReport: Encodable {
         vcpus = zip(examined.vcpus, examined.diagnosis).map { vcpu, words in
             VCPU(
                 number: vcpu.number, diagnosis: words, activity: vcpu.activity.map(Self.word), registers: vcpu.registerLines,
-                backtrace: vcpu.backtrace.map { Frame(address: Self.hex($0.address), symbol: $0.symbol, certain: $0.isCertain) },
-                samples: vcpu.samples.map { Self.hex($0.address) },
+                backtrace: vcpu.backtrace.map { Frame(address: $0.address.hexadecimal, symbol: $0.symbol, certain: $0.isCertain) },
+                samples: vcpu.samples.map { $0.address.hexadecimal },
                 localApic: vcpu.apic.map {
                     LocalAPICState(enabled: $0.isEnabled, pending: $0.requested, inService: $0.inService, taskPriority: $0.taskPriority)
                 }, exitCount: vcpu.exitCount,
                 exits: vcpu.trail.map {
-                    Exit(kind: $0.kind, address: Self.hex($0.address), width: $0.width, value: Self.hex($0.value), secondsBeforeEnd: $0.age)
+                    Exit(kind: $0.kind, address: $0.address.hexadecimal, width: $0.width, value: $0.value.hexadecimal, secondsBeforeEnd: $0.age)
                 }, earlier: vcpu.earlier.map(Self.earlier))
         }
         ioApic = (examined.ioapic?.pins ?? []).map {
@@ -138,9 +139,11 @@ struct PostMortemReport: Encodable {
 
     private static func earlier(_ state: EarlierState) -> Earlier {
         Earlier(
-            secondsBeforeEnd: state.age, address: hex(state.registers.instruction), registers: state.registerLines,
-            exceptions: state.exceptions.map { ExceptionPlace(address: hex($0.instruction), symbol: $0.symbol, stackPointer: hex($0.stackPointer)) },
-            stack: state.stack.map { Frame(address: hex($0.address), symbol: $0.symbol, certain: $0.isCertain) })
+            secondsBeforeEnd: state.age, address: state.registers.instruction.hexadecimal, registers: state.registerLines,
+            exceptions: state.exceptions.map {
+                ExceptionPlace(address: $0.instruction.hexadecimal, symbol: $0.symbol, stackPointer: $0.stackPointer.hexadecimal)
+            },
+            stack: state.stack.map { Frame(address: $0.address.hexadecimal, symbol: $0.symbol, certain: $0.isCertain) })
     }
 
     private static func word(_ activity: VCPUState.Activity) -> String {
@@ -152,6 +155,4 @@ struct PostMortemReport: Encodable {
         case .sipiReceived: "sipi-received"
         }
     }
-
-    private static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 }

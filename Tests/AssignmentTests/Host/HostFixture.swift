@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import PCI
 import SystemPackage
@@ -52,7 +53,7 @@ final class HostFixture: Sendable {
         let folder = "sys/devices/pci0000:00/\(address)"
         let lines = resource + Array(repeating: "0x0000000000000000 0x0000000000000000 0x0000000000000000", count: 7 - resource.count)
         let files = [
-            "vendor": "0x\(hexadecimal(vendor, 4))", "device": "0x\(hexadecimal(device, 4))", "class": "0x\(hexadecimal(`class`, 6))",
+            "vendor": "0x\(vendor.hexadecimalDigits(4))", "device": "0x\(device.hexadecimalDigits(4))", "class": "0x\(`class`.hexadecimalDigits(6))",
             "subsystem_vendor": "0x8086", "subsystem_device": "0x0000", "revision": "0x01", "irq": "11", "numa_node": "-1",
             "driver_override": "(null)", "resource": lines.joined(separator: "\n"),
         ]

@@ -1,4 +1,5 @@
 import Boot
+import Bytes
 import Testing
 
 @Suite("ACPI tables")

@@ -1,4 +1,5 @@
 import Boot
+import Bytes
 
 /// The firmware tables as a guest finds them: bytes at addresses, read by the specifications alone.
 struct GuestTables {

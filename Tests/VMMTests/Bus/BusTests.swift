@@ -1,4 +1,5 @@
 import Boot
+import Bytes
 import KVM
 import LinuxSystem
 import PCI

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import LinuxSystem
 import Scripting
@@ -10,7 +11,7 @@ enum LeaseHolder {
         // As makedev(3) puts a device's number together.
         let major = device >> 8 & 0xFFF | device >> 32 & 0xFFFF_F000
         let minor = device & 0xFF | device >> 12 & 0xFFFF_FF00
-        let place = "\(hexadecimal(major)):\(hexadecimal(minor)):\(inode)"
+        let place = "\(major.hexadecimalDigits(2)):\(minor.hexadecimalDigits(2)):\(inode)"
         let lines = text.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count >= 6 && $0[1] == "FLOCK" }
         // Some file systems (btrfs, overlayfs) have another device number there than stat(2) tells.
         let found = lines.first { $0[5] == place } ?? lines.first { $0[5].hasSuffix(":\(inode)") }
@@ -21,10 +22,5 @@ enum LeaseHolder {
         }
         let words = line.split(separator: "\0").joined(separator: " ")
         return "process \(process) (\(VisibleText.line(String(words.prefix(80))))\(words.count > 80 ? "..." : ""))"
-    }
-
-    private static func hexadecimal(_ number: dev_t) -> String {
-        let digits = String(number, radix: 16)
-        return digits.count < 2 ? "0\(digits)" : digits
     }
 }
