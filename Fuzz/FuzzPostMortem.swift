@@ -5,6 +5,8 @@
 // bits 5 and 6: how old the names of its log are), then CR0, CR3, CR4,
 // EFER, RIP, RSP, RBP and the IDT's address, 8 bytes each, and then RAM from address 0 on. The interrupt controllers are made of the same RAM.
 
+import X86
+
 /// RAM that counts how often it is read.
 private final class CountedMemory: PhysicalMemory {
     let bytes: [UInt8]
@@ -51,7 +53,7 @@ public func fuzzPostMortem(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
     func number(_ index: Int) -> UInt64 { bytes[1 + 8 * index..<9 + 8 * index].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
     let flags = bytes[0]
     let memory = CountedMemory(Array(bytes[65...]))
-    var registers = VCPUState.Registers()
+    var registers = ProcessorRegisters()
     (registers.cr0, registers.cr3, registers.cr4, registers.efer) = (number(0), number(1), number(2), number(3))
     (registers.rip, registers.rsp, registers.rbp, registers.idtBase) = (number(4), number(5), number(6), number(7))
     registers.is64Bit = flags & 1 != 0

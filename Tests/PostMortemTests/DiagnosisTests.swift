@@ -1,5 +1,7 @@
 import PostMortem
 import Testing
+import TestSupport
+import X86
 
 /// What is said of a vCPU, for each state that one can be in.
 struct DiagnosisTests {
@@ -7,13 +9,13 @@ struct DiagnosisTests {
         .init(address: 0x1000, size: 0x400, name: "wait", isCode: true), .init(address: 0x2000, size: 0x400, name: "work", isCode: true),
     ])
 
-    private func vcpu(_ activity: VCPUState.Activity?, flags: UInt64 = 0x202, rip: UInt64 = 0x1010, apic: [Int: UInt32]? = nil) -> VCPUState {
+    private func vcpu(_ activity: ProcessorActivity?, flags: UInt64 = 0x202, rip: UInt64 = 0x1010, apic: [Int: UInt32]? = nil) -> VCPUState {
         var vcpu = VCPUState(number: 0)
         vcpu.activity = activity
-        var registers = VCPUState.Registers()
+        var registers = ProcessorRegisters()
         (registers.rip, registers.flags, registers.cr0) = (rip, flags, 1)
         vcpu.registers = registers
-        vcpu.apic = apic.flatMap { LocalAPIC(page: InterruptControllerTests.page($0)) }
+        vcpu.apic = apic.flatMap { LocalAPIC(page: InterruptControllers.localAPIC($0)) }
         return vcpu
     }
 
@@ -74,15 +76,15 @@ struct DiagnosisTests {
             #expect(mortem.lines.contains { $0.hasPrefix("PIC: ") } == (pic != nil && apic != shut))
             return String(mortem.diagnosis[0].split(separator: ": ").last ?? "")
         }
-        let masked = InterruptControllerTests.pic(requested: 1, masked: 0xFFFF)
+        let masked = InterruptControllers.pic(requested: 1, masked: 0xFFFF)
         #expect(sentence(masked, open) == "IRQ 0 is requested, but masked at the PIC")
         // What the PIC holds is no matter where the local APIC doesn't listen to it.
         #expect(sentence(masked, shut) == "none is pending" && sentence(nil, open) == "none is pending")
         #expect(
-            sentence(InterruptControllerTests.pic(requested: 2, inService: 1), open)
+            sentence(InterruptControllers.pic(requested: 2, inService: 1), open)
                 == "IRQ 1 is requested at the PIC, but IRQ 0 was taken there and never ended by an EOI")
-        #expect(sentence(InterruptControllerTests.pic(inService: 1), nil) == "IRQ 0 was taken from the PIC and never ended by an EOI")
-        #expect(sentence(InterruptControllerTests.pic(requested: 2), open) == "IRQ 1 is requested at the PIC, and about to wake it")
+        #expect(sentence(InterruptControllers.pic(inService: 1), nil) == "IRQ 0 was taken from the PIC and never ended by an EOI")
+        #expect(sentence(InterruptControllers.pic(requested: 2), open) == "IRQ 1 is requested at the PIC, and about to wake it")
     }
 
     private func samples(_ addresses: UInt64..., interrupts: UInt64...) -> [VCPUState.Sample] {
@@ -144,7 +146,7 @@ struct DiagnosisTests {
         var vcpus: [VCPUState] = []
         for number: UInt32 in 0..<64 {
             var vcpu = VCPUState(number: number)
-            vcpu.registers = VCPUState.Registers()
+            vcpu.registers = ProcessorRegisters()
             vcpu.registerLines = (0..<7).map { "line \($0)" }
             vcpu.backtrace = (0..<16).map { StackFrame(address: $0, symbol: nil, isCertain: false) }
             vcpu.trail = (0..<64).map { ExitRecord(kind: "port_out", address: $0, width: 1, value: 0, age: 0) }

@@ -1,5 +1,7 @@
 import PostMortem
 import Testing
+import TestSupport
+import X86
 
 /// A Linux kernel's log in made-up memory: of each kind, damaged, and hostile.
 @Suite struct KernelLogTests {

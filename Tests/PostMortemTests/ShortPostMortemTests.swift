@@ -1,12 +1,14 @@
 import PostMortem
 import Testing
+import TestSupport
+import X86
 
 /// The short text: what matters at first, in a dozen lines.
 @Suite struct ShortPostMortemTests {
-    private func vcpu(_ number: UInt32, _ activity: VCPUState.Activity, flags: UInt64 = 0x202) -> VCPUState {
+    private func vcpu(_ number: UInt32, _ activity: ProcessorActivity, flags: UInt64 = 0x202) -> VCPUState {
         var vcpu = VCPUState(number: number)
         vcpu.activity = activity
-        var registers = VCPUState.Registers()
+        var registers = ProcessorRegisters()
         (registers.rip, registers.flags) = (0x1010, flags)
         vcpu.registers = registers
         vcpu.registerLines = (0..<7).map { "line \($0)" }

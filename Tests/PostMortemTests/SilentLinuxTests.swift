@@ -1,5 +1,6 @@
 import PostMortem
 import Testing
+import X86
 
 /// What is said to a person whose Linux printed nothing on the serial console. Each hint must be true of the command line it is given for.
 @Suite struct SilentLinuxTests {
@@ -50,7 +51,7 @@ import Testing
     }
 
     @Test func whereTheKernelIs() {
-        var registers = VCPUState.Registers()
+        var registers = ProcessorRegisters()
         (registers.is64Bit, registers.rip) = (true, 0x100_0000)
         #expect(SilentLinux.stage(registers) == .decompressor)
         #expect(hints("console=ttyS0 earlyprintk=serial", .decompressor).last?.hasPrefix("the kernel still runs where it was loaded: ") == true)

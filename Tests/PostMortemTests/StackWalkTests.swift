@@ -1,5 +1,7 @@
 import PostMortem
 import Testing
+import TestSupport
+import X86
 
 struct StackWalkTests {
     private static let symbols = SymbolTable([
@@ -17,8 +19,8 @@ struct StackWalkTests {
         return memory
     }
 
-    private func registers(rsp: UInt64, rbp: UInt64) -> VCPUState.Registers {
-        var registers = VCPUState.Registers()
+    private func registers(rsp: UInt64, rbp: UInt64) -> ProcessorRegisters {
+        var registers = ProcessorRegisters()
         (registers.rip, registers.rsp, registers.rbp, registers.is64Bit) = (0x1010, rsp, rbp, true)
         return registers
     }
@@ -90,7 +92,7 @@ struct StackWalkTests {
         frame(0x7908, rip: 0x9010)
         frame(0x7800)
         frame(0x7708, ss: 0x18)
-        func found(_ registers: VCPUState.Registers) -> [ExceptionFrame] {
+        func found(_ registers: ProcessorRegisters) -> [ExceptionFrame] {
             StackWalk(registers, VirtualMemory(Self.flat, memory), symbols: Self.symbols).exceptionFrames(code: 8, stack: 0x10)
         }
         let frames = found(registers(rsp: 0x8004, rbp: 0))

@@ -1,5 +1,7 @@
 import PostMortem
 import Testing
+import TestSupport
+import X86
 
 struct SymbolTableTests {
     private static let map = """
@@ -46,7 +48,7 @@ struct SymbolTableTests {
     @Test func aKernelBeforeItsHandlersAndNamesThatWereMovedFurther() throws {
         let names = "\nffffffff81000400 T asm_exc_page_fault\nffffffff81000300 T early_idt_handler_array\n"
         let table = try #require(SymbolTable(map: Array((Self.map + names).utf8)))
-        var registers = VCPUState.Registers()
+        var registers = ProcessorRegisters()
         (registers.is64Bit, registers.idtBase) = (true, 0x4000)
         let flat = Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0)
         var early = MemoryImage()
@@ -71,7 +73,7 @@ struct SymbolTableTests {
         let handler: UInt64 = 0xFFFF_FFFF_8100_0400 + 0x1C0_0000
         memory.put(handler & 0xFFFF | 0x10 << 16 | 0x8E00 << 32 | (handler >> 16 & 0xFFFF) << 48, at: 0x4000 + 14 * 16)
         memory.put(handler >> 32, at: 0x4000 + 14 * 16 + 8)
-        var registers = VCPUState.Registers()
+        var registers = ProcessorRegisters()
         (registers.is64Bit, registers.idtBase) = (true, 0x4000)
         let virtual = VirtualMemory(Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0), memory)
         let shift = try #require(table.shift(registers, virtual))

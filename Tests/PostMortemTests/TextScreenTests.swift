@@ -1,5 +1,6 @@
 import PostMortem
 import Testing
+import TestSupport
 
 /// A VGA's text memory, as a post-mortem reads it.
 @Suite struct TextScreenTests {

@@ -1,6 +1,7 @@
 import PCI
 public import PostMortem
 import VMM
+import X86
 
 extension AssignedFunction {
     /// How its interrupts stand now, for a post-mortem.

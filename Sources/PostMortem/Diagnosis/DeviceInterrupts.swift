@@ -1,4 +1,5 @@
 import Bytes
+import X86
 
 /// How a passed-through function's interrupts stood at the end.
 public struct DeviceInterrupts: Sendable, Equatable {

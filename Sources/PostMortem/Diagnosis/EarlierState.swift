@@ -1,6 +1,8 @@
+public import X86
+
 /// What was known of a vCPU at its last exit before the one with which its registers were lost, and what its stack held at the end.
 public struct EarlierState: Sendable, Equatable {
-    public var registers: VCPUState.Registers
+    public var registers: ProcessorRegisters
     /// The same as lines for people.
     public var registerLines: [String] = []
     /// The exit; nil where it was none that is kept.
@@ -12,7 +14,7 @@ public struct EarlierState: Sendable, Equatable {
     /// Likewise what exceptions left on the stack, oldest first.
     public var exceptions: [ExceptionFrame] = []
 
-    public init(_ registers: VCPUState.Registers) { self.registers = registers }
+    public init(_ registers: ProcessorRegisters) { self.registers = registers }
 
     /// - Parameter place: the words for where it was.
     func words(_ place: String) -> String {

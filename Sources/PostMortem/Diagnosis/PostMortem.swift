@@ -1,4 +1,5 @@
 import Bytes
+public import X86
 
 /// Why a guest was where it was when its run ended: what was read of the machine, and what it means in words.
 public struct PostMortem: Sendable, Equatable {
@@ -80,7 +81,7 @@ public struct PostMortem: Sendable, Equatable {
         return "was at \(place)\(interrupts)"
     }
 
-    private func halted(_ vcpu: VCPUState, _ registers: VCPUState.Registers, _ place: String) -> String {
+    private func halted(_ vcpu: VCPUState, _ registers: ProcessorRegisters, _ place: String) -> String {
         guard registers.hasInterruptsOn else { return "is halted with interrupts off at \(place): only an NMI or a reset can wake it" }
         let start = "is halted at \(place), waiting for an interrupt"
         if let apic = vcpu.apic, let highest = apic.requested.last {

@@ -1,3 +1,5 @@
+public import X86
+
 /// A VGA text screen of 80 columns and 25 rows: what many kernels print to and no serial port sees.
 ///
 /// There is no display: 0xb8000 is plain RAM, and what the guest wrote there is read after the run.

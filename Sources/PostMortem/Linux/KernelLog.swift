@@ -1,3 +1,5 @@
+public import X86
+
 /// A Linux kernel's log, read out of its memory where its console showed little or nothing. The guest wrote it: nothing in it is believed.
 public struct KernelLog: Sendable, Equatable {
     /// How it was found.

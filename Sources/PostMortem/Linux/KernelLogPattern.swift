@@ -1,4 +1,5 @@
 import Bytes
+public import X86
 
 extension KernelLog {
     /// The words that every Linux's log begins with: linux_banner in init/version.c.

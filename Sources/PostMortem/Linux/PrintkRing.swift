@@ -1,3 +1,5 @@
+import X86
+
 /// The log of Linux 5.10 and later: a ring of descriptors and one of text. kernel/printk/printk_ringbuffer.h and .c.
 ///
 /// The guest wrote all of it: sizes are checked against the kernel's own limits, and no more descriptors are looked at than lines are kept.

@@ -1,3 +1,5 @@
+public import X86
+
 /// A Linux kernel that said nothing on the serial console: why, and what makes it speak.
 public struct SilentLinux: Sendable, Equatable {
     /// How far it is known to have come.
@@ -48,7 +50,7 @@ public struct SilentLinux: Sendable, Equatable {
 
     /// How far a kernel has come by where a vCPU is. Of a kernel of 64 bits, the lower half is what it runs in before it has its own addresses, and after
     /// that its processes'.
-    public static func stage(_ registers: VCPUState.Registers?) -> Stage {
+    public static func stage(_ registers: ProcessorRegisters?) -> Stage {
         guard let registers, registers.privilege == 0, !registers.isReset else { return .unknown }
         if registers.is64Bit { return registers.instruction >> 47 == 0 ? .decompressor : .unknown }
         return registers.is32Bit && registers.paging.mode == .none ? .decompressor : .unknown

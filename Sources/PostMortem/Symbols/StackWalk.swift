@@ -1,4 +1,5 @@
 import Bytes
+public import X86
 
 /// A place on a vCPU's way to where it is.
 public struct StackFrame: Sendable, Equatable {
@@ -27,9 +28,9 @@ public struct StackWalk<Memory: PhysicalMemory> {
 
     let memory: VirtualMemory<Memory>
     let symbols: SymbolTable?
-    let registers: VCPUState.Registers
+    let registers: ProcessorRegisters
 
-    public init(_ registers: VCPUState.Registers, _ memory: VirtualMemory<Memory>, symbols: SymbolTable?) {
+    public init(_ registers: ProcessorRegisters, _ memory: VirtualMemory<Memory>, symbols: SymbolTable?) {
         (self.registers, self.memory, self.symbols) = (registers, memory, symbols)
     }
 

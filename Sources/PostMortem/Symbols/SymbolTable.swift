@@ -1,4 +1,5 @@
 import Bytes
+public import X86
 
 /// The names of a kernel's code and data, by address.
 public struct SymbolTable: Sendable {
@@ -225,7 +226,7 @@ extension SymbolTable {
     /// How far a Linux kernel of 64 bits moved itself (KASLR): a gate of its IDT against the name that its handler has in the file. The page fault's,
     /// and before that is set up the first of the early handlers (arch/x86/kernel/head_64.S).
     /// nil where the gates are another's, as in a boot loader.
-    public func shift(_ registers: VCPUState.Registers, _ memory: VirtualMemory<some PhysicalMemory>) -> UInt64? {
+    public func shift(_ registers: ProcessorRegisters, _ memory: VirtualMemory<some PhysicalMemory>) -> UInt64? {
         guard registers.is64Bit else { return nil }
         for vector in [Self.pageFault, 0] {
             guard let gate = memory.read(at: registers.idtBase &+ vector * 16, count: 16) else { continue }

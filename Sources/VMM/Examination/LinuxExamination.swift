@@ -1,12 +1,13 @@
 import LinuxSystem
 import PostMortem
+import X86
 
 extension Machine {
     /// With fewer bytes than this a console showed little of a kernel.
     private static let littleOutput = 1024
 
     /// What a Linux that said little or nothing on the console has in its memory, and what makes it speak.
-    func examineLinux(_ registers: [VCPUState.Registers?], _ symbols: SymbolTable?) -> (log: KernelLog?, hints: [String]) {
+    func examineLinux(_ registers: [ProcessorRegisters?], _ symbols: SymbolTable?) -> (log: KernelLog?, hints: [String]) {
         guard let loaded, console.byteCount < Self.littleOutput, loaded.isLinux(in: memory) else { return (nil, []) }
         var stage = registers.first.map { SilentLinux.stage($0) } ?? .unknown
         let log = log(registers, symbols, searches: stage != .decompressor)
@@ -15,7 +16,7 @@ extension Machine {
         return (log, SilentLinux(commandLine: LinuxCommandLine(loaded.commandLine), stage: stage).hints)
     }
 
-    private func log(_ registers: [VCPUState.Registers?], _ symbols: SymbolTable?, searches: Bool) -> KernelLog? {
+    private func log(_ registers: [ProcessorRegisters?], _ symbols: SymbolTable?, searches: Bool) -> KernelLog? {
         let memories = registers.compactMap { $0 }.flatMap { registers in
             // A process's page tables hold none of the kernel's data where the kernel keeps them apart (CONFIG_PAGE_TABLE_ISOLATION): its own lie beside.
             let kernels = registers.is64Bit && registers.privilege > 0 ? [registers.cr3 & ~0x1000] : []

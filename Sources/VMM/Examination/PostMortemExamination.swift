@@ -1,6 +1,7 @@
 import CLinux
 import KVM
 public import PostMortem
+import X86
 
 /// The guest's RAM, which the room of the post-mortem does not know.
 struct ExaminedMemory: PhysicalMemory {
@@ -33,7 +34,7 @@ extension Machine {
         let registers = workers.map { $0.vcpu.examined() }
         let earlier = zip(workers, registers).map { cause == .tripleFault(vcpu: $0.vcpu.number) && $1?.isReset != false ? $0.vcpu.registersBefore : nil }
         let known = zip(registers, earlier).map { registers, earlier in
-            earlier.map { VCPUState.Registers($0.general, $0.special) } ?? registers
+            earlier.map { ProcessorRegisters($0.general, $0.special) } ?? registers
         }
         let shifts = known.lazy.compactMap { registers -> UInt64? in
             guard let registers else { return nil }
@@ -57,10 +58,10 @@ extension Machine {
         return examined
     }
 
-    private func state(_ worker: VCPUThread, _ registers: VCPUState.Registers?, _ symbols: SymbolTable?) -> VCPUState {
+    private func state(_ worker: VCPUThread, _ registers: ProcessorRegisters?, _ symbols: SymbolTable?) -> VCPUState {
         let vcpu = worker.vcpu
         var state = VCPUState(number: vcpu.number)
-        state.activity = (try? vcpu.activity()).flatMap { VCPUState.Activity(rawValue: $0) }
+        state.activity = (try? vcpu.activity()).flatMap { ProcessorActivity(rawValue: $0) }
         state.apic = (try? vcpu.localAPIC()).flatMap { LocalAPIC(page: $0) }
         state.exitCount = UInt64(worker.recorder.count)
         state.trail = worker.recorder.lastEntries.map { entry in
@@ -72,7 +73,7 @@ extension Machine {
         guard let registers else { return state }
         state.registers = registers
         state.samples = worker.recorder.lastSamples.map {
-            VCPUState.Sample(address: registers.codeBase &+ $0.instruction, hasInterruptsOn: $0.flags & VCPUState.Registers.interruptFlag != 0)
+            VCPUState.Sample(address: registers.codeBase &+ $0.instruction, hasInterruptsOn: $0.flags & ProcessorRegisters.interruptFlag != 0)
         }
         let virtual = VirtualMemory(registers.paging, ExaminedMemory(memory: memory))
         if registers.instruction > 0 { state.code = virtual.read(at: registers.instruction - 1, count: 16) ?? [] }
@@ -84,7 +85,7 @@ extension Machine {
     private func earlier(
         _ worker: VCPUThread, _ general: kvm_regs, _ special: kvm_sregs, _ trail: [ExitRecord], _ symbols: SymbolTable?
     ) -> EarlierState {
-        let registers = VCPUState.Registers(general, special)
+        let registers = ProcessorRegisters(general, special)
         var earlier = EarlierState(registers)
         earlier.registerLines = VirtualCPU.lines(general, special)
         let end = trail.last?.age ?? 0
@@ -104,13 +105,13 @@ extension Machine {
 
 extension VirtualCPU {
     /// Its registers as a post-mortem takes them; nil where KVM won't tell.
-    fileprivate func examined() -> VCPUState.Registers? {
+    fileprivate func examined() -> ProcessorRegisters? {
         guard let general = try? registers(), let special = try? specialRegisters() else { return nil }
-        return VCPUState.Registers(general, special)
+        return ProcessorRegisters(general, special)
     }
 }
 
-extension VCPUState.Registers {
+extension ProcessorRegisters {
     fileprivate init(_ general: kvm_regs, _ special: kvm_sregs) {
         self.init()
         (rip, flags, rsp, rbp) = (general.rip, general.rflags, general.rsp, general.rbp)

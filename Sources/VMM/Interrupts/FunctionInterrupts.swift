@@ -1,4 +1,4 @@
-public import KVM
+import KVM
 
 /// What an emulated function raises its interrupts through: its slot's line, and the machine that takes its messages.
 public struct FunctionInterrupts: Sendable {

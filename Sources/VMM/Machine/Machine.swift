@@ -4,6 +4,7 @@ import Glibc
 public import KVM
 public import LinuxSystem
 public import PostMortem
+import X86
 
 /// A virtual machine with its board: memory, chipset, PCI bus and vCPUs. Built, given functions, loaded, run once.
 public final class Machine {

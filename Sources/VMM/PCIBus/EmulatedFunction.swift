@@ -1,8 +1,9 @@
 import KVM
-public import LinuxSystem
+import LinuxSystem
 public import PCI
 public import PostMortem
 import Synchronization
+import X86
 
 /// A function that is emulated here: keeps the configuration space, decodes the BARs, and signals interrupts in the mode that the guest set.
 /// A subclass adds the registers behind the BARs.

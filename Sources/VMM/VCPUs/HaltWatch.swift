@@ -1,5 +1,5 @@
 import KVM
-import PostMortem
+import X86
 
 /// Notices a guest that is over though it never said so: every vCPU is halted with interrupts off, or was never started.
 ///
@@ -69,12 +69,12 @@ extension VirtualCPU {
     ///
     /// False where KVM won't say, and where the guest runs guests of its own: with those the interrupt flag is not all there is to it.
     var sleepsForGood: Bool {
-        switch (try? activity()).flatMap({ VCPUState.Activity(rawValue: $0) }) {
+        switch (try? activity()).flatMap({ ProcessorActivity(rawValue: $0) }) {
         case .uninitialized, .initReceived: return true
         case .halted: break
         default: return false
         }
-        guard let registers = try? registers(), registers.rflags & VCPUState.Registers.interruptFlag == 0 else { return false }
+        guard let registers = try? registers(), registers.rflags & ProcessorRegisters.interruptFlag == 0 else { return false }
         guard let special = try? specialRegisters(), special.cr4 & Self.vmxEnable == 0, special.efer & Self.svmEnable == 0 else { return false }
         guard let page = try? localAPIC(), let apic = LocalAPIC(page: page) else { return false }
         return !apic.makesNMIs

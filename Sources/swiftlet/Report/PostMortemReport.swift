@@ -1,5 +1,6 @@
 import Bytes
 import PostMortem
+import X86
 
 /// The post-mortem as the report has it: docs/report.md.
 struct PostMortemReport: Encodable {
@@ -146,7 +147,7 @@ struct PostMortemReport: Encodable {
             stack: state.stack.map { Frame(address: $0.address.hexadecimal, symbol: $0.symbol, certain: $0.isCertain) })
     }
 
-    private static func word(_ activity: VCPUState.Activity) -> String {
+    private static func word(_ activity: ProcessorActivity) -> String {
         switch activity {
         case .runnable: "runnable"
         case .uninitialized: "uninitialized"

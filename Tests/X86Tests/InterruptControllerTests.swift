@@ -1,18 +1,13 @@
-import PostMortem
+import TestSupport
 import Testing
+import X86
 
+/// What an interrupt controller's state says, and in which words.
 struct InterruptControllerTests {
-    /// A page with registers at their offsets.
-    static func page(_ registers: [Int: UInt32]) -> [UInt8] {
-        var page = MemoryImage(count: 1024)
-        for (offset, value) in registers { page.put(UInt64(value), at: UInt64(offset), width: 4) }
-        return page.bytes
-    }
-
     @Test func aLocalAPIC() throws {
         // Vector 0x31 in service, 0x22 and 0xEC requested; the timer one-shot on 0xEC, running.
         let apic = try #require(
-            LocalAPIC(page: Self.page([0xF0: 0x1FF, 0x80: 0x20, 0x110: 1 << 17, 0x210: 1 << 2, 0x270: 1 << 12, 0x320: 0xEC, 0x390: 77])))
+            LocalAPIC(page: InterruptControllers.localAPIC([0xF0: 0x1FF, 0x80: 0x20, 0x110: 1 << 17, 0x210: 1 << 2, 0x270: 1 << 12, 0x320: 0xEC, 0x390: 77])))
         #expect(apic.isEnabled && apic.inService == [0x31] && apic.requested == [0x22, 0xEC] && apic.canDeliver)
         #expect(apic.words == "enabled, pending vectors 0x22 0xec, in service vector 0x31, task priority 0x20, timer running, vector 0xec")
         #expect(LocalAPIC(page: [UInt8](repeating: 0, count: 1023)) == nil)
@@ -20,28 +15,19 @@ struct InterruptControllerTests {
 
     @Test(arguments: [[0x210: 1 << 2, 0x110: 1 << 17], [0x210: 1 << 2, 0x80: 0x2F], [:]] as [[Int: UInt32]])
     func aVectorThatMustWait(registers: [Int: UInt32]) throws {
-        let apic = try #require(LocalAPIC(page: Self.page(registers.merging([0xF0: 0x100]) { first, _ in first })))
+        let apic = try #require(LocalAPIC(page: InterruptControllers.localAPIC(registers.merging([0xF0: 0x100]) { first, _ in first })))
         #expect(!apic.canDeliver)
-    }
-
-    /// Two PICs with these requests, masks and lines in service, at vectors 0x20 and 0x28.
-    static func pic(requested: UInt16 = 0, masked: UInt16 = 0, inService: UInt16 = 0, base: UInt8 = 0x20) -> PIC? {
-        func half(_ shift: UInt16) -> [UInt8] {
-            let bytes = [requested, masked, inService].map { UInt8(truncatingIfNeeded: $0 >> shift) }
-            return [0] + bytes + [0, base == 0 ? 0 : base + UInt8(shift)] + [UInt8](repeating: 0, count: 10)
-        }
-        return PIC(first: half(0), second: half(8))
     }
 
     @Test func twoPICs() throws {
         // Requested 2, 4 and 12; open 0, 4 and 12; in service 0 and 14.
-        let pic = try #require(Self.pic(requested: 0x1014, masked: 0xEFEE, inService: 0x4001))
+        let pic = try #require(InterruptControllers.pic(requested: 0x1014, masked: 0xEFEE, inService: 0x4001))
         // Line 12 is masked too: the second controller's output is line 2 of the first.
         #expect(pic.requested == [4, 12] && pic.inService == [0, 14] && pic.masked == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] && pic.isUsed)
         #expect(pic.words == "vectors 0x20 and 0x28, requested IRQ 4 12, in service IRQ 0 14, unmasked IRQ 0 4")
-        let open = try #require(Self.pic(masked: 0xEFFB))
+        let open = try #require(InterruptControllers.pic(masked: 0xEFFB))
         #expect(!open.masked.contains(12) && open.words == "vectors 0x20 and 0x28, nothing requested, nothing in service, unmasked IRQ 12")
-        #expect(Self.pic(masked: 0xFFFF)?.isUsed == false && Self.pic(base: 0)?.isUsed == false)
+        #expect(InterruptControllers.pic(masked: 0xFFFF)?.isUsed == false && InterruptControllers.pic(base: 0)?.isUsed == false)
         #expect(PIC(first: [UInt8](repeating: 0, count: 15), second: [UInt8](repeating: 0, count: 16)) == nil)
     }
 
@@ -59,10 +45,10 @@ struct InterruptControllerTests {
 
     @Test func whetherThePICGetsThrough() {
         for (lint0, gets) in [(0x700, true), (0x1_0700, false), (0x400, false), (0x20, false)] as [(UInt32, Bool)] {
-            #expect(LocalAPIC(page: Self.page([0x350: lint0]))?.acceptsPIC == gets)
+            #expect(LocalAPIC(page: InterruptControllers.localAPIC([0x350: lint0]))?.acceptsPIC == gets)
         }
         for (lint0, makes) in [(0x700, false), (0x400, true), (0x1_0400, false)] as [(UInt32, Bool)] {
-            #expect(LocalAPIC(page: Self.page([0x350: lint0]))?.makesNMIs == makes)
+            #expect(LocalAPIC(page: InterruptControllers.localAPIC([0x350: lint0]))?.makesNMIs == makes)
         }
     }
 

@@ -60,7 +60,7 @@ public struct PIC: Sendable, Equatable {
     }
 
     /// What keeps an interrupt from a waiting guest, as a sentence's part; nil for nothing.
-    var obstacle: String? {
+    public var obstacle: String? {
         guard halves[0].base != 0 else { return nil }
         if let line = requested.first(where: isMasked) { return "IRQ \(line) is requested, but masked at the PIC" }
         if let line = requested.first {

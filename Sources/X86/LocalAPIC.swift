@@ -61,7 +61,7 @@ public struct LocalAPIC: Sendable, Equatable {
         return parts.joined(separator: ", ")
     }
 
-    static func list(_ vectors: [Int]) -> String {
+    private static func list(_ vectors: [Int]) -> String {
         let shown = vectors.prefix(8).map { UInt64($0).hexadecimal }.joined(separator: " ")
         return (vectors.count == 1 ? "vector " : "vectors ") + shown + (vectors.count > 8 ? " ..." : "")
     }

@@ -1,50 +1,8 @@
 import Bytes
+public import X86
 
 /// What one vCPU was when it had stopped.
 public struct VCPUState: Sendable, Equatable {
-    /// KVM_GET_MP_STATE's answer, api.rst 4.38.
-    public enum Activity: UInt32, Sendable {
-        case runnable = 0
-        /// Waits for INIT.
-        case uninitialized = 1
-        /// Had its INIT and waits for SIPI.
-        case initReceived = 2
-        case halted = 3
-        case sipiReceived = 4
-    }
-
-    /// General registers in the order RAX RBX RCX RDX RSI RDI RSP RBP R8...R15.
-    public struct Registers: Sendable, Equatable {
-        public var rip: UInt64 = 0
-        public var flags: UInt64 = 0
-        public var rsp: UInt64 = 0
-        public var rbp: UInt64 = 0
-        public var cr0: UInt64 = 0
-        public var cr3: UInt64 = 0
-        public var cr4: UInt64 = 0
-        public var efer: UInt64 = 0
-        /// What RIP and RSP are offsets in: 0 in 64-bit mode and, as a rule, in 32-bit mode.
-        public var codeBase: UInt64 = 0
-        public var stackBase: UInt64 = 0
-        /// Whether the code segment is a 64-bit one, or a 32-bit one; else 16 bits.
-        public var is64Bit = false
-        public var is32Bit = false
-        public var idtBase: UInt64 = 0
-        /// The privilege level, 0...3: the kernel's is 0.
-        public var privilege: UInt8 = 0
-
-        public init() {}
-
-        /// RFLAGS.IF.
-        public static let interruptFlag: UInt64 = 1 << 9
-        public var hasInterruptsOn: Bool { flags & Self.interruptFlag != 0 }
-        public var paging: Paging { Paging(cr0: cr0, cr3: cr3, cr4: cr4, efer: efer) }
-        /// The linear address of the next instruction.
-        public var instruction: UInt64 { codeBase &+ rip }
-        /// As after INIT or a reset: at the reset vector.
-        public var isReset: Bool { rip == 0xFFF0 && cr0 & 1 == 0 && codeBase & 0xFFFF_0000 == 0xFFFF_0000 }
-    }
-
     /// Where it was at some moment.
     public struct Sample: Sendable, Equatable {
         /// Linear, of its next instruction.
@@ -56,10 +14,10 @@ public struct VCPUState: Sendable, Equatable {
 
     public let number: UInt32
     /// nil where KVM won't tell.
-    public var registers: Registers?
+    public var registers: ProcessorRegisters?
     /// The same as lines for people.
     public var registerLines: [String] = []
-    public var activity: Activity?
+    public var activity: ProcessorActivity?
     public var apic: LocalAPIC?
     /// At some moments shortly before the end; empty where nobody looked.
     public var samples: [Sample] = []

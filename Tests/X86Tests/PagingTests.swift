@@ -1,5 +1,6 @@
-import PostMortem
+import TestSupport
 import Testing
+import X86
 
 /// Page tables as the processor reads them: Intel SDM volume 3, chapter 4.
 struct PagingTests {
