@@ -32,17 +32,18 @@ let package = Package(
         .target(name: "Scripting", dependencies: ["Bytes"], swiftSettings: pure),
         .target(name: "X86", dependencies: ["Bytes"], swiftSettings: pure),
         .target(name: "PostMortem", dependencies: ["Bytes", "X86"], swiftSettings: pure),
+        .target(name: "HostDevices", dependencies: ["Bytes", "CPCI", "LinuxSystem", "PCI"], swiftSettings: room),
         .target(name: "VMM", dependencies: ["Bytes", "X86", "KVM", "PCI", "Boot", "PostMortem"], swiftSettings: room),
-        .target(name: "Assignment", dependencies: ["Bytes", "X86", "VMM", "VFIO", "CPCI", "PostMortem"], swiftSettings: room),
+        .target(name: "Assignment", dependencies: ["Bytes", "X86", "HostDevices", "VMM", "VFIO", "PostMortem"], swiftSettings: room),
         .target(name: "Lab", dependencies: ["Bytes", "LinuxSystem"], swiftSettings: room),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "Bytes", "CArguments", "CVersion", "VMM", "Assignment", "Scripting", "PostMortem", "Lab", "X86",
+                "Bytes", "CArguments", "CVersion", "HostDevices", "VMM", "Assignment", "Scripting", "PostMortem", "Lab", "X86",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
-        .target(name: "TestSupport", dependencies: ["LinuxSystem", "X86"], path: "Tests/TestSupport", swiftSettings: room),
+        .target(name: "TestSupport", dependencies: ["Bytes", "HostDevices", "LinuxSystem", "PCI", "X86"], path: "Tests/TestSupport", swiftSettings: room),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: room),
@@ -51,9 +52,10 @@ let package = Package(
         .testTarget(name: "PostMortemTests", dependencies: ["PostMortem", "TestSupport", "X86"], swiftSettings: room),
         .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "PCI", "TestSupport"], swiftSettings: room),
+        .testTarget(name: "HostDevicesTests", dependencies: ["HostDevices", "TestSupport"], swiftSettings: room),
         .testTarget(name: "VMMTests", dependencies: ["Bytes", "VMM", "KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(
-            name: "AssignmentTests", dependencies: ["Assignment", "Bytes", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
+            name: "AssignmentTests", dependencies: ["Assignment", "Bytes", "HostDevices", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),
         .testTarget(
             name: "CommandTests",

@@ -1,3 +1,4 @@
+public import HostDevices
 public import KVM
 import LinuxSystem
 public import VMM

@@ -1,4 +1,5 @@
 import Glibc
+import HostDevices
 import LinuxSystem
 import PCI
 

@@ -1,3 +1,4 @@
+import HostDevices
 import KVM
 import LinuxSystem
 public import PCI

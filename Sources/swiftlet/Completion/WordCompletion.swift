@@ -1,6 +1,6 @@
 import ArgumentParser
-import Assignment
 import Glibc
+import HostDevices
 
 /// What may follow on a command line where the choice is neither a file nor a short list: the words a shell offers at its completion key.
 enum WordCompletion {

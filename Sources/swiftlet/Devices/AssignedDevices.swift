@@ -1,4 +1,5 @@
 import Assignment
+import HostDevices
 import KVM
 import LinuxSystem
 import PCI

@@ -1,5 +1,5 @@
-import Assignment
 import Bytes
+import HostDevices
 import LinuxSystem
 import PCI
 

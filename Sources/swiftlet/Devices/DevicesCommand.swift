@@ -1,6 +1,6 @@
 public import ArgumentParser
-public import Assignment
 import Glibc
+public import HostDevices
 import KVM
 import PCI
 import Scripting

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Assignment
+import HostDevices
 import PCI
 import VMM
 

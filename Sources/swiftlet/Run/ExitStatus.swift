@@ -1,5 +1,6 @@
 import Assignment
 import Boot
+import HostDevices
 import KVM
 import LinuxSystem
 import VFIO

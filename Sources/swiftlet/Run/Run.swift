@@ -1,5 +1,6 @@
 import Assignment
 import Glibc
+import HostDevices
 import KVM
 import LinuxSystem
 import PostMortem

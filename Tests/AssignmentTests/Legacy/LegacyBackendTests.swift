@@ -2,8 +2,10 @@ import Glibc
 import KVM
 import PCI
 import Testing
+import TestSupport
 
 @testable import Assignment
+@testable import HostDevices
 @testable import VMM
 
 /// What KVM's own assignment is asked for, in which order, and what a guest sees of a function passed so.

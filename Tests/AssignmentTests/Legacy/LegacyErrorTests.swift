@@ -3,9 +3,11 @@ import KVM
 import LinuxSystem
 import PCI
 import Testing
+import TestSupport
 import VMM
 
 @testable import Assignment
+@testable import HostDevices
 
 /// Each of KVM's assignment calls failing with each errno that Linux 4.4 gives: the message says what it means and what to do, and nothing
 /// stays assigned.

@@ -6,6 +6,7 @@ import SystemPackage
 import TestSupport
 
 @testable import Assignment
+@testable import HostDevices
 @testable import VMM
 
 /// A made-up host of Linux 4.4 with an 82574L behind sysfs files, assigned through `LegacyKernel`, on a guest's bus.

@@ -1,7 +1,8 @@
 import PCI
 import Testing
+import TestSupport
 
-@testable import Assignment
+@testable import HostDevices
 
 @Suite struct HostDriverBindingTests {
     private func error(_ body: () throws(DriverBindingError) -> Void) -> DriverBindingError? {

@@ -1,3 +1,4 @@
+public import HostDevices
 public import PCI
 public import VMM
 

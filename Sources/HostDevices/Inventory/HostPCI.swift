@@ -12,6 +12,8 @@ public struct HostPCI: ~Copyable {
     public struct Unreadable: Error, Equatable, CustomStringConvertible {
         public let reason: String
         public var description: String { "the host's PCI functions can't be listed: \(reason)" }
+
+        public init(reason: String) { self.reason = reason }
     }
 
     /// Where distributions install the names of vendors and devices: Debian's place, then Fedora's.

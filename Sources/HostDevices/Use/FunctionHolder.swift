@@ -1,11 +1,11 @@
 import Glibc
-import PCI
+public import PCI
 
 /// Who keeps KVM from taking a function: `KVM_ASSIGN_PCI_DEVICE` answers EBUSY for a driver of the host and for another virtual machine alike, since both
 /// have asked for its ranges (`pci_request_regions` in virt/kvm/assigned-dev.c of Linux 4.4).
-enum FunctionHolder {
+public enum FunctionHolder {
     /// One sentence with the way out.
-    static func words(_ address: PCIAddress, tree: HostTree) -> String {
+    public static func words(_ address: PCIAddress, tree: HostTree) -> String {
         if let driver = tree.driver(of: address), DriverBinding.Holder(rawValue: driver) == nil {
             return "the host driver \(driver) holds its ranges: swiftlet devices bind --driver pci-stub \(address)"
         }

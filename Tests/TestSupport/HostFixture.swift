@@ -1,21 +1,21 @@
 import Bytes
 import Glibc
-import PCI
-import SystemPackage
+public import PCI
+public import SystemPackage
 
-@testable import Assignment
+@testable public import HostDevices
 
 /// A made-up host: sysfs, /dev, /proc and /run in a folder that goes away with this value, and a stand-in for what the kernel does when a
 /// driver file is written. It says what our code does with the files; what a kernel does is tried in the lab.
-final class HostFixture: Sendable {
-    let root: FilePath
-    let tree: HostTree
+public final class HostFixture: Sendable {
+    public let root: FilePath
+    public let tree: HostTree
 
     /// - Parameters:
     ///   - drivers: those that are loaded
     ///   - refusing: functions that a driver does not take
     ///   - defaults: the driver that takes a function when nobody says which
-    init(
+    public init(
         drivers: [String] = ["vfio-pci", "pci-stub", "e1000e", "ahci"], refusing: [PCIAddress: String] = [:],
         defaults: [PCIAddress: String] = [:]
     ) throws {
@@ -45,7 +45,7 @@ final class HostFixture: Sendable {
     }
 
     /// Adds a function.
-    func add(
+    public func add(
         _ address: PCIAddress, vendor: UInt16 = 0x8086, device: UInt16 = 0x10d3, class: UInt32 = 0x02_0000, driver: String? = nil,
         group: Int? = nil,
         config: [UInt8] = HostFixture.config(), resource: [String] = []
@@ -69,7 +69,7 @@ final class HostFixture: Sendable {
         }
     }
 
-    func link(_ relative: String, _ target: String) throws {
+    public func link(_ relative: String, _ target: String) throws {
         guard symlink(target, tree.path(relative)) == 0 else { throw Errno(rawValue: errno) }
     }
 
@@ -80,7 +80,7 @@ final class HostFixture: Sendable {
     }
 
     /// A 4 KiB config space: power management, MSI with 4 vectors, PCI Express with FLR, MSI-X with 5 vectors; AER beyond byte 256.
-    static func config(headerType: UInt8 = 0) -> [UInt8] {
+    public static func config(headerType: UInt8 = 0) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 4096)
         func put(_ offset: Int, _ values: UInt8...) { for (index, value) in values.enumerated() { bytes[offset + index] = value } }
         put(0x06, 0x10)  // Status: has a capability list
@@ -118,7 +118,7 @@ final class HostFixture: Sendable {
 
 extension PCIAddress {
     /// `pci(4)` is 0000:00:04.0.
-    static func pci(_ device: UInt8, _ function: UInt8 = 0) -> PCIAddress {
+    public static func pci(_ device: UInt8, _ function: UInt8 = 0) -> PCIAddress {
         PCIAddress(requesterID: UInt16(device) << 3 | UInt16(function))
     }
 }

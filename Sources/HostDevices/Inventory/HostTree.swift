@@ -23,7 +23,7 @@ public struct HostTree: Sendable {
     }
 
     /// The folder of a PCI function, relative to the root.
-    static func folder(_ address: PCIAddress) -> String { "sys/bus/pci/devices/\(address)" }
+    public static func folder(_ address: PCIAddress) -> String { "sys/bus/pci/devices/\(address)" }
 
     /// The whole path of a file given relative to the root.
     public func path(_ relative: String) -> String { root.pushing(FilePath(relative)).string }

@@ -1,8 +1,9 @@
 import PCI
 import SystemPackage
 import Testing
+import TestSupport
 
-@testable import Assignment
+@testable import HostDevices
 
 @Suite struct HostPCITests {
     @Test func readsWhatTheKernelAndConfigSpaceSay() throws {

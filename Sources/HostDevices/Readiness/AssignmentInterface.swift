@@ -15,7 +15,7 @@ public enum AssignmentInterface: String, Sendable, CaseIterable {
 
     /// Why this host's KVM does not assign functions itself, and what to use in its place.
     /// - Parameter release: the kernel's release, as `uname -r` prints it.
-    static func absence(release: String = Self.release) -> String {
+    public static func absence(release: String = Self.release) -> String {
         let numbers = release.split { $0 == "." || $0 == "-" }.prefix(2).compactMap { Int($0) }
         let isNewer = numbers.count == 2 && (numbers[0], numbers[1]) >= (4, 12)
         let why =
@@ -25,7 +25,7 @@ public enum AssignmentInterface: String, Sendable, CaseIterable {
         return "\(why); use VFIO: backend=group"
     }
 
-    private static var release: String {
+    public static var release: String {
         var names = utsname()
         guard uname(&names) == 0 else { return "an unknown release" }
         return withUnsafeBytes(of: names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
