@@ -302,6 +302,26 @@ int cs_set_limit(unsigned long long length, const char *words, int status)
     return atomic_load(&cause) != 0 ? 0 : set_alarm(limit);
 }
 
+/* Later than any moment. */
+#define NEVER (1ULL << 62)
+static nanoseconds held_limit, held_since;
+
+void cs_hold_limit(void)
+{
+    if (limit == 0 || held_limit != 0 || atomic_load(&cause) != 0) return;
+    held_limit = limit;
+    held_since = now();
+    limit = NEVER;
+}
+
+int cs_release_limit(void)
+{
+    if (held_limit == 0) return 0;
+    limit = held_limit + (now() - held_since);
+    held_limit = 0;
+    return atomic_load(&cause) != 0 ? 0 : set_alarm(limit);
+}
+
 void cs_prolong(void)
 {
     nanoseconds time = now();

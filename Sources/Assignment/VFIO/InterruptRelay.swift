@@ -1,31 +1,46 @@
 import LinuxSystem
 import Synchronization
+import VMM
 
 /// A thread that carries one device's events from eventfds to whoever handles them.
 final class InterruptRelay: @unchecked Sendable {
     // @unchecked: `thread` is set at the end of init and taken once by `stop`.
 
     private static let stopToken = UInt64.max
+    private static let parkToken = UInt64.max - 3
     private let loop: EventLoop
     private let stopEvent: EventDescriptor
+    private let parkEvent: EventDescriptor
     private let stopping = Atomic<Bool>(false)
     private var thread: Thread?
 
     /// - Parameters:
     ///   - name: at most 15 bytes.
+    ///   - run: parks the thread with the others; nil: nobody does. What its descriptors tell meanwhile is told when it goes on.
     ///   - handle: called on the thread with each ready token.
-    init(_ name: String, handle: @escaping @Sendable (UInt64) -> Void) throws(SystemCallError) {
+    init(_ name: String, run: RunState? = nil, handle: @escaping @Sendable (UInt64) -> Void) throws(SystemCallError) {
         let stopEvent = try EventDescriptor(name)
         let loop = try EventLoop(name)
         try loop.watch(stopEvent.raw, token: Self.stopToken)
+        let parkEvent = try EventDescriptor(name)
+        try loop.watch(parkEvent.raw, token: Self.parkToken)
         self.stopEvent = stopEvent
+        self.parkEvent = parkEvent
         self.loop = loop
         thread = nil
         thread = try Thread(name) { [self] in
+            let member = run?.join(interrupt: { [self] in self.parkEvent.signal() })
+            defer { member?.leave() }
             while !stopping.load(ordering: .acquiring) {
                 self.loop.wait { token in
-                    if token != Self.stopToken { handle(token) }
+                    switch token {
+                    case Self.stopToken: break
+                    case Self.parkToken: _ = self.parkEvent.take()
+                    // Between the interruption and the place to stand still: the event is still there afterwards.
+                    default: if run?.isParked != true { handle(token) }
+                    }
                 }
+                member?.standStill()
             }
         }
     }

@@ -61,9 +61,11 @@ public final class VFIOBackend: AssignmentBackend {
     private let relay: Mutex<InterruptRelay?>
 
     /// Takes over an opened device: resets it, turns its decoders and interrupts off.
-    /// - Parameter onFailure: told when the device reports an error or the host wants it back.
+    /// - Parameters:
+    ///   - run: parks the thread that carries its interrupts; nil: nobody does.
+    ///   - onFailure: told when the device reports an error or the host wants it back.
     init(
-        _ device: VFIODevice, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes,
+        _ device: VFIODevice, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes, run: RunState? = nil,
         onFailure: @escaping @Sendable (String) -> Void
     ) throws(AssignmentError) {
         let address = device.address
@@ -84,7 +86,7 @@ public final class VFIOBackend: AssignmentBackend {
             requestEvent = try EventDescriptor("\(address) request")
             state = Mutex(State())
             relay = Mutex(nil)
-            let relay = try InterruptRelay("irq \(address.suffix(7))") { [weak self] token in
+            let relay = try InterruptRelay("irq \(address.suffix(7))", run: run) { [weak self] token in
                 guard let self else { return }
                 switch token {
                 case Token.error:

@@ -43,7 +43,7 @@ public final class VFIOHost {
         if registered.insert(group).inserted { try register(joined, address) }
         do throws(VFIOError) { device = try joined.openDevice(address) } catch { throw .vfio(address, error) }
         let end = machine.end
-        return try VFIOBackend(device, vm: machine.vm, delivery: delivery, routes: routes) { end(.hostFailure($0)) }
+        return try VFIOBackend(device, vm: machine.vm, delivery: delivery, routes: routes, run: machine.runState) { end(.hostFailure($0)) }
     }
 
     /// Puts a group into the container; the first one brings the IOMMU, and with it the guest's memory: every RAM slot and nothing else.

@@ -58,6 +58,12 @@ unsigned long long cs_beginning(void);
  */
 int cs_set_limit(unsigned long long nanoseconds, const char *words, int status);
 
+/* From here on no time counts towards the limit, until cs_release_limit. For the main thread. */
+void cs_hold_limit(void);
+
+/* The time since cs_hold_limit is added to the limit. Answers 0, or the errno of setitimer(2). For the main thread. */
+int cs_release_limit(void);
+
 /*
  * The main thread has come to its next step. After the time limit its grace period begins anew, up to 10 s after the limit. After a signal the step
  * has 0.4 s, up to 2 s after the signal: that changes nothing but on a slow host, which takes longer than 0.8 s to tell what it has to tell.

@@ -142,6 +142,12 @@ public final class VirtualCPU: @unchecked Sendable {
         cl_store_u8((page.base + offset).assumingMemoryBound(to: UInt8.self), 1)
     }
 
+    /// Takes `requestExit` back. Of the vCPU's own thread: who requests an exit again meanwhile must be looked for afterwards.
+    public func clearExitRequest() {
+        guard let offset = MemoryLayout<kvm_run>.offset(of: \.immediate_exit) else { return }
+        cl_store_u8((page.base + offset).assumingMemoryBound(to: UInt8.self), 0)
+    }
+
     // MARK: State
 
     /// From now on what its registers were at the exit before the last one stays known: `registersBefore`. Before its registers are set.

@@ -29,8 +29,13 @@ public struct EventDescriptor: ~Copyable, Sendable {
     }
 
     /// Whether the counter is above zero, without taking it.
-    public var isSignalled: Bool {
+    public var isSignalled: Bool { wait(milliseconds: 0) }
+
+    /// Waits until the counter is above zero, without taking it.
+    /// - Parameter milliseconds: how long at most; negative: without a bound.
+    /// - Returns: false where the time ran out or a signal came.
+    public func wait(milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-        return poll(&entry, 1, 0) == 1
+        return poll(&entry, 1, milliseconds) == 1
     }
 }

@@ -58,6 +58,16 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
         guard error == 0 else { throw SystemCallError(call: "setitimer", errno: .init(rawValue: error)) }
     }
 
+    /// Lets the time limit stand still until `releaseLimit`. For the main thread.
+    public static func holdLimit() { cs_hold_limit() }
+
+    /// Lets the time limit go on: the time since `holdLimit` does not count. For the main thread.
+    /// - Throws: `setitimer` failing.
+    public static func releaseLimit() throws(SystemCallError) {
+        let error = cs_release_limit()
+        guard error == 0 else { throw SystemCallError(call: "setitimer", errno: .init(rawValue: error)) }
+    }
+
     /// The first request that came; nil without any. From any thread.
     public static var cause: Cause? {
         switch cs_cause() {

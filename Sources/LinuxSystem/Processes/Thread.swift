@@ -47,6 +47,20 @@ public struct Thread: ~Copyable, @unchecked Sendable {
         for _ in 0..<3 where cl_kick_thread(thread) == 0 { return }
     }
 
+    /// A thread as others may interrupt it, for as long as it lives.
+    public struct Handle: @unchecked Sendable {
+        // @unchecked: pthread_t is a number on Linux.
+        fileprivate let thread: pthread_t
+
+        /// As `Thread.kick`. The thread must not have ended.
+        public func kick() {
+            for _ in 0..<3 where cl_kick_thread(thread) == 0 { return }
+        }
+    }
+
+    /// The calling thread.
+    public static var current: Handle { Handle(thread: pthread_self()) }
+
     /// Nanoseconds of processor time it has had, a guest's included; pthread_getcpuclockid(3).
     public var processorTime: UInt64 {
         var clock = clockid_t()

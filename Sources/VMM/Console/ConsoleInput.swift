@@ -14,12 +14,12 @@ struct ConsoleInput: ~Copyable {
 
     private let source: Int32
     private let serial: SerialPort
-    private let token: UInt64
+    private let readiness = Readiness()
+    private var watched: MainLoop.Source?
     private var state: State
 
-    init(_ source: Int32?, serial: SerialPort, loop: borrowing EventLoop, token: UInt64) {
+    init(_ source: Int32?, serial: SerialPort, loop: MainLoop) {
         self.serial = serial
-        self.token = token
         guard let source, isatty(source) == 0 else {
             self.source = -1
             state = .ended
@@ -27,17 +27,21 @@ struct ConsoleInput: ~Copyable {
         }
         self.source = source
         do throws(SystemCallError) {
-            try loop.watch(source, token: token)
+            watched = try readiness.add(source, to: loop)
             state = .watched
         } catch {
             state = error.errno == .notPermitted ? .unwatched : .ended
         }
-        if case .unwatched = state { attend(true, loop) }
+        if case .unwatched = state { carry(loop) }
     }
 
-    /// Called after every wait of the loop.
-    /// - Parameter isReady: whether the source may have something. One that can't be watched always may.
-    mutating func attend(_ isReady: Bool, _ loop: borrowing EventLoop) {
+    private mutating func stopWatching(_ loop: MainLoop) {
+        if let source = watched.take() { loop.remove(source) }
+    }
+
+    /// Hands over what there is and what the port has room for. Called after every wait of the loop.
+    mutating func carry(_ loop: MainLoop) {
+        let isReady = readiness.take()
         switch state {
         case .ended: return
         case .watched: guard isReady else { return }
@@ -46,20 +50,20 @@ struct ConsoleInput: ~Copyable {
         while true {
             let room = serial.room()
             guard room > 0 else {
-                if state == .watched { loop.forget(source) }
+                stopWatching(loop)
                 state = .unwatched
                 return
             }
             let count = take(atMost: room)
             if count == 0 {
-                if state == .watched { loop.forget(source) }
+                stopWatching(loop)
                 state = .ended
                 return
             }
             if state == .watched { return }
             // A pipe goes back to being watched; a file can't be.
             do throws(SystemCallError) {
-                try loop.watch(source, token: token)
+                watched = try readiness.add(source, to: loop)
                 state = .watched
                 return
             } catch {
@@ -79,5 +83,20 @@ struct ConsoleInput: ~Copyable {
             if count > 0 { serial.receive(UnsafeRawBufferPointer(rebasing: buffer[0..<count])) }
             return count
         }
+    }
+}
+
+/// Whether a source of the main loop was ready since somebody looked.
+final class Readiness {
+    private var isReady = false
+
+    /// Whether it was ready; from now on it is not, until it is again.
+    func take() -> Bool {
+        defer { isReady = false }
+        return isReady
+    }
+
+    func add(_ raw: Int32, to loop: MainLoop) throws(SystemCallError) -> MainLoop.Source {
+        try loop.add(raw) { [self] in isReady = true }
     }
 }

@@ -11,26 +11,27 @@ struct TerminalInput: ~Copyable {
     private let source: Int32
     private let keys: TerminalKeys
     private let serial: SerialPort
+    private let readiness = Readiness()
+    private var watched: MainLoop.Source?
     /// Whether it was said that what is typed is lost.
     private var isLossTold = false
 
     /// nil where the source is not a terminal, or not one that is ours to read: see `Terminal`.
-    init?(_ source: Int32?, _ keys: TerminalKeys, serial: SerialPort, loop: borrowing EventLoop, token: UInt64) {
+    init?(_ source: Int32?, _ keys: TerminalKeys, serial: SerialPort, loop: MainLoop) {
         guard let source, isatty(source) == 1, tcgetpgrp(source) == getpgrp() else { return nil }
-        do throws(SystemCallError) { try loop.watch(source, token: token) } catch { return nil }
+        do throws(SystemCallError) { watched = try readiness.add(source, to: loop) } catch { return nil }
         (self.source, self.keys, self.serial) = (source, keys, serial)
     }
 
-    /// Called after every wait of the loop.
-    /// - Parameter isReady: whether something was typed.
+    /// Takes what was typed and hands over what the port has room for. Called after every wait of the loop.
     /// - Returns: whether the user ends the run.
-    mutating func attend(_ isReady: Bool, _ loop: borrowing EventLoop) -> Bool {
-        if isReady, take(loop) == .end { return true }
+    mutating func carry(_ loop: MainLoop) -> Bool {
+        if readiness.take(), take(loop) == .end { return true }
         handOver()
         return false
     }
 
-    private mutating func take(_ loop: borrowing EventLoop) -> TerminalKeys.Command? {
+    private mutating func take(_ loop: MainLoop) -> TerminalKeys.Command? {
         var command: TerminalKeys.Command?
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
             var entry = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
@@ -38,7 +39,7 @@ struct TerminalInput: ~Copyable {
             let count = Glibc.read(source, buffer.baseAddress, buffer.count)
             guard count > 0 else {
                 // A terminal that is gone would be ready for ever; its hangup signal comes by itself.
-                if count == 0 || errno != EINTR && errno != EAGAIN { loop.forget(source) }
+                if count == 0 || errno != EINTR && errno != EAGAIN { if let gone = watched.take() { loop.remove(gone) } }
                 return
             }
             command = keys.take(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))

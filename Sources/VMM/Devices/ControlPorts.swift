@@ -2,60 +2,60 @@ import Synchronization
 
 /// Port 0xF4, or another that was asked for: what the guest writes is the run's result.
 final class ExitPort: BusDevice, @unchecked Sendable {
-    private let ending: Ending
+    private let runState: RunState
 
-    init(_ ending: Ending) { self.ending = ending }
+    init(_ runState: RunState) { self.runState = runState }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         guard offset == 0 else { return }
-        ending.finish(.exitPort(UInt32(truncatingIfNeeded: value)))
+        runState.finish(.exitPort(UInt32(truncatingIfNeeded: value)))
     }
 }
 
 /// Port 0x505, pvpanic: bit 0 written says the guest panicked. A read says which events are heard: bit 0 alone.
 final class PanicPort: BusDevice, @unchecked Sendable {
-    private let ending: Ending
+    private let runState: RunState
 
-    init(_ ending: Ending) { self.ending = ending }
+    init(_ runState: RunState) { self.runState = runState }
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 { 1 }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
-        if value & 1 != 0 { ending.finish(.panic) }
+        if value & 1 != 0 { runState.finish(.panic) }
     }
 }
 
 /// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; what is written reads back.
 final class SystemControlA: BusDevice, @unchecked Sendable {
-    private let ending: Ending
+    private let runState: RunState
     private let value = Atomic<UInt8>(2)
 
-    init(_ ending: Ending) { self.ending = ending }
+    init(_ runState: RunState) { self.runState = runState }
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 { UInt64(value.load(ordering: .relaxed)) }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         self.value.store(UInt8(truncatingIfNeeded: value) & 0xFE, ordering: .relaxed)
-        if value & 1 != 0 { ending.finish(.reset("system control port 0x92")) }
+        if value & 1 != 0 { runState.finish(.reset("system control port 0x92")) }
     }
 }
 
 /// The port to which the boot ROM writes where a processor begins at the reset vector.
 final class ResetVector: BusDevice, @unchecked Sendable {
-    private let ending: Ending
+    private let runState: RunState
 
-    init(_ ending: Ending) { self.ending = ending }
+    init(_ runState: RunState) { self.runState = runState }
 
-    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { ending.finish(.reset("jump to the reset vector, f000:fff0")) }
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { runState.finish(.reset("jump to the reset vector, f000:fff0")) }
 }
 
 /// The port to which the boot ROM writes where it gives up. The run ends as by 1 at the exit port, which may lie elsewhere or nowhere.
 final class ROMFailure: BusDevice, @unchecked Sendable {
-    private let ending: Ending
+    private let runState: RunState
 
-    init(_ ending: Ending) { self.ending = ending }
+    init(_ runState: RunState) { self.runState = runState }
 
-    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { ending.finish(.exitPort(1)) }
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { runState.finish(.exitPort(1)) }
 }
 
 /// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to pass.

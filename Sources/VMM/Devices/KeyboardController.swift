@@ -41,15 +41,15 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
     }
 
     private let state: Mutex<State>
-    private let ending: Ending
+    private let runState: RunState
     private let setLine: @Sendable (Bool) -> Void
 
     /// - Parameter setLine: sets the level of IRQ 1.
-    init(_ ending: Ending, setLine: @escaping @Sendable (Bool) -> Void) {
+    init(_ runState: RunState, setLine: @escaping @Sendable (Bool) -> Void) {
         var memory = [UInt8](repeating: 0, count: 32)
         memory[0] = Control.keyboardOff | Control.mouseOff
         state = Mutex(State(memory: memory))
-        self.ending = ending
+        self.runState = runState
         self.setLine = setLine
     }
 
@@ -149,5 +149,5 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
         setLine(isUp)
     }
 
-    private func reset(_ how: String) { ending.finish(.reset(how)) }
+    private func reset(_ how: String) { runState.finish(.reset(how)) }
 }

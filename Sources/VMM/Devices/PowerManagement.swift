@@ -20,15 +20,15 @@ final class PowerEvents: BusDevice, @unchecked Sendable {
 
 /// PM1a control: a write with SLP_EN (bit 13) goes to sleep; the only state there is is S5, soft off. ACPI 6.5, section 4.8.3.2.1.
 final class PowerManagement: BusDevice, @unchecked Sendable {
-    private let ending: Ending
+    private let runState: RunState
 
-    init(_ ending: Ending) { self.ending = ending }
+    init(_ runState: RunState) { self.runState = runState }
 
     // SCI_EN: ACPI mode is always on.
     override func read(_ offset: UInt64, width: Int) -> UInt64 { offset == 0 ? 1 : 0 }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
-        if offset == 0, width >= 2, value & 1 << 13 != 0 { ending.finish(.powerOff) }
+        if offset == 0, width >= 2, value & 1 << 13 != 0 { runState.finish(.powerOff) }
     }
 }
 

@@ -42,7 +42,10 @@ public final class Machine {
     public private(set) lazy var messageRoutes = MessageRoutes(vm: vm)
     /// By GSI, made when the first function asks.
     private var lines: [UInt32: InterruptLine] = [:]
-    private let ending: Ending
+    /// Parks and resumes the run's threads, and has its outcome.
+    public let runState: RunState
+    /// What the main thread waits for: whoever needs it registers there, before the run or from one of its sources.
+    public let mainLoop: MainLoop
     private let wake: Wake
     let console: ConsoleOutput
     private let serial: SerialPort
@@ -103,8 +106,9 @@ public final class Machine {
             try MessageRoutes.wirePins(of: vm)
             let wake = try Wake()
             self.wake = wake
-            let ending = Ending { wake.event.signal() }
-            self.ending = ending
+            mainLoop = try MainLoop()
+            let runState = try RunState { wake.event.signal() }
+            self.runState = runState
             let onLines = configuration.trace.map { trace in { @Sendable in trace.take($0, $1) } }
             console = try ConsoleOutput(
                 destination: configuration.consoleOutput, stamps: configuration.consoleStamps, filter: configuration.consoleFilter,
@@ -116,7 +120,7 @@ public final class Machine {
                 vm: vm, memory: memory, firstMemorySlot: UInt32(slots.count) + (configuration.hasFirmware ? 1 : 0),
                 physicalAddressBits: guestCPUID.physicalAddressBits, window: window,
                 hasFirmware: configuration.hasFirmware
-            ) { ending.finish(.hostFailure($0)) }
+            ) { runState.finish(.hostFailure($0)) }
             let alarm = try Alarm()
             self.alarm = alarm
             clock = RealTimeClock(
@@ -145,18 +149,18 @@ public final class Machine {
         }
         var ports = Bus()
         ports.claim(UInt64(PhysicalLayout.comPort)..<UInt64(PhysicalLayout.comPort) + 8, serial)
-        ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, ending))
-        if let port = configuration.exitPort { ports.claim(UInt64(port)..<UInt64(port) + 1, ExitPort(ending)) }
-        ports.claim(UInt64(PhysicalLayout.panicPort)..<UInt64(PhysicalLayout.panicPort) + 1, PanicPort(ending))
+        ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, runState))
+        if let port = configuration.exitPort { ports.claim(UInt64(port)..<UInt64(port) + 1, ExitPort(runState)) }
+        ports.claim(UInt64(PhysicalLayout.panicPort)..<UInt64(PhysicalLayout.panicPort) + 1, PanicPort(runState))
         ports.claim(UInt64(PhysicalLayout.pm1aEventPort)..<UInt64(PhysicalLayout.pm1aEventPort) + 4, PowerEvents())
         ports.claim(UInt64(PhysicalLayout.pmTimerPort)..<UInt64(PhysicalLayout.pmTimerPort) + 4, PowerTimer())
-        ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(ending))
-        ports.claim(PhysicalLayout.keyboardPorts, KeyboardController(ending, setLine: Self.line(PhysicalLayout.keyboardGSI, vm)))
+        ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(runState))
+        ports.claim(PhysicalLayout.keyboardPorts, KeyboardController(runState, setLine: Self.line(PhysicalLayout.keyboardGSI, vm)))
         ports.claim(PhysicalLayout.clockPorts, clock)
         ports.claim(UInt64(PhysicalLayout.postPort)..<UInt64(PhysicalLayout.postPort) + 1, post)
-        ports.claim(0x92..<0x93, SystemControlA(ending))
-        ports.claim(UInt64(BootROM.resetPort)..<UInt64(BootROM.resetPort) + 1, ResetVector(ending))
-        ports.claim(UInt64(BootROM.failurePort)..<UInt64(BootROM.failurePort) + 1, ROMFailure(ending))
+        ports.claim(0x92..<0x93, SystemControlA(runState))
+        ports.claim(UInt64(BootROM.resetPort)..<UInt64(BootROM.resetPort) + 1, ResetVector(runState))
+        ports.claim(UInt64(BootROM.failurePort)..<UInt64(BootROM.failurePort) + 1, ROMFailure(runState))
         ports.claim(FirmwareConfig.ports, firmwareConfig)
         for range in CRTController.ports { ports.claim(range, display) }
         let displayStatus = DisplayStatus()
@@ -288,8 +292,8 @@ public final class Machine {
 
     /// Ends the run from outside, as when a passed-through device fails.
     public var end: @Sendable (Outcome) -> Void {
-        let ending = ending
-        return { ending.finish($0) }
+        let runState = runState
+        return { runState.finish($0) }
     }
 
     /// Loads a kernel and puts the first vCPU at its entry.
@@ -334,29 +338,29 @@ public final class Machine {
         Thread.prepare()
         let terminal = configuration.consoleInput.flatMap { Terminal($0, takesSignalKeys: configuration.terminalKeys.signalKeys == .guest) }
         let workers = try vcpus.map { vcpu throws(MachineError) in
-            VCPUThread(vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, ending: ending, track: try track(vcpu))
+            VCPUThread(vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, runState: runState, track: try track(vcpu))
         }
         configuration.trace?.name(bridge.names)
         configuration.trace?.follow(Array(lines.values))
         defer { configuration.trace?.follow([]) }
         self.workers = workers
         span = TimeSpan()
-        let start = MonotonicClock.now
-        configuration.consoleStamps?.begin(at: start)
+        let start = runState.now
+        configuration.consoleStamps?.begin(at: MonotonicClock.now)
         do {
             var threads = Crew()
             do throws(SystemCallError) {
                 for worker in workers { try threads.start("vcpu \(worker.vcpu.number)") { worker.run() } }
-                try attend(signals, watch, threads, start: start)
+                try serve(signals, watch, threads, start: start)
             } catch {
-                ending.finish(.hostFailure("\(error)"))
+                runState.finish(.hostFailure("\(error)"))
             }
             console.close()
             for vcpu in vcpus { vcpu.requestExit() }
             span.end()
             threads.dismiss()
         }
-        let duration = Double(MonotonicClock.now - start) / 1e9
+        let duration = Double(runState.now - start) / 1e9
         EndingSignals.prolong()
         // Nobody reads keys from here on: ^C ends whatever takes long.
         _ = consume terminal
@@ -367,7 +371,7 @@ public final class Machine {
         var exits = ExitCounts()
         for worker in workers { exits.add(worker.counts) }
         return Result(
-            outcome: ending.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
+            outcome: runState.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
             consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten, postCode: post.code)
     }
 
@@ -376,12 +380,12 @@ public final class Machine {
     private func isUp(since ended: UInt64, _ tenths: Int) -> Bool {
         if tenths == 0 { EndingSignals.prolong() }
         let now = MonotonicClock.now
-        switch ending.outcome {
+        switch runState.outcome {
         case .signal, .terminal: return now - ended > 400_000_000
         default: break
         }
         guard tenths >= 3, let timeout = configuration.timeout else { return false }
-        return ending.outcome == .timeout(seconds: timeout) || now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
+        return runState.outcome == .timeout(seconds: timeout) || now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
     }
 
     private func track(_ vcpu: VirtualCPU) throws(MachineError) -> VCPUTrack? {
@@ -389,31 +393,40 @@ public final class Machine {
         do { return try configuration.trace?.track(Int(vcpu.number), of: configuration.cpus, ecam: ecam) } catch { throw .system(error) }
     }
 
-    /// The main thread's part: console, signals and time, until the run has ended.
-    private func attend(
+    /// The main thread's part: console, signals, time and whatever else registered, until the run has ended.
+    private func serve(
         _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?, _ threads: borrowing Crew, start: UInt64
     ) throws(SystemCallError) {
-        let loop = try EventLoop("run")
-        try loop.watch(wake.event.raw, token: 0)
-        try loop.watch(console.ready.raw, token: 1)
-        try loop.watch(signals.raw, token: 2)
-        try loop.watch(alarm.timer.raw, token: 4)
-        try loop.watch(serial.attention.raw, token: 5)
-        var typed = TerminalInput(configuration.consoleInput, configuration.terminalKeys, serial: serial, loop: loop, token: 6)
-        var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop, token: 3)
-        if configuration.terminalKeys.endsRun { ending.finish(.terminal) }
+        let loop = mainLoop
+        let (output, requests, alarmed, serialPort) = (Readiness(), Readiness(), Readiness(), Readiness())
+        let sources = [
+            try loop.add(wake.event.raw) { [wake] in _ = wake.event.take() }, try output.add(console.ready.raw, to: loop),
+            try requests.add(signals.raw, to: loop), try alarmed.add(alarm.timer.raw, to: loop), try serialPort.add(serial.attention.raw, to: loop),
+        ]
+        defer { for source in sources { loop.remove(source) } }
+        var typed = TerminalInput(configuration.consoleInput, configuration.terminalKeys, serial: serial, loop: loop)
+        var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop)
+        if configuration.terminalKeys.endsRun { runState.finish(.terminal) }
         let deadline = configuration.timeout.map { (configuration.timeoutStart ?? start) + UInt64($0 * 1e9) }
         var hasOutput = false
         var isSerialDue = false
         var nextLook: UInt64?
         var halts = HaltWatch(from: start)
-        func elapsed() -> Double { Double(MonotonicClock.now - start) / 1e9 }
-        while !ending.isFinished {
+        let member = runState.join(interrupt: { [wake] in wake.event.signal() })
+        defer { member.leave() }
+        func elapsed() -> Double { Double(runState.now - start) / 1e9 }
+        while !runState.isFinished {
+            if runState.isParked {
+                try standStill(member, signals)
+                // vCPUs that stood still took no time.
+                halts = HaltWatch(from: runState.now)
+                continue
+            }
             var patience: Int32 = hasOutput || isSerialDue ? 1 : -1
-            let now = MonotonicClock.now
+            let now = runState.now
             if let deadline, now >= deadline {
                 ask(threads)
-                ending.finish(.timeout(seconds: configuration.timeout ?? 0))
+                runState.finish(.timeout(seconds: configuration.timeout ?? 0))
                 break
             }
             if now >= halts.next { lookForHang(&halts, threads, now) }
@@ -422,22 +435,14 @@ public final class Machine {
                 let rest = Int32(clamping: (max(time, now) - now) / 1_000_000 + 1)
                 patience = patience < 0 ? rest : min(patience, rest)
             }
-            var hasInput = false
-            var hasKeys = false
             let isBurst = hasOutput
             let isResumed = isSerialDue
-            isSerialDue = false
-            loop.wait(milliseconds: patience) { token in
-                switch token {
-                case 1: hasOutput = console.ready.take() > 0
-                case 2: if let signal = signals.take() { ending.finish(.signal(signal)) }
-                case 3: hasInput = true
-                case 4: if alarm.timer.take() { clock.attend() }
-                case 5: isSerialDue = serial.attention.take() > 0
-                case 6: hasKeys = true
-                default: break
-                }
-            }
+            loop.wait(milliseconds: patience)
+            if runState.isParked { continue }
+            if output.take() { hasOutput = console.ready.take() > 0 }
+            if requests.take(), let signal = signals.take() { runState.finish(.signal(signal)) }
+            if alarmed.take(), alarm.timer.take() { clock.attend() }
+            isSerialDue = serialPort.take() && serial.attention.take() > 0
             if isBurst { hasOutput = console.drain { watch?.take($0, at: elapsed()) } }
             // What has just begun to come is not drained yet, and would look like a pause.
             if let watch, isBurst || !hasOutput {
@@ -445,22 +450,36 @@ public final class Machine {
                 if !action.input.isEmpty { action.input.withUnsafeBytes { serial.receive($0) } }
                 if action.endsRun {
                     if action.isFailure { ask(threads) }
-                    ending.finish(.console)
+                    runState.finish(.console)
                 }
                 nextLook = action.next.map { start + UInt64(max($0, 0) * 1e9) }
                 console.allow(watch.room)
             }
             if isResumed { serial.resume() }
-            input.attend(hasInput, loop)
-            if typed?.attend(hasKeys, loop) == true {
+            input.carry(loop)
+            if typed?.carry(loop) == true {
                 ask(threads)
-                ending.finish(.terminal)
+                runState.finish(.terminal)
             }
         }
     }
 }
 
 extension Machine {
+    /// Stands still with the others; a signal still ends the run, and the time limit waits.
+    private func standStill(_ member: RunMember, _ signals: borrowing some EndRequests & ~Copyable) throws(SystemCallError) {
+        let loop = try EventLoop("parked main thread")
+        try loop.watch(runState.go.raw, token: 0)
+        try loop.watch(signals.raw, token: 1)
+        EndingSignals.holdLimit()
+        member.standStill {
+            loop.wait { token in
+                if token == 1, let signal = signals.take() { runState.finish(.signal(signal)) }
+            }
+        }
+        try EndingSignals.releaseLimit()
+    }
+
     /// Lets every vCPU say some times where it is: a guest that spins is where it was. On a busy host an answer may take its time.
     private func ask(_ threads: borrowing Crew) {
         for _ in 0..<5 {
@@ -484,7 +503,7 @@ extension Machine {
             if let pins, pins.contains(where: { $0.isUnmaskable && !$0.isMasked }) || bridge.sendsUnmaskableMessages {
                 halts.leave()
             } else {
-                ending.finish(.hang)
+                runState.finish(.hang)
             }
         }
     }

@@ -267,12 +267,12 @@ public final class PCIHostBridge: @unchecked Sendable {
 /// Ports 0xCF8...0xCFF: configuration mechanism 1, and the reset control register at 0xCF9 (Intel ICH9 datasheet, 13.7.5).
 final class ConfigPorts: BusDevice, @unchecked Sendable {
     private let bridge: PCIHostBridge
-    private let ending: Ending
+    private let runState: RunState
     private let resetControl = Atomic<UInt8>(0)
 
-    init(_ bridge: PCIHostBridge, _ ending: Ending) {
+    init(_ bridge: PCIHostBridge, _ runState: RunState) {
         self.bridge = bridge
-        self.ending = ending
+        self.runState = runState
     }
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
@@ -288,7 +288,7 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
         } else if offset == 1, width == 1 {
             // Bit 1 chooses between the processor alone and all, bit 3 adds the power; bit 2 does it. Here each of them resets all.
             resetControl.store(UInt8(truncatingIfNeeded: value) & 0x0A, ordering: .relaxed)
-            if value & 4 != 0 { ending.finish(.reset("reset control port 0xCF9")) }
+            if value & 4 != 0 { runState.finish(.reset("reset control port 0xCF9")) }
         } else if offset >= 4, let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) {
             bridge.write(access, UInt32(truncatingIfNeeded: value), width: min(width, 8 - Int(offset)), limit: 256)
         }

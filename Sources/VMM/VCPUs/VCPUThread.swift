@@ -32,7 +32,7 @@ final class VCPUThread: @unchecked Sendable {
     private let ports: Bus
     private let mmio: Bus
     private let bridge: PCIHostBridge
-    private let ending: Ending
+    private let runState: RunState
     private let kick: VirtualCPU.Kick
     /// The BAR map's generation when KVM_RUN last failed with EFAULT.
     private var faultGeneration: UInt64?
@@ -42,14 +42,14 @@ final class VCPUThread: @unchecked Sendable {
     /// nil: nobody wants a trace.
     private let track: VCPUTrack?
 
-    init(_ vcpu: VirtualCPU, kick: VirtualCPU.Kick, ports: Bus, mmio: Bus, bridge: PCIHostBridge, ending: Ending, track: VCPUTrack? = nil) {
+    init(_ vcpu: VirtualCPU, kick: VirtualCPU.Kick, ports: Bus, mmio: Bus, bridge: PCIHostBridge, runState: RunState, track: VCPUTrack? = nil) {
         self.track = track
         self.vcpu = vcpu
         self.kick = kick
         self.ports = ports
         self.mmio = mmio
         self.bridge = bridge
-        self.ending = ending
+        self.runState = runState
     }
 
     private enum Sleep: UInt8 {
@@ -66,9 +66,16 @@ final class VCPUThread: @unchecked Sendable {
     var sleepsForGood: Bool { sleep.load(ordering: .relaxed) == Sleep.forGood.rawValue }
 
     func run() {
-        do throws(KVMError) { try vcpu.prepare(kick) } catch { return ending.finish(.hostFailure("\(error)")) }
+        do throws(KVMError) { try vcpu.prepare(kick) } catch { return runState.finish(.hostFailure("\(error)")) }
+        let (vcpu, thread) = (vcpu, Thread.current)
+        let member = runState.join(
+            interrupt: {
+                vcpu.requestExit()
+                thread.kick()
+            }, prepare: { vcpu.clearExitRequest() })
+        defer { member.leave() }
         track?.start()
-        while !ending.isFinished {
+        while !runState.isFinished {
             let exit = vcpu.enter()
             track?.leave()
             switch exit {
@@ -97,7 +104,12 @@ final class VCPUThread: @unchecked Sendable {
                 counts.count(.interrupted)
                 recorder.pass()
                 // Rare: a kick. While the run goes on it asks how the guest sleeps, or where it is.
-                if ending.isFinished { break }
+                if runState.isFinished { break }
+                // KVM_RUN finished the access that the last exit was for before it returned (api.rst, section 5, immediate_exit).
+                if runState.isParked {
+                    member.standStill()
+                    break
+                }
                 if sleep.load(ordering: .relaxed) == Sleep.asked.rawValue {
                     sleep.store((vcpu.sleepsForGood ? Sleep.forGood : .unasked).rawValue, ordering: .relaxed)
                 } else if let registers = try? vcpu.registers() {
@@ -154,10 +166,10 @@ final class VCPUThread: @unchecked Sendable {
 
     private func finish(_ exit: VCPUExit) {
         switch exit {
-        case .shutdown: ending.finish(.tripleFault(vcpu: vcpu.number))
-        case .systemEvent(type: 1): ending.finish(.powerOff)
-        case .systemEvent(type: 2): ending.finish(.reset("KVM system event"))
-        case .systemEvent(type: 3): ending.finish(.panic)
+        case .shutdown: runState.finish(.tripleFault(vcpu: vcpu.number))
+        case .systemEvent(type: 1): runState.finish(.powerOff)
+        case .systemEvent(type: 2): runState.finish(.reset("KVM system event"))
+        case .systemEvent(type: 3): runState.finish(.panic)
         case .internalError(let suberror, let count):
             var reason =
                 switch suberror {
@@ -178,6 +190,6 @@ final class VCPUThread: @unchecked Sendable {
     }
 
     private func stop(_ reason: String) {
-        ending.finish(.internalError(vcpu: vcpu.number, reason: reason, registers: vcpu.registerLines()))
+        runState.finish(.internalError(vcpu: vcpu.number, reason: reason, registers: vcpu.registerLines()))
     }
 }

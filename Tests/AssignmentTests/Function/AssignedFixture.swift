@@ -85,7 +85,7 @@ struct AssignedFixture {
             onFailure: { failures.add($0) })
         bridge = PCIHostBridge(vm: vm, memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40) { failures.add($0) }
         try bridge.plug(function, slot: 4)
-        ports = ConfigPorts(bridge, Ending {})
+        ports = ConfigPorts(bridge, try RunState {})
         ecam = ECAM(bridge)
         if count == nil { _ = timeline.take() }
     }

@@ -167,8 +167,8 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
     }
 
     /// PCI Local Bus 3.0, section 3.2.2.3.2: the latch is written by doublewords alone, and ports beside it are others'.
-    @Test func theAddressLatchTakesDoublewordsOnly() {
-        let ports = ConfigPorts(bridge, Ending {})
+    @Test func theAddressLatchTakesDoublewordsOnly() throws {
+        let ports = ConfigPorts(bridge, try RunState {})
         ports.write(0, 0x8000_0000, width: 4)
         #expect(ports.read(0, width: 4) == 0x8000_0000)
         ports.write(0, 0x12, width: 1)
@@ -182,13 +182,13 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
     }
 
     @Test(arguments: [(2, false), (4, true), (6, true), (0xE, true)] as [(UInt64, Bool)])
-    func theResetControlRegisterResets(value: UInt64, resets: Bool) {
-        let ending = Ending {}
-        let ports = ConfigPorts(bridge, ending)
+    func theResetControlRegisterResets(value: UInt64, resets: Bool) throws {
+        let runState = try RunState {}
+        let ports = ConfigPorts(bridge, runState)
         ports.write(0, value << 8, width: 4)
-        #expect(ending.outcome == nil, "a doubleword is an address")
+        #expect(runState.outcome == nil, "a doubleword is an address")
         ports.write(1, value, width: 1)
-        #expect((ending.outcome != nil) == resets)
+        #expect((runState.outcome != nil) == resets)
         #expect(ports.read(1, width: 1) == value & 0xA && ports.read(0, width: 4) == value << 8)
     }
 

@@ -10,12 +10,13 @@ import Testing
     }
 
     private let line = Line()
-    private let ending = Ending {}
+    private let runState: RunState
     private let controller: KeyboardController
 
-    init() {
+    init() throws {
+        runState = try RunState {}
         let line = line
-        controller = KeyboardController(ending) { level in line.levels.withLock { $0.append(level) } }
+        controller = KeyboardController(runState) { level in line.levels.withLock { $0.append(level) } }
     }
 
     private var status: UInt64 { controller.read(4, width: 1) }
@@ -40,7 +41,7 @@ import Testing
         ] as [(UInt64, UInt64?)])
     func answersAtOnce(value: UInt64, answer: UInt64?) {
         #expect(ask(value) == answer)
-        #expect(status & 1 == 0 && ending.outcome == nil)
+        #expect(status & 1 == 0 && runState.outcome == nil)
     }
 
     @Test func theSelfTestSetsTheSystemFlag() {
@@ -84,7 +85,7 @@ import Testing
         #expect(ask(0xD0) == 0x03)
         command(0xD1)
         put(0xDD)
-        #expect(ask(0xD0) == 0xDD && ending.outcome == nil)
+        #expect(ask(0xD0) == 0xDD && runState.outcome == nil)
     }
 
     @Test func interruptsWhereItIsAskedTo() {
@@ -101,23 +102,23 @@ import Testing
     @Test(arguments: [0xF0, 0xFC, 0xFE] as [UInt64])
     func thePulseOfLineZeroResets(value: UInt64) {
         command(value)
-        #expect(ending.outcome == .reset("keyboard controller, port 0x64"))
+        #expect(runState.outcome == .reset("keyboard controller, port 0x64"))
     }
 
     @Test func theOutputPortResets() {
         command(0xD1)
         put(0xDF)
-        #expect(ending.outcome == nil)
+        #expect(runState.outcome == nil)
         command(0xD1)
         put(0xDE)
-        #expect(ending.outcome == .reset("keyboard controller's output port"))
+        #expect(runState.outcome == .reset("keyboard controller's output port"))
     }
 
     @Test func aDataByteIsNotACommand() {
         command(0x60)
         put(0xFE)
         put(0xFE)
-        #expect(ending.outcome == nil && ask(0x20) == 0xFE)
+        #expect(runState.outcome == nil && ask(0x20) == 0xFE)
     }
 
     @Test func standsAnything() {
@@ -128,7 +129,7 @@ import Testing
                 _ = (status, data)
             }
         }
-        #expect(ending.outcome == nil)
+        #expect(runState.outcome == nil)
         #expect(ask(0xAA) == 0x55)
     }
 }

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// How a run ended, as the guest or the host brought it about.
 public enum Outcome: Sendable, Equatable {
     /// The guest wrote this value to the exit port.
@@ -29,39 +27,11 @@ public enum Outcome: Sendable, Equatable {
 }
 
 extension Outcome {
-    /// Nothing ended the run but that nothing more came.
+    /// Whether the guest stopped making progress: nothing it did ended the run.
     public var isStandstill: Bool {
         switch self {
         case .timeout, .hang: true
         default: false
         }
     }
-}
-
-/// The run's end: the first outcome wins, whoever brings it.
-public final class Ending: Sendable {
-    private let decided = Mutex<Outcome?>(nil)
-    private let flag = Atomic<Bool>(false)
-    private let wake: @Sendable () -> Void
-
-    /// - Parameter wake: called once, from the thread that ends the run; must make every vCPU and the console look.
-    init(wake: @escaping @Sendable () -> Void) {
-        self.wake = wake
-    }
-
-    /// Ends the run, unless it has ended.
-    public func finish(_ outcome: Outcome) {
-        let first = decided.withLock { decided in
-            guard decided == nil else { return false }
-            decided = outcome
-            return true
-        }
-        guard first else { return }
-        flag.store(true, ordering: .releasing)
-        wake()
-    }
-
-    public var isFinished: Bool { flag.load(ordering: .acquiring) }
-
-    public var outcome: Outcome? { decided.withLock { $0 } }
 }
