@@ -35,7 +35,8 @@ let package = Package(
         .target(name: "HostDevices", dependencies: ["Bytes", "CPCI", "LinuxSystem", "PCI"], swiftSettings: room),
         .target(name: "VMM", dependencies: ["Bytes", "X86", "KVM", "PCI", "Boot", "PostMortem"], swiftSettings: room),
         .target(name: "Assignment", dependencies: ["Bytes", "X86", "HostDevices", "VMM", "VFIO", "PostMortem"], swiftSettings: room),
-        .target(name: "Lab", dependencies: ["Bytes", "LinuxSystem"], swiftSettings: room),
+        .target(name: "HostSystem", dependencies: ["Bytes", "CLinux", "LinuxSystem"], swiftSettings: room),
+        .target(name: "Lab", dependencies: ["HostSystem", "LinuxSystem"], swiftSettings: room),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
@@ -43,7 +44,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
-        .target(name: "TestSupport", dependencies: ["Bytes", "HostDevices", "LinuxSystem", "PCI", "X86"], path: "Tests/TestSupport", swiftSettings: room),
+        .target(
+            name: "TestSupport", dependencies: ["Bytes", "HostDevices", "HostSystem", "LinuxSystem", "PCI", "X86"], path: "Tests/TestSupport",
+            swiftSettings: room),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: room),
@@ -56,7 +59,8 @@ let package = Package(
         .testTarget(name: "VMMTests", dependencies: ["Bytes", "VMM", "KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(
             name: "AssignmentTests", dependencies: ["Assignment", "Bytes", "HostDevices", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "LinuxSystem"], swiftSettings: room),
+        .testTarget(name: "HostSystemTests", dependencies: ["HostSystem", "TestSupport"], swiftSettings: room),
+        .testTarget(name: "LabTests", dependencies: ["HostSystem", "Lab", "LinuxSystem", "TestSupport"], swiftSettings: room),
         .testTarget(
             name: "CommandTests",
             dependencies: [

@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import LinuxSystem
 
 /// Runs a command in a nested Linux host: QEMU's software emulation of a machine with virtualization, an IOMMU and the devices asked for,
@@ -46,10 +47,10 @@ public struct Lab: Sendable {
     public func run(_ streams: Streams) throws(LabError) -> Outcome {
         try configuration.validate()
         let deadline = configuration.timeout.map { MonotonicClock.now + UInt64($0 * 1e9) }
-        let qemu = try programs.require("qemu-system-x86_64", package: "qemu-system-x86")
+        let qemu = try LabError.wording { () throws(HostSystemError) in try programs.require("qemu-system-x86_64", package: "qemu-system-x86") }
         // It ends QEMU with us whatever ends us, which posix_spawn(3) can't arrange.
-        let guardian = try programs.require("setpriv", package: "util-linux")
-        let busybox = try programs.staticBusybox()
+        let guardian = try LabError.wording { () throws(HostSystemError) in try programs.require("setpriv", package: "util-linux") }
+        let busybox = try LabError.wording { () throws(HostSystemError) in try programs.staticBusybox() }
         for file in configuration.files { _ = try configuration.existing(file) }
         let kernel = try kernel()
         let image = try BootImage(of: kernel.path, cache: cache, programs: programs)
@@ -92,14 +93,18 @@ public struct Lab: Sendable {
     private static let tailLines = 30
 
     private func kernel() throws(LabError) -> HostKernel {
-        if let path = configuration.kernel { return try HostKernel.at(path, modules: configuration.modulesDirectory) }
-        guard configuration.isPacked else { return try HostKernel.newest() }
-        return try HostKernel.newest(needing: HostKernel.virtualizationModules)
+        try LabError.wording { () throws(HostSystemError) in
+            if let path = configuration.kernel { return try HostKernel.at(path, modules: configuration.modulesDirectory) }
+            guard configuration.isPacked else { return try HostKernel.newest() }
+            return try HostKernel.newest(needing: HostKernel.virtualizationModules)
+        }
     }
 
     private func interface(_ kernel: HostKernel, _ streams: Streams) throws(LabError) -> HostInterface {
         if configuration.isPacked { return HostInterface(files: .packed, streams: .serial) }
-        let interface = try HostInterface(modules: kernel.modules) { () throws(LabError) in try kernel.unpacked(programs) }
+        let interface = try HostInterface(modules: kernel.modules) { () throws(LabError) in
+            try LabError.wording { () throws(HostSystemError) in try kernel.unpacked(programs) }
+        }
         if interface.files == .packed {
             streams.notice("\(kernel.path) can't share this machine's files by 9p, so those that the command names are packed; --file packs more")
         }
@@ -115,7 +120,8 @@ public struct Lab: Sendable {
         switch interface.files {
         case .shared: tree = nil
         case .packed:
-            let packed = try CommandFiles(of: configuration, busybox: busybox, applets: try programs.applets()).tree
+            let applets = try LabError.wording { () throws(HostSystemError) in try programs.applets() }
+            let packed = try CommandFiles(of: configuration, busybox: busybox, applets: applets).tree
             // The archive, the files unpacked from it, and something to work with.
             let needed = (packed.size >> 20) * 2 + 256
             guard needed <= configuration.memoryMiB else {
@@ -150,7 +156,9 @@ public struct Lab: Sendable {
     /// Writes the files that came back to the current directory.
     private func takeBack(_ files: [UInt8]) throws(LabError) {
         guard !files.isEmpty else { return }
-        let archive = try Decompressor(programs: programs).unpack(Base64.decode(files), .gzip, object: "the files sent back")
+        let archive = try LabError.wording { () throws(HostSystemError) in
+            try Decompressor(programs: programs).unpack(Base64.decode(files), .gzip, object: "the files sent back")
+        }
         try ReturnedFiles(archive: archive).write(below: configuration.currentDirectory)
     }
 
@@ -176,7 +184,9 @@ public struct Lab: Sendable {
         var lists: [LabInit.ModuleList: [(name: String, contents: [UInt8])]] = [:]
         for (list, paths) in turns {
             for path in paths where seen.insert(path).inserted {
-                let contents = try ModuleFile.contents("\(modules.directory)/\(path)", decompressor)
+                let contents = try LabError.wording { () throws(HostSystemError) in
+                    try ModuleFile.contents("\(modules.directory)/\(path)", decompressor)
+                }
                 lists[list, default: []].append((name: KernelModules.name(ofPath: path), contents: contents))
             }
         }

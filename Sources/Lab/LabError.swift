@@ -1,3 +1,4 @@
+public import HostSystem
 public import LinuxSystem
 
 /// Why the lab could not run the command, or not to its end. Each is one sentence a person can act on.
@@ -54,7 +55,7 @@ public enum LabError: Error, CustomStringConvertible {
         switch self {
         case .usage(let text), .kernel(let text), .emulator(let text): text
         case .refused(let text): "QEMU refused: \(text)"
-        case .missing(let what, let package): "\(what) is missing: apt-get install \(package)"
+        case .missing(let what, let package): "\(HostSystemError.missing(what: what, package: package))"
         case .system(let error): "\(error)"
         case .unwritable(let what, let path, let error): "\(what) can't be written to \(path): \(error)"
         case .setup(let text): "the lab's host could not set itself up: \(text)"
@@ -70,5 +71,21 @@ public enum LabError: Error, CustomStringConvertible {
 
     private static func format(_ seconds: Double) -> String {
         seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
+    }
+}
+
+extension LabError {
+    /// What the lab says where something of this host can't be had.
+    public init(_ error: HostSystemError) {
+        switch error {
+        case .missing(let what, let package): self = .missing(what: what, package: package)
+        case .absent: self = .usage("--kernel or --modules: \(error)")
+        case .system(let error): self = .system(error)
+        }
+    }
+
+    /// What `body` gives; its error as the lab's.
+    static func wording<Value>(_ body: () throws(HostSystemError) -> Value) throws(LabError) -> Value {
+        do throws(HostSystemError) { return try body() } catch { throw LabError(error) }
     }
 }

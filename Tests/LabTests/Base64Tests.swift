@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import Testing
+import TestSupport
 
 @testable import Lab
 

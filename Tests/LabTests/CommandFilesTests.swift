@@ -1,5 +1,6 @@
 import LinuxSystem
 import Testing
+import TestSupport
 
 @testable import Lab
 

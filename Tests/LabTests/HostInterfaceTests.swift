@@ -1,6 +1,8 @@
 import LinuxSystem
 import Testing
+import TestSupport
 
+@testable import HostSystem
 @testable import Lab
 
 struct HostInterfaceTests {
@@ -58,7 +60,9 @@ struct HostInterfaceTests {
         let kernel = try HostKernel.at("\(directory.path)/bzImage", modules: nil, root: directory.path)
         #expect(try kernel.version == "4.4.0")
         let programs = HostPrograms(path: Host.path)
-        let interface = try HostInterface(modules: kernel.modules) { () throws(LabError) in try kernel.unpacked(programs) }
+        let interface = try HostInterface(modules: kernel.modules) { () throws(LabError) in
+            try LabError.wording { () throws(HostSystemError) in try kernel.unpacked(programs) }
+        }
         #expect(interface == (isShared ? HostInterface(files: .shared, streams: .serial) : Self.packed))
     }
 
@@ -67,7 +71,7 @@ struct HostInterfaceTests {
         let kernel = HostKernel(path: try HostKernel.newest().path, modules: KernelModules())
         let programs = HostPrograms(path: Host.path)
         let interface = try HostInterface(modules: kernel.modules) { () throws(LabError) in
-            let image = try kernel.unpacked(programs)
+            let image = try LabError.wording { () throws(HostSystemError) in try kernel.unpacked(programs) }
             #expect(image.flatMap(ELFProbe.linuxVersion) != nil)
             return image
         }

@@ -2,7 +2,9 @@ import Glibc
 import LinuxSystem
 import Synchronization
 import Testing
+import TestSupport
 
+@testable import HostSystem
 @testable import Lab
 
 /// Real runs in the lab. A start takes some seconds, so one serves many questions.

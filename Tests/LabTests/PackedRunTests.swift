@@ -1,7 +1,9 @@
 import Glibc
 import LinuxSystem
 import Testing
+import TestSupport
 
+@testable import HostSystem
 @testable import Lab
 
 /// Real runs in a lab that shares no files, with the kernel that is installed.

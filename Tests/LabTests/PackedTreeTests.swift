@@ -1,7 +1,9 @@
 import Glibc
 import LinuxSystem
 import Testing
+import TestSupport
 
+@testable import HostSystem
 @testable import Lab
 
 struct PackedTreeTests {

@@ -1,6 +1,8 @@
 import LinuxSystem
 import Testing
+import TestSupport
 
+@testable import HostSystem
 @testable import Lab
 
 struct ReturnedFilesTests {

@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import LinuxSystem
 
 /// Finds what a command needs of this machine's files, for a lab that can't share them.

@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import LinuxSystem
 
 /// The shared libraries that a program starts with, as its own dynamic linker finds them (what ldd(1) asks).

@@ -1,3 +1,5 @@
+import HostSystem
+
 /// How the lab's host gets at files and at the command's streams. It depends on what its kernel has drivers for.
 struct HostInterface: Equatable, Sendable {
     enum Files: Equatable, Sendable {

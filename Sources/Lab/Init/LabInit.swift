@@ -1,3 +1,4 @@
+import HostSystem
 import LinuxSystem
 
 /// The first program of the lab's host: a script for busybox, and the files it reads.

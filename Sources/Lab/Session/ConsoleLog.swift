@@ -1,3 +1,5 @@
+import HostSystem
+
 /// The kernel log of the lab's host as it came over its first serial port.
 struct ConsoleLog: Sendable {
     /// The last bytes; more than enough for a panic's report.

@@ -1,19 +1,19 @@
 import CLinux
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 import SystemPackage
 
 /// Files of the host, read as a whole.
-enum HostFile {
+public enum HostFile {
     /// The contents of the file at `path`.
-    static func contents(_ path: String) throws(SystemCallError) -> [UInt8] {
+    public static func contents(_ path: String) throws(SystemCallError) -> [UInt8] {
         let file = try Descriptor(opening: path, flags: O_RDONLY)
         guard let status = status(path) else { throw .last("stat", path) }
         return try bytes(of: file, at: 0, count: status.size)
     }
 
     /// `count` bytes of an open file.
-    static func bytes(of file: borrowing Descriptor, at offset: Int, count: Int) throws(SystemCallError) -> [UInt8] {
+    public static func bytes(of file: borrowing Descriptor, at offset: Int, count: Int) throws(SystemCallError) -> [UInt8] {
         var failure: SystemCallError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(SystemCallError) {
@@ -28,17 +28,17 @@ enum HostFile {
         return bytes
     }
 
-    /// What stat(2) says of a path that the lab wants to know.
-    struct Status {
-        let size: Int
+    /// What stat(2) says of a path that matters here.
+    public struct Status {
+        public let size: Int
         /// Seconds since 1970.
-        let modified: Int
-        let mode: UInt32
+        public let modified: Int
+        public let mode: UInt32
 
-        var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
-        var isRegular: Bool { mode & S_IFMT == S_IFREG }
-        var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
-        var permissions: UInt32 { mode & 0o7777 }
+        public var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
+        public var isRegular: Bool { mode & S_IFMT == S_IFREG }
+        public var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
+        public var permissions: UInt32 { mode & 0o7777 }
 
         fileprivate init(_ buffer: stat) {
             size = Int(buffer.st_size)
@@ -48,32 +48,32 @@ enum HostFile {
     }
 
     /// Nil where there is nothing at `path`, or nothing that may be seen.
-    static func status(_ path: String) -> Status? {
+    public static func status(_ path: String) -> Status? {
         var buffer = stat()
         return stat(path, &buffer) == 0 ? Status(buffer) : nil
     }
 
     /// As `status`, of a symbolic link itself and not of what it leads to.
-    static func ownStatus(_ path: String) throws(SystemCallError) -> Status {
+    public static func ownStatus(_ path: String) throws(SystemCallError) -> Status {
         var buffer = stat()
         guard lstat(path, &buffer) == 0 else { throw .last("lstat", path) }
         return Status(buffer)
     }
 
     /// What a symbolic link reads.
-    static func target(ofLink path: String) throws(SystemCallError) -> String {
+    public static func target(ofLink path: String) throws(SystemCallError) -> String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(path, &buffer, buffer.count)
         guard count >= 0 else { throw .last("readlink", path) }
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    static func isReadable(_ path: String) -> Bool {
+    public static func isReadable(_ path: String) -> Bool {
         access(path, R_OK) == 0
     }
 
     /// The names in a directory, in no order; none where it can't be read.
-    static func names(in directory: String) -> [String] {
+    public static func names(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }
         defer { closedir(stream) }
         var names: [String] = []

@@ -2,7 +2,7 @@ import Glibc
 
 extension [UInt8] {
     /// Where `pattern`, which isn't empty, lies first.
-    func firstRange(ofBytes pattern: [UInt8]) -> Range<Int>? {
+    public func firstRange(ofBytes pattern: [UInt8]) -> Range<Int>? {
         withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress, bytes.count >= pattern.count else { return nil }
             // memchr and memcmp: these arrays are as large as an unpacked kernel.

@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import LinuxSystem
 
 /// What QEMU is told to boot: an ELF kernel by its PVH entry, which spares the lab's host its own decompressor (2.5 CPU seconds in

@@ -1,6 +1,6 @@
 /// The order of version numbers: runs of digits compare as numbers, all else as text. `6.1.0-9` comes before `6.1.0-56`.
-enum VersionOrder {
-    static func precedes(_ left: String, _ right: String) -> Bool {
+public enum VersionOrder {
+    public static func precedes(_ left: String, _ right: String) -> Bool {
         var left = Array(left.utf8)[...]
         var right = Array(right.utf8)[...]
         while let first = left.first, let second = right.first {

@@ -1,9 +1,9 @@
-import LinuxSystem
+public import LinuxSystem
 
 /// The loadable modules of one kernel, by the lists that depmod(8) makes.
-struct KernelModules: Sendable {
+public struct KernelModules: Sendable {
     /// Where the paths below start.
-    let directory: String
+    public let directory: String
     /// The path of each module, by its name with `_` for `-`.
     private let paths: [String: String]
     /// The modules that each path needs, as modules.dep(5) lists them.
@@ -12,12 +12,12 @@ struct KernelModules: Sendable {
     private let builtIn: Set<String>
 
     /// No modules at all: a kernel with everything built in.
-    init() {
+    public init() {
         self.init(directory: "", dependencyList: "", builtInList: "")
     }
 
     /// Reads modules.dep and, where there is one, modules.builtin.
-    init(directory: String) throws(SystemCallError) {
+    public init(directory: String) throws(SystemCallError) {
         let dependencyList = try HostFile.contents("\(directory)/modules.dep")
         let builtInList = (try? HostFile.contents("\(directory)/modules.builtin")) ?? []
         self.init(
@@ -25,7 +25,7 @@ struct KernelModules: Sendable {
             builtInList: String(decoding: builtInList, as: UTF8.self))
     }
 
-    init(directory: String, dependencyList: String, builtInList: String) {
+    public init(directory: String, dependencyList: String, builtInList: String) {
         self.directory = directory
         var paths: [String: String] = [:]
         var dependencies: [String: [String]] = [:]
@@ -41,13 +41,13 @@ struct KernelModules: Sendable {
     }
 
     /// Whether the kernel has this module, loadable or built in.
-    func has(_ name: String) -> Bool {
+    public func has(_ name: String) -> Bool {
         let name = Self.normalized(name)
         return paths[name] != nil || builtIn.contains(name)
     }
 
     /// The files to load for `names`, each after all that it needs; names that are built in or unknown have none.
-    func loadOrder(_ names: [String]) -> [String] {
+    public func loadOrder(_ names: [String]) -> [String] {
         var order: [String] = []
         var seen: Set<String> = []
         func visit(_ path: String) {
@@ -65,7 +65,7 @@ struct KernelModules: Sendable {
     }
 
     /// `kernel/drivers/vfio/pci/vfio-pci.ko.xz` is called `vfio_pci`.
-    static func name(ofPath path: String) -> String {
+    public static func name(ofPath path: String) -> String {
         let file = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
         let stem = file.utf8.firstIndex(of: UInt8(ascii: ".")).map { file[..<$0] } ?? file
         return normalized(String(stem))

@@ -2,21 +2,21 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// A kernel for the lab's host, with its modules.
-struct HostKernel: Sendable {
+/// A kernel of this host's, or one like it, for a guest that has this host's files; with its modules.
+public struct HostKernel: Sendable {
     /// The bzImage or ELF file.
-    let path: String
+    public let path: String
     /// Empty where there are none.
-    let modules: KernelModules
+    public let modules: KernelModules
 
-    /// A driver on which it depends how the lab's host gets at files and streams.
-    enum Driver: Sendable {
+    /// A driver on which it depends how the guest gets at files and streams.
+    public enum Driver: Sendable {
         case virtioPCI, virtioConsole, ninePVirtio, nineP
 
         /// Those by which this machine's files are shared. The writable layer of overlay can be done without.
-        static let share: [Driver] = [.virtioPCI, .ninePVirtio, .nineP]
+        public static let share: [Driver] = [.virtioPCI, .ninePVirtio, .nineP]
 
-        var module: String {
+        public var module: String {
             switch self {
             case .virtioPCI: "virtio_pci"
             case .virtioConsole: "virtio_console"
@@ -26,7 +26,7 @@ struct HostKernel: Sendable {
         }
 
         /// Text that a kernel holds where the driver is built in: names it registers and lines it logs.
-        var trace: String {
+        public var trace: String {
             switch self {
             case .virtioPCI: "virtio-pci"
             case .virtioConsole: "virtio-ports"
@@ -36,15 +36,15 @@ struct HostKernel: Sendable {
         }
     }
 
-    /// Modules by which the lab's host reaches this machine's files and the command's streams.
-    static let rootModules = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"]
+    /// Modules by which the guest reaches this machine's files and the command's streams.
+    public static let rootModules = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"]
     /// Modules that make /dev/kvm and VFIO.
-    static let virtualizationModules = ["kvm-amd", "vfio-pci", "vfio_iommu_type1"]
+    public static let virtualizationModules = ["kvm-amd", "vfio-pci", "vfio_iommu_type1"]
 
-    /// The newest kernel in `boot` that may be read and has the modules the lab needs.
-    static func newest(
+    /// The newest kernel in `boot` that may be read and has the modules that are needed.
+    public static func newest(
         boot: String = "/boot", modules root: String = "/lib/modules", needing needed: [String] = rootModules + virtualizationModules
-    ) throws(LabError) -> HostKernel {
+    ) throws(HostSystemError) -> HostKernel {
         let prefix = "vmlinuz-"
         let versions = HostFile.names(in: boot).filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
         var reasons: [String] = []
@@ -63,12 +63,12 @@ struct HostKernel: Sendable {
                 reasons.append("\(path) has no modules in \(root)/\(version)")
             }
         }
-        let what = reasons.isEmpty ? "a kernel \(boot)/\(prefix)*" : "a kernel that the lab can use (\(reasons.joined(separator: "; ")))"
+        let what = reasons.isEmpty ? "a kernel \(boot)/\(prefix)*" : "a kernel that can be used (\(reasons.joined(separator: "; ")))"
         throw .missing(what: what, package: "linux-image-amd64")
     }
 
     /// The kernel at `path`, with the modules in `modules`, or in /lib/modules and its version where there are some.
-    static func at(_ path: String, modules directory: String?, root: String = "/lib/modules") throws(LabError) -> HostKernel {
+    public static func at(_ path: String, modules directory: String?, root: String = "/lib/modules") throws(HostSystemError) -> HostKernel {
         do throws(SystemCallError) {
             if let directory { return HostKernel(path: path, modules: try KernelModules(directory: directory)) }
             guard let version = try HostKernel(path: path, modules: KernelModules()).version, HostFile.isReadable("\(root)/\(version)/modules.dep") else {
@@ -76,12 +76,12 @@ struct HostKernel: Sendable {
             }
             return HostKernel(path: path, modules: try KernelModules(directory: "\(root)/\(version)"))
         } catch {
-            throw error.errno == .noSuchFileOrDirectory ? .usage("--kernel or --modules: \(error.object) does not exist") : .system(error)
+            throw error.errno == .noSuchFileOrDirectory ? .absent(error.object) : .system(error)
         }
     }
 
     /// The release, such as `6.1.0-56-amd64`; nil where the file doesn't say.
-    var version: String? {
+    public var version: String? {
         get throws(SystemCallError) {
             let file = try Descriptor(opening: path, flags: O_RDONLY)
             let size = HostFile.status(path)?.size ?? 0
@@ -90,9 +90,9 @@ struct HostKernel: Sendable {
         }
     }
 
-    /// The kernel proper, out of its bzImage; nil where it is compressed by a program that the lab doesn't know.
-    /// - Throws: `LabError.missing` where that program isn't installed.
-    func unpacked(_ programs: HostPrograms) throws(LabError) -> [UInt8]? {
+    /// The kernel proper, out of its bzImage; nil where it is compressed by a program that is not known here.
+    /// - Throws: `HostSystemError.missing` where that program isn't installed.
+    public func unpacked(_ programs: HostPrograms) throws(HostSystemError) -> [UInt8]? {
         let packed: [UInt8]
         let compression: BzImage.Compression
         do throws(SystemCallError) {

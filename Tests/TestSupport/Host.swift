@@ -1,20 +1,19 @@
 import Glibc
+import HostSystem
 import LinuxSystem
 
-@testable import Lab
-
 /// What the tests ask of the machine they run on.
-enum Host {
-    static let path = getenv("PATH").map { String(cString: $0) }
+public enum Host {
+    public static let path = getenv("PATH").map { String(cString: $0) }
 
-    static func has(_ program: String) -> Bool { HostPrograms(path: path).find(program) != nil }
+    public static func has(_ program: String) -> Bool { HostPrograms(path: path).find(program) != nil }
 
     /// Whether a lab can be had. In CI a missing package is to be seen, not skipped.
-    static let hasLab: Bool =
+    public static let hasLab: Bool =
         getenv("CI") != nil || has("qemu-system-x86_64") && has("busybox") && (try? HostKernel.newest()) != nil
 
     /// Runs a shell command.
-    static func run(_ command: String, input: [UInt8] = []) throws -> (status: Int32, output: String) {
+    public static func run(_ command: String, input: [UInt8] = []) throws -> (status: Int32, output: String) {
         let source = try TemporaryFile("input", contents: input)
         let target = try TemporaryFile("output")
         let null = try Descriptor(opening: "/dev/null")
@@ -28,10 +27,10 @@ enum Host {
     }
 
     /// A directory that is removed at the end of its life.
-    final class Directory: Sendable {
-        let path: String
+    public final class Directory: Sendable {
+        public let path: String
 
-        init() throws {
+        public init() throws {
             var name = Array("/tmp/swiftlet-test-XXXXXX".utf8CString)
             guard mkdtemp(&name) != nil else { throw SystemCallError.last("mkdtemp") }
             path = name.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
@@ -39,14 +38,14 @@ enum Host {
 
         deinit { _ = try? Host.run("rm -rf '\(path)'") }
 
-        func write(_ name: String, _ contents: [UInt8]) throws {
+        public func write(_ name: String, _ contents: [UInt8]) throws {
             _ = try Host.run("mkdir -p \"$(dirname '\(path)/\(name)')\"")
             try Descriptor(opening: "\(path)/\(name)", flags: O_WRONLY | O_CREAT | O_TRUNC).write(contents: contents)
         }
 
-        func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
+        public func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
 
-        func read(_ name: String) -> String? {
+        public func read(_ name: String) -> String? {
             (try? HostFile.contents("\(path)/\(name)")).map { String(decoding: $0, as: UTF8.self) }
         }
     }

@@ -1,18 +1,18 @@
 import LinuxSystem
 
 /// A kernel module's file, made ready to be loaded.
-enum ModuleFile {
+public enum ModuleFile {
     /// The contents of the module at `path`, unpacked where it is compressed, and without its signature.
-    static func contents(_ path: String, _ decompressor: Decompressor) throws(LabError) -> [UInt8] {
+    public static func contents(_ path: String, _ decompressor: Decompressor) throws(HostSystemError) -> [UInt8] {
         let bytes: [UInt8]
         do { bytes = try HostFile.contents(path) } catch { throw .system(error) }
         guard let compression = BzImage.compression(bytes) else { return withoutSignature(bytes) }
         return withoutSignature(try decompressor.unpack(bytes, compression, object: path))
     }
 
-    /// Checking the signatures of all modules takes the lab's host 0.2 s. Source: the kernel's Documentation/admin-guide/module-signing.rst
+    /// Checking the signatures of all modules takes an emulated guest 0.2 s. Source: the kernel's Documentation/admin-guide/module-signing.rst
     /// and `struct module_signature`, which ends with the signature's length, big-endian, and is followed by the marker.
-    static func withoutSignature(_ module: [UInt8]) -> [UInt8] {
+    public static func withoutSignature(_ module: [UInt8]) -> [UInt8] {
         let marker = Array("~Module signature appended~\n".utf8)
         let descriptionSize = 12
         let end = module.count - marker.count

@@ -1,14 +1,14 @@
 import Bytes
 
-/// The questions the lab asks of an ELF file. Bytes are compared where they lie; nothing is trusted.
-enum ELFProbe {
-    static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
+/// What is asked of an ELF file. Bytes are compared where they lie; nothing is trusted.
+public enum ELFProbe {
+    public static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
 
     /// Whether a 64-bit program names a dynamic linker.
-    static func needsInterpreter(_ file: [UInt8]) -> Bool { interpreter(file) != nil }
+    public static func needsInterpreter(_ file: [UInt8]) -> Bool { interpreter(file) != nil }
 
     /// The dynamic linker that a 64-bit program names (`PT_INTERP`; see elf(5)). The file's beginning is enough, where the name lies in it.
-    static func interpreter(_ file: [UInt8]) -> String? {
+    public static func interpreter(_ file: [UInt8]) -> String? {
         guard file.starts(with: magic), file.count >= 64 else { return nil }
         let table = Int(truncatingIfNeeded: file.littleEndian(at: 32, count: 8))
         let size = Int(file.littleEndian(at: 54, count: 2))
@@ -24,14 +24,14 @@ enum ELFProbe {
 
     /// Whether a kernel has the note that names its PVH entry (owner `Xen`, type `XEN_ELFNOTE_PHYS32_ENTRY`, 18), by which QEMU boots an
     /// ELF kernel. Found by its bytes: where in the file it lies makes no difference here.
-    static func hasPVHEntry(_ kernel: [UInt8]) -> Bool {
+    public static func hasPVHEntry(_ kernel: [UInt8]) -> Bool {
         let header: [UInt8] = [18, 0, 0, 0, 0x58, 0x65, 0x6e, 0]
         return kernel.firstRange(ofBytes: [4, 0, 0, 0, 4, 0, 0, 0] + header) != nil
             || kernel.firstRange(ofBytes: [4, 0, 0, 0, 8, 0, 0, 0] + header) != nil
     }
 
     /// The release of a Linux kernel, as it stands in its banner.
-    static func linuxVersion(_ kernel: [UInt8]) -> String? {
+    public static func linuxVersion(_ kernel: [UInt8]) -> String? {
         let banner = Array("Linux version ".utf8)
         guard let found = kernel.firstRange(ofBytes: banner) else { return nil }
         let version = kernel[found.upperBound...].prefix(64).prefix { $0 > 0x20 && $0 < 0x7f }

@@ -1,17 +1,17 @@
 import Bytes
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 
 /// The parts of a bzImage that matter here: which Linux it is, and where the compressed ELF kernel lies in it.
 ///
 /// Source: the kernel's Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
-struct BzImage: Sendable {
+public struct BzImage: Sendable {
     /// How the kernel proper is compressed.
-    enum Compression: Equatable, Sendable {
+    public enum Compression: Equatable, Sendable {
         case xz, zstd, gzip, bzip2
 
         /// The program that unpacks it from standard input to standard output, and the Debian package it comes in.
-        var program: (name: String, arguments: [String], package: String) {
+        public var program: (name: String, arguments: [String], package: String) {
             switch self {
             case .xz: ("xz", ["-dc"], "xz-utils")
             case .zstd: ("zstd", ["-dc"], "zstd")
@@ -22,19 +22,19 @@ struct BzImage: Sendable {
     }
 
     /// Where in the file the compressed kernel lies.
-    struct Payload: Equatable, Sendable {
-        let range: Range<Int>
-        let compression: Compression
+    public struct Payload: Equatable, Sendable {
+        public let range: Range<Int>
+        public let compression: Compression
         /// Bytes of the ELF kernel.
-        let size: Int
+        public let size: Int
     }
 
     /// The release, such as `6.1.0-56-amd64`.
-    let version: String?
-    let payload: Payload?
+    public let version: String?
+    public let payload: Payload?
 
     /// Reads the header of an open file; nil where it is no bzImage.
-    init?(_ file: borrowing Descriptor, size: Int) throws(SystemCallError) {
+    public init?(_ file: borrowing Descriptor, size: Int) throws(SystemCallError) {
         guard size >= 0x1000 else { return nil }
         let header = try HostFile.bytes(of: file, at: 0, count: 0x1000)
         guard header[0x202..<0x206].elementsEqual("HdrS".utf8) else { return nil }
@@ -63,7 +63,7 @@ struct BzImage: Sendable {
     }
 
     /// The compression whose magic number the bytes begin with.
-    static func compression(_ bytes: [UInt8]) -> Compression? {
+    public static func compression(_ bytes: [UInt8]) -> Compression? {
         let magics: [([UInt8], Compression)] = [
             ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], .xz), ([0x28, 0xb5, 0x2f, 0xfd], .zstd), ([0x1f, 0x8b], .gzip),
             ([0x42, 0x5a, 0x68], .bzip2),

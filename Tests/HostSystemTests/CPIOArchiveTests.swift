@@ -1,6 +1,7 @@
 import Testing
+import TestSupport
 
-@testable import Lab
+@testable import HostSystem
 
 struct CPIOArchiveTests {
     private static var archive: CPIOArchive {

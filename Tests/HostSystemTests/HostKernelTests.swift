@@ -1,7 +1,8 @@
 import LinuxSystem
 import Testing
+import TestSupport
 
-@testable import Lab
+@testable import HostSystem
 
 struct HostKernelTests {
     private static let list = """
@@ -73,11 +74,10 @@ struct HostKernelTests {
     @Test func whereNoneCanServeThePackageIsNamed() throws {
         let directory = try Host.Directory()
         for expected in ["a kernel \(directory.path)/boot/vmlinuz-* is missing", "vmlinuz-1 has no modules in"] {
-            do throws(LabError) {
+            do throws(HostSystemError) {
                 _ = try HostKernel.newest(boot: "\(directory.path)/boot", modules: "\(directory.path)/modules")
                 Issue.record("there is none")
             } catch {
-                #expect(error.exitStatus == 69)
                 #expect("\(error)".contains(expected) && "\(error)".hasSuffix("apt-get install linux-image-amd64"), "\(error)")
             }
             try directory.write("boot/vmlinuz-1", "")
@@ -103,37 +103,5 @@ struct HostKernelTests {
         #expect(try BzImage(cut.descriptor, size: image.count)?.payload == nil)
         let other = try TemporaryFile("other", contents: [UInt8](repeating: 7, count: 0x3000))
         #expect(try BzImage(other.descriptor, size: 0x3000)?.version == nil)
-    }
-
-    @Test("The kernel inside the bzImage is kept for the next time", .enabled(if: Host.hasLab && Host.has("xz")))
-    func extraction() throws {
-        let directory = try Host.Directory()
-        let kernel = try HostKernel.newest()
-        let programs = HostPrograms(path: Host.path)
-        let cache = "\(directory.path)/cache/swiftlet"
-        let first = try BootImage(of: kernel.path, cache: cache, programs: programs)
-        #expect(first.path.hasPrefix("\(cache)/vmlinux-"))
-        #expect(HostFile.names(in: cache).count == 1)
-        // The second time without the unpacker.
-        let second = try BootImage(of: kernel.path, cache: cache, programs: HostPrograms(path: ""))
-        #expect(second.path == first.path)
-        // Without a cache and without the unpacker the bzImage serves, with advice.
-        let third = try BootImage(of: kernel.path, cache: nil, programs: HostPrograms(path: ""))
-        #expect(third.path == kernel.path)
-        #expect(third.advice?.contains("apt-get install") == true)
-        // Without a place to keep it, an unnamed file serves.
-        let fourth = try BootImage(of: kernel.path, cache: "/proc/nowhere", programs: programs)
-        #expect(fourth.path == "" && fourth.descriptor >= 0)
-    }
-
-    @Test func whatIsNoKernelIsSaidSo() throws {
-        let directory = try Host.Directory()
-        try directory.write("kernel", String(repeating: "no kernel ", count: 1000))
-        do throws(LabError) {
-            _ = try BootImage(of: "\(directory.path)/kernel", cache: nil, programs: HostPrograms(path: Host.path))
-            Issue.record("it is none")
-        } catch {
-            #expect("\(error)".contains("neither a bzImage nor an ELF kernel"))
-        }
     }
 }

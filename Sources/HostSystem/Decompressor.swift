@@ -1,13 +1,15 @@
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 
 /// Unpacks bytes with the host's own programs.
-struct Decompressor: Sendable {
-    let programs: HostPrograms
+public struct Decompressor: Sendable {
+    public let programs: HostPrograms
+
+    public init(programs: HostPrograms) { self.programs = programs }
 
     /// Unpacks `packed` into the open file `target`.
     /// - Returns: whether the program said that all went well.
-    func unpack(
+    public func unpack(
         _ packed: [UInt8], _ compression: BzImage.Compression, program: String, into target: borrowing Descriptor
     ) throws(SystemCallError) -> Bool {
         let source = try TemporaryFile("compressed", contents: packed)
@@ -19,8 +21,8 @@ struct Decompressor: Sendable {
     }
 
     /// Unpacks `packed` into memory.
-    /// - Throws: `LabError.missing` where the program isn't installed.
-    func unpack(_ packed: [UInt8], _ compression: BzImage.Compression, object: String) throws(LabError) -> [UInt8] {
+    /// - Throws: `HostSystemError.missing` where the program isn't installed.
+    public func unpack(_ packed: [UInt8], _ compression: BzImage.Compression, object: String) throws(HostSystemError) -> [UInt8] {
         let (name, _, package) = compression.program
         let program = try programs.require(name, package: package)
         do throws(SystemCallError) {

@@ -1,30 +1,30 @@
 import Glibc
 import LinuxSystem
 
-/// Finds the programs of the host that the lab is made of.
-struct HostPrograms: Sendable {
+/// Finds programs of this host.
+public struct HostPrograms: Sendable {
     /// Directories, in order.
-    let path: [String]
+    public let path: [String]
 
     /// - Parameter path: the value of PATH; nil where it isn't set.
-    init(path: String?) {
+    public init(path: String?) {
         self.path = (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":").map(String.init)
     }
 
     /// The full path of a program, nil where it isn't installed.
-    func find(_ name: String) -> String? {
+    public func find(_ name: String) -> String? {
         path.lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 && HostFile.status($0)?.isDirectory == false }
     }
 
     /// The full path of a program.
-    /// - Throws: `LabError.missing` with the Debian package that brings it.
-    func require(_ name: String, package: String) throws(LabError) -> String {
+    /// - Throws: `HostSystemError.missing` with the Debian package that brings it.
+    public func require(_ name: String, package: String) throws(HostSystemError) -> String {
         guard let found = find(name) else { throw .missing(what: name, package: package) }
         return found
     }
 
     /// The names of what busybox can do.
-    func applets() throws(LabError) -> [String] {
+    public func applets() throws(HostSystemError) -> [String] {
         let busybox = try require("busybox", package: "busybox-static")
         do throws(SystemCallError) {
             let output = try TemporaryFile("busybox's list")
@@ -40,7 +40,7 @@ struct HostPrograms: Sendable {
     }
 
     /// The contents of a busybox that runs without shared libraries.
-    func staticBusybox() throws(LabError) -> [UInt8] {
+    public func staticBusybox() throws(HostSystemError) -> [UInt8] {
         let package = "busybox-static"
         let file = try require("busybox", package: package)
         let contents: [UInt8]
