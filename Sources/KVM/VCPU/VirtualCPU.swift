@@ -18,7 +18,7 @@ public final class VirtualCPU: @unchecked Sendable {
 
     /// Its number, which is its APIC id.
     public let number: UInt32
-    private let descriptor: Descriptor
+    let descriptor: Descriptor
     private let page: Mapping
     private let run: UnsafeMutablePointer<kvm_run>
     /// Whether kicks are taken by the mask of `prepare`. Written by the vCPU's thread before its first `enter`.

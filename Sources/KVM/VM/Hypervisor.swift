@@ -28,6 +28,10 @@ public struct Capability: Sendable {
     public static let maximumVCPUID = Capability(number: 128, name: "KVM_CAP_MAX_VCPU_ID")
     /// x2APIC ids of 32 bits in messages, and no broadcast by 255. Linux 4.8.
     public static let x2apicInterface = Capability(number: 129, name: "KVM_CAP_X2APIC_API")
+    /// Extended control registers, KVM_GET_XCRS.
+    public static let extendedControlRegisters = Capability(number: 56, name: "KVM_CAP_XCRS")
+    /// Bytes of KVM_GET_XSAVE2's area; 0 where there is only the area of 4096 bytes. Of a virtual machine.
+    public static let xsave2 = Capability(number: 208, name: "KVM_CAP_XSAVE2")
     public static let memorySlots = Capability(number: 10, name: "KVM_CAP_NR_MEMSLOTS")
 }
 
