@@ -1,13 +1,27 @@
-# make setup   installs what is missing          make test    every test, as CI runs them
-# make build   .build/release/swiftlet, guests   make bench   the figures of bench/README.md
-# make test-labs   the long proofs in the lab; PARTS="linux hostile" some of them
-# make test-hostile RUNS=100   the hostile guest with devices of the lab: no run may end but by the guest's own verdict
-# make test-faults RUNS=500   makes each system call of a start fail once: no run that failed may end in 0, or without its sentence
-# make test-legacy KERNEL=BZIMAGE   KVM's own assignment, on a lab host of Linux 2.6.31 to 4.11: docs/legacy.md
-# make test-xv6 KERNEL=KERNELMEMFS   xv6, on one processor and on two: docs/boot-formats.md
-# make install PREFIX=/usr/local DESTDIR=   the program, its manual pages and completions; make build comes first
-# make demo    the three boots with a NIC        make fuzz    fuzzes the pure rooms
-# make lint    formatting and style, strictly    make format  formats in place
+# make build         .build/release/swiftlet, guests, firmware
+# make install       puts the built program, manual pages and completions below PREFIX=/usr/local
+#
+# make test          every test, as CI runs them
+# make prepush       lint, build, tests of pure rooms and documents, 2 s of fuzzing a target
+# make lint          formatting and style, strictly
+# make format        formats in place
+#
+# make test-labs     the long proofs in the lab; PARTS="linux hostile" some of them
+# make test-hostile  RUNS=100 of the hostile guest with the lab's devices: each ends by its verdict
+# make test-faults   makes a call of a start fail, RUNS=500 times: none ends in 0 or without a word
+# make test-legacy   KVM's own assignment; KERNEL=BZIMAGE of Linux 2.6.31 to 4.11: docs/legacy.md
+# make test-xv6      xv6 on one processor and on two; KERNEL=KERNELMEMFS: docs/boot-formats.md
+# make fuzz          fuzzes the pure rooms, a minute each
+#
+# make demo          the three boots with a NIC
+# make bench         the figures of bench/README.md
+#
+# make setup         installs what is missing by apt; test, test-..., demo and bench begin with it
+# make swiftlet      the program alone
+# make guests        the test kernels alone
+# make firmware      the boot ROM alone
+# make clean         removes what was built
+# make help          this list
 SHELL := /bin/bash
 export SWIFTLET_BINARY ?= $(CURDIR)/.build/release/swiftlet
 
@@ -26,7 +40,12 @@ PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: setup build install swiftlet guests firmware test test-labs test-hostile test-faults test-legacy test-xv6 demo bench fuzz lint format clean
+.PHONY: help setup build install swiftlet guests firmware demo bench lint format clean
+.PHONY: test prepush test-labs test-hostile test-faults test-legacy test-xv6 fuzz
+
+# The first target is what make alone makes: the comment above. Nothing is installed by it.
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 setup:
 	@tools/setup
@@ -64,6 +83,10 @@ firmware:
 test: setup
 	@$(MAKE) --no-print-directory build
 	@tools/test
+
+prepush: lint build
+	@tools/test --filter '^(Boot|Bytes|PCI|PostMortem|Scripting|X86)Tests\.|^CommandTests\.(Document|LinkOrder|SourceTree)Tests/'
+	@tools/fuzz 2
 
 test-labs: setup
 	@$(MAKE) --no-print-directory build
