@@ -56,18 +56,6 @@ struct SourceTreeTests {
         }
     }
 
-    /// docs/promises.md names a file by its target and its own name.
-    @Test func everyFileThatHoldsAPromiseIsThere() throws {
-        let files = Set(
-            try paths(below: "Tests").compactMap { path in
-                let parts = path.split(separator: "/")
-                return parts.count > 1 ? "\(parts[0])/\(parts[parts.count - 1])" : nil
-            })
-        let named = try text("docs/promises.md").matches(of: /\b[A-Za-z]+Tests\/[A-Za-z0-9\/]+\.swift/).map { String($0.output) }
-        #expect(named.count > 300)
-        #expect(Set(named).subtracting(files).sorted() == [])
-    }
-
     @Test func everyPathInTheDocsLeadsSomewhere() throws {
         let pages = try Self.manager.contentsOfDirectory(atPath: "\(TestKernel.root)/docs").filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
         var count = 0
