@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 
 /// Something that answers port or MMIO accesses. A class, not a protocol: the exit loop calls it by one indirect call.
 ///
@@ -20,18 +20,49 @@ public struct Bus: Sendable {
     /// Apart from the devices: the search reads numbers only and counts no references.
     private var ranges: [AddressRange] = []
     private var devices: [BusDevice] = []
+    /// For whoever builds the board; the search doesn't look here.
+    private(set) var claims: [Claim] = []
 
     public init() {}
 
+    /// A range and who answers there.
+    public struct Claim: Equatable, Sendable, CustomStringConvertible {
+        /// In the words of a sentence: "COM1", "the clock".
+        public let owner: String
+        public let range: AddressRange
+
+        public var description: String { "\(range.size == 1 ? range.start.hexadecimal : "\(range)") (\(owner))" }
+    }
+
+    /// Why a range can't be claimed.
+    public enum ClaimError: Error, Equatable, CustomStringConvertible {
+        /// Two would answer at the same address.
+        case overlap(Claim, earlier: Claim)
+        /// A range without an address.
+        case empty(owner: String)
+
+        public var description: String {
+            switch self {
+            case .overlap(let claim, let earlier): "\(claim) overlaps \(earlier): give one of them another place"
+            case .empty(let owner): "\(owner) would answer nowhere: give it a place"
+            }
+        }
+    }
+
     /// Gives a range to a device.
-    /// - Returns: false, and no change, where the range overlaps an earlier one.
-    @discardableResult
-    public mutating func claim(_ range: Range<UInt64>, _ device: BusDevice) -> Bool {
-        let range = AddressRange(range)
-        guard !range.isEmpty, !ranges.contains(where: { $0.overlaps(range) }) else { return false }
-        ranges.append(range)
+    /// - Parameter owner: what a sentence calls the device.
+    public mutating func claim(_ range: Range<UInt64>, _ device: BusDevice, for owner: String) throws(ClaimError) {
+        try reserve(range, for: owner)
+        ranges.append(AddressRange(range))
         devices.append(device)
-        return true
+    }
+
+    /// Keeps a range for somebody who is not on this bus: accesses find nobody here, and no device can claim it.
+    public mutating func reserve(_ range: Range<UInt64>, for owner: String) throws(ClaimError) {
+        let claim = Claim(owner: owner, range: AddressRange(range))
+        guard !claim.range.isEmpty else { throw .empty(owner: owner) }
+        if let earlier = claims.first(where: { $0.range.overlaps(claim.range) }) { throw .overlap(claim, earlier: earlier) }
+        claims.append(claim)
     }
 
     /// The claim an address lies in. A walk: a board has a dozen claims, and a walk over them costs less than a hash.

@@ -20,15 +20,19 @@ enum TestDevice {
     /// The last one, so that what is passed through sits where it would without the test device.
     static let slot = 31
 
-    /// Claims the device's ranges and puts its function on the bus. Before the first vCPU runs.
-    static func attach(
-        vm: VirtualMachine, memory: GuestMemory, bridge: PCIHostBridge, ports: inout Bus, mmio: inout Bus
-    ) throws(PCIHostBridge.PlugError) {
+    private static let name = "the test device"
+
+    /// Claims the device's ranges.
+    static func claim(_ ports: inout Bus, _ mmio: inout Bus, vm: VirtualMachine, memory: GuestMemory) throws(Bus.ClaimError) {
         let scratch = TestScratch(count: 4)
-        for range in scratchPorts { ports.claim(range, scratch) }
-        ports.claim(flushPort, TestPageFlush(memory))
-        ports.claim(linePorts, TestLines(vm))
-        mmio.claim(window, TestScratch(count: Int(window.upperBound - window.lowerBound)))
+        for range in scratchPorts { try ports.claim(range, scratch, for: name) }
+        try ports.claim(flushPort, TestPageFlush(memory), for: name)
+        try ports.claim(linePorts, TestLines(vm), for: name)
+        try mmio.claim(window, TestScratch(count: Int(window.upperBound - window.lowerBound)), for: name)
+    }
+
+    /// Puts its function on the PCI bus. Before the first vCPU runs.
+    static func attach(to bridge: PCIHostBridge) throws(PCIHostBridge.PlugError) {
         try bridge.plug(TestFunction(), slot: slot)
         bridge.remap()
     }

@@ -148,36 +148,44 @@ public final class Machine {
             throw .system(SystemCallError(call: "\(error)", errno: .init(rawValue: EINVAL)))
         }
         var ports = Bus()
-        ports.claim(UInt64(PhysicalLayout.comPort)..<UInt64(PhysicalLayout.comPort) + 8, serial)
-        ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, runState))
-        if let port = configuration.exitPort { ports.claim(UInt64(port)..<UInt64(port) + 1, ExitPort(runState)) }
-        ports.claim(UInt64(PhysicalLayout.panicPort)..<UInt64(PhysicalLayout.panicPort) + 1, PanicPort(runState))
-        ports.claim(UInt64(PhysicalLayout.pm1aEventPort)..<UInt64(PhysicalLayout.pm1aEventPort) + 4, PowerEvents())
-        ports.claim(UInt64(PhysicalLayout.pmTimerPort)..<UInt64(PhysicalLayout.pmTimerPort) + 4, PowerTimer())
-        ports.claim(UInt64(PhysicalLayout.pm1aControlPort)..<UInt64(PhysicalLayout.pm1aControlPort) + 2, PowerManagement(runState))
-        ports.claim(PhysicalLayout.keyboardPorts, KeyboardController(runState, setLine: Self.line(PhysicalLayout.keyboardGSI, vm)))
-        ports.claim(PhysicalLayout.clockPorts, clock)
-        ports.claim(UInt64(PhysicalLayout.postPort)..<UInt64(PhysicalLayout.postPort) + 1, post)
-        ports.claim(0x92..<0x93, SystemControlA(runState))
-        ports.claim(UInt64(BootROM.resetPort)..<UInt64(BootROM.resetPort) + 1, ResetVector(runState))
-        ports.claim(UInt64(BootROM.failurePort)..<UInt64(BootROM.failurePort) + 1, ROMFailure(runState))
-        ports.claim(FirmwareConfig.ports, firmwareConfig)
-        for range in CRTController.ports { ports.claim(range, display) }
-        let displayStatus = DisplayStatus()
-        for range in DisplayStatus.ports { ports.claim(range, displayStatus) }
-        if configuration.showsPortE9 { ports.claim(PortE9.port..<PortE9.port + 1, PortE9(console)) }
-        if configuration.showsDebugConsole { ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console)) }
         var mmio = Bus()
-        mmio.claim(PhysicalLayout.ecam, ECAM(bridge, at: PhysicalLayout.ecam.lowerBound))
-        if configuration.hasFirmware {
-            mmio.claim(PhysicalLayout.firmwareECAM, ECAM(bridge, at: PhysicalLayout.firmwareECAM.lowerBound))
+        func port(_ port: UInt16, _ count: UInt64 = 1) -> Range<UInt64> { UInt64(port)..<UInt64(port) + count }
+        do throws(Bus.ClaimError) {
+            try ports.claim(port(PhysicalLayout.comPort, 8), serial, for: "COM1")
+            try ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, runState), for: "PCI configuration and reset control")
+            try ports.claim(port(PhysicalLayout.panicPort), PanicPort(runState), for: "the panic port")
+            try ports.claim(port(PhysicalLayout.pm1aEventPort, 4), PowerEvents(), for: "ACPI's events")
+            try ports.claim(port(PhysicalLayout.pmTimerPort, 4), PowerTimer(), for: "ACPI's timer")
+            try ports.claim(port(PhysicalLayout.pm1aControlPort, 2), PowerManagement(runState), for: "ACPI's control")
+            let keyboard = KeyboardController(runState, setLine: Self.line(PhysicalLayout.keyboardGSI, vm))
+            try ports.claim(PhysicalLayout.keyboardPorts, keyboard, for: "the keyboard controller")
+            try ports.claim(PhysicalLayout.clockPorts, clock, for: "the clock")
+            try ports.claim(port(PhysicalLayout.postPort), post, for: "the POST codes")
+            try ports.claim(0x92..<0x93, SystemControlA(runState), for: "system control A")
+            try ports.claim(port(BootROM.resetPort), ResetVector(runState), for: "the boot ROM")
+            try ports.claim(port(BootROM.failurePort), ROMFailure(runState), for: "the boot ROM")
+            try ports.claim(FirmwareConfig.ports, firmwareConfig, for: "the firmware configuration")
+            for range in CRTController.ports { try ports.claim(range, display, for: "the CRT controller") }
+            let displayStatus = DisplayStatus()
+            for range in DisplayStatus.ports { try ports.claim(range, displayStatus, for: "the CRT controller") }
+            if configuration.showsPortE9 {
+                try ports.claim(PortE9.port..<PortE9.port + 1, PortE9(console), for: "--debug-console e9")
+            }
+            if configuration.showsDebugConsole {
+                try ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console), for: "--debug-console console")
+            }
+            try mmio.claim(PhysicalLayout.ecam, ECAM(bridge, at: PhysicalLayout.ecam.lowerBound), for: "ECAM")
+            if configuration.hasFirmware {
+                let ecam = PhysicalLayout.firmwareECAM
+                try mmio.claim(ecam, ECAM(bridge, at: ecam.lowerBound), for: "the firmware's ECAM")
+            }
+            if configuration.hasTestDevice { try TestDevice.claim(&ports, &mmio, vm: vm, memory: memory) }
+            if let exit = configuration.exitPort { try ports.claim(port(exit), ExitPort(runState), for: "the exit port") }
+        } catch {
+            throw .clash(error)
         }
         if configuration.hasTestDevice {
-            do throws(PCIHostBridge.PlugError) {
-                try TestDevice.attach(vm: vm, memory: memory, bridge: bridge, ports: &ports, mmio: &mmio)
-            } catch {
-                throw .noTestDevice(error)
-            }
+            do throws(PCIHostBridge.PlugError) { try TestDevice.attach(to: bridge) } catch { throw .noTestDevice(error) }
         }
         self.ports = ports
         self.mmio = mmio
@@ -300,7 +308,10 @@ public final class Machine {
     public func load(_ boot: BootConfiguration) throws(MachineError) {
         let (entry, disk, kernel) = try KernelLoader(memory: memory, lowRAMLimit: bridge.memoryWindow.lowerBound, board: board).load(boot)
         loaded = kernel
-        if let disk { ports.claim(UInt64(BootROM.diskPort)..<UInt64(BootROM.diskPort) + 4, disk) }
+        if let disk {
+            let port = UInt64(BootROM.diskPort)
+            do throws(Bus.ClaimError) { try ports.claim(port..<port + 4, disk, for: "the boot disk") } catch { throw .clash(error) }
+        }
         do throws(KVMError) {
             try leaveLegacyInterrupts()
             try vcpus[0].enter(at: entry)

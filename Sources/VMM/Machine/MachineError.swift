@@ -18,6 +18,8 @@ public enum MachineError: Error, CustomStringConvertible {
     case firmwareFiles(FirmwareConfig.FileError)
     /// The firmware tables can't describe the machine.
     case noTables(FirmwareTablesError)
+    /// Two of the board's devices would answer at the same address.
+    case clash(Bus.ClaimError)
     /// The test device finds no place on the bus.
     case noTestDevice(PCIHostBridge.PlugError)
     /// An emulated function finds no place on the bus.
@@ -40,6 +42,7 @@ public enum MachineError: Error, CustomStringConvertible {
             "\(path): \(size) bytes are no firmware image: 64 KiB to 16 MiB, in whole pages of 4 KiB, are expected"
         case .firmwareFiles(let error): "\(error)"
         case .noTables(let error): "\(error)"
+        case .clash(let error): "the board can't be built: \(error)"
         case .noTestDevice(let error): "the test device can't be had: \(error)"
         case .noFunction(let name, let error): "the \(name) can't be had: \(error)"
         case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"

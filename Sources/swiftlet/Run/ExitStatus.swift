@@ -122,7 +122,7 @@ extension ExitStatus {
             case .system, .firmwareFiles: hostFailure
             case .noKernel(_, let cause), .noFirmware(_, let cause): ofUnreadFile(cause)
             case .badKernel, .badFirmware: badInput
-            case .tooManyCPUs, .badMemorySize, .noTables, .noTestDevice, .noFunction: usage
+            case .tooManyCPUs, .badMemorySize, .noTables, .clash, .noTestDevice, .noFunction: usage
             case .hugePages: unavailable
             }
         case let error as KVMError:

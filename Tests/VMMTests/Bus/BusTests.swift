@@ -20,11 +20,11 @@ private final class Probe: BusDevice, @unchecked Sendable {
 }
 
 @Suite struct BusTests {
-    @Test func accessesGoToTheClaimTheyBeginIn() {
+    @Test func accessesGoToTheClaimTheyBeginIn() throws {
         var bus = Bus()
         let (low, high) = (Probe(), Probe())
-        bus.claim(0x100..<0x108, low)
-        bus.claim(0x108..<0x110, high)
+        try bus.claim(0x100..<0x108, low, for: "low")
+        try bus.claim(0x108..<0x110, high, for: "high")
         #expect(bus.read(0x107, width: 4) == 0xA5)
         #expect(bus.write(0x108, 7, width: 1))
         #expect(low.asked.withLock { $0 } == [[7, 4]] && high.asked.withLock { $0 } == [[0, 1, 7]])
@@ -35,16 +35,41 @@ private final class Probe: BusDevice, @unchecked Sendable {
     @Test(
         arguments: [
             (0x0F0..<0x100, true), (0x110..<0x120, true), (0x0F0..<0x101, false), (0x10F..<0x110, false), (0x104..<0x105, false), (0..<0x1000, false),
-            (0x100..<0x110, false), (0x50..<0x50, false), (0x105..<0x105, false),
+            (0x100..<0x110, false),
         ] as [(Range<UInt64>, Bool)])
-    func aRangeHasOneOwner(range: Range<UInt64>, isTaken: Bool) {
+    func aRangeHasOneOwner(range: Range<UInt64>, isTaken: Bool) throws {
         var bus = Bus()
         let (first, second) = (Probe(), Probe())
-        bus.claim(0x100..<0x110, first)
-        let answer = bus.claim(range, second)
-        #expect(answer == isTaken)
+        try bus.claim(0x100..<0x110, first, for: "the first")
+        let earlier = Bus.Claim(owner: "the first", range: AddressRange(0x100..<0x110))
+        let later = Bus.Claim(owner: "the second", range: AddressRange(range))
+        do throws(Bus.ClaimError) {
+            try bus.claim(range, second, for: "the second")
+            #expect(isTaken && bus.claims == [earlier, later])
+        } catch {
+            #expect(!isTaken && error == .overlap(later, earlier: earlier) && bus.claims == [earlier])
+        }
         for address in UInt64(0x100)..<0x110 { _ = bus.read(address, width: 1) }
         #expect(first.asked.withLock { $0.count } == 16 && second.asked.withLock { $0.isEmpty })
+    }
+
+    @Test(arguments: [0x50..<0x50, 0x105..<0x105] as [Range<UInt64>])
+    func nobodyAnswersNowhere(range: Range<UInt64>) throws {
+        var bus = Bus()
+        try bus.claim(0x100..<0x110, Probe(), for: "the first")
+        #expect(throws: Bus.ClaimError.empty(owner: "the second")) { try bus.claim(range, Probe(), for: "the second") }
+    }
+
+    @Test func whatIsReservedAnswersNotAndIsNobodyElses() throws {
+        var bus = Bus()
+        try bus.reserve(0x20..<0x22, for: "the PIC")
+        #expect(bus.read(0x20, width: 1) == nil && !bus.write(0x21, 0, width: 1))
+        do throws(Bus.ClaimError) {
+            try bus.claim(0x21..<0x22, Probe(), for: "the exit port")
+            Issue.record("was claimed")
+        } catch {
+            #expect(error.description == "0x21 (the exit port) overlaps 0x20-0x21 (the PIC): give one of them another place")
+        }
     }
 
     @Test func aDeviceThatDoesNothingReadsAllOnes() {

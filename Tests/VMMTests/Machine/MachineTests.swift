@@ -214,6 +214,19 @@ struct MachineTests {
         }
     }
 
+    @Test(arguments: [(0x3FA, "0x3f8-0x3ff (COM1)"), (0x64, "(the keyboard controller)"), (0xE9, "0xe8-0xeb (the test device)")])
+    func portsThatClashAreSaid(port: UInt16, owner: String) throws {
+        var configuration = MachineConfiguration(memory: 1 << 20, hasTestDevice: true)
+        configuration.exitPort = port
+        do {
+            _ = try Machine(configuration, on: Hypervisor())
+            Issue.record("was built")
+        } catch let error as MachineError {
+            #expect(error.description.hasPrefix("the board can't be built: 0x\(String(port, radix: 16)) (the exit port) overlaps "))
+            #expect(error.description.contains(owner))
+        }
+    }
+
     @Test(arguments: [
         "KVM_CREATE_VM", "KVM_SET_USER_MEMORY_REGION", "KVM_CREATE_IRQCHIP", "KVM_CREATE_PIT2", "KVM_CREATE_VCPU", "KVM_SET_CPUID2", "KVM_SET_LAPIC",
         "KVM_GET_SUPPORTED_CPUID", "KVM_SET_MSRS",
