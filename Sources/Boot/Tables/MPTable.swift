@@ -85,7 +85,7 @@ struct MPTable: Equatable, Sendable {
     private var pciInterrupts: [[UInt8]] {
         let signal = UInt8(truncatingIfNeeded: MADT.Signal.levelActiveHigh)
         return board.interruptRoutes.map { route in
-            let source = UInt8(truncatingIfNeeded: route.slot << 2 | route.pin - 1)
+            let source = UInt8(truncatingIfNeeded: route.slot << 2 | (route.pin - 1))
             return [3, Kind.vectored.rawValue, signal, 0, Self.pciBus, source, board.ioapicID, UInt8(truncatingIfNeeded: route.gsi)]
         }
     }

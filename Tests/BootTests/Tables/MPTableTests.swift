@@ -48,7 +48,7 @@ struct MPTableTests {
         let entries = try table(board).entries.filter { $0[0] == 3 && $0[4] == 0 }
         #expect(entries.count == 124)
         for (entry, route) in zip(entries, board.interruptRoutes) {
-            #expect(entry == [3, 0, 0x0d, 0, 0, UInt8(route.slot << 2 | route.pin - 1), 5, UInt8(route.gsi)])
+            #expect(entry == [3, 0, 0x0d, 0, 0, UInt8(route.slot << 2 | (route.pin - 1)), 5, UInt8(route.gsi)])
         }
     }
 
