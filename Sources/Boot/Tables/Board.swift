@@ -2,9 +2,9 @@ public import Bytes
 
 /// What the firmware tables say about a machine, as a value: the caller's memory map and wiring in, ``FirmwareTables`` out.
 public struct Board: Equatable, Sendable {
-    /// A COM port.
-    public struct SerialPort: Equatable, Sendable {
-        /// The first of its eight I/O ports.
+    /// A device on the ISA bus.
+    public struct ISADevice: Equatable, Sendable {
+        /// The first of its I/O ports.
         public let port: UInt16
         /// Its ISA interrupt, 0...15.
         public let irq: UInt8
@@ -48,8 +48,8 @@ public struct Board: Equatable, Sendable {
         public var resetValue: UInt8
 
         public init(
-            eventPort: UInt16 = 0x600, controlPort: UInt16 = 0x604, timerPort: UInt16 = 0x608, sleepTypeS5: UInt8 = 0,
-            interrupt: UInt8 = 9, resetPort: UInt16 = 0xcf9, resetValue: UInt8 = 6
+            eventPort: UInt16, controlPort: UInt16, timerPort: UInt16, sleepTypeS5: UInt8, interrupt: UInt8, resetPort: UInt16,
+            resetValue: UInt8
         ) {
             self.eventPort = eventPort
             self.controlPort = controlPort
@@ -81,10 +81,13 @@ public struct Board: Equatable, Sendable {
     public var memoryWindows: [AddressRange]
     /// How INTx pins are wired.
     public var interruptRoutes: [InterruptRoute]
-    public var serialPorts: [SerialPort]
-    public var powerManagement = PowerManagement()
-    /// An MC146818 at ports 0x70 and 0x71 with IRQ 8 and the century in byte 0x32.
-    public var hasRTC = false
+    /// Configuration mechanism 1: the first of eight ports.
+    public var configurationPort: UInt16
+    /// 16550s: eight ports each.
+    public var serialPorts: [ISADevice]
+    public var powerManagement: PowerManagement
+    /// An MC146818, two ports, with the century in byte 0x32; nil for none.
+    public var clock: ISADevice?
     /// A keyboard controller that answers commands. One that only resets does not count: kernels would probe it and complain.
     public var hasKeyboardController = false
     /// Bytes of RAM; 0: the tables don't say.
@@ -95,13 +98,15 @@ public struct Board: Equatable, Sendable {
     /// Describes a machine; all that isn't named here has a PC's values and can be set afterwards.
     public init(
         apicIDs: [UInt32], ecam: Range<UInt64>?, memoryWindows: [AddressRange], interruptRoutes: [InterruptRoute],
-        serialPorts: [SerialPort] = [SerialPort(port: 0x3f8, irq: 4)]
+        configurationPort: UInt16, serialPorts: [ISADevice], powerManagement: PowerManagement
     ) {
         self.apicIDs = apicIDs
         self.ecam = ecam
         self.memoryWindows = memoryWindows
         self.interruptRoutes = interruptRoutes
+        self.configurationPort = configurationPort
         self.serialPorts = serialPorts
+        self.powerManagement = powerManagement
     }
 
     /// The highest bus that can be reached.
@@ -139,6 +144,13 @@ public struct Board: Equatable, Sendable {
             throw .badField("serialPorts", reason: "port \(UInt64(serial.port).hexadecimal), IRQ \(serial.irq) can't be")
         }
         guard serialPorts.count <= 9 else { throw .badField("serialPorts", reason: "there are more than nine") }
+        if let clock, clock.irq > 15 || clock.port > 0xfffe {
+            throw .badField("clock", reason: "port \(UInt64(clock.port).hexadecimal), IRQ \(clock.irq) can't be")
+        }
+        // Bridges hand on what lies on both sides of it.
+        guard (1...0xfff7).contains(configurationPort) else {
+            throw .badField("configurationPort", reason: "\(UInt64(configurationPort).hexadecimal) can't be")
+        }
         guard powerManagement.sleepTypeS5 <= 7 else { throw .badField("sleepTypeS5", reason: "it has three bits") }
         // The PIT has the one, the second PIC the other.
         guard powerManagement.interrupt < 16, ![0, 2].contains(powerManagement.interrupt) else {

@@ -50,7 +50,8 @@ struct DSDT: Equatable, Sendable {
     /// What the root hands on to the bus, and the configuration ports, which it keeps.
     private var windows: [AMLResource] {
         let buses = AMLResource.busWindow(0...board.lastBus)
-        let ports = [AMLResource.ports(0xcf8, count: 8), .portWindow(0...0xcf7), .portWindow(0xd00...0xffff)]
+        let own = board.configurationPort
+        let ports = [AMLResource.ports(own, count: 8), .portWindow(0...own - 1), .portWindow(own + 8...0xffff)]
         return [buses] + ports + board.memoryWindows.map { .memoryWindow($0.start..<$0.end) }
     }
 
@@ -127,11 +128,9 @@ struct DSDT: Equatable, Sendable {
     }
 
     private var clock: [AML] {
-        guard board.hasRTC else { return [] }
-        return [
-            .device(
-                "RTC", [.name("_HID", .eisaID("PNP0B00")), .name("_CRS", AMLResource.template([.ports(0x70, count: 2), .irq(8)]))])
-        ]
+        guard let clock = board.clock else { return [] }
+        let resources = AMLResource.template([.ports(clock.port, count: 2), .irq(clock.irq)])
+        return [.device("RTC", [.name("_HID", .eisaID("PNP0B00")), .name("_CRS", resources)])]
     }
 
     /// pvpanic as QEMU names it: docs/specs/pvpanic.

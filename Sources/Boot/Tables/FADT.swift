@@ -65,7 +65,7 @@ struct FADT: Equatable, Sendable {
         writer.append(UInt16(0xfff))
         // Flush size and stride, duty offset and width, the RTC's day and month alarms: none.
         writer.append(zeros: 2 + 2 + 1 + 1 + 1 + 1)
-        writer.append(board.hasRTC ? Self.centuryByte : 0)
+        writer.append(board.clock != nil ? Self.centuryByte : 0)
         writer.append(bootFlags)
         writer.append(UInt8(0))
         writer.append(
@@ -89,7 +89,7 @@ struct FADT: Equatable, Sendable {
 
     private var bootFlags: UInt16 {
         BootFlag.legacyDevices | BootFlag.noVGA | BootFlag.noASPM | (board.hasKeyboardController ? BootFlag.keyboardController : 0)
-            | (board.hasRTC ? 0 : BootFlag.noRTC)
+            | (board.clock != nil ? 0 : BootFlag.noRTC)
     }
 }
 

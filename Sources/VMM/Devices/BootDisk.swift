@@ -11,6 +11,8 @@ import Synchronization
 final class BootDisk: BusDevice, @unchecked Sendable {
     // @unchecked: `overlay` and `written` are touched with the lock held.
 
+    static let entry = BoardEntry("the boot disk", at: BootROM.diskPort, count: 4)
+
     /// INT 13h's status of a request, in the request's own third field.
     enum Status: UInt32 {
         case good = 0x00

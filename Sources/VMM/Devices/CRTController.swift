@@ -11,7 +11,7 @@ import Synchronization
 /// Both displays are one, as a VGA has one set of registers.
 final class CRTController: BusDevice, @unchecked Sendable {
     // @unchecked: the registers are behind a lock.
-    static let ports: [Range<UInt64>] = [0x3D4..<0x3D6, 0x3B4..<0x3B6]
+    static let entry = BoardEntry("the CRT controller", 0x3D4..<0x3D6, 0x3B4..<0x3B6)
     private static let count = 25
 
     private struct State {
@@ -45,7 +45,7 @@ final class CRTController: BusDevice, @unchecked Sendable {
 /// Input status 1 of the same display, 0x3DA and 0x3BA: retrace begins and ends with each read, so that nobody waits
 /// for it for ever.
 final class DisplayStatus: BusDevice, @unchecked Sendable {
-    static let ports: [Range<UInt64>] = [0x3DA..<0x3DB, 0x3BA..<0x3BB]
+    static let entry = BoardEntry("the CRT controller", 0x3DA..<0x3DB, 0x3BA..<0x3BB)
     /// Vertical retrace, and no display at this moment.
     private static let retrace: UInt8 = 0x09
     private let value = Atomic<UInt8>(0)

@@ -1,7 +1,12 @@
+import Boot
 import Synchronization
 
 /// Port 0xF4, or another that was asked for: what the guest writes is the run's result.
 final class ExitPort: BusDevice, @unchecked Sendable {
+    static let standard: UInt16 = 0xF4
+
+    static func entry(at port: UInt16) -> BoardEntry { BoardEntry("the exit port", at: port) }
+
     private let runState: RunState
 
     init(_ runState: RunState) { self.runState = runState }
@@ -12,8 +17,9 @@ final class ExitPort: BusDevice, @unchecked Sendable {
     }
 }
 
-/// Port 0x505, pvpanic: bit 0 written says the guest panicked. A read says which events are heard: bit 0 alone.
+/// Port 0x505, pvpanic (QEMU's docs/specs/pvpanic): bit 0 written says the guest panicked. A read says which events are heard: bit 0 alone.
 final class PanicPort: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("the panic port", at: 0x505)
     private let runState: RunState
 
     init(_ runState: RunState) { self.runState = runState }
@@ -27,6 +33,7 @@ final class PanicPort: BusDevice, @unchecked Sendable {
 
 /// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; what is written reads back.
 final class SystemControlA: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("system control A", at: 0x92)
     private let runState: RunState
     private let value = Atomic<UInt8>(2)
 
@@ -42,6 +49,7 @@ final class SystemControlA: BusDevice, @unchecked Sendable {
 
 /// The port to which the boot ROM writes where a processor begins at the reset vector.
 final class ResetVector: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("the boot ROM", at: BootROM.resetPort)
     private let runState: RunState
 
     init(_ runState: RunState) { self.runState = runState }
@@ -51,6 +59,7 @@ final class ResetVector: BusDevice, @unchecked Sendable {
 
 /// The port to which the boot ROM writes where it gives up. The run ends as by 1 at the exit port, which may lie elsewhere or nowhere.
 final class ROMFailure: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("the boot ROM", at: BootROM.failurePort)
     private let runState: RunState
 
     init(_ runState: RunState) { self.runState = runState }
@@ -60,6 +69,7 @@ final class ROMFailure: BusDevice, @unchecked Sendable {
 
 /// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to pass.
 final class POSTPort: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("the POST codes", at: 0x80)
     /// Above a byte's values: nothing was written yet.
     private static let none: UInt16 = 0x100
     private let value = Atomic<UInt16>(none)

@@ -5,7 +5,7 @@ import Synchronization
 /// which firmware knows that somebody listens; SeaBIOS, docs/Debugging.md.
 final class DebugConsole: BusDevice, @unchecked Sendable {
     // @unchecked: the line is behind a lock.
-    static let port: UInt64 = 0x402
+    static let entry = BoardEntry("--debug-console console", at: 0x402)
 
     private static let lineLimit = 256
     private let console: ConsoleOutput
@@ -37,7 +37,7 @@ final class DebugConsole: BusDevice, @unchecked Sendable {
 /// Port 0xE9, where kernels print as Bochs and QEMU's isa-debugcon have it: each byte is shown on the guest's console
 /// as it comes. A read gives 0xe9, by which a guest knows that somebody listens.
 final class PortE9: BusDevice, @unchecked Sendable {
-    static let port: UInt64 = 0xE9
+    static let entry = BoardEntry("--debug-console e9", at: 0xE9)
     private let console: ConsoleOutput
 
     init(_ console: ConsoleOutput) { self.console = console }

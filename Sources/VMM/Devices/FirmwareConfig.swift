@@ -6,7 +6,7 @@ import Synchronization
 /// The DMA interface of that document is left out, and the ID item says so.
 public final class FirmwareConfig: BusDevice, @unchecked Sendable {
     /// Where the device answers: the selector at the first port, 16 bits wide, the data at the second, a byte wide.
-    public static let ports: Range<UInt64> = 0x510..<0x512
+    static let entry = BoardEntry("the firmware configuration", 0x510..<0x512)
 
     private struct State {
         var items: Items

@@ -8,6 +8,12 @@ import Synchronization
 final class KeyboardController: BusDevice, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
+    /// Where the controller itself is to be claimed.
+    static let dataEntry = BoardEntry("the keyboard controller", at: 0x60)
+    /// The place of its `KeyboardCommandPort`: between the two lies what is others'.
+    static let commandEntry = BoardEntry("the keyboard controller", at: 0x64)
+    static let gsi: UInt32 = 1
+
     private enum Status {
         static let outputFull: UInt8 = 0x01
         static let systemFlag: UInt8 = 0x04
@@ -150,4 +156,15 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
     }
 
     private func reset(_ how: String) { runState.finish(.reset(how)) }
+}
+
+/// The second port of a keyboard controller, where the first is not its neighbour.
+final class KeyboardCommandPort: BusDevice, @unchecked Sendable {
+    private let controller: KeyboardController
+
+    init(of controller: KeyboardController) { self.controller = controller }
+
+    override func read(_ offset: UInt64, width: Int) -> UInt64 { controller.read(4 + offset, width: width) }
+
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { controller.write(4 + offset, value, width: width) }
 }

@@ -3,6 +3,9 @@ import Synchronization
 
 /// PM1a status and enable, two ports each: ACPI 6.5, section 4.8.3.1. Nothing here ever raises an event, so the status stays 0; what is enabled reads back.
 final class PowerEvents: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("ACPI's PM1 events", at: 0x600, count: 4)
+    /// The system control interrupt, which is never raised.
+    static let gsi: UInt32 = 9
     private let enable = Atomic<UInt16>(0)
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
@@ -20,6 +23,10 @@ final class PowerEvents: BusDevice, @unchecked Sendable {
 
 /// PM1a control: a write with SLP_EN (bit 13) goes to sleep; the only state there is is S5, soft off. ACPI 6.5, section 4.8.3.2.1.
 final class PowerManagement: BusDevice, @unchecked Sendable {
+    /// The same port QEMU's q35 has.
+    static let entry = BoardEntry("ACPI's PM1 control", at: 0x604, count: 2)
+    /// SLP_TYP of soft off. Others end in it too: there is no other state to go to.
+    static let sleepTypeS5: UInt8 = 0
     private let runState: RunState
 
     init(_ runState: RunState) { self.runState = runState }
@@ -34,6 +41,7 @@ final class PowerManagement: BusDevice, @unchecked Sendable {
 
 /// The power management timer: 32 bits that count at 3.579545 MHz. ACPI 6.5, section 4.8.3.3.
 final class PowerTimer: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("ACPI's PM timer", at: 0x608, count: 4)
     static let frequency: UInt64 = 3_579_545
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 {

@@ -7,6 +7,9 @@ import Synchronization
 final class RealTimeClock: BusDevice, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
+    static let entry = BoardEntry("the clock", 0x70..<0x72)
+    static let gsi: UInt32 = 8
+
     /// Indices of registers.
     private enum Register {
         static let second = 0, secondAlarm = 1, minute = 2, minuteAlarm = 3, hour = 4, hourAlarm = 5

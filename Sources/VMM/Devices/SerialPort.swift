@@ -10,6 +10,9 @@ import Synchronization
 /// no faster than a line of 160 kbaud does. After a full FIFO's worth the guest finds the receiver empty at least once,
 /// as it would between two characters on a line.
 public final class SerialPort: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("COM1", at: 0x3F8, count: 8)
+    static let gsi: UInt32 = 4
+
     private struct State {
         var interruptEnable: UInt8 = 0
         var lineControl: UInt8 = 0

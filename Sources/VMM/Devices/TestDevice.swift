@@ -12,23 +12,24 @@ import Synchronization
 /// | ports 0x2000 + N | the level of GSI N, 0...23: low where zero is written |
 /// | memory at 0xFF000000 | 64 KiB |
 enum TestDevice {
-    static let scratchPorts: [Range<UInt64>] = [0xE0..<0xE4, 0xE8..<0xEC]
-    static let flushPort: Range<UInt64> = 0xE4..<0xE8
-    static let linePorts: Range<UInt64> = 0x2000..<0x2018
+    private static let scratchPorts: [Range<UInt64>] = [0xE0..<0xE4, 0xE8..<0xEC]
+    private static let flushPort: Range<UInt64> = 0xE4..<0xE8
+    private static let linePorts: Range<UInt64> = 0x2000..<0x2018
     static let window: Range<UInt64> = 0xFF00_0000..<0xFF01_0000
 
     /// The last one, so that what is passed through sits where it would without the test device.
     static let slot = 31
 
-    private static let name = "the test device"
+    /// All of its ports.
+    static let entry = BoardEntry("the test device", scratchPorts[0], flushPort, scratchPorts[1], linePorts)
 
     /// Claims the device's ranges.
     static func claim(_ ports: inout Bus, _ mmio: inout Bus, vm: VirtualMachine, memory: GuestMemory) throws(Bus.ClaimError) {
         let scratch = TestScratch(count: 4)
-        for range in scratchPorts { try ports.claim(range, scratch, for: name) }
-        try ports.claim(flushPort, TestPageFlush(memory), for: name)
-        try ports.claim(linePorts, TestLines(vm), for: name)
-        try mmio.claim(window, TestScratch(count: Int(window.upperBound - window.lowerBound)), for: name)
+        for range in scratchPorts { try ports.claim(range, scratch, for: entry.name) }
+        try ports.claim(flushPort, TestPageFlush(memory), for: entry.name)
+        try ports.claim(linePorts, TestLines(vm), for: entry.name)
+        try mmio.claim(window, TestScratch(count: Int(window.upperBound - window.lowerBound)), for: entry.name)
     }
 
     /// Puts its function on the PCI bus. Before the first vCPU runs.

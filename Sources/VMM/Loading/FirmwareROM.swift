@@ -50,10 +50,10 @@ final class FirmwareROM: Sendable {
 
 extension FirmwareConfig.Items {
     /// What firmware is told beside RAM and vCPUs: the memory map, and that it show its screen on the serial console and offer its boot menu.
-    mutating func describe(_ memory: GuestMemory, reserved: [MemoryMap.Region]) throws(FirmwareConfig.FileError) {
+    mutating func describe(_ memory: GuestMemory, reserved: [MemoryMap.Region], serialPort: UInt16) throws(FirmwareConfig.FileError) {
         let regions = memory.regions.map { MemoryMap.Region(start: $0.guestAddress, size: $0.count, kind: .ram, name: "RAM") } + reserved
         try addFile("etc/e820", regions.flatMap { Self.bytes($0.start) + Self.bytes($0.size) + Self.bytes($0.kind.rawValue) })
-        try addFile("etc/sercon-port", Self.bytes(UInt64(PhysicalLayout.comPort)))
+        try addFile("etc/sercon-port", Self.bytes(UInt64(serialPort)))
         set(.bootMenu, UInt16(1))
     }
 

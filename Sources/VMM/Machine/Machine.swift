@@ -53,8 +53,8 @@ public final class Machine {
     private let alarm: Alarm
     private let post = POSTPort()
     let display = CRTController()
-    private var ports: Bus
-    private let mmio: Bus
+    private(set) var ports: Bus
+    let mmio: Bus
     /// The vCPUs' loops and what they kept, when the run has ended.
     private(set) var workers: [VCPUThread] = []
     /// The timestamp counter and the clock where the run began and where it ended.
@@ -80,6 +80,7 @@ public final class Machine {
     /// Builds the board and its vCPUs. Nothing runs yet.
     public init(_ configuration: MachineConfiguration, on hypervisor: borrowing Hypervisor) throws(MachineError) {
         self.configuration = configuration
+        let map = configuration.boardMap
         let cpuid: CPUID
         do { cpuid = try hypervisor.supportedCPUID() } catch { throw .kvm(error) }
         try Self.check(configuration, hypervisor, cpuid)
@@ -124,9 +125,9 @@ public final class Machine {
             let alarm = try Alarm()
             self.alarm = alarm
             clock = RealTimeClock(
-                cells: Self.cmos(memory, configuration), now: { WallClock.now }, setLine: Self.line(PhysicalLayout.clockGSI, vm)
+                cells: Self.cmos(memory, configuration), now: { WallClock.now }, setLine: Self.line(map.clockGSI, vm)
             ) { alarm.timer.arm(at: $0) }
-            serial = try SerialPort(vm: vm, gsi: PhysicalLayout.comGSI, output: console)
+            serial = try SerialPort(vm: vm, gsi: map.serialGSI, output: console)
             if configuration.cpus > Self.xapicCPUs { try vm.enable(.x2apicInterface, Self.wideX2APIC) }
             let msrs = FirmwareMSRs.values(guestCPUID, devicesFrom: min(window.lowerBound, PhysicalLayout.lowRAMLimit))
             let losesRegisters = hypervisor.losesRegisters(cpuid)
@@ -149,38 +150,34 @@ public final class Machine {
         }
         var ports = Bus()
         var mmio = Bus()
-        func port(_ port: UInt16, _ count: UInt64 = 1) -> Range<UInt64> { UInt64(port)..<UInt64(port) + count }
         do throws(Bus.ClaimError) {
-            try ports.claim(port(PhysicalLayout.comPort, 8), serial, for: "COM1")
-            try ports.claim(0xCF8..<0xD00, ConfigPorts(bridge, runState), for: "PCI configuration and reset control")
-            try ports.claim(port(PhysicalLayout.panicPort), PanicPort(runState), for: "the panic port")
-            try ports.claim(port(PhysicalLayout.pm1aEventPort, 4), PowerEvents(), for: "ACPI's events")
-            try ports.claim(port(PhysicalLayout.pmTimerPort, 4), PowerTimer(), for: "ACPI's timer")
-            try ports.claim(port(PhysicalLayout.pm1aControlPort, 2), PowerManagement(runState), for: "ACPI's control")
-            let keyboard = KeyboardController(runState, setLine: Self.line(PhysicalLayout.keyboardGSI, vm))
-            try ports.claim(PhysicalLayout.keyboardPorts, keyboard, for: "the keyboard controller")
-            try ports.claim(PhysicalLayout.clockPorts, clock, for: "the clock")
-            try ports.claim(port(PhysicalLayout.postPort), post, for: "the POST codes")
-            try ports.claim(0x92..<0x93, SystemControlA(runState), for: "system control A")
-            try ports.claim(port(BootROM.resetPort), ResetVector(runState), for: "the boot ROM")
-            try ports.claim(port(BootROM.failurePort), ROMFailure(runState), for: "the boot ROM")
-            try ports.claim(FirmwareConfig.ports, firmwareConfig, for: "the firmware configuration")
-            for range in CRTController.ports { try ports.claim(range, display, for: "the CRT controller") }
-            let displayStatus = DisplayStatus()
-            for range in DisplayStatus.ports { try ports.claim(range, displayStatus, for: "the CRT controller") }
-            if configuration.showsPortE9 {
-                try ports.claim(PortE9.port..<PortE9.port + 1, PortE9(console), for: "--debug-console e9")
-            }
-            if configuration.showsDebugConsole {
-                try ports.claim(DebugConsole.port..<DebugConsole.port + 1, DebugConsole(console), for: "--debug-console console")
-            }
+            for entry in BoardMap.elsewhere { try ports.reserve(entry) }
+            try ports.claim(map.serial, serial)
+            try ports.claim(ConfigPorts.entry, ConfigPorts(bridge, runState))
+            try ports.claim(map.panic, PanicPort(runState))
+            try ports.claim(map.powerEvents, PowerEvents())
+            try ports.claim(map.powerTimer, PowerTimer())
+            try ports.claim(map.powerControl, PowerManagement(runState))
+            let keyboard = KeyboardController(runState, setLine: Self.line(KeyboardController.gsi, vm))
+            try ports.claim(KeyboardController.dataEntry, keyboard)
+            try ports.claim(KeyboardController.commandEntry, KeyboardCommandPort(of: keyboard))
+            try ports.claim(map.clock, clock)
+            try ports.claim(POSTPort.entry, post)
+            try ports.claim(SystemControlA.entry, SystemControlA(runState))
+            try ports.claim(ResetVector.entry, ResetVector(runState))
+            try ports.claim(ROMFailure.entry, ROMFailure(runState))
+            try ports.claim(FirmwareConfig.entry, firmwareConfig)
+            try ports.claim(CRTController.entry, display)
+            try ports.claim(DisplayStatus.entry, DisplayStatus())
+            if configuration.showsPortE9 { try ports.claim(PortE9.entry, PortE9(console)) }
+            if configuration.showsDebugConsole { try ports.claim(DebugConsole.entry, DebugConsole(console)) }
             try mmio.claim(PhysicalLayout.ecam, ECAM(bridge, at: PhysicalLayout.ecam.lowerBound), for: "ECAM")
             if configuration.hasFirmware {
                 let ecam = PhysicalLayout.firmwareECAM
                 try mmio.claim(ecam, ECAM(bridge, at: ecam.lowerBound), for: "the firmware's ECAM")
             }
             if configuration.hasTestDevice { try TestDevice.claim(&ports, &mmio, vm: vm, memory: memory) }
-            if let exit = configuration.exitPort { try ports.claim(port(exit), ExitPort(runState), for: "the exit port") }
+            if let exit = configuration.exitPort { try ports.claim(ExitPort.entry(at: exit), ExitPort(runState)) }
         } catch {
             throw .clash(error)
         }
@@ -257,19 +254,25 @@ public final class Machine {
         let routes = (1...31).flatMap { slot in
             (1...4).map { Board.InterruptRoute(slot: slot, pin: $0, gsi: PhysicalLayout.intxGSI(slot: slot, pin: $0)) }
         }
+        let map = configuration.boardMap
+        let power = Board.PowerManagement(
+            eventPort: map.powerEvents.port, controlPort: map.powerControl.port, timerPort: map.powerTimer.port,
+            sleepTypeS5: PowerManagement.sleepTypeS5, interrupt: UInt8(truncatingIfNeeded: map.powerGSI),
+            resetPort: ConfigPorts.resetPort, resetValue: ConfigPorts.resetValue)
         var board = Board(
             apicIDs: Array(0..<UInt32(configuration.cpus)), ecam: PhysicalLayout.populatedECAM,
             memoryWindows: [
                 AddressRange(configuration.hasFirmware ? PhysicalLayout.memoryWindow : window), AddressRange(PhysicalLayout.upperMemoryWindow),
                 AddressRange(PhysicalLayout.highMemoryWindow(physicalAddressBits: cpuid.physicalAddressBits)),
             ],
-            interruptRoutes: routes)
+            interruptRoutes: routes, configurationPort: ConfigPorts.entry.port,
+            serialPorts: [Board.ISADevice(port: map.serial.port, irq: UInt8(truncatingIfNeeded: map.serialGSI))], powerManagement: power)
         if let leaf = cpuid.entry(1) {
             board.processorSignature = leaf.eax
             board.processorFeatures = leaf.edx
         }
-        board.panicPort = PhysicalLayout.panicPort
-        board.hasRTC = true
+        board.panicPort = map.panic.port
+        board.clock = Board.ISADevice(port: map.clock.port, irq: UInt8(truncatingIfNeeded: map.clockGSI))
         board.memorySize = configuration.memory
         return board
     }
@@ -309,8 +312,7 @@ public final class Machine {
         let (entry, disk, kernel) = try KernelLoader(memory: memory, lowRAMLimit: bridge.memoryWindow.lowerBound, board: board).load(boot)
         loaded = kernel
         if let disk {
-            let port = UInt64(BootROM.diskPort)
-            do throws(Bus.ClaimError) { try ports.claim(port..<port + 4, disk, for: "the boot disk") } catch { throw .clash(error) }
+            do throws(Bus.ClaimError) { try ports.claim(BootDisk.entry, disk) } catch { throw .clash(error) }
         }
         do throws(KVMError) {
             try leaveLegacyInterrupts()
@@ -334,8 +336,10 @@ public final class Machine {
         try rom.place(in: vm, memory, slot: UInt32(memory.slots.count))
         firmware = rom
         do throws(FirmwareConfig.FileError) {
-            let memory = memory
-            try firmwareConfig.change { items throws(FirmwareConfig.FileError) in try items.describe(memory, reserved: []) }
+            let (memory, serialPort) = (memory, configuration.boardMap.serial.port)
+            try firmwareConfig.change { items throws(FirmwareConfig.FileError) in
+                try items.describe(memory, reserved: [], serialPort: serialPort)
+            }
         } catch {
             throw .firmwareFiles(error)
         }

@@ -36,8 +36,10 @@ public struct MachineConfiguration: Sendable {
     public var deviceBARs: [BARPlacement.Need] = []
     /// Whether what the guest writes to port 0xe9 is shown on its console. Not together with the test device, which has that port.
     public var showsPortE9 = false
-    /// The port where a value ends the run; nil: there is none. One that `BoardPort` names no owner of.
-    public var exitPort: UInt16? = PhysicalLayout.exitPort
+    /// The port where a value ends the run; nil: there is none. One that `BoardMap` names no owner of.
+    public var exitPort: UInt16? = BoardMap.exitPort
+    /// Where the board's devices answer.
+    var boardMap = BoardMap()
     /// How vCPUs are kicked; nil: the best way the host has.
     public var kick: VirtualCPU.Kick?
     /// The processor that guests see.

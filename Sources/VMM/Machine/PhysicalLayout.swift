@@ -1,4 +1,5 @@
-/// Where things lie in the guest's physical address space and I/O space. One place for every constant, as a board has one memory map.
+/// Where things lie in the guest's physical address space, and where PCI functions have their ports. One place for every constant, as a board
+/// has one memory map. The board's own ports: ``BoardMap``.
 public enum PhysicalLayout {
     /// RAM below 4 GiB ends here at the latest; from here to 4 GiB is for devices.
     public static let lowRAMLimit: UInt64 = 0xC000_0000
@@ -36,26 +37,4 @@ public enum PhysicalLayout {
         let end = UInt64(1) << UInt64(max(bits, 36))
         return end / 4 * 3..<end
     }
-
-    /// The keyboard controller: 0x60 and 0x64; between them only 0x61 is something, and in the kernel.
-    public static let keyboardPorts: Range<UInt64> = 0x60..<0x65
-    public static let keyboardGSI: UInt32 = 1
-    /// The clock's index and data.
-    public static let clockPorts: Range<UInt64> = 0x70..<0x72
-    public static let clockGSI: UInt32 = 8
-    /// Where firmware writes how far it has come.
-    public static let postPort: UInt16 = 0x80
-    public static let comPort: UInt16 = 0x3F8
-    public static let comGSI: UInt32 = 4
-    /// What a guest writes here ends the run with that value, unless another port was asked for.
-    public static let exitPort: UInt16 = 0xF4
-    /// pvpanic; QEMU's docs/specs/pvpanic.
-    public static let panicPort: UInt16 = 0x505
-    /// PM1a control; ACPI 6.5, section 4.8.3.2. The same port QEMU's q35 has.
-    public static let pm1aControlPort: UInt16 = 0x604
-    /// PM1a status and enable; ACPI 6.5, section 4.8.3.1.
-    public static let pm1aEventPort: UInt16 = 0x600
-    /// The power management timer; ACPI 6.5, section 4.8.3.3.
-    public static let pmTimerPort: UInt16 = 0x608
-    public static let sleepTypeS5: UInt16 = 0
 }

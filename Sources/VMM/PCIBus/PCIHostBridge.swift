@@ -266,6 +266,11 @@ public final class PCIHostBridge: @unchecked Sendable {
 
 /// Ports 0xCF8...0xCFF: configuration mechanism 1, and the reset control register at 0xCF9 (Intel ICH9 datasheet, 13.7.5).
 final class ConfigPorts: BusDevice, @unchecked Sendable {
+    static let entry = BoardEntry("PCI configuration and reset control", at: 0xCF8, count: 8)
+    static let resetPort: UInt16 = 0xCF9
+    /// What resets everything there is, in one byte.
+    static let resetValue: UInt8 = 6
+
     private let bridge: PCIHostBridge
     private let runState: RunState
     private let resetControl = Atomic<UInt8>(0)

@@ -8,7 +8,7 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
     let port: UInt16?
 
     /// swiftlet's own.
-    static let standard = ExitPortOption(port: PhysicalLayout.exitPort)
+    static let standard = ExitPortOption(port: BoardMap.exitPort)
 
     init(port: UInt16?) { self.port = port }
 
@@ -32,7 +32,7 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
             throw BadValue("expected a port, as 0xf4 or 0x501, or none")
         }
         guard let port = UInt16(digits, radix: isHexadecimal ? 16 : 10) else { throw BadValue("the last port is 0xffff") }
-        if let owner = BoardPort.owner(of: port) {
+        if let owner = BoardMap().owner(of: port) {
             throw BadValue("port \(port.hexadecimal) belongs to \(owner): 0xf4 and 0x501 are free")
         }
         self.port = port

@@ -156,8 +156,13 @@ struct ACPITableTests {
             #expect(sentence == "interruptRoutes: slot \(route.0), pin \(route.1), GSI \(route.2) can't be")
         }
         #expect(sentence { $0.interruptRoutes += Array(repeating: $0.interruptRoutes[0], count: 5) }.contains("there are more than pins"))
-        #expect(sentence { $0.serialPorts = [Board.SerialPort(port: 0x3f8, irq: 16)] } == "serialPorts: port 0x3f8, IRQ 16 can't be")
-        #expect(sentence { $0.serialPorts = [Board.SerialPort(port: 0xfff9, irq: 4)] } == "serialPorts: port 0xfff9, IRQ 4 can't be")
+        #expect(sentence { $0.serialPorts = [Board.ISADevice(port: 0x3f8, irq: 16)] } == "serialPorts: port 0x3f8, IRQ 16 can't be")
+        #expect(sentence { $0.serialPorts = [Board.ISADevice(port: 0xfff9, irq: 4)] } == "serialPorts: port 0xfff9, IRQ 4 can't be")
+        #expect(sentence { $0.clock = Board.ISADevice(port: 0x70, irq: 16) } == "clock: port 0x70, IRQ 16 can't be")
+        #expect(sentence { $0.clock = Board.ISADevice(port: 0xffff, irq: 8) } == "clock: port 0xffff, IRQ 8 can't be")
+        for port in [0, 0xfff8] as [UInt16] {
+            #expect(sentence { $0.configurationPort = port }.hasSuffix(" can't be"), "\(port)")
+        }
         #expect(sentence { $0.serialPorts = Array(repeating: $0.serialPorts[0], count: 10) }.contains("there are more than nine"))
         #expect(sentence { $0.powerManagement.sleepTypeS5 = 8 } == "sleepTypeS5: it has three bits")
         for interrupt in [0, 2, 16] as [UInt8] {

@@ -135,7 +135,9 @@ extension Board {
             memoryWindows: [
                 AddressRange(0xc000_0000..<0xe000_0000), AddressRange(0xf000_0000..<0xfec0_0000), AddressRange(0xc0_0000_0000..<0x100_0000_0000),
             ],
-            interruptRoutes: routes)
+            interruptRoutes: routes, configurationPort: 0xcf8, serialPorts: [ISADevice(port: 0x3f8, irq: 4)],
+            powerManagement: PowerManagement(
+                eventPort: 0x600, controlPort: 0x604, timerPort: 0x608, sleepTypeS5: 0, interrupt: 9, resetPort: 0xcf9, resetValue: 6))
         board.panicPort = 0x505
         return board
     }
@@ -143,8 +145,8 @@ extension Board {
     /// All that a board may have, and the numbers unlike the usual ones.
     static var full: Board {
         var board = sample(processors: 300)
-        board.serialPorts = [SerialPort(port: 0x3f8, irq: 4), SerialPort(port: 0x2f8, irq: 3)]
-        board.hasRTC = true
+        board.serialPorts = [ISADevice(port: 0x3f8, irq: 4), ISADevice(port: 0x2f8, irq: 3)]
+        board.clock = ISADevice(port: 0x70, irq: 8)
         board.hasKeyboardController = true
         board.ioapicID = 5
         board.powerManagement = PowerManagement(
