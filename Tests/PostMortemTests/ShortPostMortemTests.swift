@@ -26,7 +26,7 @@ import X86
         #expect(
             lines == [
                 "vCPU 0 is halted with interrupts off at rip 0x1010: only an NMI or a reset can wake it",
-                "backtrace of vCPU 0: f+0x8196 ?, f+0x8200 ? (? may be a leftover)", "registers, stack and the last exits: --post-mortem full",
+                "backtrace of vCPU 0: f+0x8196 ?, f+0x8200 ? (? = found on the stack, may be stale)", "registers, stack and the last exits: --post-mortem full",
             ])
     }
 

@@ -32,7 +32,7 @@ public struct EarlierState: Sendable, Equatable {
             lines += ExceptionFrame.runs(exceptions).prefix(2).map { "  " + $0 }
         }
         if stack.count > 1 {
-            lines.append("from the stack near that pointer, as the triple fault left it (? may be a leftover):")
+            lines.append("from the stack near that pointer, as the triple fault left it (? = found on the stack, may be stale):")
             lines += stack.prefix(exceptions.isEmpty ? 8 : 5).map { "  " + $0.words }
         }
         return lines

@@ -172,7 +172,7 @@ public struct PostMortem: Sendable, Equatable {
                 lines += vcpu.registerLines
             }
             if vcpu.backtrace.count > 1 {
-                lines.append("backtrace of vCPU \(vcpu.number) (? was found on the stack, and may be a leftover):")
+                lines.append("backtrace of vCPU \(vcpu.number) (? = found on the stack, may be stale):")
                 lines += vcpu.backtrace.prefix(8).map { "  " + $0.words }
             }
             if let apic = vcpu.apic { lines.append("local APIC of vCPU \(vcpu.number): \(apic.words)") }

@@ -21,7 +21,7 @@ extension PostMortem {
             // Nothing else says which instruction KVM could not go on with.
             if case .internalError = cause { lines += vcpu.registerLines }
             if let exception = vcpu.earlier.flatMap({ ExceptionFrame.runs($0.exceptions).first }) {
-                lines.append("the oldest exception near its stack pointer then (it may be a leftover): \(exception)")
+                lines.append("the oldest exception near its stack pointer then (it may be stale): \(exception)")
             }
             if let callers = Self.callers(vcpu.earlier?.stack ?? vcpu.backtrace) { lines.append("backtrace of vCPU \(vcpu.number): \(callers)") }
         }
@@ -36,7 +36,7 @@ extension PostMortem {
         let frames = stack.dropFirst().filter { $0.symbol != nil }.prefix(callerLimit)
         guard !frames.isEmpty else { return nil }
         let names = frames.map { "\($0.symbol ?? "")\($0.isCertain ? "" : " ?")" }.joined(separator: ", ")
-        return names + (frames.contains { !$0.isCertain } ? " (? may be a leftover)" : "")
+        return names + (frames.contains { !$0.isCertain } ? " (? = found on the stack, may be stale)" : "")
     }
 
     var hintLines: [String] { hints.map { "hint: \($0)" } }

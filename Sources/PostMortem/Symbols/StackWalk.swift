@@ -7,7 +7,7 @@ public struct StackFrame: Sendable, Equatable {
     public let address: UInt64
     /// `name+0x12`; nil without a symbol.
     public let symbol: String?
-    /// Whether the frame pointers lead here; else it was found on the stack and may be a leftover.
+    /// Whether the frame pointers lead here; else it was found on the stack and may be stale.
     public let isCertain: Bool
 
     public init(address: UInt64, symbol: String?, isCertain: Bool) {

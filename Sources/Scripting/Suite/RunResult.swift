@@ -129,9 +129,11 @@ extension RunResult {
             return value
         }
         guard let ending = Ending(rawValue: try value("ending")) else { throw Malformed(description: "its ending is not known") }
-        guard let status = Int32(try value("status")), (0...255).contains(status) else { throw Malformed(description: "its status is none") }
+        guard let status = Int32(try value("status")), (0...255).contains(status) else {
+            throw Malformed(description: "its status is not a number from 0 to 255")
+        }
         guard let lost = UInt64(try value("lost-console-bytes")), let missing = UInt64(try value("missing-console-bytes")) else {
-            throw Malformed(description: "its count of lost bytes is none")
+            throw Malformed(description: "its count of lost bytes is not a number")
         }
         self.init(
             ending: ending, outcome: try value("outcome"), status: status, sentence: try value("sentence"), postMortem: lines, lostConsoleBytes: lost,

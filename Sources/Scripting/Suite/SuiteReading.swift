@@ -270,7 +270,7 @@ struct SuiteReading {
     }
 
     private static func malformed(_ text: String) -> String? {
-        do throws(RegularExpression.Malformed) { _ = try RegularExpression(text) } catch { return "the regular expression \(text) is none: \(error)" }
+        do throws(RegularExpression.Malformed) { _ = try RegularExpression(text) } catch { return "\(text) is not a valid regular expression: \(error)" }
         return nil
     }
 

@@ -76,7 +76,7 @@ struct CommandLineCheck {
             let example = word.hasPrefix("-h") || word.hasPrefix("--help") ? "help is asked for alone" : "options stand behind the command"
             return error("\(word) is no command: \(example); the commands are \(commands(of: command))")
         }
-        guard !command.shown.isEmpty else { return error("\(command.line) has no commands below it, so '\(word)' is none") }
+        guard !command.shown.isEmpty else { return error("\(command.line) has no commands below it, so '\(word)' is not one") }
         let near = BadValue.near(word, command.shown.map(\.commandName)).map { "did you mean '\(command.line) \($0)'?" }
         return error("\(command.line) has no command '\(word)'; \(near ?? "there are \(commands(of: command))")")
     }
