@@ -13,7 +13,7 @@ import TestSupport
     }
 
     private func override(_ host: HostFixture, _ address: PCIAddress) throws -> String {
-        try host.tree.text("\(HostTree.folder(address))/driver_override")
+        try host.tree.text("\(HostFilesystem.folder(address))/driver_override")
     }
 
     @Test func bindsAndGivesBack() throws {
@@ -58,7 +58,7 @@ import TestSupport
         let host = try HostFixture(refusing: [.pci(5): "vfio-pci"])
         try host.add(.pci(4), driver: "e1000e", group: 3)
         try host.add(.pci(5), driver: "ahci")
-        try host.tree.write("e1000e", to: "\(HostTree.folder(.pci(4)))/driver_override")
+        try host.tree.write("e1000e", to: "\(HostFilesystem.folder(.pci(4)))/driver_override")
         let binding = DriverBinding(tree: host.tree)
         let error = error { () throws(DriverBindingError) in try binding.bind([.pci(4), .pci(5)], to: .vfioPCI) }
         #expect(error == .wasNotTaken(.pci(5), by: "vfio-pci", has: nil, hasIOMMUGroup: false))
@@ -91,7 +91,7 @@ import TestSupport
         let host = try HostFixture(defaults: [.pci(4): "e1000e"])
         try host.add(.pci(4), driver: "vfio-pci", group: 3)
         try host.add(.pci(5), driver: "ahci", group: 4)
-        try host.tree.write("vfio-pci", to: "\(HostTree.folder(.pci(4)))/driver_override")
+        try host.tree.write("vfio-pci", to: "\(HostFilesystem.folder(.pci(4)))/driver_override")
         try DriverBinding(tree: host.tree).release([.pci(4), .pci(5)])
         #expect(host.tree.driver(of: .pci(4)) == "e1000e")
         // What the host's driver has is left to it.

@@ -77,7 +77,7 @@ import TestSupport
 
     /// libpci reports these through a callback that must not return and by default ends the process.
     @Test func errorsOfLibpciAreThrown() throws {
-        let nowhere = #expect(throws: HostPCI.Unreadable.self) { _ = try HostPCI(tree: HostTree(root: "/nonexistent")) }
+        let nowhere = #expect(throws: HostPCI.Unreadable.self) { _ = try HostPCI(tree: HostFilesystem(root: "/nonexistent")) }
         #expect(nowhere?.description == "the host's PCI functions can't be listed: Cannot open /nonexistent/sys/bus/pci/devices")
 
         let odd = try HostFixture()
@@ -87,7 +87,7 @@ import TestSupport
 
         let broken = try HostFixture()
         try broken.add(.pci(4))
-        try broken.tree.write("nonsense\n", to: "\(HostTree.folder(.pci(4)))/resource")
+        try broken.tree.write("nonsense\n", to: "\(HostFilesystem.folder(.pci(4)))/resource")
         let resource = #expect(throws: HostPCI.Unreadable.self) { _ = try HostPCI(tree: broken.tree).functions() }
         #expect(resource?.reason.contains("resource") == true)
 
@@ -116,7 +116,7 @@ import TestSupport
         try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<8 {
                 group.addTask {
-                    _ = try? HostPCI(tree: HostTree(root: "/nonexistent"))
+                    _ = try? HostPCI(tree: HostFilesystem(root: "/nonexistent"))
                     return try HostPCI(tree: host.tree).functions().count
                 }
             }
@@ -124,13 +124,13 @@ import TestSupport
         }
     }
 
-    @Test(.enabled(if: HostTree().exists("sys/bus/pci/devices"), "the host lacks PCI"))
+    @Test(.enabled(if: HostFilesystem().exists("sys/bus/pci/devices"), "the host lacks PCI"))
     func thisHostsFunctionsAgreeWithSysfs() throws {
         let functions = try HostPCI().functions(named: true)
-        #expect(functions.map { "\($0.address)" } == HostTree().names(in: "sys/bus/pci/devices"))
+        #expect(functions.map { "\($0.address)" } == HostFilesystem().names(in: "sys/bus/pci/devices"))
         for function in functions {
-            #expect(function.driver == HostTree().driver(of: function.address))
-            #expect(function.iommuGroup == HostTree().iommuGroup(of: function.address))
+            #expect(function.driver == HostFilesystem().driver(of: function.address))
+            #expect(function.iommuGroup == HostFilesystem().iommuGroup(of: function.address))
         }
     }
 }

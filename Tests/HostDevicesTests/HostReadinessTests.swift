@@ -90,7 +90,7 @@ import TestSupport
         let host = try HostFixture(drivers: ["vfio-pci", "mlx5_vfio_pci", "other"])
         try host.add(.pci(4), driver: "mlx5_vfio_pci", group: 3)
         try host.add(.pci(4, 1), driver: "other", group: 3)
-        try host.tree.create("\(HostTree.folder(.pci(4, 1)))/vfio-dev/vfio0/dev", "")
+        try host.tree.create("\(HostFilesystem.folder(.pci(4, 1)))/vfio-dev/vfio0/dev", "")
         for node in ["vfio", "3"] { try host.tree.create("dev/vfio/\(node)", "") }
         #expect(reason(host) == nil)
     }

@@ -18,7 +18,7 @@ import Testing
         for exponent in sizes where kind != .memory64 || index < 5 {
             let bar = try #require(BAR(index: index, kind: kind, size: 1 << exponent))
             var space = ConfigSpace()
-            bar.lay(into: &space)
+            bar.install(in: &space)
             #expect(sized(bar, in: &space) == 1 << exponent)
             // The neighbours stay as they were: nothing, and all fixed.
             for offset in stride(from: 0, to: 0x40, by: 4) {
@@ -36,7 +36,7 @@ import Testing
     func showsItsTypeInBitsThatStay(kind: BAR.Kind, prefetchable: Bool, bits: UInt32) throws {
         let bar = try #require(BAR(index: 2, kind: kind, size: 4096, prefetchable: prefetchable))
         var space = ConfigSpace()
-        bar.lay(into: &space)
+        bar.install(in: &space)
         for value: UInt32 in [0xFFFF_FFFF, 0, 0x5A5A_5A5A] {
             space.write(bar.offset, value, width: 4)
             #expect(space.read(bar.offset, width: 4) & 15 == bits)
@@ -46,7 +46,7 @@ import Testing
     @Test func keepsAnAddressBytewiseWritten() throws {
         let bar = try #require(BAR(index: 0, kind: .memory64, size: 1 << 16))
         var space = ConfigSpace()
-        bar.lay(into: &space)
+        bar.install(in: &space)
         for (index, byte) in [0xFF, 0xFF, 0x34, 0x12, 0x08, 0x00, 0x00, 0x00].enumerated() {
             space.write(bar.offset + index, UInt32(byte), width: 1)
         }
@@ -59,12 +59,12 @@ import Testing
         for kind in [BAR.Kind.io, .memory32, .memory64] {
             let bar = try #require(BAR(index: 1, kind: kind, size: 4096))
             var space = ConfigSpace()
-            space.own(bar.offset, width: 4, live: .max, forwarded: .max)
-            space.own(bar.offset + 4, width: 4, live: kind == .memory64 ? .max : 0, forwarded: kind == .memory64 ? .max : 0)
-            bar.lay(into: &space)
+            space.setMasks(bar.offset, width: 4, live: .max, forwarded: .max)
+            space.setMasks(bar.offset + 4, width: 4, live: kind == .memory64 ? .max : 0, forwarded: kind == .memory64 ? .max : 0)
+            bar.install(in: &space)
             for offset in [bar.offset, bar.offset + 4] {
-                #expect(space.liveMask(offset, width: 4) == 0)
-                #expect(space.forwardedMask(offset, width: 4) == 0)
+                #expect(space.hardwareReadMask(offset, width: 4) == 0)
+                #expect(space.hardwareWriteMask(offset, width: 4) == 0)
             }
         }
     }

@@ -12,8 +12,8 @@ import Testing
         for offset in stride(from: 0, to: 4096, by: 4) {
             space.write(offset, 0xFFFF_FFFF, width: 4)
             #expect(space.read(offset, width: 4) == 0)
-            #expect(space.liveMask(offset, width: 4) == 0)
-            #expect(space.forwardedMask(offset, width: 4) == 0)
+            #expect(space.hardwareReadMask(offset, width: 4) == 0)
+            #expect(space.hardwareWriteMask(offset, width: 4) == 0)
         }
     }
 
@@ -27,7 +27,7 @@ import Testing
     @Test func virtualBitsTakeTheGuestsValueAndTheirNeighboursDoNot() {
         var space = ConfigSpace()
         space.set(0x40, 0x1234_5678, width: 4)
-        space.own(0x40, width: 4, writable: 0x00FF_0F00)
+        space.setMasks(0x40, width: 4, writable: 0x00FF_0F00)
         space.write(0x40, 0xFFFF_FFFF, width: 4)
         #expect(space.read(0x40, width: 4) == 0x12FF_5F78)
         space.write(0x40, 0, width: 4)
@@ -36,21 +36,21 @@ import Testing
 
     @Test func everyOwnerIsKeptApart() {
         var space = ConfigSpace()
-        space.own(0x40, width: 4, writable: 0x0000_00FF, live: 0x0000_FF00, forwarded: 0x00FF_0000)
-        #expect(space.liveMask(0x40, width: 4) == 0x0000_FF00)
-        #expect(space.forwardedMask(0x40, width: 4) == 0x00FF_0000)
+        space.setMasks(0x40, width: 4, writable: 0x0000_00FF, live: 0x0000_FF00, forwarded: 0x00FF_0000)
+        #expect(space.hardwareReadMask(0x40, width: 4) == 0x0000_FF00)
+        #expect(space.hardwareWriteMask(0x40, width: 4) == 0x00FF_0000)
         space.write(0x40, 0xFFFF_FFFF, width: 4)
         #expect(space.read(0x40, width: 4) == 0x0000_00FF)
     }
 
     @Test func nilLeavesAnOwnerAsItIs() {
         var space = ConfigSpace()
-        space.own(0x40, width: 4, writable: 0x11, live: 0x22, forwarded: 0x44)
-        space.own(0x40, width: 4, live: 0x66)
+        space.setMasks(0x40, width: 4, writable: 0x11, live: 0x22, forwarded: 0x44)
+        space.setMasks(0x40, width: 4, live: 0x66)
         space.write(0x40, 0xFFFF_FFFF, width: 4)
         #expect(space.read(0x40, width: 4) == 0x11)
-        #expect(space.liveMask(0x40, width: 4) == 0x66)
-        #expect(space.forwardedMask(0x40, width: 4) == 0x44)
+        #expect(space.hardwareReadMask(0x40, width: 4) == 0x66)
+        #expect(space.hardwareWriteMask(0x40, width: 4) == 0x44)
     }
 
     /// Byte by byte against a plain array, for every width at every place, the places around both ends included.
@@ -66,7 +66,7 @@ import Testing
             (writable[offset], live[offset], forwarded[offset]) = (random.byte(), random.byte(), random.byte())
             view[offset] = random.byte()
             space.set(offset, UInt32(view[offset]), width: 1)
-            space.own(
+            space.setMasks(
                 offset, width: 1, writable: UInt32(writable[offset]), live: UInt32(live[offset]), forwarded: UInt32(forwarded[offset]))
         }
         func expected(_ bytes: [UInt8], _ offset: Int, _ width: Int, beyond: UInt8) -> UInt32 {
@@ -85,8 +85,8 @@ import Testing
                 }
                 let isRight =
                     space.read(offset, width: width) == expected(view, offset, width, beyond: 0xFF)
-                    && space.liveMask(offset, width: width) == expected(live, offset, width, beyond: 0)
-                    && space.forwardedMask(offset, width: width) == expected(forwarded, offset, width, beyond: 0)
+                    && space.hardwareReadMask(offset, width: width) == expected(live, offset, width, beyond: 0)
+                    && space.hardwareWriteMask(offset, width: width) == expected(forwarded, offset, width, beyond: 0)
                 if !isRight { Issue.record("offset \(offset), width \(width)") }
             }
         }
@@ -97,11 +97,11 @@ import Testing
     func whatLiesOutsideReadsAllOnesAndTakesNothing(offset: Int) {
         var space = ConfigSpace()
         space.set(offset, 0, width: 1)
-        space.own(offset, width: 1, writable: 0xFF, live: 0xFF, forwarded: 0xFF)
+        space.setMasks(offset, width: 1, writable: 0xFF, live: 0xFF, forwarded: 0xFF)
         space.write(offset, 0, width: 1)
         #expect(space.read(offset, width: 1) == 0xFF)
-        #expect(space.liveMask(offset, width: 1) == 0)
-        #expect(space.forwardedMask(offset, width: 1) == 0)
+        #expect(space.hardwareReadMask(offset, width: 1) == 0)
+        #expect(space.hardwareWriteMask(offset, width: 1) == 0)
     }
 
     @Test func commandIsTheRegisterAtFour() {
@@ -109,7 +109,7 @@ import Testing
         space.command = [.memorySpace, .intxDisable]
         #expect(space.read(4, width: 2) == 0x0402)
         #expect(space.read(4, width: 4) == 0x0402)
-        space.own(4, width: 2, writable: 0x0400)
+        space.setMasks(4, width: 2, writable: 0x0400)
         space.write(5, 0, width: 1)
         #expect(space.command == [.memorySpace])
     }

@@ -84,8 +84,8 @@ import Testing
     func nothingOfItReachesTheDevice(shape: Shape) throws {
         let (msi, space) = try laid(shape)
         for place in msi.offset..<msi.offset + msi.length {
-            #expect(space.forwardedMask(place, width: 1) == 0)
-            #expect(space.liveMask(place, width: 1) == 0)
+            #expect(space.hardwareWriteMask(place, width: 1) == 0)
+            #expect(space.hardwareReadMask(place, width: 1) == 0)
         }
     }
 

@@ -47,8 +47,8 @@ import Testing
         space.write(0x73, 0x80, width: 1)
         #expect(msix.isEnabled(in: space) && !msix.isFunctionMasked(in: space))
         for place in 0x70..<0x7C {
-            #expect(space.forwardedMask(place, width: 1) == 0)
-            #expect(space.liveMask(place, width: 1) == 0)
+            #expect(space.hardwareWriteMask(place, width: 1) == 0)
+            #expect(space.hardwareReadMask(place, width: 1) == 0)
         }
     }
 

@@ -25,8 +25,8 @@ import Testing
     @Test func itsRegisterIsSizedAndAnswersOnlyWhenEnabled() {
         var space = ConfigSpace()
         let bar = BAR(romSize: 0x20000)
-        space.own(ConfigRegister.command, width: 2, writable: 2)
-        bar.lay(into: &space)
+        space.setMasks(ConfigRegister.command, width: 2, writable: 2)
+        bar.install(in: &space)
         #expect(space.read(0x30, width: 4) == 0)
         space.write(0x30, 0xFFFF_F800, width: 4)
         #expect(space.read(0x30, width: 4) == 0xFFFE_0000)

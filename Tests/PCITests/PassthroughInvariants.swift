@@ -74,27 +74,27 @@ struct PassthroughInvariants {
         require(pin == UInt32(layout.interruptPin) && pin <= 4 && (hasINTx || pin == 0), "interrupt pin \(pin)")
         let devicePin = byte(0x3D)
         require(!hasINTx || !(1...4).contains(devicePin) || pin == devicePin, "the device's pin \(devicePin) is lost")
-        require(writable[0x3C] == 0xFF && space.forwardedMask(0x3C, width: 1) == 0, "interrupt line")
+        require(writable[0x3C] == 0xFF && space.hardwareWriteMask(0x3C, width: 1) == 0, "interrupt line")
 
         // COMMAND: the guest's view alone, of the bits that mean something here.
-        require(space.read(4, width: 2) == 0 && space.liveMask(4, width: 2) == 0, "COMMAND is read from the hardware")
+        require(space.read(4, width: 2) == 0 && space.hardwareReadMask(4, width: 2) == 0, "COMMAND is read from the hardware")
         let command = writable[4] | writable[5] << 8
         require(command & ~0x0557 == 0, "COMMAND has reserved bits: \(command)")
         require(command & 0x0404 == 0x0404, "bus mastering and INTx-disable are not the guest's")
         require(command & 1 == (bars.contains { $0.isIO } ? 1 : 0), "I/O decoding without I/O")
         require(command & 2 == (bars.contains { !$0.isIO } ? 2 : 0), "memory decoding without memory")
-        require(space.forwardedMask(4, width: 2) & ~command == 0, "a COMMAND bit goes to the device and not to the view")
+        require(space.hardwareWriteMask(4, width: 2) & ~command == 0, "a COMMAND bit goes to the device and not to the view")
         // STATUS: whether there is a list is ours to say; only bits that a one clears are written.
-        require(space.liveMask(6, width: 2) & 0x10 == 0 && writable[6] == 0 && writable[7] == 0, "STATUS")
-        require(space.forwardedMask(6, width: 2) & ~0xF900 == 0, "STATUS is written")
+        require(space.hardwareReadMask(6, width: 2) & 0x10 == 0 && writable[6] == 0 && writable[7] == 0, "STATUS")
+        require(space.hardwareWriteMask(6, width: 2) & ~0xF900 == 0, "STATUS is written")
         // BARs and the expansion ROM.
         for place in Array(0x10..<0x2C) + Array(0x30..<0x34) {
-            require(space.forwardedMask(place, width: 1) == 0 && space.liveMask(place, width: 1) == 0, "the device hears of byte \(place)")
+            require(space.hardwareWriteMask(place, width: 1) == 0 && space.hardwareReadMask(place, width: 1) == 0, "the device hears of byte \(place)")
         }
     }
 
     private mutating func requireFixed(_ space: ConfigSpace, _ place: Int) {
-        let owners = writable[place] | space.liveMask(place, width: 1) | space.forwardedMask(place, width: 1)
+        let owners = writable[place] | space.hardwareReadMask(place, width: 1) | space.hardwareWriteMask(place, width: 1)
         require(owners == 0, "byte \(place) is not fixed")
     }
 
@@ -133,7 +133,7 @@ struct PassthroughInvariants {
         let messages = [layout.msi.map { $0.offset..<$0.offset + $0.length }, layout.msix.map { $0.offset..<$0.offset + 12 }]
         for place in messages.compactMap({ $0 }).joined() {
             require(named.contains(place), "a message capability that the list does not name")
-            require(space.forwardedMask(place, width: 1) == 0 && space.liveMask(place, width: 1) == 0, "the device hears of byte \(place)")
+            require(space.hardwareWriteMask(place, width: 1) == 0 && space.hardwareReadMask(place, width: 1) == 0, "the device hears of byte \(place)")
         }
         return named
     }

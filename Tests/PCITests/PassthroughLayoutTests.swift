@@ -54,7 +54,7 @@ import Testing
     @Test func statusIsTheDevicesButForTheList() {
         for dump in ConfigDump.allCases {
             let space = dump.layout().space
-            #expect(space.liveMask(6, width: 2) == 0xFFEF)
+            #expect(space.hardwareReadMask(6, width: 2) == 0xFFEF)
             #expect(space.read(6, width: 2) == (dump == .e1000 ? 0 : 0x10))
         }
     }
@@ -62,8 +62,8 @@ import Testing
     @Test func powerStateIsForwardedAndReadBackWithoutPME() {
         let space = ConfigDump.e1000e.layout().space
         #expect(space.read(0xCA, width: 2) & 0xF800 == 0, "no state in which PME is signalled")
-        #expect(space.forwardedMask(0xCC, width: 2) == 0x0003)
-        #expect(space.liveMask(0xCC, width: 2) & 0x0003 == 0x0003)
+        #expect(space.hardwareWriteMask(0xCC, width: 2) == 0x0003)
+        #expect(space.hardwareReadMask(0xCC, width: 2) & 0x0003 == 0x0003)
     }
 
     /// On the root bus an endpoint with a link would make guests look for the port above it.
@@ -77,7 +77,7 @@ import Testing
 
     @Test func functionLevelResetIsHeardAndNeverReadsBack() {
         var space = ConfigDump.e1000e.layout().space
-        #expect(space.forwardedMask(0xE8, width: 2) & 0x8000 != 0)
+        #expect(space.hardwareWriteMask(0xE8, width: 2) & 0x8000 != 0)
         space.write(0xE8, 0x8000, width: 2)
         #expect(space.read(0xE8, width: 2) & 0x8000 == 0)
     }
@@ -87,7 +87,7 @@ import Testing
         for (place, length) in [(0x40, 16), (0x50, 16), (0x60, 16), (0x70, 20), (0x84, 20)] {
             #expect(space.read(place, width: 1) == 9)
             #expect(space.read(place + 2, width: 1) == UInt32(length))
-            for byte in place + 3..<place + length { #expect(space.liveMask(byte, width: 1) == 0xFF) }
+            for byte in place + 3..<place + length { #expect(space.hardwareReadMask(byte, width: 1) == 0xFF) }
         }
     }
 

@@ -9,7 +9,7 @@ public import SystemPackage
 /// driver file is written. It says what our code does with the files; what a kernel does is tried in the lab.
 public final class HostFixture: Sendable {
     public let root: FilePath
-    public let tree: HostTree
+    public let tree: HostFilesystem
 
     /// - Parameters:
     ///   - drivers: those that are loaded
@@ -23,7 +23,7 @@ public final class HostFixture: Sendable {
         guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
         let root = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
         self.root = root
-        tree = HostTree(root: root) { path, text in Self.react(HostTree(root: root), path, text, refusing, defaults) }
+        tree = HostFilesystem(root: root) { path, text in Self.react(HostFilesystem(root: root), path, text, refusing, defaults) }
         for folder in ["sys/bus/pci/devices", "sys/devices/pci0000:00", "sys/kernel/iommu_groups", "dev/vfio", "proc/self", "run"] {
             try tree.create("\(folder)/.keep", "")
             try tree.remove("\(folder)/.keep")
@@ -37,7 +37,7 @@ public final class HostFixture: Sendable {
     deinit { Self.removeAll(root.string) }
 
     private static func removeAll(_ path: String) {
-        let tree = HostTree(root: FilePath(path))
+        let tree = HostFilesystem(root: FilePath(path))
         if tree.linkTarget("") == nil, tree.isFolder("") {
             for name in tree.names(in: "") { removeAll("\(path)/\(name)") }
         }
@@ -97,10 +97,10 @@ public final class HostFixture: Sendable {
 
     /// What a kernel does after these writes.
     private static func react(
-        _ tree: HostTree, _ path: String, _ text: String, _ refusing: [PCIAddress: String], _ defaults: [PCIAddress: String]
+        _ tree: HostFilesystem, _ path: String, _ text: String, _ refusing: [PCIAddress: String], _ defaults: [PCIAddress: String]
     ) {
         guard let address = PCIAddress(text) else { return }
-        let link = tree.path("\(HostTree.folder(address))/driver")
+        let link = tree.path("\(HostFilesystem.folder(address))/driver")
         func bind(_ driver: String) {
             guard refusing[address] != driver else { return }
             symlink("../../../bus/pci/drivers/\(driver)", link)
@@ -108,7 +108,7 @@ public final class HostFixture: Sendable {
         if path.hasSuffix("/driver/unbind") {
             unlink(link)
         } else if path.hasSuffix("/drivers_probe"), tree.driver(of: address) == nil {
-            let override = (try? tree.text("\(HostTree.folder(address))/driver_override")) ?? ""
+            let override = (try? tree.text("\(HostFilesystem.folder(address))/driver_override")) ?? ""
             if !override.isEmpty && override != "(null)" { bind(override) } else if let driver = defaults[address] { bind(driver) }
         } else if path.hasSuffix("/bind"), let driver = FilePath(path).removingLastComponent().lastComponent?.string {
             bind(driver)

@@ -31,8 +31,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     /// Where its messages' registers lie; what the guest wrote there is in `state`.
     private let messageLayout: FunctionMessages
     let state: Mutex<State>
-    private let decoded = Mutex<[Decoded]>([])
-    private let areas: [[DirectArea]]
+    private let decoded = Mutex<[DecodedBAR]>([])
+    private let areas: [[MappableRegion]]
     private let rom: OptionROMCopy?
     private let functionBARs: [BAR]
     let line: InterruptLine?
@@ -63,7 +63,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             throw .system(backend.address, error)
         }
         let messages = FunctionMessages(msi: layout.msi, msix: layout.msix)
-        var areas = [[DirectArea]](repeating: [], count: 7)
+        var areas = [[MappableRegion]](repeating: [], count: 7)
         for bar in backend.bars where !bar.isIO {
             areas[bar.index] = try backend.map(bar, trapped: messages.trappedRanges(bar: bar.index))
         }
@@ -99,9 +99,9 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         state.withLock { $0.space.write(ConfigRegister.interruptLine, UInt32(gsi), width: 1) }
     }
 
-    public override func decodedBARs() -> [Decoded] { decoded.withLock { $0 } }
+    public override func decodedBARs() -> [DecodedBAR] { decoded.withLock { $0 } }
 
-    public override func directAreas(_ bar: Int) -> [DirectArea] { areas.indices.contains(bar) ? areas[bar] : [] }
+    public override func mappableRegions(_ bar: Int) -> [MappableRegion] { areas.indices.contains(bar) ? areas[bar] : [] }
 
     private func note(_ access: StaticString, _ offset: some BinaryInteger, _ width: Int, _ value: (some BinaryInteger)? = Int?.none) {
         door.note {
@@ -115,7 +115,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     public override func readConfig(_ offset: Int, width: Int) -> UInt32 {
         state.withLock { state in
             var value = state.space.read(offset, width: width)
-            let live = state.space.liveMask(offset, width: width)
+            let live = state.space.hardwareReadMask(offset, width: width)
             if live != 0 {
                 note("config read", offset, width)
                 let physical = ask({ () throws(AssignmentError) in try backend.readConfig(offset, width: width) }) ?? .max
@@ -162,8 +162,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     /// Brings a write's forwarded bits to the device.
     private func forward(_ register: Register, _ value: UInt32, _ state: inout State) throws(AssignmentError) {
         let (offset, width) = (register.offset, register.width)
-        guard state.space.forwardedMask(offset, width: width) != 0 else { return }
-        let forwarded = state.space.forwardedValue(offset, value, width: width)
+        guard state.space.hardwareWriteMask(offset, width: width) != 0 else { return }
+        let forwarded = state.space.hardwareWriteValue(offset, value, width: width)
         state.unwritten.removeAll { $0 == register }
         if try attempt(.device, { () throws(AssignmentError) in try backend.writeConfig(offset, forwarded, width: width) }) {
             followPower(offset, width, &state)
@@ -223,10 +223,10 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     // MARK: Decoding
 
-    private func decode(_ state: State) -> [Decoded] {
+    private func decode(_ state: State) -> [DecodedBAR] {
         // Outside of D0 no decoder answers (PCI Power Management 1.2, 5.4); the host's kernel takes its mappings away too.
         guard powerState(state) == .d0 else { return [] }
-        return bars.filter { $0.isDecoded(in: state.space) }.map { Decoded(bar: $0, address: $0.address(in: state.space)) }
+        return bars.filter { $0.isDecoded(in: state.space) }.map { DecodedBAR(bar: $0, address: $0.address(in: state.space)) }
     }
 
     /// Stops publishing what no longer answers; what newly answers waits until the device has heard of it.

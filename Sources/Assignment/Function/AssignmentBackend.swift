@@ -31,7 +31,7 @@ public protocol AssignmentBackend: AnyObject, Sendable {
     func readBAR(_ bar: Int, offset: UInt64, width: Int) throws(AssignmentError) -> UInt64
     func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) throws(AssignmentError)
     /// Maps what can be mapped of a memory BAR, but for `trapped`.
-    func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.DirectArea]
+    func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.MappableRegion]
 
     /// Lets the device's INTx assert a line of the guest.
     /// - Parameter masked: the guest's INTx-disable bit as it stands.

@@ -29,8 +29,8 @@ final class OptionROMCopy: Sendable {
     }
 
     /// What the guest reads without an exit: all of it, unless it is smaller than a page.
-    var areas: [PCIFunction.DirectArea] {
-        bar.size < 4096 ? [] : [PCIFunction.DirectArea(offset: 0, count: bar.size, memory: mapping.base, isReadOnly: true)]
+    var areas: [PCIFunction.MappableRegion] {
+        bar.size < 4096 ? [] : [PCIFunction.MappableRegion(offset: 0, count: bar.size, memory: mapping.base, isReadOnly: true)]
     }
 }
 

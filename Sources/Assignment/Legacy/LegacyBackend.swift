@@ -134,10 +134,10 @@ public final class LegacyBackend: AssignmentBackend {
         try Self.onFiles(address) { () throws(SystemCallError) in try function.write(bar, offset, value, width: width) }
     }
 
-    public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.DirectArea] {
+    public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.MappableRegion] {
         guard let memory = function.memory(of: bar.index) else { return [] }
         return DirectRanges.of([0..<bar.size], without: trapped, barSize: bar.size).map {
-            PCIFunction.DirectArea(offset: $0.lowerBound, count: $0.upperBound - $0.lowerBound, memory: memory + Int($0.lowerBound))
+            PCIFunction.MappableRegion(offset: $0.lowerBound, count: $0.upperBound - $0.lowerBound, memory: memory + Int($0.lowerBound))
         }
     }
 
@@ -148,7 +148,7 @@ public final class LegacyBackend: AssignmentBackend {
             state.line = line
             state.everOnLine = line
             // Counting is a nicety that hosts before Linux 3.8 lack.
-            try? line.observe()
+            try? line.startCountingAcks()
             if hasMaskCall || !masked { try assignLine(&state) }
         }
     }
@@ -345,7 +345,7 @@ public final class LegacyBackend: AssignmentBackend {
     public var interrupts: InterruptReport {
         state.withLock { state in
             var intx: InterruptCounts?
-            if let line = state.everOnLine, line.isObserved {
+            if let line = state.everOnLine, line.countsAcks {
                 intx = InterruptCounts()
                 intx?.delivered = line.acknowledgedCount
             }

@@ -8,12 +8,12 @@ public import PCI
 public final class LegacyHost {
     private let vm: VirtualMachine
     private let routes: MessageRoutes
-    private let tree: HostTree
+    private let tree: HostFilesystem
 
     /// - Parameters:
     ///   - routes: those of the whole machine.
     ///   - tree: this host, or a made-up one.
-    public init(_ vm: VirtualMachine, routes: MessageRoutes, tree: HostTree = HostTree()) {
+    public init(_ vm: VirtualMachine, routes: MessageRoutes, tree: HostFilesystem = HostFilesystem()) {
         self.vm = vm
         self.routes = routes
         self.tree = tree
@@ -68,7 +68,7 @@ public final class LegacyHost {
             hasMaskCall: vm.check(.pci23) > 0, routes: routes
         ) {
             // Last of all means; most functions have the file, and nothing more can be done for the others.
-            try? tree.write("1", to: "\(HostTree.folder(address))/reset")
+            try? tree.write("1", to: "\(HostFilesystem.folder(address))/reset")
         }
     }
 }

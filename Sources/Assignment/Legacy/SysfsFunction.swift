@@ -42,9 +42,9 @@ final class SysfsFunction: Sendable {
 
     /// Opens a function's files.
     /// - Parameter door: where reads and writes of its registers go.
-    init(_ function: HostPCIFunction, tree: HostTree, door: IoctlDoor) throws(AssignmentError) {
+    init(_ function: HostPCIFunction, tree: HostFilesystem, door: IoctlDoor) throws(AssignmentError) {
         let address = function.address.description
-        let folder = tree.path(HostTree.folder(function.address))
+        let folder = tree.path(HostFilesystem.folder(function.address))
         do throws(SystemCallError) {
             let config = try Descriptor(opening: "\(folder)/config", door: door)
             var windows: [Window] = []

@@ -11,12 +11,12 @@ public import VMM
 /// and the kernel masks (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_config.c). What is left to do before that write is the
 /// guest's side: the irqfd goes, which lowers the line, and comes back at the unmask.
 public final class VFIOBackend: AssignmentBackend {
-    private struct Slot {
+    private struct VectorState {
         let vector: MessageVector
         /// The device signals its eventfd.
-        var wired = false
+        var hasTrigger = false
         /// The relay waits for it.
-        var watched = false
+        var isPolled = false
     }
 
     private struct State {
@@ -27,7 +27,7 @@ public final class VFIOBackend: AssignmentBackend {
         var lingering: VFIODevice.InterruptIndex?
         /// How many vectors VFIO has enabled.
         var enabled = 0
-        var slots: [MessageKind: [Int: Slot]] = [.msi: [:], .msix: [:]]
+        var slots: [MessageKind: [Int: VectorState]] = [.msi: [:], .msix: [:]]
         var mappings: [MappingBox] = []
         var released = false
     }
@@ -194,13 +194,13 @@ public final class VFIOBackend: AssignmentBackend {
         }
     }
 
-    public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.DirectArea] {
-        var areas: [PCIFunction.DirectArea] = []
+    public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.MappableRegion] {
+        var areas: [PCIFunction.MappableRegion] = []
         for range in DirectRanges.of(device.regions[bar.index].mappable, without: trapped, barSize: bar.size) {
             let box = MappingBox(try onDevice { () throws(VFIOError) in try device.map(bar.index, range) })
             state.withLock { $0.mappings.append(box) }
             areas.append(
-                PCIFunction.DirectArea(
+                PCIFunction.MappableRegion(
                     offset: range.lowerBound, count: range.upperBound - range.lowerBound, memory: box.mapping.base))
         }
         return areas
@@ -288,7 +288,7 @@ public final class VFIOBackend: AssignmentBackend {
         state.withLock { state in
             state.kind = kind
             state.enabled = taken
-            if kind == .msi { for number in 0..<taken { state.slots[kind]?[number]?.wired = true } }
+            if kind == .msi { for number in 0..<taken { state.slots[kind]?[number]?.hasTrigger = true } }
         }
     }
 
@@ -306,29 +306,29 @@ public final class VFIOBackend: AssignmentBackend {
     }
 
     /// The vector's part, made at its first use.
-    private func slot(_ kind: MessageKind, _ number: Int) throws(AssignmentError) -> Slot {
+    private func slot(_ kind: MessageKind, _ number: Int) throws(AssignmentError) -> VectorState {
         if let known = state.withLock({ $0.slots[kind]?[number] }) { return known }
         let name = "\(address) \(kind) vector \(number)"
-        let slot = Slot(
+        let slot = VectorState(
             vector: try onSystem { () throws(SystemCallError) in try MessageVector(name, vm: vm, delivery: messageDelivery, routes: routes) })
         state.withLock { $0.slots[kind]?[number] = slot }
         return slot
     }
 
     public func stopMessages() throws(AssignmentError) {
-        let stopped = state.withLock { state -> (MessageKind, [Slot])? in
+        let stopped = state.withLock { state -> (MessageKind, [VectorState])? in
             guard let kind = state.kind else { return nil }
             let slots = state.slots[kind] ?? [:]
             for number in slots.keys {
-                state.slots[kind]?[number]?.wired = false
-                state.slots[kind]?[number]?.watched = false
+                state.slots[kind]?[number]?.hasTrigger = false
+                state.slots[kind]?[number]?.isPolled = false
             }
             state.kind = nil
             state.enabled = 0
             return (kind, Array(slots.values))
         }
         guard let (kind, slots) = stopped else { return }
-        for slot in slots where slot.watched { relay.withLock { $0 }?.forget(slot.vector.event.raw) }
+        for slot in slots where slot.isPolled { relay.withLock { $0 }?.forget(slot.vector.event.raw) }
         defer { for slot in slots { slot.vector.stop() } }
         try disable(Self.index(kind))
     }
@@ -337,20 +337,20 @@ public final class VFIOBackend: AssignmentBackend {
         guard let kind = state.withLock({ $0.kind }), number < vectorLimits[kind]?.count ?? 0 else { return }
         if masked, state.withLock({ $0.slots[kind]?[number] }) == nil { return }
         var slot = try slot(kind, number)
-        if !masked, !slot.wired {
+        if !masked, !slot.hasTrigger {
             try wire(kind, number, slot.vector)
-            slot.wired = true
-            state.withLock { $0.slots[kind]?[number]?.wired = true }
+            slot.hasTrigger = true
+            state.withLock { $0.slots[kind]?[number]?.hasTrigger = true }
         }
-        guard slot.wired else { return }
+        guard slot.hasTrigger else { return }
         let watch = try onMachine { () throws(KVMError) in try slot.vector.set(message, masked: masked) }
         let relay = relay.withLock { $0 }
-        if watch, !slot.watched {
+        if watch, !slot.isPolled {
             try onSystem { () throws(SystemCallError) in try relay?.watch(slot.vector.event.raw, token: UInt64(number)) }
-        } else if !watch, slot.watched {
+        } else if !watch, slot.isPolled {
             relay?.forget(slot.vector.event.raw)
         }
-        state.withLock { $0.slots[kind]?[number]?.watched = watch }
+        state.withLock { $0.slots[kind]?[number]?.isPolled = watch }
     }
 
     /// Has the device's vector signal its eventfd, taking a host interrupt for it.
@@ -365,7 +365,7 @@ public final class VFIOBackend: AssignmentBackend {
         func events(_ count: Int) -> [Int32] {
             (0..<count).map { place in
                 if place == number { return vector.event.raw }
-                guard let slot = slots[place], slot.wired else { return -1 }
+                guard let slot = slots[place], slot.hasTrigger else { return -1 }
                 return slot.vector.event.raw
             }
         }
@@ -378,7 +378,7 @@ public final class VFIOBackend: AssignmentBackend {
             let taken = enabled > 0 ? (try? enable(kind, events(enabled))) ?? 0 : 0
             state.withLock { state in
                 state.enabled = taken
-                for place in slots.keys where place >= taken { state.slots[kind]?[place]?.wired = false }
+                for place in slots.keys where place >= taken { state.slots[kind]?[place]?.hasTrigger = false }
             }
             throw error
         }
@@ -386,7 +386,7 @@ public final class VFIOBackend: AssignmentBackend {
 
     public func isPending(_ number: Int) -> Bool? {
         state.withLock { state in
-            guard let slot = state.kind.flatMap({ state.slots[$0]?[number] }), slot.wired else { return nil }
+            guard let slot = state.kind.flatMap({ state.slots[$0]?[number] }), slot.hasTrigger else { return nil }
             return slot.vector.isPending
         }
     }

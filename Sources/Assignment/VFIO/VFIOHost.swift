@@ -29,7 +29,7 @@ public final class VFIOHost {
     /// - Throws: `.unfit` where it has no IOMMU group, what VFIO refused otherwise.
     public func open(_ function: PCIAddress, delivery: MessageDelivery) throws(AssignmentError) -> VFIOBackend {
         let address = function.description
-        guard let group = HostTree().iommuGroup(of: function) else { throw .unfit(address, reason: "it is in no IOMMU group any more") }
+        guard let group = HostFilesystem().iommuGroup(of: function) else { throw .unfit(address, reason: "it is in no IOMMU group any more") }
         let device: VFIODevice
         do throws(VFIOError) {
             if groups[group] == nil {

@@ -9,7 +9,7 @@ public import PCI
 /// What a function was before is kept in /run/swiftlet/bindings, one file a function, until it is given back: /run, like the
 /// bindings, does not outlive a reboot.
 public struct DriverBinding: Sendable {
-    private let tree: HostTree
+    private let tree: HostFilesystem
 
     /// The drivers that hold a function for a guest.
     public enum Holder: String, Sendable, CaseIterable {
@@ -21,7 +21,7 @@ public struct DriverBinding: Sendable {
 
     /// Works on a host.
     /// - Parameter tree: this host, or a made-up one
-    public init(tree: HostTree = HostTree()) { self.tree = tree }
+    public init(tree: HostFilesystem = HostFilesystem()) { self.tree = tree }
 
     /// Gives functions to a holder: all of them, or after an error none.
     /// - Parameters:
@@ -106,7 +106,7 @@ public struct DriverBinding: Sendable {
 
     /// The kernel shows an unset override as `(null)`.
     private func current(_ address: PCIAddress) -> String? {
-        guard let override = try? tree.text("\(HostTree.folder(address))/driver_override"), !override.isEmpty, override != "(null)" else {
+        guard let override = try? tree.text("\(HostFilesystem.folder(address))/driver_override"), !override.isEmpty, override != "(null)" else {
             return nil
         }
         return override
@@ -115,7 +115,7 @@ public struct DriverBinding: Sendable {
     // MARK: Steps
 
     private func checkMovable(_ address: PCIAddress) throws(DriverBindingError) {
-        guard tree.exists(HostTree.folder(address)) else { throw .notFound(address) }
+        guard tree.exists(HostFilesystem.folder(address)) else { throw .notFound(address) }
         guard !tree.isBridge(address) else { throw .isBridge(address) }
     }
 
@@ -125,7 +125,7 @@ public struct DriverBinding: Sendable {
 
     private func move(_ address: PCIAddress, to driver: String) throws(DriverBindingError) {
         try reporting(address) { () throws(SystemCallError) in
-            try tree.write(driver, to: "\(HostTree.folder(address))/driver_override")
+            try tree.write(driver, to: "\(HostFilesystem.folder(address))/driver_override")
             try unbind(address)
             try tree.write("\(address)", to: "sys/bus/pci/drivers_probe")
         }
@@ -153,7 +153,7 @@ public struct DriverBinding: Sendable {
         try reporting(address) { () throws(SystemCallError) in
             if current(address) != former?.override {
                 // A line feed alone clears it.
-                try tree.write(former?.override ?? "\n", to: "\(HostTree.folder(address))/driver_override")
+                try tree.write(former?.override ?? "\n", to: "\(HostFilesystem.folder(address))/driver_override")
             }
             if isToBeUnbound(address) { try unbind(address) }
             guard tree.driver(of: address) == nil else { return }
@@ -169,7 +169,7 @@ public struct DriverBinding: Sendable {
 
     private func unbind(_ address: PCIAddress) throws(SystemCallError) {
         guard tree.driver(of: address) != nil else { return }
-        try tree.write("\(address)", to: "\(HostTree.folder(address))/driver/unbind")
+        try tree.write("\(address)", to: "\(HostFilesystem.folder(address))/driver/unbind")
     }
 
     private func verify(_ address: PCIAddress, _ driver: String?) throws(DriverBindingError) {

@@ -6,7 +6,7 @@ public import SystemPackage
 public struct HostPCI: ~Copyable {
     // libpci's handle: owned by this value, never shared between threads because the value is neither Sendable nor copyable.
     private let access: UnsafeMutablePointer<pci_access>
-    private let tree: HostTree
+    private let tree: HostFilesystem
 
     /// The inventory can't be read: libpci's reason.
     public struct Unreadable: Error, Equatable, CustomStringConvertible {
@@ -24,8 +24,8 @@ public struct HostPCI: ~Copyable {
     ///   - tree: the host, or a made-up one
     ///   - nameFiles: the first one that exists gives the names; without any, names are numbers
     /// - Throws: `Unreadable` where the host has no PCI or sysfs is not mounted.
-    public init(tree: HostTree = HostTree(), nameFiles: [FilePath] = HostPCI.nameFiles) throws(Unreadable) {
-        let file = nameFiles.first { HostTree().exists($0.string) } ?? ""
+    public init(tree: HostFilesystem = HostFilesystem(), nameFiles: [FilePath] = HostPCI.nameFiles) throws(Unreadable) {
+        let file = nameFiles.first { HostFilesystem().exists($0.string) } ?? ""
         let (access, failure) = Self.guarded { cpci_open(tree.path("sys/bus/pci"), file.string, $0) }
         guard let access else { throw Unreadable(reason: failure ?? "libpci could not be set up") }
         if let failure = Self.guarded({ cpci_scan(access, $0) }).failure {
@@ -87,7 +87,7 @@ extension HostPCI {
     private func function(_ device: UnsafeMutablePointer<pci_dev>, _ named: Bool) throws(Unreadable) -> HostPCIFunction? {
         guard let address = Self.address(of: device) else { return nil }
         if let failure = Self.guarded({ cpci_fill(device, Self.fields, $0) }).failure {
-            guard tree.exists(HostTree.folder(address)) else { return nil }
+            guard tree.exists(HostFilesystem.folder(address)) else { return nil }
             throw Unreadable(reason: failure)
         }
         let filled = device.pointee
@@ -108,7 +108,7 @@ extension HostPCI {
             isConfigReadable: cpci_read(device, 0x40, 4) != .max || cpci_read(device, 0xfc, 4) != .max,
             msiVectors: Self.msiVectors(device, capabilities), msixVectors: Self.msixVectors(device, capabilities),
             hasFunctionLevelReset: Self.hasFunctionLevelReset(device, capabilities),
-            resetMethods: (try? tree.text("\(HostTree.folder(address))/reset_method"))?.split(separator: " ").map(String.init) ?? [])
+            resetMethods: (try? tree.text("\(HostFilesystem.folder(address))/reset_method"))?.split(separator: " ").map(String.init) ?? [])
     }
 
     private static func bars(_ device: pci_dev) -> [HostPCIFunction.BAR] {

@@ -51,7 +51,7 @@ public struct IOMMUGroup: Sendable, Equatable {
     /// - Parameters:
     ///   - number: its number
     ///   - tree: the host, or a made-up one
-    public init(number: Int, tree: HostTree = HostTree()) {
+    public init(number: Int, tree: HostFilesystem = HostFilesystem()) {
         self.number = number
         members = tree.names(in: "sys/kernel/iommu_groups/\(number)/devices").map { name in
             let folder = "sys/kernel/iommu_groups/\(number)/devices/\(name)"
@@ -69,7 +69,7 @@ public struct IOMMUGroup: Sendable, Equatable {
     /// - Parameters:
     ///   - address: the function
     ///   - tree: the host, or a made-up one
-    public init?(of address: PCIAddress, tree: HostTree = HostTree()) {
+    public init?(of address: PCIAddress, tree: HostFilesystem = HostFilesystem()) {
         guard let number = tree.iommuGroup(of: address) else { return nil }
         self.init(number: number, tree: tree)
     }

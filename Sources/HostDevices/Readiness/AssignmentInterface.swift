@@ -9,7 +9,7 @@ public enum AssignmentInterface: String, Sendable, CaseIterable {
 
     /// The one to use where nobody chose: VFIO, and KVM's own only where it is offered and VFIO is missing.
     /// - Parameter isOffered: whether this host's KVM assigns functions itself.
-    public static func choose(isOffered: Bool, tree: HostTree = HostTree()) -> AssignmentInterface {
+    public static func choose(isOffered: Bool, tree: HostFilesystem = HostFilesystem()) -> AssignmentInterface {
         isOffered && !tree.exists("dev/vfio/vfio") ? .kvm : .group
     }
 

@@ -4,7 +4,7 @@ public import PCI
 
 /// Finds out whether a function of the host can be passed to a guest, and what stands in the way.
 public struct DeviceReadiness: Sendable {
-    private let tree: HostTree
+    private let tree: HostFilesystem
     private let interface: AssignmentInterface
     private let lockedMemory: LockedMemoryLimit?
 
@@ -30,7 +30,7 @@ public struct DeviceReadiness: Sendable {
     ///   - interface: the kernel interface that shall pass it
     ///   - tree: this host, or a made-up one
     ///   - lockedMemory: the limit to judge by; nil: this process's
-    public init(_ interface: AssignmentInterface = .group, tree: HostTree = HostTree(), lockedMemory: LockedMemoryLimit? = nil) {
+    public init(_ interface: AssignmentInterface = .group, tree: HostFilesystem = HostFilesystem(), lockedMemory: LockedMemoryLimit? = nil) {
         self.interface = interface
         self.tree = tree
         self.lockedMemory = lockedMemory
@@ -46,7 +46,7 @@ public struct DeviceReadiness: Sendable {
     /// - Throws: the first thing that stands in the way.
     @discardableResult
     public static func check(
-        _ address: PCIAddress, guestMemory: UInt64 = 0, tree: HostTree = HostTree(), lockedMemory: LockedMemoryLimit? = nil
+        _ address: PCIAddress, guestMemory: UInt64 = 0, tree: HostFilesystem = HostFilesystem(), lockedMemory: LockedMemoryLimit? = nil
     ) throws(DeviceNotReady) -> Int {
         let readiness = DeviceReadiness(tree: tree, lockedMemory: lockedMemory)
         try readiness.demand(address, guestMemory: guestMemory)
@@ -101,7 +101,7 @@ public struct DeviceReadiness: Sendable {
     }
 
     private func checkPresence(_ address: PCIAddress) -> Outcome {
-        tree.exists(HostTree.folder(address)) ? .passed("\(address) exists") : .failed(.notFound(address, candidates: candidates(address)))
+        tree.exists(HostFilesystem.folder(address)) ? .passed("\(address) exists") : .failed(.notFound(address, candidates: candidates(address)))
     }
 
     /// The functions that share most with the address: those of the same device, then those of the same slot on other buses, then NICs.
@@ -145,7 +145,7 @@ public struct DeviceReadiness: Sendable {
 
     private func checkDriver(_ address: PCIAddress) -> Outcome {
         let driver = tree.driver(of: address)
-        guard let driver, driver.contains("vfio") || tree.exists("\(HostTree.folder(address))/vfio-dev") else {
+        guard let driver, driver.contains("vfio") || tree.exists("\(HostFilesystem.folder(address))/vfio-dev") else {
             return .failed(.isNotBound(address, driver: driver))
         }
         return .passed("bound to \(driver)")

@@ -11,7 +11,7 @@ public struct LockedMemoryLimit: Sendable, Equatable {
     /// This process's limit.
     /// - Parameter tree: the host, or a made-up one
     /// - Throws: the error of reading /proc/self/limits.
-    public static func current(tree: HostTree = HostTree()) throws(SystemCallError) -> LockedMemoryLimit {
+    public static func current(tree: HostFilesystem = HostFilesystem()) throws(SystemCallError) -> LockedMemoryLimit {
         let ipcLock: UInt64 = 1 << 14
         if let capabilities = effectiveCapabilities(tree), capabilities & ipcLock != 0 { return .init(bytes: nil) }
         // The soft limit is the first column after the name (proc(5), /proc/pid/limits).
@@ -27,7 +27,7 @@ public struct LockedMemoryLimit: Sendable, Equatable {
     public func allows(_ memory: UInt64) -> Bool { bytes.map { memory <= $0 } ?? true }
 
     /// CapEff of proc(5); see capabilities(7) for the bits.
-    private static func effectiveCapabilities(_ tree: HostTree) -> UInt64? {
+    private static func effectiveCapabilities(_ tree: HostFilesystem) -> UInt64? {
         guard let status = try? tree.text("proc/self/status") else { return nil }
         for line in status.split(separator: "\n") where line.hasPrefix("CapEff:") {
             return UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)

@@ -1,6 +1,6 @@
 /// The network interfaces by which the host's default routes go: /proc/net/route and /proc/net/ipv6_route, proc(5).
 enum DefaultRoute {
-    static func interfaces(_ tree: HostTree) -> Set<String> {
+    static func interfaces(_ tree: HostFilesystem) -> Set<String> {
         var names: Set<String> = []
         // Interface, destination, gateway, flags, ..., mask at place 7.
         for line in ((try? tree.text("proc/net/route")) ?? "").split(separator: "\n").dropFirst() {

@@ -41,7 +41,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     /// - Parameters:
     ///   - address: the function
     ///   - tree: the host, or a made-up one
-    public static func all(of address: PCIAddress, tree: HostTree = HostTree()) -> [DeviceUse] {
+    public static func all(of address: PCIAddress, tree: HostFilesystem = HostFilesystem()) -> [DeviceUse] {
         ofHost(address, tree: tree) + openers(tree, address)
     }
 
@@ -49,8 +49,8 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     /// - Parameters:
     ///   - address: the function
     ///   - tree: the host, or a made-up one
-    public static func ofHost(_ address: PCIAddress, tree: HostTree = HostTree()) -> [DeviceUse] {
-        let folder = HostTree.folder(address)
+    public static func ofHost(_ address: PCIAddress, tree: HostFilesystem = HostFilesystem()) -> [DeviceUse] {
+        let folder = HostFilesystem.folder(address)
         return interfaces(tree, folder) + mounts(tree, folder)
     }
 
@@ -59,7 +59,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     /// Behind a hub of USB or an expander of SAS they lie deeper.
     private static let depth = 10
 
-    private static func children(_ tree: HostTree, _ folder: String, of kind: String, depth: Int = depth) -> [String] {
+    private static func children(_ tree: HostFilesystem, _ folder: String, of kind: String, depth: Int = depth) -> [String] {
         let found = tree.names(in: "\(folder)/\(kind)").map { "\(folder)/\(kind)/\($0)" }
         guard depth > 0 else { return found }
         let below = tree.names(in: folder).filter { name in
@@ -69,7 +69,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         return found + below.flatMap { children(tree, "\(folder)/\($0)", of: kind, depth: depth - 1) }
     }
 
-    private static func interfaces(_ tree: HostTree, _ folder: String) -> [DeviceUse] {
+    private static func interfaces(_ tree: HostFilesystem, _ folder: String) -> [DeviceUse] {
         let routed = DefaultRoute.interfaces(tree)
         return children(tree, folder, of: "net").compactMap { interface in
             guard let flags = try? tree.text("\(interface)/flags"), let number = UInt32(flags.dropFirst(2), radix: 16),
@@ -80,7 +80,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Whether an interface, or one above it (a bridge, bond or VLAN), is one of the routed.
-    private static func carriesDefaultRoute(_ tree: HostTree, _ interface: String, _ routed: Set<String>, depth: Int = 4) -> Bool {
+    private static func carriesDefaultRoute(_ tree: HostFilesystem, _ interface: String, _ routed: Set<String>, depth: Int = 4) -> Bool {
         if let name = interface.split(separator: "/").last, routed.contains(String(name)) { return true }
         guard depth > 0 else { return false }
         let above = tree.names(in: interface).compactMap { name in
@@ -89,7 +89,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         return above.contains { carriesDefaultRoute(tree, "sys/class/net/\($0)", routed, depth: depth - 1) }
     }
 
-    private static func mounts(_ tree: HostTree, _ folder: String) -> [DeviceUse] {
+    private static func mounts(_ tree: HostFilesystem, _ folder: String) -> [DeviceUse] {
         var disks = children(tree, folder, of: "block")
         // NVMe keeps its disks directly below the controller, or below a subsystem of several.
         for controller in tree.names(in: "\(folder)/nvme") {
@@ -105,16 +105,16 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         return disks.isEmpty ? [] : DiskUse(tree).uses(of: disks)
     }
 
-    private static func openers(_ tree: HostTree, _ address: PCIAddress) -> [DeviceUse] {
+    private static func openers(_ tree: HostFilesystem, _ address: PCIAddress) -> [DeviceUse] {
         var nodes: Set<String> = []
         if let group = tree.iommuGroup(of: address) { nodes.insert("/dev/vfio/\(group)") }
-        for device in tree.names(in: "\(HostTree.folder(address))/vfio-dev") { nodes.insert("/dev/vfio/devices/\(device)") }
+        for device in tree.names(in: "\(HostFilesystem.folder(address))/vfio-dev") { nodes.insert("/dev/vfio/devices/\(device)") }
         guard !nodes.isEmpty else { return [] }
         return openers(tree, of: nodes)
     }
 
     /// The processes that have one of these files open; those of other users are seen by root only.
-    static func openers(_ tree: HostTree, of paths: Set<String>) -> [DeviceUse] {
+    static func openers(_ tree: HostFilesystem, of paths: Set<String>) -> [DeviceUse] {
         tree.names(in: "proc").compactMap { name in
             guard let process = Int(name),
                 tree.names(in: "proc/\(name)/fd").contains(where: { tree.linkTarget("proc/\(name)/fd/\($0)").map(paths.contains) ?? false })

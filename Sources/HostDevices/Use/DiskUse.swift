@@ -3,10 +3,10 @@ import LinuxSystem
 
 /// What is mounted or swapped to on disks: by their partitions, and by what device mapper, RAID and LVM make of them.
 struct DiskUse {
-    private let tree: HostTree
+    private let tree: HostFilesystem
     private let places: [(device: String, number: String?, place: String)]
 
-    init(_ tree: HostTree) {
+    init(_ tree: HostFilesystem) {
         self.tree = tree
         func lines(_ path: String) -> [[String]] {
             ((try? tree.text(path)) ?? "").split(separator: "\n").map { $0.split { $0 == " " || $0 == "\t" }.map(String.init) }

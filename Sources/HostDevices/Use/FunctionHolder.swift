@@ -5,7 +5,7 @@ public import PCI
 /// have asked for its ranges (`pci_request_regions` in virt/kvm/assigned-dev.c of Linux 4.4).
 public enum FunctionHolder {
     /// One sentence with the way out.
-    public static func words(_ address: PCIAddress, tree: HostTree) -> String {
+    public static func words(_ address: PCIAddress, tree: HostFilesystem) -> String {
         if let driver = tree.driver(of: address), DriverBinding.Holder(rawValue: driver) == nil {
             return "the host driver \(driver) holds its ranges: swiftlet devices bind --driver pci-stub \(address)"
         }
@@ -17,7 +17,7 @@ public enum FunctionHolder {
     }
 
     /// Other processes with a virtual machine; those of other users are seen by root only.
-    private static func machines(_ tree: HostTree) -> [String] {
+    private static func machines(_ tree: HostFilesystem) -> [String] {
         tree.names(in: "proc").compactMap { name in
             guard let process = Int32(name), process != getpid(),
                 tree.names(in: "proc/\(name)/fd").contains(where: { tree.linkTarget("proc/\(name)/fd/\($0)") == "anon_inode:kvm-vm" })

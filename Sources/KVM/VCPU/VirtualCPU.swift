@@ -228,7 +228,7 @@ public final class VirtualCPU: @unchecked Sendable {
 
     /// Completes the access that its last exit was for, without running the guest: registers and memory are as the guest will find them.
     /// Only where `Kick.immediateExit` is at hand.
-    public func settle() {
+    public func completeAccess() {
         requestExit()
         _ = enter()
     }

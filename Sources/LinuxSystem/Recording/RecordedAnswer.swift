@@ -33,7 +33,7 @@ public struct RecordedAnswer: Equatable, Sendable {
     ///   - given: the structure as it went in.
     ///   - taken: as it came back, of the same size.
     init(request: UInt, given: [UInt8], taken: UnsafeRawBufferPointer, answer: Int32) {
-        let descriptor = answer >= 0 ? VaryingBytes.newDescriptor(request, taken) : nil
+        let descriptor = answer >= 0 ? ReplayMask.newDescriptor(request, taken) : nil
         let changes = Self.differences(given, taken, with: descriptor).map { range in
             let varying = range == descriptor ? [0..<range.count] : []
             return Change(offset: range.lowerBound, bytes: RecordedBytes(Array(taken[range]), varying: varying))
@@ -48,7 +48,7 @@ public struct RecordedAnswer: Equatable, Sendable {
     }
 
     private static func result(_ request: UInt, _ answer: Int32) -> Result {
-        answer >= 0 && VaryingBytes.answersDescriptor(request) ? .descriptor : .number(Int(answer))
+        answer >= 0 && ReplayMask.answersDescriptor(request) ? .descriptor : .number(Int(answer))
     }
 
     /// The runs of bytes that differ, and `included` in any case as a run of its own. Runs with less than four equal bytes between them are

@@ -33,7 +33,7 @@ public struct RecordedCall: Equatable, Sendable {
 
     /// An ioctl with its structure as it goes in.
     public static func ioctl(_ object: String, _ request: IoctlRequest, _ argument: UnsafeRawBufferPointer) -> RecordedCall {
-        let bytes = RecordedBytes(Array(argument), varying: VaryingBytes.given(request.number, argument))
+        let bytes = RecordedBytes(Array(argument), varying: ReplayMask.given(request.number, argument))
         return RecordedCall(object: object, name: "\(request.name)", argument: .structure(request: request.number, bytes))
     }
 

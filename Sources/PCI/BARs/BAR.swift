@@ -56,14 +56,14 @@ public struct BAR: Sendable, Hashable {
     }
 
     /// Lays the register into a configuration space, at address zero. Sizing (write ones, read back) follows from its fixed low bits.
-    public func lay(into space: inout ConfigSpace) {
+    public func install(in space: inout ConfigSpace) {
         let mask = ~(size - 1)
         space.set(offset, typeBits, width: 4)
         let enable = kind == .rom ? Self.romEnable : 0
-        space.own(offset, width: 4, writable: UInt32(truncatingIfNeeded: mask) | enable, live: 0, forwarded: 0)
+        space.setMasks(offset, width: 4, writable: UInt32(truncatingIfNeeded: mask) | enable, live: 0, forwarded: 0)
         if kind == .memory64 {
             space.set(offset + 4, 0, width: 4)
-            space.own(offset + 4, width: 4, writable: UInt32(mask >> 32), live: 0, forwarded: 0)
+            space.setMasks(offset + 4, width: 4, writable: UInt32(mask >> 32), live: 0, forwarded: 0)
         }
     }
 

@@ -36,7 +36,7 @@ public struct ConfigSpace: Sendable {
     ///   - writable: bits the guest changes in its view.
     ///   - live: bits read from the hardware.
     ///   - forwarded: bits whose writes go to the hardware.
-    public mutating func own(
+    public mutating func setMasks(
         _ offset: Int, width: Int, writable: UInt32? = nil, live: UInt32? = nil, forwarded: UInt32? = nil
     ) {
         if let writable { Self.store(writable, width, &self.writable, offset, size) }
@@ -69,14 +69,14 @@ public struct ConfigSpace: Sendable {
     }
 
     /// The bits of a read that come from the hardware.
-    public func liveMask(_ offset: Int, width: Int) -> UInt32 { load(live, offset, width) }
+    public func hardwareReadMask(_ offset: Int, width: Int) -> UInt32 { load(live, offset, width) }
 
     /// The bits of a write that go to the hardware.
-    public func forwardedMask(_ offset: Int, width: Int) -> UInt32 { load(forwarded, offset, width) }
+    public func hardwareWriteMask(_ offset: Int, width: Int) -> UInt32 { load(forwarded, offset, width) }
 
     /// What a guest's write brings to the hardware, after the view took it: of the bits that are virtual too the view's value, which may be
     /// another than the guest wrote; of the others what it wrote.
-    public func forwardedValue(_ offset: Int, _ value: UInt32, width: Int) -> UInt32 {
+    public func hardwareWriteValue(_ offset: Int, _ value: UInt32, width: Int) -> UInt32 {
         let virtual = load(writable, offset, width)
         return (value & ~virtual | load(view, offset, width) & virtual) & load(forwarded, offset, width) | load(held, offset, width)
     }

@@ -54,13 +54,13 @@ public struct FunctionHeader: Sendable {
         space.set(ConfigRegister.revisionAndClass, UInt32(revision) | classCode << 8, width: 4)
         space.set(ConfigRegister.subsystemVendorID, UInt32(subsystemVendorID) | UInt32(subsystemID) << 16, width: 4)
         space.set(ConfigRegister.interruptPin, UInt32(interruptPin), width: 1)
-        space.own(ConfigRegister.interruptLine, width: 1, writable: 0xFF)
-        space.own(ConfigRegister.cacheLineSize, width: 1, writable: 0xFF)
+        space.setMasks(ConfigRegister.interruptLine, width: 1, writable: 0xFF)
+        space.setMasks(ConfigRegister.cacheLineSize, width: 1, writable: 0xFF)
         var command: Command = [.busMaster, .parityErrorResponse, .systemError, .intxDisable]
         if bars.contains(where: \.isIO) { command.insert(.ioSpace) }
         if bars.contains(where: { !$0.isIO }) { command.insert(.memorySpace) }
-        space.own(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue))
-        for bar in bars { bar.lay(into: &space) }
+        space.setMasks(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue))
+        for bar in bars { bar.install(in: &space) }
 
         let msi = msiVectors > 0 ? MSICapability(offset: Self.msiOffset, vectors: msiVectors) : nil
         let capability = msix.map { MSIXCapability(offset: Self.msixOffset, placement: $0) }
@@ -72,11 +72,11 @@ public struct FunctionHeader: Sendable {
             previous = offset + 1
         }
         if let msi {
-            msi.lay(into: &space)
+            msi.install(in: &space)
             link(Capability.msi, msi.offset)
         }
         if let capability {
-            capability.lay(into: &space)
+            capability.install(in: &space)
             link(Capability.msix, capability.offset)
         }
         return (space, FunctionMessages(msi: msi, msix: capability))

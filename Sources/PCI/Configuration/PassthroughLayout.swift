@@ -45,10 +45,10 @@ public struct PassthroughLayout: Sendable {
         // Alone in its slot whatever it was on the host: the multi-function bit goes.
         space.set(ConfigRegister.headerType, UInt32(bytes[ConfigRegister.headerType] & 0x7F), width: 1)
         space.set(ConfigRegister.interruptPin, UInt32(interruptPin), width: 1)
-        space.own(ConfigRegister.interruptLine, width: 1, writable: 0xFF)
+        space.setMasks(ConfigRegister.interruptLine, width: 1, writable: 0xFF)
         for register in [ConfigRegister.cacheLineSize, ConfigRegister.latencyTimer] {
             copy(bytes, register, 1)
-            space.own(register, width: 1, writable: 0xFF, forwarded: 0xFF)
+            space.setMasks(register, width: 1, writable: 0xFF, forwarded: 0xFF)
         }
         // COMMAND is read from the guest's view alone: the host's kernel uses the physical INTx-disable for its own ends.
         var command: Command = [.busMaster, .memoryWriteInvalidate, .parityErrorResponse, .systemError, .intxDisable]
@@ -56,11 +56,11 @@ public struct PassthroughLayout: Sendable {
         if bars.contains(where: { !$0.isIO }) { command.insert(.memorySpace) }
         // The decoders of a function behind sysfs stay on: the host's kernel needs them, and what answers is for the bus to say.
         let forwarded = access == .raw ? command.intersection([.busMaster, .intxDisable]) : command
-        space.own(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(forwarded.rawValue))
+        space.setMasks(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(forwarded.rawValue))
         // STATUS is the device's, but that the list of capabilities is ours.
-        space.own(
+        space.setMasks(
             ConfigRegister.status, width: 2, live: UInt32(~Status.capabilitiesList), forwarded: UInt32(Status.clearedByOne))
-        for bar in bars { bar.lay(into: &space) }
+        for bar in bars { bar.install(in: &space) }
     }
 
     private mutating func layCapabilities(_ bytes: [UInt8]) {
@@ -91,35 +91,37 @@ public struct PassthroughLayout: Sendable {
             space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
             if access == .raw {
                 space.set(offset + 4, UInt32(Capability.word16(bytes, offset + 4) & 0x0008), width: 2)
-                space.own(offset + 4, width: 2, writable: 0x0003)
+                space.setMasks(offset + 4, width: 2, writable: 0x0003)
             } else {
-                space.own(offset + 4, width: 2, writable: 0x0003, live: 0x000B, forwarded: 0x0003)
+                space.setMasks(offset + 4, width: 2, writable: 0x0003, live: 0x000B, forwarded: 0x0003)
             }
             if power == nil { power = found }
         case Capability.vitalProductData:
             guard offset + 8 <= limit else { return false }
-            space.own(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)
-            space.own(offset + 4, width: 4, live: 0xFFFF_FFFF, forwarded: 0xFFFF_FFFF)
+            space.setMasks(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)
+            space.setMasks(offset + 4, width: 4, live: 0xFFFF_FFFF, forwarded: 0xFFFF_FFFF)
         case Capability.msi:
-            guard msi == nil, let found = MSICapability(bytes, at: offset, isPlain: access == .raw), offset + found.length <= limit else { return false }
-            found.lay(into: &space)
+            guard msi == nil, let found = MSICapability(bytes, at: offset, singleVectorOnly: access == .raw),
+                offset + found.length <= limit
+            else { return false }
+            found.install(in: &space)
             msi = found
         case Capability.msix:
             guard msix == nil, offset + MSIXCapability.length <= limit, let found = MSIXCapability(bytes, at: offset) else { return false }
-            found.lay(into: &space)
+            found.install(in: &space)
             msix = found
         case Capability.vendorSpecific:
             let length = Int(bytes[offset + 2])
             guard length >= 3, offset + length <= limit else { return false }
             space.set(offset + 2, UInt32(length), width: 1)
-            for place in offset + 3..<offset + length { space.own(place, width: 1, live: 0xFF, forwarded: 0xFF) }
+            for place in offset + 3..<offset + length { space.setMasks(place, width: 1, live: 0xFF, forwarded: 0xFF) }
         case Capability.pciExpress: return layExpress(offset, bytes, limit: limit)
         case Capability.advancedFeatures:
             // All it does is reset the function.
             guard access == .filtered, offset + 6 <= limit else { return false }
             copy(bytes, offset + 2, 2)
-            space.own(offset + 4, width: 1, forwarded: 0x01)
-            space.own(offset + 5, width: 1, live: 0x01)
+            space.setMasks(offset + 4, width: 1, forwarded: 0x01)
+            space.setMasks(offset + 5, width: 1, live: 0x01)
         default: return false
         }
         return true
@@ -144,14 +146,14 @@ public struct PassthroughLayout: Sendable {
         }
         // Device control is the guest's; its function-level reset bit is heard by the device and never reads one.
         space.set(offset + 8, UInt32(Capability.word16(bytes, offset + 8) & 0x7FFF), width: 2)
-        space.own(offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF & ~Self.packetSizes)
+        space.setMasks(offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF & ~Self.packetSizes)
         // The path to the device is the host's: it keeps the sizes that the host gave it.
         if access != .raw { space.hold(offset + 8, UInt32(Capability.word16(bytes, offset + 8)) & Self.packetSizes, width: 2) }
-        space.own(offset + 0x0A, width: 2, live: 0xFFFF, forwarded: 0x000F)
+        space.setMasks(offset + 0x0A, width: 2, live: 0xFFFF, forwarded: 0x000F)
         if offset + 0x2A <= end, length == 0x3C {
             copy(bytes, offset + 0x24, 4)
             copy(bytes, offset + 0x28, 2)
-            space.own(offset + 0x28, width: 2, writable: 0x001F, forwarded: access == .raw ? 0 : 0x001F)
+            space.setMasks(offset + 0x28, width: 2, writable: 0x001F, forwarded: access == .raw ? 0 : 0x001F)
         }
         return true
     }
@@ -168,7 +170,7 @@ public struct PassthroughLayout: Sendable {
                 for place in stride(from: 4, to: length, by: 4) { copy(bytes, capability.offset + place, 4) }
             } else {
                 for place in capability.offset + 4..<capability.offset + length {
-                    space.own(place, width: 1, live: 0xFF, forwarded: 0xFF)
+                    space.setMasks(place, width: 1, live: 0xFF, forwarded: 0xFF)
                 }
             }
             // The list must begin at 0x100; where that one stays hidden a null capability stands there (id 0).

@@ -7,13 +7,13 @@ public struct MSICapability: Sendable, Hashable {
     public let maximumVectors: Int
 
     /// Reads the layout at `offset`; nil where the capability runs out of the 256 bytes.
-    /// - Parameter isPlain: whether to show one vector without a mask, whatever the device has.
-    public init?(_ bytes: [UInt8], at offset: Int, isPlain: Bool = false) {
+    /// - Parameter singleVectorOnly: whether to show one vector without a mask, whatever the device has.
+    public init?(_ bytes: [UInt8], at offset: Int, singleVectorOnly: Bool = false) {
         let control = Capability.word16(bytes, offset + 2)
         self.offset = offset
         is64Bit = control & 0x80 != 0
-        hasMasks = !isPlain && control & 0x100 != 0
-        maximumVectors = isPlain ? 1 : 1 << min(Int(control >> 1 & 7), 5)
+        hasMasks = !singleVectorOnly && control & 0x100 != 0
+        maximumVectors = singleVectorOnly ? 1 : 1 << min(Int(control >> 1 & 7), 5)
         guard offset + length <= min(bytes.count, 256) else { return nil }
     }
 
@@ -34,17 +34,17 @@ public struct MSICapability: Sendable, Hashable {
     public var pendingOffset: Int? { hasMasks ? maskOffset + 4 : nil }
 
     /// Lays the capability into the guest's view: the guest owns enable, vector count, address, data and masks; none goes to the device.
-    public func lay(into space: inout ConfigSpace) {
+    public func install(in space: inout ConfigSpace) {
         let control = UInt32(hasMasks ? 0x100 : 0) | UInt32(is64Bit ? 0x80 : 0) | UInt32(maximumVectors.trailingZeroBitCount) << 1
         space.set(offset + 2, control, width: 2)
-        space.own(offset + 2, width: 2, writable: 0x71, live: 0, forwarded: 0)
-        space.own(offset + 4, width: 4, writable: 0xFFFF_FFFC, live: 0, forwarded: 0)
-        if is64Bit { space.own(offset + 8, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0) }
-        space.own(dataOffset, width: 2, writable: 0xFFFF, live: 0, forwarded: 0)
+        space.setMasks(offset + 2, width: 2, writable: 0x71, live: 0, forwarded: 0)
+        space.setMasks(offset + 4, width: 4, writable: 0xFFFF_FFFC, live: 0, forwarded: 0)
+        if is64Bit { space.setMasks(offset + 8, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0) }
+        space.setMasks(dataOffset, width: 2, writable: 0xFFFF, live: 0, forwarded: 0)
         if hasMasks {
-            space.own(
+            space.setMasks(
                 maskOffset, width: 4, writable: UInt32(truncatingIfNeeded: UInt64(1) << UInt64(maximumVectors) - 1), live: 0, forwarded: 0)
-            space.own(maskOffset + 4, width: 4, writable: 0, live: 0, forwarded: 0)
+            space.setMasks(maskOffset + 4, width: 4, writable: 0, live: 0, forwarded: 0)
         }
     }
 

@@ -38,9 +38,9 @@ public struct MSIXCapability: Sendable, Hashable {
     public var pendingRange: Range<UInt64> { pendingOffset..<pendingOffset + UInt64((vectorCount + 63) / 64) * 8 }
 
     /// Lays the capability into the guest's view: the guest owns enable and function mask; neither goes to the device.
-    public func lay(into space: inout ConfigSpace) {
+    public func install(in space: inout ConfigSpace) {
         space.set(offset + 2, UInt32(vectorCount - 1), width: 2)
-        space.own(offset + 2, width: 2, writable: 0xC000, live: 0, forwarded: 0)
+        space.setMasks(offset + 2, width: 2, writable: 0xC000, live: 0, forwarded: 0)
         space.set(offset + 4, UInt32(truncatingIfNeeded: tableOffset) | UInt32(tableBAR), width: 4)
         space.set(offset + 8, UInt32(truncatingIfNeeded: pendingOffset) | UInt32(pendingBAR), width: 4)
     }

@@ -67,7 +67,7 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
                 let value = state.output ?? 0
                 state.output = nil
                 state.status &= ~Status.timeout
-                settle(&state)
+                updateLine(&state)
                 return UInt64(value)
             }
         case 4: state.withLock { UInt64($0.status | ($0.output == nil ? 0 : Status.outputFull)) }
@@ -137,18 +137,18 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
     private func answer(_ value: UInt8, _ state: inout State) {
         state.output = value
         state.status &= ~Status.timeout
-        settle(&state)
+        updateLine(&state)
     }
 
     private func setControl(_ value: UInt8, _ state: inout State) {
         state.memory[0] = value
         // The system flag of the status is the command byte's.
         state.status = state.status & ~Status.systemFlag | value & Control.systemFlag
-        settle(&state)
+        updateLine(&state)
     }
 
     /// Follows the line to the output buffer.
-    private func settle(_ state: inout State) {
+    private func updateLine(_ state: inout State) {
         let isUp = state.output != nil && state.memory[0] & Control.keyboardInterrupt != 0
         guard isUp != state.isUp else { return }
         state.isUp = isUp

@@ -3,7 +3,7 @@ import Synchronization
 /// The MC146818 clock with its 128 bytes of memory, ports 0x70 (index) and 0x71 (data): Motorola MC146818A data sheet; Intel ICH9 datasheet, 13.6.
 ///
 /// Its time is the host's, UTC, moved by what the guest sets. Its interrupts (alarm, update ended, periodic) need somebody to wake it: `arm` is
-/// told when, and `attend` is to be called then. While its line is up it asks for no waking, so that a guest that never reads register C costs nothing.
+/// told when, and `timerExpired` is to be called then. While its line is up it asks for no waking, so that a guest that never reads register C costs nothing.
 final class RealTimeClock: BusDevice, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
@@ -65,7 +65,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
     ///   - cells: what its memory holds at first, 128 bytes: `CMOSMemory`.
     ///   - now: nanoseconds since 1970, UTC.
     ///   - setLine: sets the level of IRQ 8.
-    ///   - arm: told when `attend` is to be called, in the terms of `now`; nil for not.
+    ///   - arm: told when `timerExpired` is to be called, in the terms of `now`; nil for not.
     init(
         cells: [UInt8], now: @escaping @Sendable () -> Int64, setLine: @escaping @Sendable (Bool) -> Void,
         arm: @escaping @Sendable (Int64?) -> Void
@@ -98,8 +98,8 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
     }
 
     /// The time `arm` was told has come.
-    func attend() {
-        state.withLock { settle(&$0) }
+    func timerExpired() {
+        state.withLock { updateFlagsAndLine(&$0) }
     }
 
     private func read(_ index: Int, _ state: inout State) -> UInt8 {
@@ -113,7 +113,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
             state.flags = 0
             // Lowered here, whatever comes next: an event between this look and the one that settles must make an edge, or none ever comes again.
             drive(false, &state)
-            settle(&state)
+            updateFlagsAndLine(&state)
             return flags
         case _ where Register.isTime(index):
             if !isSet(state) { show(&state) }
@@ -127,7 +127,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         case Register.a:
             look(&state)
             state.cells[index] = value & 0x7F
-            settle(&state)
+            updateFlagsAndLine(&state)
         case Register.b:
             look(&state)
             let wasSet = isSet(state)
@@ -135,7 +135,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
             // Setting the time clears the update interrupt's enable bit.
             state.cells[index] = value & Control.set != 0 ? value & ~Flag.updateEnded : value
             if value & Control.set == 0, wasSet { take(&state) }
-            settle(&state)
+            updateFlagsAndLine(&state)
         case Register.c, Register.d: break
         case _ where Register.isTime(index):
             if isSet(state) {
@@ -144,12 +144,12 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
                 show(&state)
                 state.cells[index] = value
                 take(&state)
-                settle(&state)
+                updateFlagsAndLine(&state)
             }
         case Register.secondAlarm, Register.minuteAlarm, Register.hourAlarm:
             look(&state)
             state.cells[index] = value
-            settle(&state)
+            updateFlagsAndLine(&state)
         default: state.cells[index] = value
         }
     }
@@ -214,7 +214,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
     }
 
     /// Brings flags, line and waking up to date.
-    private func settle(_ state: inout State) {
+    private func updateFlagsAndLine(_ state: inout State) {
         look(&state)
         let enabled = state.cells[Register.b] & Flag.any
         state.flags = state.flags & Flag.any | (state.flags & enabled != 0 ? Flag.request : 0)

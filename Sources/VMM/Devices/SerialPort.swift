@@ -25,7 +25,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         /// How many bytes make the receiver's interrupt with FIFOs on.
         var trigger = 1
         /// The transmitter ran empty since IIR was last read.
-        var transmitterEmptied = false
+        var isTransmitterEmptyPending = false
         var received = ReceiveFIFO()
         var waiting = WaitingInput()
         /// How many of the host's bytes were received since the guest found the receiver empty.
@@ -60,7 +60,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
                 if received.count >= (fifosEnabled ? trigger : 1) { return 0x04 }
                 if !received.isEmpty && hasTimedOut { return 0x0C }
             }
-            if interruptEnable & 2 != 0 && transmitterEmptied { return 0x02 }
+            if interruptEnable & 2 != 0 && isTransmitterEmptyPending { return 0x02 }
             if interruptEnable & 8 != 0 && modemChanges != 0 { return 0x00 }
             return 0x01
         }
@@ -161,16 +161,16 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     }
 
     private func register(_ offset: UInt64, _ state: inout State) -> UInt8 {
-        let latched = state.lineControl & 0x80 != 0
+        let dlab = state.lineControl & 0x80 != 0
         switch offset {
-        case 0 where latched: return UInt8(truncatingIfNeeded: state.divisor)
+        case 0 where dlab: return UInt8(truncatingIfNeeded: state.divisor)
         case 0: return take(&state)
-        case 1 where latched: return UInt8(state.divisor >> 8)
+        case 1 where dlab: return UInt8(state.divisor >> 8)
         case 1: return state.interruptEnable
         case 2:
             let cause = state.cause
             if cause == 0x02 {
-                state.transmitterEmptied = false
+                state.isTransmitterEmptyPending = false
                 update(&state)
             }
             return cause | (state.fifosEnabled ? 0xC0 : 0)
@@ -217,19 +217,19 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     public override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         let byte = UInt8(truncatingIfNeeded: value)
         let isSent = state.withLock { state -> Bool in
-            let latched = state.lineControl & 0x80 != 0
+            let dlab = state.lineControl & 0x80 != 0
             var isSent = false
             switch offset {
-            case 0 where latched: state.divisor = state.divisor & 0xFF00 | UInt16(byte)
+            case 0 where dlab: state.divisor = state.divisor & 0xFF00 | UInt16(byte)
             case 0:
                 if state.isLoopback { turnAround(byte, &state) } else { isSent = true }
-                state.transmitterEmptied = true
+                state.isTransmitterEmptyPending = true
                 update(&state)
-            case 1 where latched: state.divisor = state.divisor & 0x00FF | UInt16(byte) << 8
+            case 1 where dlab: state.divisor = state.divisor & 0x00FF | UInt16(byte) << 8
             case 1:
                 let enabledNow = byte & ~state.interruptEnable
                 state.interruptEnable = byte & 0x0F
-                if enabledNow & 2 != 0 { state.transmitterEmptied = true }
+                if enabledNow & 2 != 0 { state.isTransmitterEmptyPending = true }
                 if enabledNow & 1 != 0 {
                     if state.received.isEmpty { state.arrivals = 0 }
                     state.receive(atMost: ReceiveFIFO.size)

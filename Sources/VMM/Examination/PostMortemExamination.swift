@@ -28,7 +28,7 @@ extension Machine {
         // An exit that was served is complete only when KVM_RUN has come by again. What ended in an error has nothing to complete.
         for worker in workers where kick == .immediateExit {
             let number = worker.vcpu.number
-            if cause != .tripleFault(vcpu: number), cause != .internalError(vcpu: number) { worker.vcpu.settle() }
+            if cause != .tripleFault(vcpu: number), cause != .internalError(vcpu: number) { worker.vcpu.completeAccess() }
         }
         var symbols = symbols
         let registers = workers.map { $0.vcpu.examined() }

@@ -32,23 +32,23 @@ public final class InterruptLine: Sendable {
         /// Slots whose emulated functions assert the line.
         var asserting: Set<Int> = []
         /// Acknowledgements are counted although no source needs it.
-        var isObserved = false
+        var countsAcks = false
 
-        var needsSilence: Bool { isObserved || !sources.isEmpty }
+        var needsAckCount: Bool { countsAcks || !sources.isEmpty }
     }
 
     public let gsi: UInt32
     private let vm: VirtualMachine
     private let state = Mutex(State())
     /// Never triggers; its resample side counts the guest's acknowledgements of the line.
-    private let silence: EventDescriptor
+    private let ackCounterTrigger: EventDescriptor
     private let acknowledgements: EventDescriptor
     private let acknowledged = Atomic<UInt64>(0)
 
     init(gsi: UInt32, vm: VirtualMachine) throws(SystemCallError) {
         self.gsi = gsi
         self.vm = vm
-        silence = try EventDescriptor("interrupt line \(gsi)")
+        ackCounterTrigger = try EventDescriptor("interrupt line \(gsi)")
         acknowledgements = try EventDescriptor("interrupt line \(gsi)")
     }
 
@@ -61,13 +61,13 @@ public final class InterruptLine: Sendable {
     var acknowledgementEvent: Int32 { acknowledgements.raw }
 
     /// Whether `acknowledgedCount` counts for a function that the kernel asserts by itself.
-    public var isObserved: Bool { state.withLock { $0.isObserved } }
+    public var countsAcks: Bool { state.withLock { $0.countsAcks } }
 
     /// Counts the guest's acknowledgements from now on, for a function that the kernel asserts by itself.
-    public func observe() throws(KVMError) {
+    public func startCountingAcks() throws(KVMError) {
         try state.withLock { state throws(KVMError) in
-            if !state.needsSilence { try listen() }
-            state.isObserved = true
+            if !state.needsAckCount { try attachAckCounter() }
+            state.countsAcks = true
         }
     }
 
@@ -77,7 +77,7 @@ public final class InterruptLine: Sendable {
             guard !state.sources.contains(where: { $0.trigger == source.trigger }) else { return }
             try connect(source)
             do throws(KVMError) {
-                if !state.needsSilence { try listen() }
+                if !state.needsAckCount { try attachAckCounter() }
             } catch {
                 try? disconnect(source)
                 throw error
@@ -92,10 +92,10 @@ public final class InterruptLine: Sendable {
             guard let index = state.sources.firstIndex(where: { $0.trigger == trigger }) else { return }
             let others = state.sources.enumerated().filter { $0.offset != index }.map(\.element)
             for source in state.sources { try disconnect(source) }
-            try vm.detachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw)
+            try vm.detachIRQFD(gsi, event: ackCounterTrigger.raw, resample: acknowledgements.raw)
             state.sources = []
             for source in others { try connect(source) }
-            if !others.isEmpty || state.isObserved { try listen() }
+            if !others.isEmpty || state.countsAcks { try attachAckCounter() }
             state.sources = others
             for source in others { source.reassert() }
         }
@@ -111,8 +111,8 @@ public final class InterruptLine: Sendable {
         }
     }
 
-    private func listen() throws(KVMError) {
-        try vm.attachIRQFD(gsi, event: silence.raw, resample: acknowledgements.raw)
+    private func attachAckCounter() throws(KVMError) {
+        try vm.attachIRQFD(gsi, event: ackCounterTrigger.raw, resample: acknowledgements.raw)
     }
 
     private func connect(_ source: Source) throws(KVMError) {

@@ -363,7 +363,7 @@ public final class Machine {
         let start = runState.now
         configuration.consoleStamps?.begin(at: MonotonicClock.now)
         do {
-            var threads = Crew()
+            var threads = VCPUThreads()
             do throws(SystemCallError) {
                 for worker in workers { try threads.start("vcpu \(worker.vcpu.number)") { worker.run() } }
                 try serve(signals, watch, threads, start: start)
@@ -410,7 +410,7 @@ public final class Machine {
 
     /// The main thread's part: console, signals, time and whatever else registered, until the run has ended.
     private func serve(
-        _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?, _ threads: borrowing Crew, start: UInt64
+        _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?, _ threads: borrowing VCPUThreads, start: UInt64
     ) throws(SystemCallError) {
         let loop = mainLoop
         let (output, requests, alarmed, serialPort) = (Readiness(), Readiness(), Readiness(), Readiness())
@@ -426,7 +426,7 @@ public final class Machine {
         var hasOutput = false
         var isSerialDue = false
         var nextLook: UInt64?
-        var halts = HaltWatch(from: start)
+        var halts = HangDetector(from: start)
         let member = runState.join(interrupt: { [wake] in wake.event.signal() })
         defer { member.leave() }
         func elapsed() -> Double { Double(runState.now - start) / 1e9 }
@@ -434,7 +434,7 @@ public final class Machine {
             if runState.isParked {
                 try standStill(member, signals)
                 // vCPUs that stood still took no time.
-                halts = HaltWatch(from: runState.now)
+                halts = HangDetector(from: runState.now)
                 continue
             }
             var patience: Int32 = hasOutput || isSerialDue ? 1 : -1
@@ -456,7 +456,7 @@ public final class Machine {
             if runState.isParked { continue }
             if output.take() { hasOutput = console.ready.take() > 0 }
             if requests.take(), let signal = signals.take() { runState.finish(.signal(signal)) }
-            if alarmed.take(), alarm.timer.take() { clock.attend() }
+            if alarmed.take(), alarm.timer.take() { clock.timerExpired() }
             isSerialDue = serialPort.take() && serial.attention.take() > 0
             if isBurst { hasOutput = console.drain { watch?.take($0, at: elapsed()) } }
             // What has just begun to come is not drained yet, and would look like a pause.
@@ -495,8 +495,8 @@ extension Machine {
         try EndingSignals.releaseLimit()
     }
 
-    /// Lets every vCPU say some times where it is: a guest that spins is where it was. On a busy host an answer may take its time.
-    private func ask(_ threads: borrowing Crew) {
+    /// Samples each vCPU's RIP five times, up to 50 ms apart.
+    private func ask(_ threads: borrowing VCPUThreads) {
         for _ in 0..<5 {
             let before = workers.map(\.looks)
             let limit = MonotonicClock.now + 50_000_000
@@ -506,7 +506,7 @@ extension Machine {
     }
 
     /// Ends the run where no vCPU will ever run again.
-    private func lookForHang(_ halts: inout HaltWatch, _ threads: borrowing Crew, _ now: UInt64) {
+    private func lookForHang(_ halts: inout HangDetector, _ threads: borrowing VCPUThreads, _ now: UInt64) {
         let areAsleep = workers.allSatisfy(\.sleepsForGood)
         switch halts.look(at: now, processorTime: threads.processorTime, areAsleep: areAsleep) {
         case .wait: break

@@ -19,7 +19,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         var mode: InterruptMode
         /// The function's own interrupt pin, whatever the guest lets it assert.
         var isPinUp = false
-        var decoded: [Decoded] = []
+        var decoded: [DecodedBAR] = []
     }
 
     private let state: Mutex<State>
@@ -49,7 +49,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     final func connect(_ interrupts: FunctionInterrupts) throws(SystemCallError) {
         self.interrupts = interrupts
         // Where the host can't, nobody counts, and the report says so.
-        try? interrupts.line?.observe()
+        try? interrupts.line?.startCountingAcks()
         for (kind, count) in [(MessageKind.msi, layout.msi?.maximumVectors ?? 0), (.msix, layout.msix?.vectorCount ?? 0)] {
             var made: [MessageVector] = []
             for number in 0..<count {
@@ -104,10 +104,10 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         state.withLock { $0.space.write(ConfigRegister.interruptLine, UInt32(gsi), width: 1) }
     }
 
-    public final override func decodedBARs() -> [Decoded] { state.withLock { $0.decoded } }
+    public final override func decodedBARs() -> [DecodedBAR] { state.withLock { $0.decoded } }
 
-    private func decode(_ state: State) -> [Decoded] {
-        functionBARs.filter { $0.isDecoded(in: state.space) }.map { Decoded(bar: $0, address: $0.address(in: state.space)) }
+    private func decode(_ state: State) -> [DecodedBAR] {
+        functionBARs.filter { $0.isDecoded(in: state.space) }.map { DecodedBAR(bar: $0, address: $0.address(in: state.space)) }
     }
 
     // MARK: Configuration
@@ -223,7 +223,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
             for (number, vector) in (vectors[kind] ?? []).enumerated() where vector.wasUnmasked { messages.append((number, kind, vector.counts)) }
         }
         var intx: InterruptCounts?
-        if let line = interrupts?.line, line.isObserved {
+        if let line = interrupts?.line, line.countsAcks {
             intx = InterruptCounts()
             intx?.delivered = line.acknowledgedCount
         }

@@ -23,12 +23,12 @@ final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
         var space = ConfigSpace(size: 4096)
         space.set(ConfigRegister.vendorID, 0x29C0_8086, width: 4)
         space.set(ConfigRegister.revisionAndClass, 0x0600_0000, width: 4)
-        space.own(ConfigRegister.command, width: 2, writable: 0x0106)
+        space.setMasks(ConfigRegister.command, width: 2, writable: 0x0106)
         if hasFirmware {
             // By these firmware knows that fw_cfg is there; QEMU, docs/specs/pci-ids.rst.
             space.set(ConfigRegister.subsystemVendorID, 0x1100_1AF4, width: 4)
-            space.own(Self.ecamRegister, width: 4, writable: 0xF000_0001)
-            for register in Self.shadowRegisters { space.own(register, width: 1, writable: 0x33) }
+            space.setMasks(Self.ecamRegister, width: 4, writable: 0xF000_0001)
+            for register in Self.shadowRegisters { space.setMasks(register, width: 1, writable: 0x33) }
         } else {
             // 256 MiB, enabled.
             space.set(Self.ecamRegister, UInt32(PhysicalLayout.ecam.lowerBound) | 1, width: 4)

@@ -12,7 +12,7 @@ open class PCIFunction: @unchecked Sendable {
     open var name: String { "slot \(slot)" }
 
     /// Memory of a BAR that the guest may reach without an exit.
-    public struct DirectArea: @unchecked Sendable {
+    public struct MappableRegion: @unchecked Sendable {
         // @unchecked: an address of memory that the function keeps mapped for its whole life.
 
         /// From the BAR's start, page-aligned.
@@ -32,7 +32,7 @@ open class PCIFunction: @unchecked Sendable {
     }
 
     /// A BAR whose decoder answers, and where.
-    public struct Decoded: Sendable, Hashable {
+    public struct DecodedBAR: Sendable, Hashable {
         public let bar: BAR
         public let address: UInt64
 
@@ -55,10 +55,10 @@ open class PCIFunction: @unchecked Sendable {
     open func assignInterruptLine(_ gsi: UInt8) {}
 
     /// The BARs that answer just now.
-    open func decodedBARs() -> [Decoded] { [] }
+    open func decodedBARs() -> [DecodedBAR] { [] }
 
     /// The directly reachable parts of a BAR.
-    open func directAreas(_ bar: Int) -> [DirectArea] { [] }
+    open func mappableRegions(_ bar: Int) -> [MappableRegion] { [] }
 
     /// Whether a message it may send is an NMI, an SMI or an INIT: those wake a processor that has interrupts off.
     open var sendsUnmaskableMessages: Bool { false }

@@ -23,7 +23,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         }
     }
 
-    private struct DirectSlot: Hashable {
+    private struct BARMemorySlot: Hashable {
         let guestAddress: UInt64
         let count: UInt64
         let memory: UInt
@@ -31,7 +31,7 @@ public final class PCIHostBridge: @unchecked Sendable {
     }
 
     private struct Mapped {
-        var slots: [DirectSlot: UInt32] = [:]
+        var slots: [BARMemorySlot: UInt32] = [:]
         var free: [UInt32] = []
         var next: UInt32
     }
@@ -137,11 +137,11 @@ public final class PCIHostBridge: @unchecked Sendable {
     func remap() {
         mapped.withLock { mapped in
             let map = BARMap.make(slots.compactMap { $0 }, windows: allowedWindows, ports: AddressRange(PhysicalLayout.guestPortWindow))
-            var wanted: Set<DirectSlot> = []
+            var wanted: Set<BARMemorySlot> = []
             for entry in map.entries where !entry.isIO {
-                for area in entry.function.directAreas(entry.bar) {
+                for area in entry.function.mappableRegions(entry.bar) {
                     wanted.insert(
-                        DirectSlot(
+                        BARMemorySlot(
                             guestAddress: entry.range.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory),
                             isReadOnly: area.isReadOnly))
                 }
@@ -206,14 +206,14 @@ public final class PCIHostBridge: @unchecked Sendable {
     public var withdrawalCount: UInt64 { withdrawals.load(ordering: .relaxed) }
 
     /// A vCPU's own copy of the map.
-    struct View {
+    struct BARMapSnapshot {
         fileprivate(set) var map = BARMap([])
         fileprivate var generation: UInt64 = .max
     }
 
     /// Brings a vCPU's copy up to date; a load and a compare when nothing changed.
     @inline(__always)
-    func refresh(_ view: inout View) {
+    func refresh(_ view: inout BARMapSnapshot) {
         let now = generation.load(ordering: .acquiring)
         guard view.generation != now else { return }
         view.map = current.withLock { $0 }

@@ -28,7 +28,7 @@ final class VCPUThread: @unchecked Sendable {
     let vcpu: VirtualCPU
     private(set) var counts = ExitCounts()
     private(set) var recorder = FlightRecorder()
-    private var view = PCIHostBridge.View()
+    private var view = PCIHostBridge.BARMapSnapshot()
     private let ports: Bus
     private let mmio: Bus
     private let bridge: PCIHostBridge
@@ -37,7 +37,7 @@ final class VCPUThread: @unchecked Sendable {
     /// The BAR map's generation when KVM_RUN last failed with EFAULT.
     private var faultGeneration: UInt64?
     private let looked = Atomic<Int>(0)
-    /// A kick's question and its answer; see `HaltWatch`.
+    /// A kick's question and its answer; see `HangDetector`.
     private let sleep = Atomic<UInt8>(Sleep.unasked.rawValue)
     /// nil: nobody wants a trace.
     private let track: VCPUTrack?

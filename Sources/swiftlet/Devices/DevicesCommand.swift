@@ -91,7 +91,7 @@ struct DevicesCommand: ParsableCommand {
             for check in DeviceReadiness(interface).checks(address, guestMemory: memory.bytes) {
                 switch check.outcome {
                 case .passed(let finding): try output("ok    \(check.title): \(finding)")
-                case .notReached: try output("-     \(check.title): can't be told before the above is mended")
+                case .notReached: try output("-     \(check.title): not checked: fix the above first")
                 case .failed(let reason):
                     isReady = false
                     try output("FAIL  \(check.title): \(reason.problem)")
@@ -161,7 +161,7 @@ struct DevicesCommand: ParsableCommand {
         func run() throws {
             try reporting { try DriverBinding().release(addresses, force: force) }
             for address in addresses {
-                try output("\(address): \(HostTree().driver(of: address).map { "with \($0) again" } ?? "with no driver")")
+                try output("\(address): \(HostFilesystem().driver(of: address).map { "with \($0) again" } ?? "with no driver")")
             }
         }
     }

@@ -16,7 +16,7 @@ enum OutputStream {
     }
 
     /// What a file system that writes late (NFS, FUSE) had to say of a file, as at its close; the file stays open. See close(2).
-    static func settle(_ raw: Int32) -> SystemCallError? {
+    static func closeError(of raw: Int32) -> SystemCallError? {
         let copy = fcntl(raw, F_DUPFD_CLOEXEC, 3)
         // No descriptor to spare says nothing of the file.
         guard copy >= 0, close(copy) != 0, errno != EINTR else { return nil }

@@ -156,7 +156,7 @@ struct RunReport: Encodable {
         account = []
     }
 
-    init(kernel: String, verdict: Verdict, run: BootSeries.Account, console: ConsoleReport, detail: PostMortemDetail) {
+    init(kernel: String, verdict: Verdict, run: RebootLoop.Account, console: ConsoleReport, detail: PostMortemDetail) {
         let result = run.result
         self.kernel = kernel
         outcome = verdict.outcome
@@ -262,6 +262,6 @@ final class ReportFile {
 
     /// By write(2), not at an offset: the path may name a pipe.
     private func append(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {
-        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path) ?? OutputStream.settle(file.descriptor.raw) { throw error }
+        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path) ?? OutputStream.closeError(of: file.descriptor.raw) { throw error }
     }
 }

@@ -85,7 +85,7 @@ struct Verdict {
     }
 
     /// How the last boot ended, what the console said, and how many boots there were before it.
-    init(_ run: BootSeries.Account, exitPortStyle style: ExitPortStyle, script: ConsoleScript, findings: ConsoleFindings) {
+    init(_ run: RebootLoop.Account, exitPortStyle style: ExitPortStyle, script: ConsoleScript, findings: ConsoleFindings) {
         let last = Verdict(run.result.outcome, exitPortStyle: style, script, findings)
         let times = run.reboots == 1 ? "once" : "\(run.reboots) times"
         let history = run.reboots == 0 ? "" : "; before, it had reset itself \(times), the last time by \(run.lastReset)"

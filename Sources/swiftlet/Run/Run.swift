@@ -114,7 +114,7 @@ struct Run {
         let stamps = request.consoleStamps ? ConsoleStamps() : nil
         let trace = try TracedRun(request)
         let keys = TerminalKeys(request.signalKeys)
-        let series = BootSeries(action: request.onReset, timeout: request.timeout?.seconds)
+        let series = RebootLoop(action: request.onReset, timeout: request.timeout?.seconds)
         let run = try series.run {
             var configuration = MachineConfiguration(
                 memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
@@ -124,7 +124,7 @@ struct Run {
             configuration.terminalKeys = keys
             configuration.deviceBARs =
                 request.testFunctions.flatMap { _ in InterruptTestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) } }
-                + request.devices.flatMap { HostTree().baseAddressRegisters(of: $0.address) }
+                + request.devices.flatMap { HostFilesystem().baseAddressRegisters(of: $0.address) }
             configuration.showsPortE9 = request.debugConsole == .e9
             configuration.exitPort = request.exitPort.port
             configuration.consoleStamps = stamps
@@ -168,7 +168,7 @@ struct Run {
                 result.postMortem = machine.postMortem(result.outcome, symbols: names)
                 result.postMortem?.devices = testFunctions.interruptStates + devices.interruptStates
             }
-            if request.onReset == .end || BootSeries.reset(result.outcome) == nil { JobSlot.giveBack() }
+            if request.onReset == .end || RebootLoop.reset(result.outcome) == nil { JobSlot.giveBack() }
             devices.tellRefusals(Self.say)
             return (result, testFunctions.report + devices.report)
         }

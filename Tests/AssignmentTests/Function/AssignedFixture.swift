@@ -75,7 +75,7 @@ struct AssignedFixture {
         let failures = Failures()
         self.failures = failures
         // Never touched: the door does not tell the kernel of it.
-        let area = UnsafeMutableRawPointer(bitPattern: 0x10_0000).map { PCIFunction.DirectArea(offset: 0, count: 0x2000, memory: $0) }
+        let area = UnsafeMutableRawPointer(bitPattern: 0x10_0000).map { PCIFunction.MappableRegion(offset: 0, count: 0x2000, memory: $0) }
         backend = RecordingBackend(
             Self.hardware, bars: [BAR(index: 0, kind: .memory64, size: 0x4000), BAR(index: 2, kind: .io, size: 32)].compactMap { $0 },
             hasINTx: hasINTx, areas: [0: [area].compactMap { $0 }], rom: rom, timeline: timeline)

@@ -42,7 +42,7 @@ private final class WitnessBackend: AssignmentBackend {
     func writeConfig(_ offset: Int, _ value: UInt32, width: Int) { record(.write(offset, value, width)) }
     func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 { .max }
     func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {}
-    func map(_ bar: BAR, trapped: [Range<UInt64>]) -> [PCIFunction.DirectArea] { [] }
+    func map(_ bar: BAR, trapped: [Range<UInt64>]) -> [PCIFunction.MappableRegion] { [] }
     func startINTx(_ line: InterruptLine, masked: Bool) {}
     func stopINTx() {}
 

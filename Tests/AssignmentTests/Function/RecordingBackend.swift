@@ -57,14 +57,14 @@ final class RecordingBackend: AssignmentBackend {
     let hasINTx: Bool
     let timeline: Timeline
     /// Directly reachable parts by BAR.
-    let areas: [Int: [PCIFunction.DirectArea]]
+    let areas: [Int: [PCIFunction.MappableRegion]]
     /// What its expansion ROM holds; nil for none.
     let rom: [UInt8]?
     private let mapped = Mutex<[Int: [Range<UInt64>]]>([:])
     private let state: Mutex<State>
 
     init(
-        _ hardware: [UInt8], bars: [BAR], hasINTx: Bool = true, areas: [Int: [PCIFunction.DirectArea]] = [:], rom: [UInt8]? = nil,
+        _ hardware: [UInt8], bars: [BAR], hasINTx: Bool = true, areas: [Int: [PCIFunction.MappableRegion]] = [:], rom: [UInt8]? = nil,
         timeline: Timeline = Timeline()
     ) {
         self.rom = rom
@@ -136,7 +136,7 @@ final class RecordingBackend: AssignmentBackend {
         try change(.barWrite(bar, offset, value, width: width))
     }
 
-    func map(_ bar: BAR, trapped: [Range<UInt64>]) -> [PCIFunction.DirectArea] {
+    func map(_ bar: BAR, trapped: [Range<UInt64>]) -> [PCIFunction.MappableRegion] {
         mapped.withLock { $0[bar.index] = trapped }
         return areas[bar.index] ?? []
     }

@@ -186,9 +186,9 @@ import TestSupport
     @Test func rangesAreMappedButForTheTable() throws {
         let fixture = try LegacyFixture()
         let function = try fixture.function(fixture.open())
-        #expect(function.directAreas(0).map { [$0.offset, $0.count] } == [[0, 0x2_0000]])
-        #expect(function.directAreas(3).map { [$0.offset, $0.count] } == [[0x1000, 0x1000], [0x3000, 0x1000]])
-        #expect(function.directAreas(2).isEmpty)
+        #expect(function.mappableRegions(0).map { [$0.offset, $0.count] } == [[0, 0x2_0000]])
+        #expect(function.mappableRegions(3).map { [$0.offset, $0.count] } == [[0x1000, 0x1000], [0x3000, 0x1000]])
+        #expect(function.mappableRegions(2).isEmpty)
         function.writeBAR(0, offset: 0x100, 0x1234_5678, width: 4)
         #expect(try fixture.word(bar: 0, 0x100) == 0x1234_5678)
         function.writeBAR(2, offset: 4, 0xABCD, width: 2)

@@ -138,11 +138,11 @@ import VMM
 
     @Test func aFunctionThatIsNotTakenBackIsReset() throws {
         let fixture = try LegacyFixture()
-        try fixture.host.tree.create("\(HostTree.folder(LegacyFixture.address))/reset", "")
+        try fixture.host.tree.create("\(HostFilesystem.folder(LegacyFixture.address))/reset", "")
         let backend = try fixture.open()
         fixture.kernel.fail("DEASSIGN_PCI_DEVICE", EINVAL)
         backend.release()
-        #expect(try fixture.host.tree.text("\(HostTree.folder(LegacyFixture.address))/reset") == "1")
+        #expect(try fixture.host.tree.text("\(HostFilesystem.folder(LegacyFixture.address))/reset") == "1")
     }
 
     private static func check(_ message: String, _ refusal: Refusal) {

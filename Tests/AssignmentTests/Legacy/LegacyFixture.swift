@@ -45,7 +45,7 @@ struct LegacyFixture {
         ]
         try host.add(Self.address, driver: driver, group: 1, config: Self.hardware, resource: resource)
         for (bar, size) in Self.ranges {
-            let path = host.tree.path("\(HostTree.folder(Self.address))/resource\(bar)")
+            let path = host.tree.path("\(HostFilesystem.folder(Self.address))/resource\(bar)")
             let file = try FileDescriptor.open(FilePath(path), .readWrite, options: .create, permissions: .ownerReadWrite)
             try file.closeAfter { try file.resize(to: Int64(size)) }
         }
@@ -66,7 +66,7 @@ struct LegacyFixture {
 
     /// A word of a range, as the device has it.
     func word(bar: Int, _ offset: Int) throws -> UInt32 {
-        let file = try FileDescriptor.open(FilePath(host.tree.path("\(HostTree.folder(Self.address))/resource\(bar)")), .readOnly)
+        let file = try FileDescriptor.open(FilePath(host.tree.path("\(HostFilesystem.folder(Self.address))/resource\(bar)")), .readOnly)
         return try file.closeAfter {
             var value: UInt32 = 0
             _ = try withUnsafeMutableBytes(of: &value) { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) }

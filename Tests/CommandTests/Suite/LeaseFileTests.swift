@@ -26,14 +26,14 @@ struct LeaseFileTests {
         }
     }
 
-    private var isPlain: Bool {
+    private var singleVectorOnly: Bool {
         var status = stat()
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_nlink == 1
     }
 
     @Test func itIsHeldByOne() throws {
         var held = try lock()
-        #expect(held != nil && isPlain)
+        #expect(held != nil && singleVectorOnly)
         guard case .busy(let holder) = try LeaseFile.lock(path) else {
             Issue.record("held twice")
             return
@@ -67,7 +67,7 @@ struct LeaseFileTests {
         }
         let start = MonotonicClock.now
         let held = try lock()
-        #expect(held != nil && isPlain)
+        #expect(held != nil && singleVectorOnly)
         #expect(MonotonicClock.now - start < 1_000_000_000)
         #expect(try readFile(victim) == Array("precious".utf8))
         let file = try Descriptor(opening: victim, flags: O_RDONLY)

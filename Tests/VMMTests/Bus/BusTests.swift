@@ -79,18 +79,18 @@ private final class Probe: BusDevice, @unchecked Sendable {
 
 /// A function whose BARs decode where a test says.
 private final class Decoder: PCIFunction, @unchecked Sendable {
-    let decoded: [Decoded]
+    let decoded: [DecodedBAR]
     let value: UInt64
 
     init(_ value: UInt64 = 0, _ bars: (index: Int, kind: BAR.Kind, size: UInt64, address: UInt64)...) {
         self.value = value
         decoded = bars.compactMap { bar in
-            BAR(index: bar.index, kind: bar.kind, size: bar.size).map { Decoded(bar: $0, address: bar.address) }
+            BAR(index: bar.index, kind: bar.kind, size: bar.size).map { DecodedBAR(bar: $0, address: bar.address) }
         }
         super.init()
     }
 
-    override func decodedBARs() -> [Decoded] { decoded }
+    override func decodedBARs() -> [DecodedBAR] { decoded }
     override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 { value << 32 | UInt64(bar) << 16 | offset }
 }
 

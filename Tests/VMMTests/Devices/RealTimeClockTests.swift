@@ -53,7 +53,7 @@ import Testing
     private func wake() throws {
         let time = try #require(alarm)
         host.now.withLock { $0 = max($0, time) }
-        clock.attend()
+        clock.timerExpired()
     }
 
     @Test func showsTheHostsTimeInUTC() {
@@ -113,7 +113,7 @@ import Testing
                 write(0xB, mode & 0x7F | 0x70)
                 _ = time
                 pass(Self.second)
-                clock.attend()
+                clock.timerExpired()
                 _ = read(0xC)
             }
         }
@@ -127,7 +127,7 @@ import Testing
         write(0xB, 0x22)
         #expect(alarm == (Self.start + 67) * Self.second, "18:01:05")
         pass(66 * Self.second)
-        clock.attend()
+        clock.timerExpired()
         #expect(levels.isEmpty)
         try wake()
         #expect(levels == [true] && alarm == nil, "nobody need wake it while its line is up")

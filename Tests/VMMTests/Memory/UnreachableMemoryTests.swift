@@ -26,10 +26,10 @@ struct UnreachableMemoryTests {
 
         override var bars: [BAR] { [Self.bar].compactMap(\.self) }
         override func assign(_ bar: BAR, address: UInt64) { start.store(address, ordering: .relaxed) }
-        override func decodedBARs() -> [Decoded] { bars.map { Decoded(bar: $0, address: start.load(ordering: .relaxed)) } }
+        override func decodedBARs() -> [DecodedBAR] { bars.map { DecodedBAR(bar: $0, address: start.load(ordering: .relaxed)) } }
 
-        override func directAreas(_ bar: Int) -> [DirectArea] {
-            [DirectArea(offset: Self.place - start.load(ordering: .relaxed), count: 4096, memory: memory)]
+        override func mappableRegions(_ bar: Int) -> [MappableRegion] {
+            [MappableRegion(offset: Self.place - start.load(ordering: .relaxed), count: 4096, memory: memory)]
         }
 
         override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {

@@ -17,7 +17,7 @@ enum StepSummaryFile {
             // Not to be waited for, should it be a pipe that nobody reads.
             let file = try Descriptor(opening: path, flags: O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY)
             _ = fcntl(file.raw, F_SETFL, O_APPEND)
-            if let error = OutputStream.write(Array(text.utf8), to: file.raw) ?? OutputStream.settle(file.raw) { throw error }
+            if let error = OutputStream.write(Array(text.utf8), to: file.raw) ?? OutputStream.closeError(of: file.raw) { throw error }
             return nil
         } catch {
             return "\(variable) names \(path), which can't be written: \(error.errno)"

@@ -46,7 +46,7 @@ final class SuiteReportFile {
     func end(because reason: String? = nil) throws(ReportError) {
         try make(report.end(because: reason))
         if !held.isEmpty { try write(held) }
-        if let error = OutputStream.settle(file.descriptor.raw) { throw Self.failure(path, .system(error)) }
+        if let error = OutputStream.closeError(of: file.descriptor.raw) { throw Self.failure(path, .system(error)) }
     }
 
     private func make(_ change: SuiteReportChange) throws(ReportError) {

@@ -4,7 +4,7 @@ public import PCI
 public import SystemPackage
 
 /// The files through which the kernel speaks of devices: /sys, /dev, /proc and /run, below a root that tests can place elsewhere.
-public struct HostTree: Sendable {
+public struct HostFilesystem: Sendable {
     /// The folder that holds `sys`, `dev`, `proc` and `run`.
     public let root: FilePath
 

@@ -4,7 +4,7 @@ import CLinux
 ///
 /// An absent descriptor (-1) and an absent address (0) do mean something and are none of these. A request with such fields that is
 /// missing here is recorded with the values of that one run, and can't be replayed.
-enum VaryingBytes {
+enum ReplayMask {
     /// In a structure as it goes in.
     static func given(_ request: UInt, _ argument: UnsafeRawBufferPointer) -> [Range<Int>] {
         func word(_ offset: Int) -> UInt32 {

@@ -1,7 +1,7 @@
 import LinuxSystem
 
 /// The threads of a run. A noncopyable thread can't stand in an array, hence the boxes.
-struct Crew: ~Copyable {
+struct VCPUThreads: ~Copyable {
     private final class Member {
         var thread: Thread?
         init(_ thread: consuming Thread) { self.thread = .some(thread) }

@@ -15,7 +15,7 @@ enum ResetAction: String, ExpressibleByArgument, CaseIterable {
 ///
 /// A reset builds the machine anew: RAM, devices, interrupt controllers and vCPUs begin as they began at first, by the same code, and a
 /// passed-through device is let go, which resets it, and opened again. So nothing of the guest before can be left in it.
-struct BootSeries {
+struct RebootLoop {
     /// The account of a whole run.
     struct Account {
         var result: Machine.Result

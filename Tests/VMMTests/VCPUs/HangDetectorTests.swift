@@ -3,14 +3,14 @@ import Testing
 @testable import VMM
 
 /// When a guest is taken for over, by the clock alone.
-@Suite struct HaltWatchTests {
+@Suite struct HangDetectorTests {
     private static let look: UInt64 = 500_000_000
-    private var watch = HaltWatch(from: 1000)
+    private var watch = HangDetector(from: 1000)
     private var now: UInt64 = 1000
     private var time: UInt64 = 0
 
     /// Waits until it wants to look, and lets it.
-    private mutating func look(took: UInt64 = 100_000, areAsleep: Bool = false) -> HaltWatch.Step {
+    private mutating func look(took: UInt64 = 100_000, areAsleep: Bool = false) -> HangDetector.Step {
         now = watch.next
         time += took
         return watch.look(at: now, processorTime: time, areAsleep: areAsleep)

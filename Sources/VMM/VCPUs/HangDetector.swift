@@ -5,7 +5,7 @@ import X86
 ///
 /// It looks now and then at how much processor time the vCPUs took. Only where they took next to none it has them kicked out of the guest, to say
 /// whether an interrupt could wake them. What they say is not of one moment, so they are asked twice.
-struct HaltWatch {
+struct HangDetector {
     enum Step: Equatable {
         /// Nothing to do until `next`.
         case wait
