@@ -14,11 +14,11 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     static let gsi: UInt32 = 4
 
     private struct State {
-        var interruptEnable: UInt8 = 0
-        var lineControl: UInt8 = 0
-        var modemControl: UInt8 = 0
+        var interruptEnable: UART.InterruptEnable = []
+        var lineControl: UART.LineControl = []
+        var modemControl: UART.ModemControl = []
         /// The low four bits of the modem status: which inputs changed since it was read last.
-        var modemChanges: UInt8 = 0
+        var modemChanges: UART.ModemStatus = []
         var scratch: UInt8 = 0
         var divisor: UInt16 = 1
         var fifosEnabled = false
@@ -41,28 +41,32 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         /// Whether `attention` was signalled for `resume`, which has not come yet.
         var isDue = false
 
-        var isLoopback: Bool { modemControl & 0x10 != 0 }
-        var hasReceiverInterrupt: Bool { interruptEnable & 1 != 0 }
+        var isLoopback: Bool { modemControl.contains(.loopback) }
+        var hasReceiverInterrupt: Bool { interruptEnable.contains(.receivedData) }
+        var hasDivisorLatch: Bool { lineControl.contains(.divisorLatchAccess) }
         var capacity: Int { fifosEnabled ? ReceiveFIFO.size : 1 }
 
-        /// CTS, DSR, RI and DCD, in the high four bits. In loopback the modem's inputs are its outputs, by which
-        /// drivers tell that a UART is there.
-        var modemInputs: UInt8 {
-            guard isLoopback else { return 0xB0 }
-            return (modemControl & 2) << 3 | (modemControl & 1) << 5 | (modemControl & 4) << 4 | (modemControl & 8) << 4
+        /// The modem's inputs. In loopback they are its outputs, by which drivers tell that a UART is there.
+        var modemInputs: UART.ModemStatus {
+            guard isLoopback else { return [.clearToSend, .dataSetReady, .carrierDetect] }
+            var inputs: UART.ModemStatus = []
+            if modemControl.contains(.requestToSend) { inputs.insert(.clearToSend) }
+            if modemControl.contains(.dataTerminalReady) { inputs.insert(.dataSetReady) }
+            if modemControl.contains(.out1) { inputs.insert(.ringIndicator) }
+            if modemControl.contains(.out2) { inputs.insert(.carrierDetect) }
+            return inputs
         }
 
-        /// The interrupt identification: 0x06 line status, 0x04 received data, 0x0C character timeout, 0x02 transmitter
-        /// empty, 0x00 modem status, 0x01 none.
-        var cause: UInt8 {
-            if interruptEnable & 4 != 0 && overrun { return 0x06 }
+        /// What interrupts.
+        var cause: UART.Interrupt {
+            if interruptEnable.contains(.lineStatus) && overrun { return .lineStatus }
             if hasReceiverInterrupt {
-                if received.count >= (fifosEnabled ? trigger : 1) { return 0x04 }
-                if !received.isEmpty && hasTimedOut { return 0x0C }
+                if received.count >= (fifosEnabled ? trigger : 1) { return .receivedData }
+                if !received.isEmpty && hasTimedOut { return .characterTimeout }
             }
-            if interruptEnable & 2 != 0 && isTransmitterEmptyPending { return 0x02 }
-            if interruptEnable & 8 != 0 && modemChanges != 0 { return 0x00 }
-            return 0x01
+            if interruptEnable.contains(.transmitterEmpty) && isTransmitterEmptyPending { return .transmitterEmpty }
+            if interruptEnable.contains(.modemStatus) && !modemChanges.isEmpty { return .modemStatus }
+            return .none
         }
 
         /// Receives what waits, as far as the receiver has room for it.
@@ -99,7 +103,6 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
 
     /// As many bytes of the host's as wait here at most; what answers the guest's console comes on top.
     static let waitingLimit = 1024
-    private static let triggers = [1, 4, 8, 14]
     private let state = Mutex(State())
     private let vm: VirtualMachine
     private let gsi: UInt32
@@ -161,32 +164,33 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     }
 
     private func register(_ offset: UInt64, _ state: inout State) -> UInt8 {
-        let dlab = state.lineControl & 0x80 != 0
         switch offset {
-        case 0 where dlab: return UInt8(truncatingIfNeeded: state.divisor)
-        case 0: return take(&state)
-        case 1 where dlab: return UInt8(state.divisor >> 8)
-        case 1: return state.interruptEnable
-        case 2:
+        case UART.Register.divisorLow where state.hasDivisorLatch: return UInt8(truncatingIfNeeded: state.divisor)
+        case UART.Register.divisorHigh where state.hasDivisorLatch: return UInt8(state.divisor >> 8)
+        case UART.Register.data: return take(&state)
+        case UART.Register.interruptEnable: return state.interruptEnable.rawValue
+        case UART.Register.interruptIdentification:
             let cause = state.cause
-            if cause == 0x02 {
+            if cause == .transmitterEmpty {
                 state.isTransmitterEmptyPending = false
                 update(&state)
             }
-            return cause | (state.fifosEnabled ? 0xC0 : 0)
-        case 3: return state.lineControl
-        case 4: return state.modemControl
-        case 5:
-            let status: UInt8 = 0x60 | (state.findsByte() ? 1 : 0) | (state.overrun ? 2 : 0)
+            return cause.rawValue | (state.fifosEnabled ? UART.fifosEnabled : 0)
+        case UART.Register.lineControl: return state.lineControl.rawValue
+        case UART.Register.modemControl: return state.modemControl.rawValue
+        case UART.Register.lineStatus:
+            var status: UART.LineStatus = [.transmitterHoldingEmpty, .transmitterEmpty]
+            if state.findsByte() { status.insert(.dataReady) }
+            if state.overrun { status.insert(.overrunError) }
             state.overrun = false
             update(&state)
-            return status
-        case 6:
-            let status = state.modemInputs | state.modemChanges
-            state.modemChanges = 0
+            return status.rawValue
+        case UART.Register.modemStatus:
+            let status = state.modemInputs.union(state.modemChanges)
+            state.modemChanges = []
             update(&state)
-            return status
-        case 7: return state.scratch
+            return status.rawValue
+        case UART.Register.scratch: return state.scratch
         default: return 0xFF
         }
     }
@@ -217,36 +221,34 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     public override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         let byte = UInt8(truncatingIfNeeded: value)
         let isSent = state.withLock { state -> Bool in
-            let dlab = state.lineControl & 0x80 != 0
             var isSent = false
             switch offset {
-            case 0 where dlab: state.divisor = state.divisor & 0xFF00 | UInt16(byte)
-            case 0:
+            case UART.Register.divisorLow where state.hasDivisorLatch: state.divisor = state.divisor & 0xFF00 | UInt16(byte)
+            case UART.Register.divisorHigh where state.hasDivisorLatch: state.divisor = state.divisor & 0x00FF | UInt16(byte) << 8
+            case UART.Register.data:
                 if state.isLoopback { turnAround(byte, &state) } else { isSent = true }
                 state.isTransmitterEmptyPending = true
                 update(&state)
-            case 1 where dlab: state.divisor = state.divisor & 0x00FF | UInt16(byte) << 8
-            case 1:
-                let enabledNow = byte & ~state.interruptEnable
-                state.interruptEnable = byte & 0x0F
-                if enabledNow & 2 != 0 { state.isTransmitterEmptyPending = true }
-                if enabledNow & 1 != 0 {
+            case UART.Register.interruptEnable:
+                let enabled = UART.InterruptEnable(rawValue: byte).intersection(.all)
+                let enabledNow = enabled.subtracting(state.interruptEnable)
+                state.interruptEnable = enabled
+                if enabledNow.contains(.transmitterEmpty) { state.isTransmitterEmptyPending = true }
+                if enabledNow.contains(.receivedData) {
                     if state.received.isEmpty { state.arrivals = 0 }
                     state.receive(atMost: ReceiveFIFO.size)
                     state.hasTimedOut = true
                 }
                 update(&state)
-            case 2: controlFIFOs(byte, &state)
-            case 3: state.lineControl = byte
-            case 4:
+            case UART.Register.fifoControl: controlFIFOs(UART.FIFOControl(rawValue: byte), &state)
+            case UART.Register.lineControl: state.lineControl = UART.LineControl(rawValue: byte)
+            case UART.Register.modemControl:
                 let before = state.modemInputs
-                state.modemControl = byte & 0x1F
-                let changed = before ^ state.modemInputs
-                // The ring indicator's bit tells of its end alone.
-                state.modemChanges |= (changed & 0xB0 | before & changed & 0x40) >> 4
+                state.modemControl = UART.ModemControl(rawValue: byte).intersection(.all)
+                state.modemChanges.formUnion(.changes(from: before, to: state.modemInputs))
                 if state.hasReceiverInterrupt { state.receive(atMost: ReceiveFIFO.size) }
                 update(&state)
-            case 7: state.scratch = byte
+            case UART.Register.scratch: state.scratch = byte
             default: break
             }
             return isSent
@@ -269,11 +271,11 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
 
     /// FCR. Turning the FIFOs on or off empties them; the other bits count only with bit 0. PC16550D data sheet,
     /// section 8.4.
-    private func controlFIFOs(_ byte: UInt8, _ state: inout State) {
-        let isEnabled = byte & 1 != 0
-        let isReset = isEnabled != state.fifosEnabled || isEnabled && byte & 2 != 0
+    private func controlFIFOs(_ control: UART.FIFOControl, _ state: inout State) {
+        let isEnabled = control.contains(.enable)
+        let isReset = isEnabled != state.fifosEnabled || isEnabled && control.contains(.resetReceiver)
         state.fifosEnabled = isEnabled
-        state.trigger = isEnabled ? Self.triggers[Int(byte >> 6)] : 1
+        state.trigger = isEnabled ? control.trigger : 1
         if isReset {
             state.resetReceiver()
             callMainThread(&state)
@@ -282,7 +284,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     }
 
     private func update(_ state: inout State) {
-        let level = state.cause != 0x01
+        let level = state.cause != .none
         guard level != state.line else { return }
         state.line = level
         // The in-kernel irqchip exists for as long as the VM does; a refusal here has no meaning a guest could act on.
