@@ -27,6 +27,17 @@ public struct IOAPIC: Sendable, Equatable {
 
     public let pins: [Pin]
 
+    /// Of a redirection table entry.
+    private enum Redirection {
+        static let vectorMask: UInt64 = 0xFF
+        static let deliveryModeShift: UInt64 = 8
+        /// Remote IRR.
+        static let inService: UInt64 = 1 << 14
+        static let level: UInt64 = 1 << 15
+        static let masked: UInt64 = 1 << 16
+        static let destinationShift: UInt64 = 56
+    }
+
     /// - Parameter state: at least 216 bytes: base address, select, id, requests, padding, 24 redirections of 8 bytes; nil for less.
     public init?(state: [UInt8]) {
         guard state.count >= 216 else { return nil }
@@ -34,9 +45,10 @@ public struct IOAPIC: Sendable, Equatable {
         pins = (0..<24).map { number in
             let entry = state.littleEndian(at: 24 + number * 8, count: 8)
             return Pin(
-                number: number, vector: Int(entry & 0xFF), isMasked: entry >> 16 & 1 != 0, isLevel: entry >> 15 & 1 != 0,
-                isInService: entry >> 14 & 1 != 0, isRequested: requests >> UInt64(number) & 1 != 0, destination: Int(entry >> 56),
-                isUnmaskable: Self.isUnmaskable(deliveryMode: entry >> 8 & 7))
+                number: number, vector: Int(entry & Redirection.vectorMask), isMasked: entry & Redirection.masked != 0,
+                isLevel: entry & Redirection.level != 0, isInService: entry & Redirection.inService != 0,
+                isRequested: requests >> UInt64(number) & 1 != 0, destination: Int(entry >> Redirection.destinationShift),
+                isUnmaskable: Self.isUnmaskable(deliveryMode: entry >> Redirection.deliveryModeShift & 7))
         }
     }
 

@@ -20,6 +20,38 @@ public struct LocalAPIC: Sendable, Equatable {
     /// Whether what comes by LINT0, the PIT's ticks among it, comes as an NMI.
     public let makesNMIs: Bool
 
+    /// Offsets in the page.
+    private enum Register {
+        static let taskPriority = 0x80
+        /// SVR.
+        static let spuriousVector = 0xF0
+        /// ISR and IRR: 32 vectors every 16 bytes.
+        static let inService = 0x100
+        static let requested = 0x200
+        static let timer = 0x320
+        static let lint0 = 0x350
+        static let timerCurrentCount = 0x390
+    }
+
+    /// Of the spurious-interrupt vector register: the APIC is software-enabled.
+    private static let softwareEnable: UInt32 = 1 << 8
+
+    /// A local vector table entry; figure 11-8.
+    private struct LocalVector {
+        let value: UInt32
+
+        var vector: Int { Int(value & 0xFF) }
+        /// 0 fixed, 4 NMI, 7 ExtINT.
+        var deliveryMode: UInt32 { value >> 8 & 7 }
+        var isMasked: Bool { value & 1 << 16 != 0 }
+        /// 0 one-shot, 1 periodic, 2 TSC deadline.
+        var timerMode: UInt32 { value >> 17 & 3 }
+
+        static let nmi: UInt32 = 4
+        static let externalInterrupt: UInt32 = 7
+        static let tscDeadline: UInt32 = 2
+    }
+
     /// - Parameter page: 1 KiB, as KVM_GET_LAPIC gives it; nil for less.
     public init?(page: [UInt8]) {
         guard page.count >= 0x400 else { return nil }
@@ -27,17 +59,17 @@ public struct LocalAPIC: Sendable, Equatable {
         func vectors(_ offset: Int) -> [Int] {
             (0..<256).filter { register(offset + $0 / 32 * 16) >> UInt32($0 % 32) & 1 != 0 }
         }
-        isEnabled = register(0xF0) & 0x100 != 0
-        taskPriority = Int(register(0x80) & 0xFF)
-        inService = vectors(0x100)
-        requested = vectors(0x200)
-        let timer = register(0x320)
-        timerVector = timer & 1 << 16 == 0 ? Int(timer & 0xFF) : nil
-        timerCount = register(0x390)
-        timerUsesDeadline = timer >> 17 & 3 == 2
-        let lint0 = register(0x350)
-        acceptsPIC = lint0 & 1 << 16 == 0 && lint0 >> 8 & 7 == 7
-        makesNMIs = lint0 & 1 << 16 == 0 && lint0 >> 8 & 7 == 4
+        isEnabled = register(Register.spuriousVector) & Self.softwareEnable != 0
+        taskPriority = Int(register(Register.taskPriority) & 0xFF)
+        inService = vectors(Register.inService)
+        requested = vectors(Register.requested)
+        let timer = LocalVector(value: register(Register.timer))
+        timerVector = timer.isMasked ? nil : timer.vector
+        timerCount = register(Register.timerCurrentCount)
+        timerUsesDeadline = timer.timerMode == LocalVector.tscDeadline
+        let lint0 = LocalVector(value: register(Register.lint0))
+        acceptsPIC = !lint0.isMasked && lint0.deliveryMode == LocalVector.externalInterrupt
+        makesNMIs = !lint0.isMasked && lint0.deliveryMode == LocalVector.nmi
     }
 
     /// Whether a requested vector has the priority to be taken now.

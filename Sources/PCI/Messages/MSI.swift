@@ -6,14 +6,36 @@ public struct MSICapability: Sendable, Hashable {
     /// 1, 2, 4, ... 32.
     public let maximumVectors: Int
 
+    /// Registers, from the capability's start.
+    private enum Register {
+        static let control = 2
+        static let address = 4
+        /// Of a capability with 64-bit addresses.
+        static let upperAddress = 8
+    }
+
+    /// Message Control; section 6.8.1.3.
+    private enum Control {
+        static let enable: UInt32 = 1 << 0
+        /// Multiple Message Capable and Multiple Message Enable: the vectors as a power of two, 0 to 5.
+        static let capableShift: UInt32 = 1
+        static let enabledShift: UInt32 = 4
+        static let countMask: UInt32 = 7
+        static let address64: UInt32 = 1 << 7
+        static let vectorMasks: UInt32 = 1 << 8
+    }
+
+    /// An address is a doubleword's; section 6.8.1.4.
+    private static let addressMask: UInt32 = 0xFFFF_FFFC
+
     /// Reads the layout at `offset`; nil where the capability runs out of the 256 bytes.
     /// - Parameter singleVectorOnly: whether to show one vector without a mask, whatever the device has.
     public init?(_ bytes: [UInt8], at offset: Int, singleVectorOnly: Bool = false) {
-        let control = Capability.word16(bytes, offset + 2)
+        let control = UInt32(Capability.word16(bytes, offset + Register.control))
         self.offset = offset
-        is64Bit = control & 0x80 != 0
-        hasMasks = !singleVectorOnly && control & 0x100 != 0
-        maximumVectors = singleVectorOnly ? 1 : 1 << min(Int(control >> 1 & 7), 5)
+        is64Bit = control & Control.address64 != 0
+        hasMasks = !singleVectorOnly && control & Control.vectorMasks != 0
+        maximumVectors = singleVectorOnly ? 1 : 1 << min(Int(control >> Control.capableShift & Control.countMask), 5)
         guard offset + length <= min(bytes.count, 256) else { return nil }
     }
 
@@ -35,11 +57,14 @@ public struct MSICapability: Sendable, Hashable {
 
     /// Lays the capability into the guest's view: the guest owns enable, vector count, address, data and masks; none goes to the device.
     public func install(in space: inout ConfigSpace) {
-        let control = UInt32(hasMasks ? 0x100 : 0) | UInt32(is64Bit ? 0x80 : 0) | UInt32(maximumVectors.trailingZeroBitCount) << 1
-        space.set(offset + 2, control, width: 2)
-        space.setMasks(offset + 2, width: 2, writable: 0x71, live: 0, forwarded: 0)
-        space.setMasks(offset + 4, width: 4, writable: 0xFFFF_FFFC, live: 0, forwarded: 0)
-        if is64Bit { space.setMasks(offset + 8, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0) }
+        let control =
+            (hasMasks ? Control.vectorMasks : 0) | (is64Bit ? Control.address64 : 0)
+            | UInt32(maximumVectors.trailingZeroBitCount) << Control.capableShift
+        space.set(offset + Register.control, control, width: 2)
+        space.setMasks(
+            offset + Register.control, width: 2, writable: Control.enable | Control.countMask << Control.enabledShift, live: 0, forwarded: 0)
+        space.setMasks(offset + Register.address, width: 4, writable: Self.addressMask, live: 0, forwarded: 0)
+        if is64Bit { space.setMasks(offset + Register.upperAddress, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0) }
         space.setMasks(dataOffset, width: 2, writable: 0xFFFF, live: 0, forwarded: 0)
         if hasMasks {
             space.setMasks(
@@ -48,19 +73,20 @@ public struct MSICapability: Sendable, Hashable {
         }
     }
 
-    public func isEnabled(in space: ConfigSpace) -> Bool { space.read(offset + 2, width: 2) & 1 != 0 }
+    public func isEnabled(in space: ConfigSpace) -> Bool { space.read(offset + Register.control, width: 2) & Control.enable != 0 }
 
     /// How many vectors the guest enabled: 1, 2, ... never above `maximumVectors`.
     public func vectorCount(in space: ConfigSpace) -> Int {
-        min(1 << Int(space.read(offset + 2, width: 2) >> 4 & 7), maximumVectors)
+        min(1 << Int(space.read(offset + Register.control, width: 2) >> Control.enabledShift & Control.countMask), maximumVectors)
     }
 
     /// The message of a vector: the low bits of data count the vector.
     public func message(_ vector: Int, in space: ConfigSpace) -> MSIMessage {
-        let high = is64Bit ? UInt64(space.read(offset + 8, width: 4)) << 32 : 0
+        let high = is64Bit ? UInt64(space.read(offset + Register.upperAddress, width: 4)) << 32 : 0
+        let low = UInt64(space.read(offset + Register.address, width: 4))
         let data = space.read(dataOffset, width: 2)
         let count = UInt32(vectorCount(in: space))
-        return MSIMessage(address: high | UInt64(space.read(offset + 4, width: 4)), data: data & ~(count - 1) | UInt32(vector) & (count - 1))
+        return MSIMessage(address: high | low, data: data & ~(count - 1) | UInt32(vector) & (count - 1))
     }
 
     public func isMasked(_ vector: Int, in space: ConfigSpace) -> Bool {

@@ -10,18 +10,36 @@ public struct MSIXCapability: Sendable, Hashable {
 
     public static let length = 12
 
+    /// Registers, from the capability's start.
+    private enum Register {
+        static let control = 2
+        static let table = 4
+        static let pendingBits = 8
+    }
+
+    /// Message Control; section 6.8.2.3.
+    private enum Control {
+        /// The vectors less one.
+        static let sizeMask: UInt16 = 0x7FF
+        static let functionMask: UInt32 = 1 << 14
+        static let enable: UInt32 = 1 << 15
+    }
+
+    /// BAR Indicator Register: the low bits of the table's and the pending bits' offsets; sections 6.8.2.4 and 6.8.2.5.
+    private static let barMask: UInt32 = 7
+
     /// Reads the layout at `offset`; nil where it runs out of the 256 bytes or names a BAR that can't be.
     public init?(_ bytes: [UInt8], at offset: Int) {
         guard offset + Self.length <= min(bytes.count, 256) else { return nil }
-        let table = Capability.word32(bytes, offset + 4)
-        let pending = Capability.word32(bytes, offset + 8)
-        guard table & 7 < 6, pending & 7 < 6 else { return nil }
+        let table = Capability.word32(bytes, offset + Register.table)
+        let pending = Capability.word32(bytes, offset + Register.pendingBits)
+        guard table & Self.barMask < 6, pending & Self.barMask < 6 else { return nil }
         self.offset = offset
-        vectorCount = Int(Capability.word16(bytes, offset + 2) & 0x7FF) + 1
-        tableBAR = Int(table & 7)
-        tableOffset = UInt64(table & ~7)
-        pendingBAR = Int(pending & 7)
-        pendingOffset = UInt64(pending & ~7)
+        vectorCount = Int(Capability.word16(bytes, offset + Register.control) & Control.sizeMask) + 1
+        tableBAR = Int(table & Self.barMask)
+        tableOffset = UInt64(table & ~Self.barMask)
+        pendingBAR = Int(pending & Self.barMask)
+        pendingOffset = UInt64(pending & ~Self.barMask)
     }
 
     /// An emulated function's.
@@ -29,9 +47,9 @@ public struct MSIXCapability: Sendable, Hashable {
         self.offset = offset
         vectorCount = min(max(placement.vectors, 1), 2048)
         tableBAR = placement.bar
-        tableOffset = UInt64(placement.tableOffset & ~7)
+        tableOffset = UInt64(placement.tableOffset & ~Self.barMask)
         pendingBAR = placement.bar
-        pendingOffset = UInt64(placement.pendingOffset & ~7)
+        pendingOffset = UInt64(placement.pendingOffset & ~Self.barMask)
     }
 
     public var tableRange: Range<UInt64> { tableOffset..<tableOffset + UInt64(vectorCount) * 16 }
@@ -39,14 +57,14 @@ public struct MSIXCapability: Sendable, Hashable {
 
     /// Lays the capability into the guest's view: the guest owns enable and function mask; neither goes to the device.
     public func install(in space: inout ConfigSpace) {
-        space.set(offset + 2, UInt32(vectorCount - 1), width: 2)
-        space.setMasks(offset + 2, width: 2, writable: 0xC000, live: 0, forwarded: 0)
-        space.set(offset + 4, UInt32(truncatingIfNeeded: tableOffset) | UInt32(tableBAR), width: 4)
-        space.set(offset + 8, UInt32(truncatingIfNeeded: pendingOffset) | UInt32(pendingBAR), width: 4)
+        space.set(offset + Register.control, UInt32(vectorCount - 1), width: 2)
+        space.setMasks(offset + Register.control, width: 2, writable: Control.enable | Control.functionMask, live: 0, forwarded: 0)
+        space.set(offset + Register.table, UInt32(truncatingIfNeeded: tableOffset) | UInt32(tableBAR), width: 4)
+        space.set(offset + Register.pendingBits, UInt32(truncatingIfNeeded: pendingOffset) | UInt32(pendingBAR), width: 4)
     }
 
-    public func isEnabled(in space: ConfigSpace) -> Bool { space.read(offset + 2, width: 2) & 0x8000 != 0 }
-    public func isFunctionMasked(in space: ConfigSpace) -> Bool { space.read(offset + 2, width: 2) & 0x4000 != 0 }
+    public func isEnabled(in space: ConfigSpace) -> Bool { space.read(offset + Register.control, width: 2) & Control.enable != 0 }
+    public func isFunctionMasked(in space: ConfigSpace) -> Bool { space.read(offset + Register.control, width: 2) & Control.functionMask != 0 }
 }
 
 /// The MSI-X table as the guest wrote it: 16 bytes a vector, masked at reset. PCI Local Bus 3.0, section 6.8.2.6 on.
