@@ -226,7 +226,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     private func decode(_ state: State) -> [DecodedBAR] {
         // Outside of D0 no decoder answers (PCI Power Management 1.2, 5.4); the host's kernel takes its mappings away too.
         guard powerState(state) == .d0 else { return [] }
-        return bars.filter { $0.isDecoded(in: state.space) }.map { DecodedBAR(bar: $0, address: $0.address(in: state.space)) }
+        return Self.decoded(bars, in: state.space)
     }
 
     /// Stops publishing what no longer answers; what newly answers waits until the device has heard of it.

@@ -22,7 +22,7 @@ extension AssignedFunction {
 
     /// Whether a message it has may be taken with interrupts off.
     func hasUnmaskableMessage(_ state: State) -> Bool {
-        state.messages.settings(state.mode, in: state.space).contains { IOAPIC.isUnmaskable(deliveryMode: UInt64($0.message.data >> 8 & 7)) }
+        state.messages.settings(state.mode, in: state.space).contains(where: \.isUnmaskable)
     }
 
     /// Those that the guest gave a message, or that pend.

@@ -41,11 +41,7 @@ public struct Thread: ~Copyable, @unchecked Sendable {
     }
 
     /// Makes the blocking call this thread is in return with EINTR.
-    ///
-    /// Asked for again where the kernel refuses it: who kicks waits for the thread next, and would wait for ever.
-    public func kick() {
-        for _ in 0..<3 where cl_kick_thread(thread) == 0 { return }
-    }
+    public func kick() { Handle(thread: thread).kick() }
 
     /// A thread as others may interrupt it, for as long as it lives.
     public struct Handle: @unchecked Sendable {
@@ -53,6 +49,8 @@ public struct Thread: ~Copyable, @unchecked Sendable {
         fileprivate let thread: pthread_t
 
         /// As `Thread.kick`. The thread must not have ended.
+        ///
+        /// Asked for again where the kernel refuses it: who kicks waits for the thread next, and would wait for ever.
         public func kick() {
             for _ in 0..<3 where cl_kick_thread(thread) == 0 { return }
         }

@@ -157,7 +157,4 @@ public struct FunctionMessages: Sendable {
         let last = Int((offset - msix.tableOffset + UInt64(width) - 1) / 16)
         return first..<min(last + 1, table.count)
     }
-
-    /// The table as after a function's reset: messages zero, all masked.
-    public mutating func resetTable() { table.reset() }
 }

@@ -160,6 +160,7 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
 
 /// The second port of a keyboard controller, where the first is not its neighbour.
 final class KeyboardCommandPort: BusDevice, @unchecked Sendable {
+    // @unchecked: constant.
     private let controller: KeyboardController
 
     init(of controller: KeyboardController) { self.controller = controller }

@@ -400,7 +400,7 @@ public final class Machine {
         default: break
         }
         guard tenths >= 3, let timeout = configuration.timeout else { return false }
-        return runState.outcome == .timeout(seconds: timeout) || now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
+        return runState.outcome == .timeout(seconds: timeout) || runState.now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
     }
 
     private func track(_ vcpu: VirtualCPU) throws(MachineError) -> VCPUTrack? {

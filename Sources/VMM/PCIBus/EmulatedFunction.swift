@@ -107,7 +107,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     public final override func decodedBARs() -> [DecodedBAR] { state.withLock { $0.decoded } }
 
     private func decode(_ state: State) -> [DecodedBAR] {
-        functionBARs.filter { $0.isDecoded(in: state.space) }.map { DecodedBAR(bar: $0, address: $0.address(in: state.space)) }
+        Self.decoded(functionBARs, in: state.space)
     }
 
     // MARK: Configuration
@@ -210,7 +210,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 
     public final override var sendsUnmaskableMessages: Bool {
         state.withLock { state in
-            state.messages.settings(state.mode, in: state.space).contains { IOAPIC.isUnmaskable(deliveryMode: UInt64($0.message.data >> 8 & 7)) }
+            state.messages.settings(state.mode, in: state.space).contains(where: \.isUnmaskable)
         }
     }
 
@@ -246,6 +246,11 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
                 isFunctionMasked: kind == .msix && layout.msix?.isFunctionMasked(in: state.space) == true, vectors: vectors)
         }
     }
+}
+
+extension VectorSetting {
+    /// Whether its message is one that a processor takes with interrupts off: an NMI, an SMI or an INIT.
+    public var isUnmaskable: Bool { IOAPIC.isUnmaskable(deliveryMode: UInt64(message.data >> 8 & 7)) }
 }
 
 extension InterruptMode {

@@ -42,6 +42,11 @@ open class PCIFunction: @unchecked Sendable {
         }
     }
 
+    /// Those of a function's BARs whose decoders answer, as its configuration space has them.
+    public static func decoded(_ bars: [BAR], in space: ConfigSpace) -> [DecodedBAR] {
+        bars.filter { $0.isDecoded(in: space) }.map { DecodedBAR(bar: $0, address: $0.address(in: space)) }
+    }
+
     /// The base address registers it has.
     open var bars: [BAR] { [] }
 

@@ -81,11 +81,9 @@ final class AssignedDevices {
     /// What became of each device's interrupts. Before `release`.
     var report: [RunReport.Device] {
         members.map { member in
-            let interrupts = member.backend.interrupts
-            return RunReport.Device(
+            RunReport.Device(
                 address: member.backend.address, backend: member.backend.kind, delivery: member.backend.delivery, slot: member.slot,
-                intx: interrupts.intx.map(RunReport.Counts.init),
-                messages: interrupts.messages.map(RunReport.Message.init),
+                interrupts: member.backend.interrupts,
                 refused: member.refusals().map { RunReport.Refused(call: $0.call, reason: $0.reason, count: $0.count) })
         }
     }

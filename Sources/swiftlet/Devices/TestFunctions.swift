@@ -25,10 +25,9 @@ struct TestFunctions {
     /// What became of each function's interrupts.
     var report: [RunReport.Device] {
         functions.map { function in
-            let interrupts = function.interruptReport
-            return RunReport.Device(
+            RunReport.Device(
                 address: function.name, backend: "emulated", delivery: MessageDelivery.signal.rawValue, slot: function.slot,
-                intx: interrupts.intx.map(RunReport.Counts.init), messages: interrupts.messages.map(RunReport.Message.init), refused: [])
+                interrupts: function.interruptReport)
         }
     }
 

@@ -55,6 +55,13 @@ struct RunReport: Encodable {
         let messages: [Message]
         let refused: [Refused]
 
+        init(address: String, backend: String, delivery: String, slot: Int, interrupts: InterruptReport, refused: [Refused] = []) {
+            (self.address, self.backend, self.delivery, self.slot) = (address, backend, delivery, slot)
+            intx = interrupts.intx.map(Counts.init)
+            messages = interrupts.messages.map(Message.init)
+            self.refused = refused
+        }
+
         private enum Key: CodingKey { case address, backend, delivery, slot, intx, messages, refused }
 
         // Spelled out because a key that is sometimes missing is harder to read than one that is null.
