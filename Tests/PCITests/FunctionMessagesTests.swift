@@ -14,8 +14,8 @@ import Testing
         header.msiVectors = 8
         header.msix = .init(vectors: 70, bar: 2, tableOffset: 0x100, pendingOffset: 0x800)
         (space, messages) = header.configSpace()
-        msi = try #require(messages.msi)
-        msix = try #require(messages.msix)
+        msi = try #require(messages.layout.msi)
+        msix = try #require(messages.layout.msix)
     }
 
     private mutating func enable(msi isMSIOn: Bool = false, msix isMSIXOn: Bool = false, vectors: UInt32 = 0) {
@@ -100,16 +100,16 @@ import Testing
     }
 
     @Test func whatOfABARIsTheTable() {
-        #expect(messages.area(bar: 2, offset: 0x100) == .table)
-        #expect(messages.area(bar: 2, offset: 0x100 + 70 * 16) == nil)
-        #expect(messages.area(bar: 2, offset: 0x80F) == .pendingBits)
-        #expect(messages.area(bar: 2, offset: 0x810) == nil)
-        #expect(messages.area(bar: 1, offset: 0x100) == nil)
-        #expect(messages.splits(bar: 2, offset: 0xFE, width: 4))
-        #expect(!messages.splits(bar: 2, offset: 0xFC, width: 4))
-        #expect(!messages.splits(bar: 1, offset: 0xFE, width: 4))
-        #expect(messages.trappedRanges(bar: 2) == [0..<0x1000, 0..<0x1000])
-        #expect(messages.trappedRanges(bar: 0).isEmpty)
+        #expect(messages.layout.area(bar: 2, offset: 0x100) == .table)
+        #expect(messages.layout.area(bar: 2, offset: 0x100 + 70 * 16) == nil)
+        #expect(messages.layout.area(bar: 2, offset: 0x80F) == .pendingBits)
+        #expect(messages.layout.area(bar: 2, offset: 0x810) == nil)
+        #expect(messages.layout.area(bar: 1, offset: 0x100) == nil)
+        #expect(messages.layout.splits(bar: 2, offset: 0xFE, width: 4))
+        #expect(!messages.layout.splits(bar: 2, offset: 0xFC, width: 4))
+        #expect(!messages.layout.splits(bar: 1, offset: 0xFE, width: 4))
+        #expect(messages.layout.trappedRanges(bar: 2) == [0..<0x1000, 0..<0x1000])
+        #expect(messages.layout.trappedRanges(bar: 0).isEmpty)
     }
 
     @Test func aFunctionWithoutMessagesHasNone() {
@@ -117,7 +117,7 @@ import Testing
         #expect(space.read(ConfigRegister.status, width: 2) == 0)
         #expect(space.read(ConfigRegister.capabilitiesPointer, width: 1) == 0)
         #expect(messages.settings(.messages(.msix), in: space).isEmpty)
-        #expect(messages.area(bar: 0, offset: 0) == nil)
+        #expect(messages.layout.area(bar: 0, offset: 0) == nil)
         #expect(messages.pendingArray(readAt: 0, width: 8) { _ in true } == 0)
     }
 

@@ -29,7 +29,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     public let backend: Backend
     let layout: PassthroughLayout
     /// Where its messages' registers lie; what the guest wrote there is in `state`.
-    private let messageLayout: FunctionMessages
+    private let messageLayout: MessageLayout
     let state: Mutex<State>
     private let decoded = Mutex<[DecodedBAR]>([])
     private let areas: [[MappableRegion]]
@@ -62,15 +62,15 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         } catch {
             throw .system(backend.address, error)
         }
-        let messages = FunctionMessages(msi: layout.msi, msix: layout.msix)
+        let messageLayout = MessageLayout(msi: layout.msi, msix: layout.msix)
         var areas = [[MappableRegion]](repeating: [], count: 7)
         for bar in backend.bars where !bar.isIO {
-            areas[bar.index] = try backend.map(bar, trapped: messages.trappedRanges(bar: bar.index))
+            areas[bar.index] = try backend.map(bar, trapped: messageLayout.trappedRanges(bar: bar.index))
         }
         if let rom { areas[rom.bar.index] = rom.areas }
         self.areas = areas
-        messageLayout = messages
-        state = Mutex(State(space: layout.space, messages: messages))
+        self.messageLayout = messageLayout
+        state = Mutex(State(space: layout.space, messages: FunctionMessages(messageLayout)))
         super.init()
         try backend.writeConfig(ConfigRegister.command, 0, width: 2)
         // Nothing of this is the guest's doing yet.

@@ -79,6 +79,6 @@ public struct FunctionHeader: Sendable {
             capability.install(in: &space)
             link(Capability.msix, capability.offset)
         }
-        return (space, FunctionMessages(msi: msi, msix: capability))
+        return (space, FunctionMessages(MessageLayout(msi: msi, msix: capability)))
     }
 }

@@ -23,19 +23,61 @@ public struct VectorSetting: Hashable, Sendable {
     }
 }
 
-/// A function's messages as its guest set them: where the MSI and MSI-X capabilities lie in the configuration space, and the MSI-X table. The
-/// same for functions that are passed through and for emulated ones. PCI Local Bus 3.0, section 6.8.
-public struct FunctionMessages: Sendable {
+/// Where the registers of a function's messages lie: its MSI and MSI-X capabilities, and of the latter the table and the pending bits in BARs.
+public struct MessageLayout: Sendable {
     public let msi: MSICapability?
     public let msix: MSIXCapability?
-    private var table: MSIXTable
 
     /// - Parameters: the capabilities that are laid into the function's configuration space; nil for those it has not.
     public init(msi: MSICapability?, msix: MSIXCapability?) {
         self.msi = msi
         self.msix = msix
-        table = MSIXTable(count: msix?.vectorCount ?? 0)
     }
+
+    /// What of MSI-X lies in a BAR.
+    public enum Area: Sendable {
+        case table, pendingBits
+    }
+
+    /// What of MSI-X lies at an offset of a BAR; nil for what is the device's own.
+    public func area(bar: Int, offset: UInt64) -> Area? {
+        guard let msix else { return nil }
+        if bar == msix.tableBAR, msix.tableRange.contains(offset) { return .table }
+        if bar == msix.pendingBAR, msix.pendingRange.contains(offset) { return .pendingBits }
+        return nil
+    }
+
+    /// Whether an access begins before the table or the pending bits and reaches into them: it must be taken apart, so that it reaches no device's
+    /// own. Of one that begins inside, what lies behind the end is lost.
+    public func splits(bar: Int, offset: UInt64, width: Int) -> Bool {
+        guard let msix, width > 1 else { return false }
+        func reachesInto(_ range: Range<UInt64>) -> Bool { offset < range.lowerBound && offset + UInt64(width) > range.lowerBound }
+        return bar == msix.tableBAR && reachesInto(msix.tableRange) || bar == msix.pendingBAR && reachesInto(msix.pendingRange)
+    }
+
+    /// The pages of a BAR that hold the table and the pending bits: the guest's accesses there must not reach a device.
+    public func trappedRanges(bar: Int) -> [Range<UInt64>] {
+        guard let msix else { return [] }
+        var ranges: [Range<UInt64>] = []
+        if msix.tableBAR == bar { ranges.append(msix.tableRange) }
+        if msix.pendingBAR == bar { ranges.append(msix.pendingRange) }
+        return ranges.map { $0.lowerBound & ~0xFFF..<($0.upperBound + 0xFFF) & ~0xFFF }
+    }
+}
+
+/// A function's messages as its guest set them: its capabilities' registers, which are in the configuration space, and the MSI-X table. The
+/// same for functions that are passed through and for emulated ones. PCI Local Bus 3.0, section 6.8.
+public struct FunctionMessages: Sendable {
+    public let layout: MessageLayout
+    private var table: MSIXTable
+
+    public init(_ layout: MessageLayout) {
+        self.layout = layout
+        table = MSIXTable(count: layout.msix?.vectorCount ?? 0)
+    }
+
+    private var msi: MSICapability? { layout.msi }
+    private var msix: MSIXCapability? { layout.msix }
 
     // MARK: Mode
 
@@ -113,36 +155,6 @@ public struct FunctionMessages: Sendable {
     }
 
     // MARK: Table
-
-    /// What of MSI-X lies in a BAR.
-    public enum Area: Sendable {
-        case table, pendingBits
-    }
-
-    /// What of MSI-X lies at an offset of a BAR; nil for what is the device's own.
-    public func area(bar: Int, offset: UInt64) -> Area? {
-        guard let msix else { return nil }
-        if bar == msix.tableBAR, msix.tableRange.contains(offset) { return .table }
-        if bar == msix.pendingBAR, msix.pendingRange.contains(offset) { return .pendingBits }
-        return nil
-    }
-
-    /// Whether an access begins before the table or the pending bits and reaches into them: it must be taken apart, so that it reaches no device's
-    /// own. Of one that begins inside, what lies behind the end is lost.
-    public func splits(bar: Int, offset: UInt64, width: Int) -> Bool {
-        guard let msix, width > 1 else { return false }
-        func reachesInto(_ range: Range<UInt64>) -> Bool { offset < range.lowerBound && offset + UInt64(width) > range.lowerBound }
-        return bar == msix.tableBAR && reachesInto(msix.tableRange) || bar == msix.pendingBAR && reachesInto(msix.pendingRange)
-    }
-
-    /// The pages of a BAR that hold the table and the pending bits: the guest's accesses there must not reach a device.
-    public func trappedRanges(bar: Int) -> [Range<UInt64>] {
-        guard let msix else { return [] }
-        var ranges: [Range<UInt64>] = []
-        if msix.tableBAR == bar { ranges.append(msix.tableRange) }
-        if msix.pendingBAR == bar { ranges.append(msix.pendingRange) }
-        return ranges.map { $0.lowerBound & ~0xFFF..<($0.upperBound + 0xFFF) & ~0xFFF }
-    }
 
     /// A read of the table, of 1, 2, 4 or 8 bytes at `offset` of its BAR; zero outside.
     public func readTable(at offset: UInt64, width: Int) -> UInt64 {

@@ -26,7 +26,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     private let functionBARs: [BAR]
     private let pin: Int
     /// Where the messages' registers lie; what the guest wrote there is in `state`.
-    private let layout: FunctionMessages
+    private let layout: MessageLayout
     private let decodesFromStart: Bool
     private var interrupts: FunctionInterrupts?
     private var vectors: [MessageKind: [MessageVector]] = [:]
@@ -38,7 +38,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         let (space, messages) = header.configSpace()
         functionBARs = header.bars
         pin = header.interruptPin
-        layout = messages
+        layout = messages.layout
         self.decodesFromStart = decodesFromStart
         state = Mutex(State(space: space, messages: messages, mode: pin > 0 ? .intx : .none))
         super.init()
