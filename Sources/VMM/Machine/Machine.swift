@@ -4,7 +4,6 @@ import Glibc
 public import KVM
 public import LinuxSystem
 public import PostMortem
-import X86
 
 /// A virtual machine with its board: memory, chipset, PCI bus and vCPUs. Built, given functions, loaded, run once.
 public final class Machine {
@@ -41,38 +40,38 @@ public final class Machine {
     /// The routes of messages that the kernel delivers by itself. Before the run.
     public private(set) lazy var messageRoutes = MessageRoutes(vm: vm)
     /// By GSI, made when the first function asks.
-    private var lines: [UInt32: InterruptLine] = [:]
+    private(set) var lines: [UInt32: InterruptLine] = [:]
     /// Parks and resumes the run's threads, and has its outcome.
     public let runState: RunState
     /// What the main thread waits for: whoever needs it registers there, before the run or from one of its sources.
     public let mainLoop: MainLoop
-    private let wake: Wake
+    let wake: Wake
     let console: ConsoleOutput
-    private let serial: SerialPort
-    private let clock: RealTimeClock
-    private let alarm: Alarm
-    private let post = POSTPort()
+    let serial: SerialPort
+    let clock: RealTimeClock
+    let alarm: Alarm
+    let post = POSTPort()
     let display = CRTController()
     private(set) var ports: Bus
     let mmio: Bus
     /// The vCPUs' loops and what they kept, when the run has ended.
-    private(set) var workers: [VCPUThread] = []
+    var workers: [VCPUThread] = []
     /// The timestamp counter and the clock where the run began and where it ended.
-    private(set) var span = TimeSpan()
-    private let vcpus: [VirtualCPU]
+    var span = TimeSpan()
+    let vcpus: [VirtualCPU]
     let kick: VirtualCPU.Kick
     private let board: Board
     private var firmware: FirmwareROM?
     /// The kernel that was loaded; nil for firmware.
     private(set) var loaded: LoadedKernel?
 
-    private final class Wake: Sendable {
+    final class Wake: Sendable {
         let event: EventDescriptor
         init() throws(SystemCallError) { event = try EventDescriptor("end of run") }
     }
 
     /// Wakes the clock from the main thread.
-    private final class Alarm: Sendable {
+    final class Alarm: Sendable {
         let timer: TimerDescriptor
         init() throws(SystemCallError) { timer = try TimerDescriptor("real-time clock") }
     }
@@ -342,184 +341,6 @@ public final class Machine {
             }
         } catch {
             throw .firmwareFiles(error)
-        }
-    }
-
-    /// Runs until the guest, a signal, the time limit or a failure ends it. Once.
-    /// - Parameters:
-    ///   - signals: requests to end swiftlet, made before any other thread was started.
-    ///   - watch: follows the guest's console, answers there, and may end the run.
-    public func run(signals: borrowing some EndRequests & ~Copyable, watch: (any ConsoleWatch)? = nil) throws(MachineError) -> Result {
-        Thread.prepare()
-        let terminal = configuration.consoleInput.flatMap { Terminal($0, takesSignalKeys: configuration.terminalKeys.signalKeys == .guest) }
-        let workers = try vcpus.map { vcpu throws(MachineError) in
-            VCPUThread(vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, runState: runState, track: try track(vcpu))
-        }
-        configuration.trace?.name(bridge.names)
-        configuration.trace?.follow(Array(lines.values))
-        defer { configuration.trace?.follow([]) }
-        self.workers = workers
-        span = TimeSpan()
-        let start = runState.now
-        configuration.consoleStamps?.begin(at: MonotonicClock.now)
-        do {
-            var threads = VCPUThreads()
-            do throws(SystemCallError) {
-                for worker in workers { try threads.start("vcpu \(worker.vcpu.number)") { worker.run() } }
-                try serve(signals, watch, threads, start: start)
-            } catch {
-                runState.finish(.hostFailure("\(error)"))
-            }
-            console.close()
-            for vcpu in vcpus { vcpu.requestExit() }
-            span.end()
-            threads.dismiss()
-        }
-        let duration = Double(runState.now - start) / 1e9
-        EndingSignals.prolong()
-        // Nobody reads keys from here on: ^C ends whatever takes long.
-        _ = consume terminal
-        let ended = MonotonicClock.now
-        let unwritten = console.flush(
-            { watch?.take($0, at: duration) }, isImpatient: { tenths in signals.take() != nil || isUp(since: ended, tenths) })
-        watch?.close(at: duration)
-        var exits = ExitCounts()
-        for worker in workers { exits.add(worker.counts) }
-        return Result(
-            outcome: runState.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
-            consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten, postCode: post.code)
-    }
-
-    /// Whether the rest of the console is given up: a process that was asked to end has little time, and one at its time limit waits for no reader that
-    /// stands still.
-    private func isUp(since ended: UInt64, _ tenths: Int) -> Bool {
-        if tenths == 0 { EndingSignals.prolong() }
-        let now = MonotonicClock.now
-        switch runState.outcome {
-        case .signal, .terminal: return now - ended > 400_000_000
-        default: break
-        }
-        guard tenths >= 3, let timeout = configuration.timeout else { return false }
-        return runState.outcome == .timeout(seconds: timeout) || runState.now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
-    }
-
-    private func track(_ vcpu: VirtualCPU) throws(MachineError) -> VCPUTrack? {
-        let ecam = configuration.hasFirmware ? PhysicalLayout.firmwareECAM : PhysicalLayout.ecam
-        do { return try configuration.trace?.track(Int(vcpu.number), of: configuration.cpus, ecam: ecam) } catch { throw .system(error) }
-    }
-
-    /// The main thread's part: console, signals, time and whatever else registered, until the run has ended.
-    private func serve(
-        _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?, _ threads: borrowing VCPUThreads, start: UInt64
-    ) throws(SystemCallError) {
-        let loop = mainLoop
-        let (output, requests, alarmed, serialPort) = (Readiness(), Readiness(), Readiness(), Readiness())
-        let sources = [
-            try loop.add(wake.event.raw) { [wake] in _ = wake.event.take() }, try output.add(console.ready.raw, to: loop),
-            try requests.add(signals.raw, to: loop), try alarmed.add(alarm.timer.raw, to: loop), try serialPort.add(serial.attention.raw, to: loop),
-        ]
-        defer { for source in sources { loop.remove(source) } }
-        var typed = TerminalInput(configuration.consoleInput, configuration.terminalKeys, serial: serial, loop: loop)
-        var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop)
-        if configuration.terminalKeys.endsRun { runState.finish(.terminal) }
-        let deadline = configuration.timeout.map { (configuration.timeoutStart ?? start) + UInt64($0 * 1e9) }
-        var hasOutput = false
-        var isSerialDue = false
-        var nextLook: UInt64?
-        var halts = HangDetector(from: start)
-        let member = runState.join(interrupt: { [wake] in wake.event.signal() })
-        defer { member.leave() }
-        func elapsed() -> Double { Double(runState.now - start) / 1e9 }
-        while !runState.isFinished {
-            if runState.isParked {
-                try standStill(member, signals)
-                // vCPUs that stood still took no time.
-                halts = HangDetector(from: runState.now)
-                continue
-            }
-            var patience: Int32 = hasOutput || isSerialDue ? 1 : -1
-            let now = runState.now
-            if let deadline, now >= deadline {
-                ask(threads)
-                runState.finish(.timeout(seconds: configuration.timeout ?? 0))
-                break
-            }
-            if now >= halts.next { lookForHang(&halts, threads, now) }
-            for time in [deadline, nextLook, halts.next] {
-                guard let time else { continue }
-                let rest = Int32(clamping: (max(time, now) - now) / 1_000_000 + 1)
-                patience = patience < 0 ? rest : min(patience, rest)
-            }
-            let isBurst = hasOutput
-            let isResumed = isSerialDue
-            loop.wait(milliseconds: patience)
-            if runState.isParked { continue }
-            if output.take() { hasOutput = console.ready.take() > 0 }
-            if requests.take(), let signal = signals.take() { runState.finish(.signal(signal)) }
-            if alarmed.take(), alarm.timer.take() { clock.timerExpired() }
-            isSerialDue = serialPort.take() && serial.attention.take() > 0
-            if isBurst { hasOutput = console.drain { watch?.take($0, at: elapsed()) } }
-            // What has just begun to come is not drained yet, and would look like a pause.
-            if let watch, isBurst || !hasOutput {
-                let action = watch.look(at: elapsed())
-                if !action.input.isEmpty { action.input.withUnsafeBytes { serial.receive($0) } }
-                if action.endsRun {
-                    if action.isFailure { ask(threads) }
-                    runState.finish(.console)
-                }
-                nextLook = action.next.map { start + UInt64(max($0, 0) * 1e9) }
-                console.allow(watch.room)
-            }
-            if isResumed { serial.resume() }
-            input.carry(loop)
-            if typed?.carry(loop) == true {
-                ask(threads)
-                runState.finish(.terminal)
-            }
-        }
-    }
-}
-
-extension Machine {
-    /// Stands still with the others; a signal still ends the run, and the time limit waits.
-    private func standStill(_ member: RunMember, _ signals: borrowing some EndRequests & ~Copyable) throws(SystemCallError) {
-        let loop = try EventLoop("parked main thread")
-        try loop.watch(runState.go.raw, token: 0)
-        try loop.watch(signals.raw, token: 1)
-        EndingSignals.holdLimit()
-        member.standStill {
-            loop.wait { token in
-                if token == 1, let signal = signals.take() { runState.finish(.signal(signal)) }
-            }
-        }
-        try EndingSignals.releaseLimit()
-    }
-
-    /// Samples each vCPU's RIP five times, up to 50 ms apart.
-    private func ask(_ threads: borrowing VCPUThreads) {
-        for _ in 0..<5 {
-            let before = workers.map(\.looks)
-            let limit = MonotonicClock.now + 50_000_000
-            threads.kick()
-            repeat { usleep(1000) } while MonotonicClock.now < limit && zip(workers, before).contains { $0.looks == $1 }
-        }
-    }
-
-    /// Ends the run where no vCPU will ever run again.
-    private func lookForHang(_ halts: inout HangDetector, _ threads: borrowing VCPUThreads, _ now: UInt64) {
-        let areAsleep = workers.allSatisfy(\.sleepsForGood)
-        switch halts.look(at: now, processorTime: threads.processorTime, areAsleep: areAsleep) {
-        case .wait: break
-        case .ask:
-            for worker in workers { worker.askForSleep() }
-            threads.kick()
-        case .over:
-            let pins = (try? vm.ioapic()).flatMap { IOAPIC(state: $0) }?.pins
-            if let pins, pins.contains(where: { $0.isUnmaskable && !$0.isMasked }) || bridge.sendsUnmaskableMessages {
-                halts.leave()
-            } else {
-                runState.finish(.hang)
-            }
         }
     }
 }
