@@ -125,10 +125,10 @@ fuzz:
 	@tools/fuzz
 
 lint:
-	@swift format lint --strict --recursive Sources Tests Package.swift
+	@swift format lint --strict --recursive Sources Tests Fuzz guests Package.swift
 
 format:
-	@swift format --in-place --recursive Sources Tests Package.swift
+	@swift format --in-place --recursive Sources Tests Fuzz guests Package.swift
 
 clean:
 	rm -rf .build guests/build firmware/build bench/build

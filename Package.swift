@@ -34,18 +34,22 @@ let package = Package(
         .target(name: "PostMortem", dependencies: ["Bytes", "X86"], swiftSettings: pure),
         .target(name: "HostDevices", dependencies: ["Bytes", "CPCI", "LinuxSystem", "PCI"], swiftSettings: room),
         .target(name: "VMM", dependencies: ["Bytes", "X86", "KVM", "PCI", "Boot", "PostMortem"], swiftSettings: room),
-        .target(name: "Assignment", dependencies: ["Bytes", "X86", "HostDevices", "VMM", "VFIO", "PostMortem"], swiftSettings: room),
+        .target(
+            name: "Assignment", dependencies: ["Bytes", "X86", "HostDevices", "VMM", "VFIO", "PostMortem"],
+            swiftSettings: room),
         .target(name: "HostSystem", dependencies: ["Bytes", "CLinux", "LinuxSystem"], swiftSettings: room),
         .target(name: "Lab", dependencies: ["HostSystem", "LinuxSystem"], swiftSettings: room),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "Bytes", "CArguments", "CVersion", "HostDevices", "VMM", "Assignment", "Scripting", "PostMortem", "Lab", "X86",
+                "Bytes", "CArguments", "CVersion", "HostDevices", "VMM", "Assignment", "Scripting", "PostMortem", "Lab",
+                "X86",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
         .target(
-            name: "TestSupport", dependencies: ["Bytes", "HostDevices", "HostSystem", "LinuxSystem", "PCI", "X86"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Bytes", "HostDevices", "HostSystem", "LinuxSystem", "PCI", "X86"],
+            path: "Tests/TestSupport",
             swiftSettings: room),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: room),
         .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
@@ -53,18 +57,24 @@ let package = Package(
         .testTarget(name: "ScriptingTests", dependencies: ["Scripting", "TestSupport"], swiftSettings: room),
         .testTarget(name: "X86Tests", dependencies: ["TestSupport", "X86"], swiftSettings: room),
         .testTarget(name: "PostMortemTests", dependencies: ["PostMortem", "TestSupport", "X86"], swiftSettings: room),
-        .testTarget(name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
+        .testTarget(
+            name: "LinuxSystemTests", dependencies: ["KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(name: "HostDevicesTests", dependencies: ["HostDevices", "TestSupport"], swiftSettings: room),
-        .testTarget(name: "VMMTests", dependencies: ["Bytes", "VMM", "KVM", "LinuxSystem", "PCI", "TestSupport"], swiftSettings: room),
         .testTarget(
-            name: "AssignmentTests", dependencies: ["Assignment", "Bytes", "HostDevices", "TestSupport"], exclude: ["Legacy/Recordings"], swiftSettings: room),
+            name: "VMMTests", dependencies: ["Bytes", "VMM", "KVM", "LinuxSystem", "PCI", "TestSupport"],
+            swiftSettings: room),
+        .testTarget(
+            name: "AssignmentTests", dependencies: ["Assignment", "Bytes", "HostDevices", "TestSupport"],
+            exclude: ["Legacy/Recordings"], swiftSettings: room),
         .testTarget(name: "HostSystemTests", dependencies: ["HostSystem", "TestSupport"], swiftSettings: room),
-        .testTarget(name: "LabTests", dependencies: ["HostSystem", "Lab", "LinuxSystem", "TestSupport"], swiftSettings: room),
+        .testTarget(
+            name: "LabTests", dependencies: ["HostSystem", "Lab", "LinuxSystem", "TestSupport"], swiftSettings: room),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "swiftlet", "Bytes", "KVM", "Lab", "LinuxSystem", "TestSupport", "VMM", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "swiftlet", "Bytes", "KVM", "Lab", "LinuxSystem", "TestSupport", "VMM",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: room),
         .testTarget(name: "PassthroughTests", dependencies: ["LinuxSystem"], swiftSettings: room),

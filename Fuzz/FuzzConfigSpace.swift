@@ -1,10 +1,12 @@
-// Fuzzes the configuration space of a passed-through function: whatever bytes the device shows and whatever a guest writes, the invariants of
-// Tests/PCITests/PassthroughInvariants.swift hold. tools/fuzz compiles this file together with that one and the PCI room.
+// Fuzzes the configuration space of a passed-through function: whatever bytes the device shows and whatever a guest
+// writes, the invariants of Tests/PCITests/PassthroughInvariants.swift hold. tools/fuzz compiles this file together
+// with that one and the PCI room.
 //
-// The input, little-endian: a byte of flags (bit 0: 4096 bytes of configuration space, not 256; bit 1: the host can deliver INTx), six bytes
-// with the BARs' sizes as powers of two (0: no BAR; its kind is what the device's register says), two bytes with the number of the device's
-// bytes that follow (the rest is zero), those bytes, and then the guest's accesses of seven bytes each: offset (2), value (4), width (1).
-// The seeds in corpus/config_space are the dumps of Tests/PCITests/ConfigDumps.swift with some accesses.
+// The input, little-endian: a byte of flags (bit 0: 4096 bytes of configuration space, not 256; bit 1: the host can
+// deliver INTx), six bytes with the BARs' sizes as powers of two (0: no BAR; its kind is what the device's register
+// says), two bytes with the number of the device's bytes that follow (the rest is zero), those bytes, and then the
+// guest's accesses of seven bytes each: offset (2), value (4), width (1). The seeds in corpus/config_space are the
+// dumps of Tests/PCITests/ConfigDumps.swift with some accesses.
 
 /// Takes an input apart, zeros beyond its end.
 private struct Input {
@@ -47,9 +49,11 @@ private func checkFunction(_ bytes: [UInt8]) {
     var accesses: [PassthroughInvariants.Access] = []
     while input.rest > 0, accesses.count < 256 {
         let offset = Int(Int16(truncatingIfNeeded: input.number(2)))
-        accesses.append(PassthroughInvariants.Access(offset: offset, value: input.number(4), width: 1 + Int(input.byte() & 3)))
+        accesses.append(
+            PassthroughInvariants.Access(offset: offset, value: input.number(4), width: 1 + Int(input.byte() & 3)))
     }
-    let violations = PassthroughInvariants.violations(hardware: hardware, bars: bars, hasINTx: flags & 2 != 0, accesses: accesses)
+    let violations = PassthroughInvariants.violations(
+        hardware: hardware, bars: bars, hasINTx: flags & 2 != 0, accesses: accesses)
     if !violations.isEmpty { fatalError("\(violations)") }
     checkDecoding(accesses)
     checkWindow(exponents, accesses)
@@ -60,7 +64,8 @@ private func checkDecoding(_ accesses: [PassthroughInvariants.Access]) {
     for access in accesses {
         let enhanced = ConfigAccess(ecamOffset: UInt64(access.value))
         let isInRange =
-            (0...255).contains(enhanced.bus) && (0...31).contains(enhanced.device) && (0...7).contains(enhanced.function)
+            (0...255).contains(enhanced.bus) && (0...31).contains(enhanced.device)
+            && (0...7).contains(enhanced.function)
             && (0...4095).contains(enhanced.offset)
         if !isInRange { fatalError("\(enhanced)") }
         let first = ConfigAccess(latch: access.value, lane: access.offset)
@@ -80,7 +85,9 @@ private func checkWindow(_ exponents: [UInt64], _ accesses: [PassthroughInvarian
     for access in accesses {
         let size = UInt64(1) << UInt64(access.value & 63)
         guard let address = window.take(size) else { continue }
-        if address % size != 0 || address < last || address > window.range.upperBound - size { fatalError("\(size) bytes at \(address)") }
+        if address % size != 0 || address < last || address > window.range.upperBound - size {
+            fatalError("\(size) bytes at \(address)")
+        }
         last = address + size
     }
 }

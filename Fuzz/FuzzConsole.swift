@@ -1,8 +1,8 @@
-// Fuzzes the console's watcher: whatever expression is given and whatever a guest writes, nothing traps, and chunks make no difference.
-// tools/fuzz compiles this file together with the Scripting room.
+// Fuzzes the console's watcher: whatever expression is given and whatever a guest writes, nothing traps, and chunks
+// make no difference. tools/fuzz compiles this file together with the Scripting room.
 //
-// The input: a byte of flags (bits 0 and 1: the expression is one of --expect, --fail-on, --send; bit 2: with the built-in list), a byte with the length
-// of the text of the option, that text, and then what the guest writes.
+// The input: a byte of flags (bits 0 and 1: the expression is one of --expect, --fail-on, --send; bit 2: with the
+// built-in list), a byte with the length of the text of the option, that text, and then what the guest writes.
 
 private func findings(_ script: ConsoleScript, _ chunks: [[UInt8]]) -> ConsoleFindings {
     var watcher = ConsoleWatcher(script)
@@ -33,6 +33,8 @@ public func fuzzConsole(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let whole = findings(script, [console])
     let single = findings(script, console.map { [$0] })
     if whole != single { fatalError("in one piece \(whole), byte by byte \(single)") }
-    for sighting in whole.expectations + whole.answers where sighting.map({ $0.line.utf8.count > 4096 }) == true { fatalError("a line of any length") }
+    for sighting in whole.expectations + whole.answers where sighting.map({ $0.line.utf8.count > 4096 }) == true {
+        fatalError("a line of any length")
+    }
     return 0
 }

@@ -1,11 +1,13 @@
-// Fuzzes the planner: any bytes as a kernel file give a plan that holds to its invariants or a BootError, in bounded time and memory.
+// Fuzzes the planner: any bytes as a kernel file give a plan that holds to its invariants or a BootError, in bounded
+// time and memory.
 //
-// The input is the kernel file. Its last two bytes, which few files need, also choose: the last one the guest's memory (bits 0 and 1), the format
-// asked for (bits 2 and 3, and bit 0 of the one before), the number of modules (bits 4 and 5), a name that ends in .bin (6) and a command line (7);
-// bits 1 to 5 of the one before how large the modules are, up to some hundred GiB, and bits 6 and 7 what kind of disk is asked for. A CD's input
-// is what lies from its sector 16 on: all before it is zero, since no CD says there how it boots. What begins as
-// gzip's files do is decompressed too, up to a MiB. tools/fuzz compiles this file together with the Boot room.
-// The seeds in corpus/kernel_image are what the builders of Tests/BootTests make, those bytes appended.
+// The input is the kernel file. Its last two bytes, which few files need, also choose: the last one the guest's memory
+// (bits 0 and 1), the format asked for (bits 2 and 3, and bit 0 of the one before), the number of modules (bits 4 and
+// 5), a name that ends in .bin (6) and a command line (7); bits 1 to 5 of the one before how large the modules are, up
+// to some hundred GiB, and bits 6 and 7 what kind of disk is asked for. A CD's input is what lies from its sector 16
+// on: all before it is zero, since no CD says there how it boots. What begins as gzip's files do is decompressed too,
+// up to a MiB. tools/fuzz compiles this file together with the Boot room. The seeds in corpus/kernel_image are what the
+// builders of Tests/BootTests make, those bytes appended.
 
 private let guestMemories: [MemoryMap] = [
     MemoryMap(belowFourGiB: 128 << 20),
@@ -53,7 +55,9 @@ private func checkPlan(of bytes: [UInt8]) {
     let further = Int(bytes.dropLast().last ?? 0)
     let memory = guestMemories[choice & 3]
     let modules = (0..<(choice >> 4 & 3)).map {
-        LoadPlan.Module(name: "module\($0)", size: UInt64(choice) << UInt64(6 * $0 + further >> 1 & 31), commandLine: $0 == 1 ? "arguments" : "")
+        LoadPlan.Module(
+            name: "module\($0)", size: UInt64(choice) << UInt64(6 * $0 + further >> 1 & 31),
+            commandLine: $0 == 1 ? "arguments" : "")
     }
     checkDecompression(of: bytes)
     let kind = [nil, DiskImage.Kind.floppy, .disk, .cd][further >> 6]
@@ -62,7 +66,8 @@ private func checkPlan(of bytes: [UInt8]) {
     do throws(BootError) {
         let plan = try LoadPlan.plan(
             image: image, name: choice & 0x40 == 0 ? "kernel" : "kernel.bin",
-            commandLine: choice & 0x80 == 0 ? "" : "irq=msix", modules: modules, memory: memory, format: formats[choice >> 2 & 3 | further << 2 & 4],
+            commandLine: choice & 0x80 == 0 ? "" : "irq=msix", modules: modules, memory: memory,
+            format: formats[choice >> 2 & 3 | further << 2 & 4],
             diskKind: kind)
         let violations = LoadPlanInvariants.violations(
             of: plan, kernelSize: image.size, modules: modules, memory: memory)

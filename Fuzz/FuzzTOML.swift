@@ -1,5 +1,5 @@
-// Fuzzes the TOML reader: any text is a document or a mistake with a line of it, and no document is nested deeper than its limits allow.
-// tools/fuzz compiles this file together with the Scripting room. The input is the text.
+// Fuzzes the TOML reader: any text is a document or a mistake with a line of it, and no document is nested deeper than
+// its limits allow. tools/fuzz compiles this file together with the Scripting room. The input is the text.
 
 private func depth(_ value: TOMLValue) -> Int {
     switch value.content {

@@ -1,5 +1,6 @@
-// Fuzzes the reader of kvm-unit-tests' unittests.cfg and the splitting of its values into words: any text is tests or a mistake with a sentence.
-// tools/fuzz compiles this file together with Sources/swiftlet/Suite/UnitTests/UnitTestsFile.swift and ShellWords.swift. The input is the file.
+// Fuzzes the reader of kvm-unit-tests' unittests.cfg and the splitting of its values into words: any text is tests or a
+// mistake with a sentence. tools/fuzz compiles this file together with
+// Sources/swiftlet/Suite/UnitTests/UnitTestsFile.swift and ShellWords.swift. The input is the file.
 
 /// What libFuzzer calls for each input.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -1,11 +1,12 @@
-// The benchmark's yardstick: what swiftlet does for the guests `hello`, `exits` and `ends`, in plain C and with nothing between
-// the program and /dev/kvm. One vCPU, in-kernel irqchip and PIT, an ELF64 kernel with a PVH note, COM1 to standard output, the exit
-// port; whatever else the guest touches reads as all ones, as on a PC's empty bus.
+// The benchmark's yardstick: what swiftlet does for the guests `hello`, `exits` and `ends`, in plain C and with nothing
+// between the program and /dev/kvm. One vCPU, in-kernel irqchip and PIT, an ELF64 kernel with a PVH note, COM1 to
+// standard output, the exit port; whatever else the guest touches reads as all ones, as on a PC's empty bus.
 //
 //     baseline run KERNEL [--append STR] [--memory MIB[M]] [--no-irqchip] [--no-pit] [--rate]
 //
-// --rate prints exits/s between the guest's marks (1 and 2 written to port 0xf5). The program trusts its kernel file: it measures,
-// it does not protect. Exit status: the value the guest wrote to port 0xf4; 125 when KVM or the file is not as it should be.
+// --rate prints exits/s between the guest's marks (1 and 2 written to port 0xf5). The program trusts its kernel file:
+// it measures, it does not protect. Exit status: the value the guest wrote to port 0xf4; 125 when KVM or the file is
+// not as it should be.
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -52,7 +52,8 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-// A child of this program: its pid, the reading end of its standard output, where it keeps its standard error and its start.
+// A child of this program: its pid, the reading end of its standard output, where it keeps its standard error and its
+// start.
 struct child {
     pid_t pid;
     int output, errors;
@@ -240,7 +241,8 @@ static FILE *open_process_file(pid_t pid, const char *name)
     return file;
 }
 
-// Mappings that lie side by side are one area here: guest RAM is several where parts of it are advised in different ways.
+// Mappings that lie side by side are one area here: guest RAM is several where parts of it are advised in different
+// ways.
 struct area {
     unsigned long start, end;
     double resident;

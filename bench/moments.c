@@ -1,5 +1,5 @@
-// Runs a command and says when, in seconds from its exec, each text first stood in its standard output: a line each, "-" where it never did.
-// The command is killed once all have been seen.
+// Runs a command and says when, in seconds from its exec, each text first stood in its standard output: a line each,
+// "-" where it never did. The command is killed once all have been seen.
 //
 //     moments SECONDS TEXT... -- COMMAND...
 #define _GNU_SOURCE

@@ -1,5 +1,5 @@
-// Runs a command so many times, so many at a time, each in a process of its own, with nothing on its standard input and its output thrown away.
-// The last word is `n=1`, `n=2` and so on. Exit status: 0 where each run ended with 0.
+// Runs a command so many times, so many at a time, each in a process of its own, with nothing on its standard input and
+// its output thrown away. The last word is `n=1`, `n=2` and so on. Exit status: 0 where each run ended with 0.
 //
 //     series COUNT JOBS COMMAND...
 #define _GNU_SOURCE

@@ -59,7 +59,8 @@
 #define P_KIB_EXTENDED  (parameters + 0x2a)
 #define P_REGIONS       (parameters + 0x2c)
 #define P_MAP           (parameters + 0x30)
-// Of a CD: where its boot code begins, in sectors of 2048 bytes; how many of 512 bytes are loaded; and to which segment.
+// Of a CD: where its boot code begins, in sectors of 2048 bytes; how many of 512 bytes are loaded; and to which
+// segment.
 #define P_CD_FIRST      (parameters + 0x30 + 32 * 20)
 #define P_CD_COUNT      (parameters + 0x30 + 32 * 20 + 4)
 #define P_CD_SEGMENT    (parameters + 0x30 + 32 * 20 + 6)

@@ -5,7 +5,8 @@ extension UInt64 {
         return overflow ? .max : sum
     }
 
-    /// The lowest multiple of `alignment`, a power of two, that is not below the number; nil when there is none in 64 bits.
+    /// The lowest multiple of `alignment`, a power of two, that is not below the number; nil when there is none in 64
+    /// bits.
     @inlinable public func aligned(upTo alignment: UInt64) -> UInt64? {
         let (sum, overflow) = addingReportingOverflow(alignment - 1)
         return overflow ? nil : sum & ~(alignment - 1)

@@ -1,7 +1,7 @@
 /// A half-open range of guest physical addresses that cannot wrap around.
 ///
-/// Lists hold these and not `Range`, which is generic over what can be compared: for the first such list of a process the runtime looks
-/// through every conformance of the program.
+/// Lists hold these and not `Range`, which is generic over what can be compared: for the first such list of a process
+/// the runtime looks through every conformance of the program.
 @frozen public struct AddressRange: Equatable, Sendable, CustomStringConvertible {
     public let start: UInt64
     /// Bytes.

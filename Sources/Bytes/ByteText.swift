@@ -1,8 +1,9 @@
 /// Text that may hold bytes which are not UTF-8, as names of files and kernels' command lines may.
 ///
-/// A Swift string holds valid Unicode only. Such a byte stands in it as one private-use character, U+10FE00 plus the byte, and the bytes of a
-/// character that is one of these do the same, so every sequence of bytes comes back as it was. Python does it alike with surrogates (PEP 383). What
-/// is handed to the kernel or to a guest goes through ``bytes(_:)``; what is shown does too, and escapes what is no UTF-8.
+/// A Swift string holds valid Unicode only. Such a byte stands in it as one private-use character, U+10FE00 plus the
+/// byte, and the bytes of a character that is one of these do the same, so every sequence of bytes comes back as it
+/// was. Python does it alike with surrogates (PEP 383). What is handed to the kernel or to a guest goes through
+/// ``bytes(_:)``; what is shown does too, and escapes what is no UTF-8.
 public enum ByteText {
     /// The first byte of every such character in UTF-8: a string without it holds none.
     public static let mark: UInt8 = 0xF4
@@ -16,7 +17,9 @@ public enum ByteText {
         var parser = Unicode.UTF8.ForwardParser()
         var at = 0
         func escape(_ count: Int) {
-            for byte in all[at..<at + count] { if let scalar = Unicode.Scalar(0x10FE00 + UInt32(byte)) { text.append(scalar) } }
+            for byte in all[at..<at + count] {
+                if let scalar = Unicode.Scalar(0x10FE00 + UInt32(byte)) { text.append(scalar) }
+            }
         }
         while true {
             switch parser.parseScalar(from: &rest) {

@@ -1,7 +1,8 @@
 /// Strings as JSON has them. RFC 8259, section 7.
 public enum JSONText {
     /// A string in quotation marks. What must be escaped is.
-    /// - Parameter escape: a form of its own for a character that a reader may not show as it is; nil for those that stand for themselves.
+    /// - Parameter escape: a form of its own for a character that a reader may not show as it is; nil for those that
+    ///   stand for themselves.
     public static func quoted(_ text: String, _ escape: (Unicode.Scalar) -> String?) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

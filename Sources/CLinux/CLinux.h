@@ -52,7 +52,8 @@ static inline int cl_is_on_proc(int fd)
     return fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
 }
 
-/* memmem(3), which glibc hides without _GNU_SOURCE: where the wanted bytes begin, in bytes from the start; -1 for nowhere. */
+/* memmem(3), which glibc hides without _GNU_SOURCE: where the wanted bytes begin, in bytes from the start; -1 for
+ * nowhere. */
 void *memmem(const void *, size_t, const void *, size_t);
 static inline long cl_find(const void *start, size_t count, const void *wanted, size_t length)
 {
@@ -74,7 +75,8 @@ static inline void cl_cpuid(uint32_t function, uint32_t index, uint32_t register
 #endif
 }
 
-/* One vCPU turn. The error path of KVM_RUN is hot (every kick ends in EINTR), so it answers -errno without a wrapper's work. */
+/* One vCPU turn. The error path of KVM_RUN is hot (every kick ends in EINTR), so it answers -errno without a wrapper's
+ * work. */
 static inline int cl_kvm_run(int fd) { return ioctl(fd, KVM_RUN, 0) < 0 ? -errno : 0; }
 
 /* The processor's time stamp counter: a moment, at the price of an instruction. 0 where there is none. */
@@ -87,7 +89,8 @@ static inline uint64_t cl_timestamp(void)
 #endif
 }
 
-/* Where kvm_run holds the registers that KVM leaves there at an exit, and which of them it is asked for: api.rst section 5, kvm_valid_regs. */
+/* Where kvm_run holds the registers that KVM leaves there at an exit, and which of them it is asked for: api.rst
+ * section 5, kvm_valid_regs. */
 enum {
     CL_VALID_REGS_OFFSET = offsetof(struct kvm_run, kvm_valid_regs),
     CL_SYNC_REGS_OFFSET = offsetof(struct kvm_run, s),
@@ -99,7 +102,8 @@ static inline void cl_store_u8(uint8_t *address, uint8_t value)
     __atomic_store_n(address, value, __ATOMIC_SEQ_CST);
 }
 
-/* Device registers: one access of exactly this width, neither torn nor left out. Guests choose the address, so it may be unaligned. */
+/* Device registers: one access of exactly this width, neither torn nor left out. Guests choose the address, so it may
+ * be unaligned. */
 static inline uint64_t cl_read_register(const volatile void *address, int width)
 {
     switch (width) {
@@ -137,7 +141,8 @@ static inline void cl_unblock_kick(void)
     sigaddset(&set, SIGRTMIN);
     pthread_sigmask(SIG_UNBLOCK, &set, 0);
 }
-/* Blocks the kick in this thread. Answers the mask that lets it through again, as the kernel keeps masks: bit N - 1 for signal N. */
+/* Blocks the kick in this thread. Answers the mask that lets it through again, as the kernel keeps masks: bit N - 1 for
+ * signal N. */
 static inline uint64_t cl_block_kick(void)
 {
     sigset_t set, all;
@@ -166,5 +171,6 @@ static inline int cl_kick_thread(pthread_t thread) { return pthread_kill(thread,
 int pthread_setname_np(pthread_t thread, const char *name);
 static inline void cl_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
-/* One heap for all threads: each further one reserves 64 MiB of address space at its thread's first allocation, and a few pages. */
+/* One heap for all threads: each further one reserves 64 MiB of address space at its thread's first allocation, and a
+ * few pages. */
 static inline void cl_use_one_heap(void) { mallopt(M_ARENA_MAX, 1); }

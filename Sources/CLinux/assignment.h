@@ -1,6 +1,7 @@
 /*
- * KVM's own device assignment, Linux 2.6.28 to 4.11: numbers and structures as Documentation/virtual/kvm/api.txt of those kernels
- * gives them. Newer headers no longer have them, hence definitions of our own; the assertions hold them to the kernel's numbers.
+ * KVM's own device assignment, Linux 2.6.28 to 4.11: numbers and structures as Documentation/virtual/kvm/api.txt of
+ * those kernels gives them. Newer headers no longer have them, hence definitions of our own; the assertions hold them
+ * to the kernel's numbers.
  */
 #pragma once
 #include <stdint.h>

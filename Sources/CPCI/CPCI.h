@@ -1,10 +1,12 @@
 /*
- * libpci for Swift. Left to itself libpci ends the process on an error (and wants the error callback not to return), prints its warnings,
- * and looks names up with a variadic call. Each function here makes one libpci call and answers instead.
+ * libpci for Swift. Left to itself libpci ends the process on an error (and wants the error callback not to return),
+ * prints its warnings, and looks names up with a variadic call. Each function here makes one libpci call and answers
+ * instead.
  *
- * How an error gets out: the callback longjmps to the wrapper that made the call, so the jump never leaves C: between the setjmp and the
- * callback lie only frames of libpci. What libpci held at that moment (a file, a block of memory) leaks, once an error.
- * Each wrapper installs the callback anew, since static functions and thread-local variables exist once a Swift file.
+ * How an error gets out: the callback longjmps to the wrapper that made the call, so the jump never leaves C: between
+ * the setjmp and the callback lie only frames of libpci. What libpci held at that moment (a file, a block of memory)
+ * leaks, once an error. Each wrapper installs the callback anew, since static functions and thread-local variables
+ * exist once a Swift file.
  */
 #pragma once
 #include <pci/pci.h>
@@ -53,7 +55,8 @@ CPCI_FUNCTION void cpci_silence(char *format, ...) { (void)format; }
         return on_failure;                                           \
     }
 
-/* Opens the inventory under a directory shaped as /sys/bus/pci; names come from the file `ids`. Null and a text on failure. */
+/* Opens the inventory under a directory shaped as /sys/bus/pci; names come from the file `ids`. Null and a text on
+ * failure. */
 CPCI_FUNCTION struct pci_access *_Nullable cpci_open(const char *path, const char *ids, char *failure)
 {
     struct pci_access *access = pci_alloc();
@@ -110,8 +113,8 @@ CPCI_FUNCTION const char *_Nullable cpci_property(struct pci_dev *device, unsign
 }
 
 /*
- * The name that pci.ids has for one to four numbers (PCI_LOOKUP_...: which). Null where it has none or is missing itself.
- * The result points into `buffer` or into libpci's table.
+ * The name that pci.ids has for one to four numbers (PCI_LOOKUP_...: which). Null where it has none or is missing
+ * itself. The result points into `buffer` or into libpci's table.
  */
 CPCI_FUNCTION const char *_Nullable cpci_name(
     struct pci_access *access, char *buffer, int size, int kind, int a, int b, int c, int d)

@@ -149,7 +149,8 @@ static void speak(const char *words, size_t count)
         (void)!send(2, words, count, MSG_DONTWAIT | MSG_NOSIGNAL);
         return;
     }
-    /* poll(2) calls a terminal that ^S stopped writable, and a pipe that others fill meanwhile: an open file of our own does not wait. */
+    /* poll(2) calls a terminal that ^S stopped writable, and a pipe that others fill meanwhile: an open file of our own
+     * does not wait. */
     if (S_ISFIFO(status.st_mode) || tcgetattr(2, &modes) == 0) {
         int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (own >= 0) {

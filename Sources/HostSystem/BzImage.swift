@@ -48,7 +48,8 @@ public struct BzImage: Sendable {
         let sectors = header[0x1f1] == 0 ? 4 : Int(header[0x1f1])
         let start = (sectors + 1) * 512 + Int(header.littleEndian(at: 0x248, count: 4))
         let length = Int(header.littleEndian(at: 0x24c, count: 4))
-        guard header.littleEndian(at: 0x206, count: 2) >= 0x208, length > 16, start <= size, length <= size - start else {
+        guard header.littleEndian(at: 0x206, count: 2) >= 0x208, length > 16, start <= size, length <= size - start
+        else {
             payload = nil
             return
         }

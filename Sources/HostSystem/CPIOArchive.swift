@@ -41,7 +41,8 @@ public struct CPIOArchive: Sendable {
         entries += Array("070701".utf8)
         let links: UInt32 = 1
         let fields: [UInt32] = [
-            nextInode, mode, 0, 0, links, 0, UInt32(contents.count), 0, 0, device.0, device.1, UInt32(name.count + 1), 0,
+            nextInode, mode, 0, 0, links, 0, UInt32(contents.count), 0, 0, device.0, device.1, UInt32(name.count + 1),
+            0,
         ]
         for field in fields { appendHexadecimal(field) }
         entries += name

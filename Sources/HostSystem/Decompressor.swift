@@ -22,7 +22,9 @@ public struct Decompressor: Sendable {
 
     /// Unpacks `packed` into memory.
     /// - Throws: `HostSystemError.missing` where the program isn't installed.
-    public func unpack(_ packed: [UInt8], _ compression: BzImage.Compression, object: String) throws(HostSystemError) -> [UInt8] {
+    public func unpack(_ packed: [UInt8], _ compression: BzImage.Compression, object: String) throws(HostSystemError)
+        -> [UInt8]
+    {
         let (name, _, package) = compression.program
         let program = try programs.require(name, package: package)
         do throws(SystemCallError) {

@@ -7,7 +7,8 @@ public enum ELFProbe {
     /// Whether a 64-bit program names a dynamic linker.
     public static func needsInterpreter(_ file: [UInt8]) -> Bool { interpreter(file) != nil }
 
-    /// The dynamic linker that a 64-bit program names (`PT_INTERP`; see elf(5)). The file's beginning is enough, where the name lies in it.
+    /// The dynamic linker that a 64-bit program names (`PT_INTERP`; see elf(5)). The file's beginning is enough, where
+    /// the name lies in it.
     public static func interpreter(_ file: [UInt8]) -> String? {
         guard file.starts(with: magic), file.count >= 64 else { return nil }
         let table = Int(truncatingIfNeeded: file.littleEndian(at: 32, count: 8))
@@ -22,8 +23,8 @@ public enum ELFProbe {
         return String(decoding: file[start..<start + length].prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// Whether a kernel has the note that names its PVH entry (owner `Xen`, type `XEN_ELFNOTE_PHYS32_ENTRY`, 18), by which QEMU boots an
-    /// ELF kernel. Found by its bytes: where in the file it lies makes no difference here.
+    /// Whether a kernel has the note that names its PVH entry (owner `Xen`, type `XEN_ELFNOTE_PHYS32_ENTRY`, 18), by
+    /// which QEMU boots an ELF kernel. Found by its bytes: where in the file it lies makes no difference here.
     public static func hasPVHEntry(_ kernel: [UInt8]) -> Bool {
         let header: [UInt8] = [18, 0, 0, 0, 0x58, 0x65, 0x6e, 0]
         return kernel.firstRange(ofBytes: [4, 0, 0, 0, 4, 0, 0, 0] + header) != nil

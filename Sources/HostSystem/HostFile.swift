@@ -13,7 +13,9 @@ public enum HostFile {
     }
 
     /// `count` bytes of an open file.
-    public static func bytes(of file: borrowing Descriptor, at offset: Int, count: Int) throws(SystemCallError) -> [UInt8] {
+    public static func bytes(of file: borrowing Descriptor, at offset: Int, count: Int) throws(SystemCallError)
+        -> [UInt8]
+    {
         var failure: SystemCallError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(SystemCallError) {
@@ -78,7 +80,9 @@ public enum HostFile {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != "." && name != ".." { names.append(name) }
         }
         return names

@@ -43,10 +43,13 @@ public struct HostKernel: Sendable {
 
     /// The newest kernel in `boot` that may be read and has the modules that are needed.
     public static func newest(
-        boot: String = "/boot", modules root: String = "/lib/modules", needing needed: [String] = rootModules + virtualizationModules
+        boot: String = "/boot", modules root: String = "/lib/modules",
+        needing needed: [String] = rootModules + virtualizationModules
     ) throws(HostSystemError) -> HostKernel {
         let prefix = "vmlinuz-"
-        let versions = HostFile.names(in: boot).filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+        let versions = HostFile.names(in: boot).filter { $0.hasPrefix(prefix) }.map {
+            String($0.dropFirst(prefix.count))
+        }
         var reasons: [String] = []
         for version in versions.sorted(by: { VersionOrder.precedes($1, $0) }) {
             let path = "\(boot)/\(prefix)\(version)"
@@ -63,15 +66,21 @@ public struct HostKernel: Sendable {
                 reasons.append("\(path) has no modules in \(root)/\(version)")
             }
         }
-        let what = reasons.isEmpty ? "a kernel \(boot)/\(prefix)*" : "a kernel that can be used (\(reasons.joined(separator: "; ")))"
+        let what =
+            reasons.isEmpty
+            ? "a kernel \(boot)/\(prefix)*" : "a kernel that can be used (\(reasons.joined(separator: "; ")))"
         throw .missing(what: what, package: "linux-image-amd64")
     }
 
     /// The kernel at `path`, with the modules in `modules`, or in /lib/modules and its version where there are some.
-    public static func at(_ path: String, modules directory: String?, root: String = "/lib/modules") throws(HostSystemError) -> HostKernel {
+    public static func at(_ path: String, modules directory: String?, root: String = "/lib/modules")
+        throws(HostSystemError) -> HostKernel
+    {
         do throws(SystemCallError) {
             if let directory { return HostKernel(path: path, modules: try KernelModules(directory: directory)) }
-            guard let version = try HostKernel(path: path, modules: KernelModules()).version, HostFile.isReadable("\(root)/\(version)/modules.dep") else {
+            guard let version = try HostKernel(path: path, modules: KernelModules()).version,
+                HostFile.isReadable("\(root)/\(version)/modules.dep")
+            else {
                 return HostKernel(path: path, modules: KernelModules())
             }
             return HostKernel(path: path, modules: try KernelModules(directory: "\(root)/\(version)"))
@@ -98,7 +107,9 @@ public struct HostKernel: Sendable {
         do throws(SystemCallError) {
             let file = try Descriptor(opening: path, flags: O_RDONLY)
             let size = HostFile.status(path)?.size ?? 0
-            guard let image = try BzImage(file, size: size) else { return try HostFile.bytes(of: file, at: 0, count: size) }
+            guard let image = try BzImage(file, size: size) else {
+                return try HostFile.bytes(of: file, at: 0, count: size)
+            }
             guard let payload = image.payload else { return nil }
             packed = try HostFile.bytes(of: file, at: payload.range.lowerBound, count: payload.range.count)
             compression = payload.compression

@@ -30,7 +30,8 @@ public struct HostPrograms: Sendable {
             let output = try TemporaryFile("busybox's list")
             let null = try Descriptor(opening: "/dev/null")
             let child = try ChildProcess(
-                busybox, arguments: ["--list"], environment: [], descriptors: [null.raw, output.descriptor.raw, null.raw])
+                busybox, arguments: ["--list"], environment: [],
+                descriptors: [null.raw, output.descriptor.raw, null.raw])
             _ = try child.wait()
             let list = try HostFile.bytes(of: output.descriptor, at: 0, count: output.size)
             return String(decoding: list, as: UTF8.self).split(separator: "\n").map(String.init)

@@ -30,7 +30,9 @@ public struct KernelModules: Sendable {
         var paths: [String: String] = [:]
         var dependencies: [String: [String]] = [:]
         for line in dependencyList.utf8.split(separator: UInt8(ascii: "\n")) {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), let path = String(line[..<colon]) else { continue }
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), let path = String(line[..<colon]) else {
+                continue
+            }
             paths[Self.name(ofPath: path)] = path
             let needed = line[line.index(after: colon)...].split(separator: UInt8(ascii: " "))
             if !needed.isEmpty { dependencies[path] = needed.compactMap { String($0) } }

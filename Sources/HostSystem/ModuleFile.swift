@@ -10,8 +10,9 @@ public enum ModuleFile {
         return withoutSignature(try decompressor.unpack(bytes, compression, object: path))
     }
 
-    /// Checking the signatures of all modules takes an emulated guest 0.2 s. Source: the kernel's Documentation/admin-guide/module-signing.rst
-    /// and `struct module_signature`, which ends with the signature's length, big-endian, and is followed by the marker.
+    /// Checking the signatures of all modules takes an emulated guest 0.2 s. Source: the kernel's
+    /// Documentation/admin-guide/module-signing.rst and `struct module_signature`, which ends with the signature's
+    /// length, big-endian, and is followed by the marker.
     public static func withoutSignature(_ module: [UInt8]) -> [UInt8] {
         let marker = Array("~Module signature appended~\n".utf8)
         let descriptionSize = 12

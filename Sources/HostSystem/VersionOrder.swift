@@ -1,4 +1,5 @@
-/// The order of version numbers: runs of digits compare as numbers, all else as text. `6.1.0-9` comes before `6.1.0-56`.
+/// The order of version numbers: runs of digits compare as numbers, all else as text. `6.1.0-9` comes before
+/// `6.1.0-56`.
 public enum VersionOrder {
     public static func precedes(_ left: String, _ right: String) -> Bool {
         var left = Array(left.utf8)[...]

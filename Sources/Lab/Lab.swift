@@ -2,8 +2,9 @@ import Glibc
 import HostSystem
 import LinuxSystem
 
-/// Runs a command in a nested Linux host: QEMU's software emulation of a machine with virtualization, an IOMMU and the devices asked for,
-/// whose root file system is this host's own under a throw-away layer, or a packed part of it where the kernel can't share files.
+/// Runs a command in a nested Linux host: QEMU's software emulation of a machine with virtualization, an IOMMU and the
+/// devices asked for, whose root file system is this host's own under a throw-away layer, or a packed part of it where
+/// the kernel can't share files.
 public struct Lab: Sendable {
     /// Where the command's streams come from and go to, and where the lab itself speaks.
     public struct Streams: Sendable {
@@ -47,9 +48,13 @@ public struct Lab: Sendable {
     public func run(_ streams: Streams) throws(LabError) -> Outcome {
         try configuration.validate()
         let deadline = configuration.timeout.map { MonotonicClock.now + UInt64($0 * 1e9) }
-        let qemu = try LabError.wording { () throws(HostSystemError) in try programs.require("qemu-system-x86_64", package: "qemu-system-x86") }
+        let qemu = try LabError.wording { () throws(HostSystemError) in
+            try programs.require("qemu-system-x86_64", package: "qemu-system-x86")
+        }
         // It ends QEMU with us whatever ends us, which posix_spawn(3) can't arrange.
-        let guardian = try LabError.wording { () throws(HostSystemError) in try programs.require("setpriv", package: "util-linux") }
+        let guardian = try LabError.wording { () throws(HostSystemError) in
+            try programs.require("setpriv", package: "util-linux")
+        }
         let busybox = try LabError.wording { () throws(HostSystemError) in try programs.staticBusybox() }
         for file in configuration.files { _ = try configuration.existing(file) }
         let kernel = try kernel()
@@ -64,18 +69,22 @@ public struct Lab: Sendable {
         // Crashes before the command was started say nothing about it, and leave it the second run that it has.
         var failedStarts = 0
         while true {
-            var session = try LabSession(configuration, interface, qemu: qemu, guardian: guardian, image: image, archive: archive)
+            var session = try LabSession(
+                configuration, interface, qemu: qemu, guardian: guardian, image: image, archive: archive)
             do throws(LabError) {
                 let status = try session.run(streams, &input, mark: mark, deadline: deadline)
                 try takeBack(session.files)
                 return Outcome(exitStatus: status, runs: runs + 1)
             } catch {
-                if error.isOfTheHost { for line in session.consoleTail(Self.tailLines) { streams.notice("lab host: \(line)") } }
+                if error.isOfTheHost {
+                    for line in session.consoleTail(Self.tailLines) { streams.notice("lab host: \(line)") }
+                }
                 guard case .crashed(let what) = error else { throw error }
                 guard session.isStarted else {
                     failedStarts += 1
                     guard failedStarts == 1 else { throw .crashed("\(what), before the command, in 2 starts of 2") }
-                    streams.notice("the lab's own host crashed before it got to the command (\(what)): starting it once more")
+                    streams.notice(
+                        "the lab's own host crashed before it got to the command (\(what)): starting it once more")
                     continue
                 }
                 runs += 1
@@ -83,7 +92,8 @@ public struct Lab: Sendable {
                 guard input.isReplayable else {
                     throw .crashed("\(what); the command was not run again because its input could not be given twice")
                 }
-                streams.notice("the lab's own host crashed, not the command (\(what)): running the command once more, run 2 of 2")
+                streams.notice(
+                    "the lab's own host crashed, not the command (\(what)): running the command once more, run 2 of 2")
                 input.rewind()
             }
         }
@@ -94,7 +104,9 @@ public struct Lab: Sendable {
 
     private func kernel() throws(LabError) -> HostKernel {
         try LabError.wording { () throws(HostSystemError) in
-            if let path = configuration.kernel { return try HostKernel.at(path, modules: configuration.modulesDirectory) }
+            if let path = configuration.kernel {
+                return try HostKernel.at(path, modules: configuration.modulesDirectory)
+            }
             guard configuration.isPacked else { return try HostKernel.newest() }
             return try HostKernel.newest(needing: HostKernel.virtualizationModules)
         }
@@ -106,7 +118,12 @@ public struct Lab: Sendable {
             try LabError.wording { () throws(HostSystemError) in try kernel.unpacked(programs) }
         }
         if interface.files == .packed {
-            streams.notice("\(kernel.path) can't share this machine's files by 9p, so those that the command names are packed; --file packs more")
+            streams.notice(
+                """
+                \(kernel.path) can't share this machine's files by 9p, so those that the command names are packed; \
+                --file packs more
+                """
+            )
         }
         return interface
     }
@@ -126,8 +143,10 @@ public struct Lab: Sendable {
             let needed = (packed.size >> 20) * 2 + 256
             guard needed <= configuration.memoryMiB else {
                 throw .usage(
-                    "the files to pack take \(packed.size >> 20) MiB, for which \(configuration.memoryMiB) MiB of memory is too little: "
-                        + "name fewer or give --memory \(needed)M")
+                    """
+                    the files to pack take \(packed.size >> 20) MiB, for which \(configuration.memoryMiB) MiB of \
+                    memory is too little: name fewer or give --memory \(needed)M
+                    """)
             }
             tree = packed
         }
@@ -149,8 +168,8 @@ public struct Lab: Sendable {
         }
     }
 
-    /// The first Linux on which getrandom(2), and with it a Swift program's first hash, doesn't wait for randomness that a machine
-    /// without disks and users never gathers. Source: random(7), and the kernel's commit 50ee7529ec45.
+    /// The first Linux on which getrandom(2), and with it a Swift program's first hash, doesn't wait for randomness
+    /// that a machine without disks and users never gathers. Source: random(7), and the kernel's commit 50ee7529ec45.
     private static let neverBlocking = "5.4"
 
     /// Writes the files that came back to the current directory.
@@ -169,7 +188,9 @@ public struct Lab: Sendable {
         let modules = kernel.modules
         let unknown = configuration.modules.filter { !modules.has($0) }
         guard unknown.isEmpty else {
-            let place = modules.directory.isEmpty ? ", nor any other: name their directory with --modules" : " in \(modules.directory)"
+            let place =
+                modules.directory.isEmpty
+                ? ", nor any other: name their directory with --modules" : " in \(modules.directory)"
             throw .usage("\(kernel.path) has no module \(unknown.joined(separator: ", "))\(place)")
         }
         let root = interface.files == .shared ? modules.loadOrder(HostKernel.rootModules) : []
@@ -177,7 +198,8 @@ public struct Lab: Sendable {
             HostKernel.virtualizationModules + (configuration.binding.map { [$0.rawValue] } ?? []))
         let shared = root.filter(virtualization.contains)
         let turns: [(LabInit.ModuleList, [String])] = [
-            (.shared, shared), (.root, root), (.virtualization, virtualization), (.requested, modules.loadOrder(configuration.modules)),
+            (.shared, shared), (.root, root), (.virtualization, virtualization),
+            (.requested, modules.loadOrder(configuration.modules)),
         ]
         let decompressor = Decompressor(programs: programs)
         var seen: Set<String> = []

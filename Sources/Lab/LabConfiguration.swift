@@ -14,7 +14,8 @@ public struct LabConfiguration: Sendable {
     public var devices: [LabDevice] = []
     /// The driver that takes every device, nil to leave them to drivers that match.
     public var binding: Driver?
-    /// The lab host's kernel, a bzImage or an ELF kernel with a PVH note; nil for the newest one installed that can serve.
+    /// The lab host's kernel, a bzImage or an ELF kernel with a PVH note; nil for the newest one installed that can
+    /// serve.
     public var kernel: String?
     /// Directory of the kernel's modules; nil for /lib/modules/ and the kernel's version.
     public var modulesDirectory: String?
@@ -22,17 +23,18 @@ public struct LabConfiguration: Sendable {
     public var modules: [String] = []
     /// Whether the command's files are packed even where the kernel could share this machine's.
     public var isPacked = false
-    /// Files and directories to pack beyond those that the command names, relative to `currentDirectory` or absolute. They must exist; where
-    /// this machine's files are shared, that is all that comes of them.
+    /// Files and directories to pack beyond those that the command names, relative to `currentDirectory` or absolute.
+    /// They must exist; where this machine's files are shared, that is all that comes of them.
     public var files: [String] = []
     /// RAM of the lab's host, in MiB, 512 or more.
     public var memoryMiB = 3072
-    /// The CPUs its programs run on, 1...16. Where they are two or more the host has one besides, for itself; see `QEMUCommandLine`.
+    /// The CPUs its programs run on, 1...16. Where they are two or more the host has one besides, for itself; see
+    /// `QEMUCommandLine`.
     public var cpus = 2
     /// The model of its CPUs with features, as QEMU's `-cpu` takes it.
     ///
-    /// Without xsave, as QEMU 7.2 wants it (`QEMUCommandLine`), and so without all that needs it: kernels from Linux 7.2 on die of AVX that
-    /// can't be switched on.
+    /// Without xsave, as QEMU 7.2 wants it (`QEMUCommandLine`), and so without all that needs it: kernels from Linux
+    /// 7.2 on die of AVX that can't be switched on.
     public var cpuModel = "EPYC,+svm,+npt,-xsave,-xsaveopt,-xsavec,-xgetbv1,-avx,-avx2,-fma,-f16c"
     /// Seconds after which the run is ended, nil for none.
     public var timeout: Double?
@@ -42,7 +44,8 @@ public struct LabConfiguration: Sendable {
     public var currentDirectory: String
     /// The command and its arguments; looked up by PATH in the lab.
     public var command: [String]
-    /// A program of the host that runs beside the command and says a line when it is ready, nil for none: see `LabAnchor`.
+    /// A program of the host that runs beside the command and says a line when it is ready, nil for none: see
+    /// `LabAnchor`.
     public var anchor: [String]?
     /// Where the lab host's kernel log is written as it comes, nil for nowhere.
     public var consoleLog: String?
@@ -61,14 +64,23 @@ public struct LabConfiguration: Sendable {
     /// Checks what QEMU or the lab's host would otherwise refuse less clearly.
     /// - Throws: `LabError.usage`.
     public func validate() throws(LabError) {
-        guard let program = command.first, !program.isEmpty else { throw .usage("no command was given: it comes after --") }
+        guard let program = command.first, !program.isEmpty else {
+            throw .usage("no command was given: it comes after --")
+        }
         guard devices.count <= LabDevice.slots.count else {
             throw .usage("\(devices.count) devices are more than the \(LabDevice.slots.count) slots of the lab's bus")
         }
-        guard memoryMiB >= 512 else { throw .usage("\(memoryMiB) MiB is too little memory for the lab's host: give it 512M or more") }
+        guard memoryMiB >= 512 else {
+            throw .usage("\(memoryMiB) MiB is too little memory for the lab's host: give it 512M or more")
+        }
         guard (1...16).contains(cpus) else { throw .usage("the lab's host can have 1 to 16 CPUs, not \(cpus)") }
         guard currentDirectory != "/" else {
-            throw .usage("the current directory is /, and all below it would be writable in the lab: change to a directory of your own")
+            throw .usage(
+                """
+                the current directory is /, and all below it would be writable in the lab: change to a directory \
+                of your own
+                """
+            )
         }
         guard binding == nil || !devices.isEmpty else {
             throw .usage("--bind has no device to bind: ask for one with --nic or --pci")

@@ -37,7 +37,8 @@ public enum LabError: Error, CustomStringConvertible {
         switch self {
         case .usage, .refused: 64
         case .missing: 69
-        case .unwritable(_, _, let error) where [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .ioError].contains(error.errno): 125
+        case .unwritable(_, _, let error)
+        where [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .ioError].contains(error.errno): 125
         case .unwritable: 73
         default: 125
         }
@@ -60,7 +61,10 @@ public enum LabError: Error, CustomStringConvertible {
         case .unwritable(let what, let path, let error): "\(what) can't be written to \(path): \(error)"
         case .setup(let text): "the lab's host could not set itself up: \(text)"
         case .silent(let seconds, let stage):
-            "the lab's host did not get to the command in \(seconds) s (it was \(stage)): the machine is overloaded or this kernel does not boot"
+            """
+            the lab's host did not get to the command in \(seconds) s (it was \(stage)): the machine is overloaded \
+            or this kernel does not boot
+            """
         case .crashed(let what): "the lab's own host crashed, not the command (\(what))"
         case .powerOff: "the command shut the lab's host down, so it has no exit status"
         case .timeout(let seconds, let stage): "timeout after \(LabError.format(seconds)) s (\(stage))"

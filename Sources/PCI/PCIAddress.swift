@@ -1,8 +1,10 @@
 import Bytes
 
-/// Where a PCI function sits: segment (Linux: domain), bus, device and function. Printed as Linux prints it, `0000:00:04.0`.
+/// Where a PCI function sits: segment (Linux: domain), bus, device and function. Printed as Linux prints it,
+/// `0000:00:04.0`.
 ///
-/// Source: PCI Firmware Specification 3.2, 4.1.2 (segment groups); PCI Local Bus Specification 3.0, 3.2.2.3 (bus, device, function).
+/// Source: PCI Firmware Specification 3.2, 4.1.2 (segment groups); PCI Local Bus Specification 3.0, 3.2.2.3 (bus,
+/// device, function).
 public struct PCIAddress: Hashable, Sendable {
     /// The segment group. Firmware's are 16 bits wide; Linux numbers those of some host bridges from 0x10000 up.
     public let segment: UInt32
@@ -51,8 +53,8 @@ extension PCIAddress: Comparable {
 }
 
 extension PCIAddress: LosslessStringConvertible {
-    /// Reads `SSSS:BB:DD.F` or, in segment 0, `BB:DD.F`; all hexadecimal, leading zeros optional. Nil for anything else, and for numbers out
-    /// of range.
+    /// Reads `SSSS:BB:DD.F` or, in segment 0, `BB:DD.F`; all hexadecimal, leading zeros optional. Nil for anything
+    /// else, and for numbers out of range.
     public init?(_ description: String) {
         let fields = description.split(separator: ":", omittingEmptySubsequences: false)
         guard fields.count == 2 || fields.count == 3, let last = fields.last else { return nil }
@@ -68,7 +70,8 @@ extension PCIAddress: LosslessStringConvertible {
 
     /// `0000:00:04.0`; segments above 0xffff take the digits they need.
     public var description: String {
-        segment.hexadecimalDigits(4) + ":" + bus.hexadecimalDigits(2) + ":" + device.hexadecimalDigits(2) + "." + String(function)
+        segment.hexadecimalDigits(4) + ":" + bus.hexadecimalDigits(2) + ":" + device.hexadecimalDigits(2) + "."
+            + String(function)
     }
 
     /// Digits only: the standard library's parser would take a sign too.

@@ -77,7 +77,8 @@ public final class VFIODevice: Sendable {
             if let areas = sparseAreas(bytes) { mappable = areas }
         }
         return VFIORegion(
-            index: index, size: info.size, offset: info.offset, isReadable: info.flags & 1 != 0, isWritable: info.flags & 2 != 0,
+            index: index, size: info.size, offset: info.offset, isReadable: info.flags & 1 != 0,
+            isWritable: info.flags & 2 != 0,
             mappable: mappable)
     }
 
@@ -90,7 +91,8 @@ public final class VFIODevice: Sendable {
             }
             var offset = Int(load(12, UInt32.self) ?? 0)
             var steps = 0
-            while offset >= 32, steps < 16, let id = load(offset, UInt16.self), let next = load(offset + 4, UInt32.self) {
+            while offset >= 32, steps < 16, let id = load(offset, UInt16.self), let next = load(offset + 4, UInt32.self)
+            {
                 if id == 1, let count = load(offset + 8, UInt32.self) {
                     return (0..<min(Int(count), 64)).compactMap { index in
                         guard let start = load(offset + 16 + index * 16, UInt64.self),
@@ -137,7 +139,9 @@ public final class VFIODevice: Sendable {
     /// Maps part of a region, which must lie in one of its mappable areas.
     public func map(_ region: Int, _ range: Range<UInt64>) throws(VFIOError) -> Mapping {
         try VFIOError.catching { () throws(SystemCallError) in
-            try Mapping(descriptor, offset: regions[region].offset + range.lowerBound, count: Int(range.upperBound - range.lowerBound))
+            try Mapping(
+                descriptor, offset: regions[region].offset + range.lowerBound,
+                count: Int(range.upperBound - range.lowerBound))
         }
     }
 
@@ -151,7 +155,8 @@ public final class VFIODevice: Sendable {
         guard (try? descriptor.ioctl(.getInterruptInfo, &info)) != nil, info.flags & 1 != 0 else {
             return InterruptInfo(count: 0, isAutomasked: false, isFixedSize: false)
         }
-        return InterruptInfo(count: Int(info.count), isAutomasked: info.flags & 4 != 0, isFixedSize: info.flags & 8 != 0)
+        return InterruptInfo(
+            count: Int(info.count), isAutomasked: info.flags & 4 != 0, isFixedSize: info.flags & 8 != 0)
     }
 
     /// Signals eventfds when vectors fire; -1 for a vector that shall not. Enables the index where it was disabled.
@@ -189,7 +194,9 @@ public final class VFIODevice: Sendable {
                 bytes.storeBytes(of: event, toByteOffset: 20 + number * 4, as: Int32.self)
             }
         }
-        let answer = try VFIOError.catching { () throws(SystemCallError) in try descriptor.ioctl(.setInterrupts, bytes: &bytes) }
+        let answer = try VFIOError.catching { () throws(SystemCallError) in
+            try descriptor.ioctl(.setInterrupts, bytes: &bytes)
+        }
         // drivers/vfio/pci/vfio_pci_intrs.c, vfio_msi_enable.
         if answer > 0 { throw .fewerVectors(Int(answer)) }
     }

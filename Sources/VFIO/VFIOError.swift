@@ -25,18 +25,31 @@ public enum VFIOError: Error, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unavailable(let path):
-            "\(path) is not there: load VFIO (modprobe vfio-pci) and start the kernel with an IOMMU (intel_iommu=on; AMD's is on by itself)"
+            """
+            \(path) is not there: load VFIO (modprobe vfio-pci) and start the kernel with an IOMMU \
+            (intel_iommu=on; AMD's is on by itself)
+            """
         case .noPermission(let path):
             "\(path) may not be opened by this user: give it to the user (chown NAME \(path)) or run as root"
         case .unsupported(let what): "this host's VFIO lacks \(what)"
         case .groupBusy(let group):
-            "IOMMU group \(group) is in use by another program: end the one that holds /dev/vfio/\(group) (fuser -v /dev/vfio/\(group))"
+            """
+            IOMMU group \(group) is in use by another program: end the one that holds /dev/vfio/\(group) (fuser -v \
+            /dev/vfio/\(group))
+            """
         case .notViable(let group):
-            "IOMMU group \(group) is not viable: a member of it is bound to a host driver (swiftlet devices doctor names it)"
+            """
+            IOMMU group \(group) is not viable: a member of it is bound to a host driver (swiftlet devices doctor \
+            names it)
+            """
         case .memoryLock(let bytes):
             "\(bytes >> 20) MiB of guest memory can't be pinned for the device: raise the limit on locked memory "
-                + "(ulimit -l \((bytes >> 10) + 65536), or LimitMEMLOCK= of the service) or give the guest less with --memory"
-        case .fewerVectors(let count): "VFIO_DEVICE_SET_IRQS: the host has \(count) interrupt vectors left for the device, and it wants more"
+                + """
+                (ulimit -l \((bytes >> 10) + 65536), or LimitMEMLOCK= of the service) or give the guest less with \
+                --memory
+                """
+        case .fewerVectors(let count):
+            "VFIO_DEVICE_SET_IRQS: the host has \(count) interrupt vectors left for the device, and it wants more"
         case .call(let error): "\(error)"
         }
     }

@@ -39,7 +39,8 @@ public final class VFIOGroup: Sendable {
     /// - Parameter address: as sysfs writes it, `0000:00:04.0`.
     public func openDevice(_ address: String) throws(VFIOError) -> VFIODevice {
         var name = Array(address.utf8) + [0]
-        let raw = try VFIOError.catching { () throws(SystemCallError) in try descriptor.ioctl(.getDevice, bytes: &name) }
+        let raw = try VFIOError.catching { () throws(SystemCallError) in try descriptor.ioctl(.getDevice, bytes: &name)
+        }
         return try VFIODevice(Descriptor(owning: raw, object: address, door: descriptor.door), address: address)
     }
 }

@@ -17,7 +17,8 @@ public struct IOAPIC: Sendable, Equatable {
 
         /// In words: what the pin is set to, and what it waits for.
         public var words: String {
-            var words = "pin \(number): \(isLevel ? "level" : "edge"), vector \(UInt64(vector).hexadecimal), to \(destination)"
+            var words =
+                "pin \(number): \(isLevel ? "level" : "edge"), vector \(UInt64(vector).hexadecimal), to \(destination)"
             if isMasked { words += ", masked" }
             if isRequested { words += ", pending" }
             if isInService { words += ", in service (no EOI yet)" }
@@ -38,7 +39,8 @@ public struct IOAPIC: Sendable, Equatable {
         static let destinationShift: UInt64 = 56
     }
 
-    /// - Parameter state: at least 216 bytes: base address, select, id, requests, padding, 24 redirections of 8 bytes; nil for less.
+    /// - Parameter state: at least 216 bytes: base address, select, id, requests, padding, 24 redirections of 8 bytes;
+    ///   nil for less.
     public init?(state: [UInt8]) {
         guard state.count >= 216 else { return nil }
         let requests = state.littleEndian(at: 16, count: 4)
@@ -47,7 +49,8 @@ public struct IOAPIC: Sendable, Equatable {
             return Pin(
                 number: number, vector: Int(entry & Redirection.vectorMask), isMasked: entry & Redirection.masked != 0,
                 isLevel: entry & Redirection.level != 0, isInService: entry & Redirection.inService != 0,
-                isRequested: requests >> UInt64(number) & 1 != 0, destination: Int(entry >> Redirection.destinationShift),
+                isRequested: requests >> UInt64(number) & 1 != 0,
+                destination: Int(entry >> Redirection.destinationShift),
                 isUnmaskable: Self.isUnmaskable(deliveryMode: entry >> Redirection.deliveryModeShift & 7))
         }
     }

@@ -1,13 +1,15 @@
 import Bytes
 
-/// The two interrupt controllers of a PC/AT, decoded from two `struct kvm_pic_state`. 8259A datasheet, "Programming the 8259A".
+/// The two interrupt controllers of a PC/AT, decoded from two `struct kvm_pic_state`. 8259A datasheet, "Programming the
+/// 8259A".
 public struct PIC: Sendable, Equatable {
     /// One of the two.
     struct Half: Sendable, Equatable {
         let requested: UInt8
         let masked: UInt8
         let inService: UInt8
-        /// The vector of its first line, a multiple of 8; 0 where nobody set it up, 8 (of the second: 0x70) where firmware did.
+        /// The vector of its first line, a multiple of 8; 0 where nobody set it up, 8 (of the second: 0x70) where
+        /// firmware did.
         let base: UInt8
 
         init(_ state: [UInt8]) {
@@ -25,8 +27,8 @@ public struct PIC: Sendable, Equatable {
     /// Lines of the second controller, whose output is line 2 of the first.
     private static let cascade = 2
 
-    /// - Parameter states: of each of the two, 16 bytes in the order of `struct kvm_pic_state`: last levels, requests, masks, in service, priority, base.
-    ///   nil for fewer.
+    /// - Parameter states: of each of the two, 16 bytes in the order of `struct kvm_pic_state`: last levels, requests,
+    ///   masks, in service, priority, base. nil for fewer.
     /// - Parameter hasFirmwareTimer: whether the timer is as firmware left it.
     public init?(first: [UInt8], second: [UInt8], hasFirmwareTimer: Bool = false) {
         guard first.count >= 16, second.count >= 16 else { return nil }
@@ -48,7 +50,9 @@ public struct PIC: Sendable, Equatable {
     public var inService: [Int] { lines(\.inService) }
 
     /// Whether the guest set it up, and left a line open, or takes interrupts where firmware's services do.
-    public var isUsed: Bool { halves[0].base != 0 && masked.count < 15 && (halves[0].base != Self.firmwareBase || !inService.isEmpty) }
+    public var isUsed: Bool {
+        halves[0].base != 0 && masked.count < 15 && (halves[0].base != Self.firmwareBase || !inService.isEmpty)
+    }
 
     /// The vector of IRQ 0 on a PC whose firmware has set the PICs up.
     private static let firmwareBase: UInt8 = 8
@@ -64,7 +68,10 @@ public struct PIC: Sendable, Equatable {
         guard halves[0].base != 0 else { return nil }
         if let line = requested.first(where: isMasked) { return "IRQ \(line) is requested, but masked at the PIC" }
         if let line = requested.first {
-            if let served = inService.first { return "IRQ \(line) is requested at the PIC, but IRQ \(served) was taken there and never ended by an EOI" }
+            if let served = inService.first {
+                return
+                    "IRQ \(line) is requested at the PIC, but IRQ \(served) was taken there and never ended by an EOI"
+            }
             return "IRQ \(line) is requested at the PIC, and about to wake it"
         }
         if let served = inService.first { return "IRQ \(served) was taken from the PIC and never ended by an EOI" }

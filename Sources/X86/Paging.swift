@@ -31,7 +31,8 @@ public struct Paging: Sendable, Equatable {
         }
     }
 
-    /// The physical address behind a linear one; nil where none is mapped, where a table is not in RAM, or for a non-canonical address.
+    /// The physical address behind a linear one; nil where none is mapped, where a table is not in RAM, or for a
+    /// non-canonical address.
     ///
     /// The guest wrote the tables: each step reads one entry, and there are at most five.
     public func translate(_ linear: UInt64, _ memory: some PhysicalMemory) -> UInt64? {
@@ -47,12 +48,16 @@ public struct Paging: Sendable, Equatable {
     private static let address: UInt64 = 0x000F_FFFF_FFFF_F000
 
     private func twoLevel(_ linear: UInt64, _ memory: some PhysicalMemory) -> UInt64? {
-        guard linear >> 32 == 0, let directory = memory.number(at: root + (linear >> 22) * 4, count: 4), directory & 1 != 0 else { return nil }
+        guard linear >> 32 == 0, let directory = memory.number(at: root + (linear >> 22) * 4, count: 4),
+            directory & 1 != 0
+        else { return nil }
         if hasLargePages, directory & 1 << 7 != 0 {
             // PSE-36: bits 13...20 are bits 32...39 of the address.
             return directory & 0xFFC0_0000 | (directory >> 13 & 0xFF) << 32 | linear & 0x3F_FFFF
         }
-        guard let entry = memory.number(at: directory & 0xFFFF_F000 + (linear >> 12 & 0x3FF) * 4, count: 4), entry & 1 != 0 else { return nil }
+        guard let entry = memory.number(at: directory & 0xFFFF_F000 + (linear >> 12 & 0x3FF) * 4, count: 4),
+            entry & 1 != 0
+        else { return nil }
         return entry & 0xFFFF_F000 | linear & 0xFFF
     }
 
@@ -73,7 +78,9 @@ public struct Paging: Sendable, Equatable {
         var table = table
         for level in stride(from: level, through: 1, by: -1) {
             let shift = UInt64(12 + 9 * (level - 1))
-            guard let entry = memory.number(at: table + (linear >> shift & 0x1FF) * 8, count: 8), entry & 1 != 0 else { return nil }
+            guard let entry = memory.number(at: table + (linear >> shift & 0x1FF) * 8, count: 8), entry & 1 != 0 else {
+                return nil
+            }
             if level == 1 || (level <= 3 && entry & 1 << 7 != 0) {
                 let offset = 1 << shift - 1 as UInt64
                 return entry & Self.address & ~offset | linear & offset

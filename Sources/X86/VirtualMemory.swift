@@ -18,7 +18,8 @@ public struct VirtualMemory<Memory: PhysicalMemory> {
         while bytes.count < count {
             let (address, overflow) = linear.addingReportingOverflow(UInt64(bytes.count))
             let piece = min(count - bytes.count, 4096 - Int(address & 0xFFF))
-            guard !overflow, let place = paging.translate(address, physical), let read = physical.read(at: place, count: piece),
+            guard !overflow, let place = paging.translate(address, physical),
+                let read = physical.read(at: place, count: piece),
                 read.count == piece
             else { return nil }
             bytes += read

@@ -7,7 +7,11 @@ import LinuxSystem
 struct Swiftlet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "swiftlet",
-        abstract: "A minimal x86 VMM for Linux/KVM: boots test kernels with passed-through PCI devices, and never ends in silence.",
+        abstract:
+            """
+            A minimal x86 VMM for Linux/KVM: boots test kernels with passed-through PCI devices, and never ends in \
+            silence.
+            """,
         discussion: """
             Examples:
               swiftlet run bzImage --append console=ttyS0 --timeout 60s
@@ -18,7 +22,10 @@ struct Swiftlet: ParsableCommand {
             Each subcommand has a help and a manual page of its own, with examples: swiftlet run --help, man swiftlet-run.
             """,
         version: ProgramVersion.line,
-        subcommands: [RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self, ManualCommand.self])
+        subcommands: [
+            RunCommand.self, SuiteCommand.self, DevicesCommand.self, LabCommand.self, LabAnchor.self,
+            ManualCommand.self,
+        ])
 
     static func main() {
         EndingSignals.begin()

@@ -26,10 +26,13 @@ struct BootROMTests {
     /// `make firmware` leaves the ROM there, as `make build` does.
     @Test("what is embedded is what firmware/ assembles to")
     func source() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let rom = try Array(Data(contentsOf: root.appending(path: "firmware/build/rom.bin")))
         let low = try Array(Data(contentsOf: root.appending(path: "firmware/build/low.bin")))
-        #expect(rom == Self.bytes(BootROM.words) && low == Self.bytes(BootROM.lowWords), "make -C firmware embed puts it there")
+        #expect(
+            rom == Self.bytes(BootROM.words) && low == Self.bytes(BootROM.lowWords),
+            "make -C firmware embed puts it there")
     }
 
     @Test("it fills its place; a start and a reset find their ways in")
@@ -53,7 +56,9 @@ struct BootROMTests {
         // COM1, the EBDA's segment, equipment, KiB of base memory, mode, columns, the CRT controller, hard disks.
         #expect([0x400, 0x402, 0x40e, 0x410, 0x413].map { Self.number(low, $0, 2) } == [0x3f8, 0, 0x9fc0, 0x220, 639])
         #expect([0x449, 0x44a, 0x463, 0x475].map { Self.number(low, $0, $0 == 0x449 ? 1 : 2) } == [3, 80, 0x3d4, 0])
-        #expect(BootROM.extendedDataArea.guestAddress == Self.number(low, 0x40e, 2) << 4 && BootROM.extendedDataArea.bytes == [1])
+        #expect(
+            BootROM.extendedDataArea.guestAddress == Self.number(low, 0x40e, 2) << 4
+                && BootROM.extendedDataArea.bytes == [1])
         #expect(MemoryMap.legacyHole.start == Self.number(low, 0x413, 2) << 10)
     }
 
@@ -81,7 +86,9 @@ struct BootROMTests {
 
     @Test("of a memory map with very many regions it tells the first 32")
     func manyRegions() throws {
-        let reserved = (1...40).map { MemoryMap.Region(start: UInt64($0) << 21, size: 4096, kind: .reserved, name: "hole") }
+        let reserved = (1...40).map {
+            MemoryMap.Region(start: UInt64($0) << 21, size: 4096, kind: .reserved, name: "hole")
+        }
         let bytes = try Self.rom(512, memory: MemoryMap(belowFourGiB: 256 << 20, reserved: reserved))
         #expect(Self.number(bytes, 0x2c, 2) == 32)
         #expect(bytes.count == 0x30 + 32 * 20)

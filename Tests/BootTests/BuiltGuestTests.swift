@@ -6,7 +6,8 @@ import Testing
 @Suite("Built guests")
 struct BuiltGuestTests {
     static let guests: [URL] = {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let names = try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: "guests/build").path)
         // A task of GNU Mach's is a module, and no kernel.
         return (names ?? []).filter { $0.hasSuffix(".elf") && $0 != "task.elf" || $0.hasSuffix(".bin") }.sorted().map {

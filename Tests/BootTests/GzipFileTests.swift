@@ -15,7 +15,8 @@ struct GzipFileTests {
 
     private static let head: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]
     /// "abc" in a stored block, with its checksum and size.
-    private static let stored = head + [1, 3, 0, 0xfc, 0xff] + Array("abc".utf8) + [0xc2, 0x41, 0x24, 0x35, 3, 0, 0, 0]
+    private static let stored =
+        head + [1, 3, 0, 0xfc, 0xff] + Array("abc".utf8) + [0xc2, 0x41, 0x24, 0x35, 3, 0, 0, 0]
     /// What gzip makes of 20 times "a": by the fixed codes, with a repetition.
     private static let fixed = head + [0x4b, 0x4c, 0xc4, 0x04, 0x00] + [0xce, 0x8b, 0x6f, 0x26, 20, 0, 0, 0]
 
@@ -32,16 +33,20 @@ struct GzipFileTests {
 
     @Test("a kernel of ours, as gzip -9 has packed it")
     func kernel() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let packed = try Array(Data(contentsOf: root.appending(path: "guests/build/modules32.elf.gz")))
         #expect(try GzipFile.isOne(InMemoryImage(packed)))
-        #expect(try Self.contents(packed) == Array(Data(contentsOf: root.appending(path: "guests/build/modules32.elf"))))
+        #expect(
+            try Self.contents(packed) == Array(Data(contentsOf: root.appending(path: "guests/build/modules32.elf"))))
     }
 
     @Test("damage, a wrong checksum, an early end and too much of it are told")
     func damage() {
         #expect(Self.reason(Self.stored, limit: 2).contains("larger than"))
-        for count in 0..<Self.stored.count { #expect(Self.reason(Array(Self.stored[..<count])).contains("ends too early"), "\(count)") }
+        for count in 0..<Self.stored.count {
+            #expect(Self.reason(Array(Self.stored[..<count])).contains("ends too early"), "\(count)")
+        }
         for index in [0, 1, 2, 3, 11, 12, 15, 18, 22] {
             var bytes = Self.stored
             bytes[index] ^= 0xe0
@@ -58,7 +63,9 @@ struct GzipFileTests {
             for bit in 0..<8 {
                 var bytes = Self.fixed
                 bytes[index] ^= 1 << UInt8(bit)
-                if let contents = try? Self.contents(bytes, limit: 1 << 16) { #expect(contents == [UInt8](repeating: 0x61, count: 20)) }
+                if let contents = try? Self.contents(bytes, limit: 1 << 16) {
+                    #expect(contents == [UInt8](repeating: 0x61, count: 20))
+                }
             }
         }
     }

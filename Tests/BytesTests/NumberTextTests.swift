@@ -13,7 +13,9 @@ struct NumberTextTests {
             #expect(ByteReader(Self.bytes, of: "structure").number(at: offset, count: count) == nil)
         }
         #expect(ByteReader(Self.bytes, of: "structure").number(at: 5, count: 4) == 0x0908_0706)
-        #expect(ByteReader(Self.bytes, of: "structure").holds([8, 9], at: 7) && !ByteReader(Self.bytes, of: "structure").holds([9, 10], at: 8))
+        #expect(
+            ByteReader(Self.bytes, of: "structure").holds([8, 9], at: 7)
+                && !ByteReader(Self.bytes, of: "structure").holds([9, 10], at: 8))
     }
 
     @Test func whatIsWrittenIsReadBack() {
@@ -33,20 +35,29 @@ struct NumberTextTests {
 
     @Test func sumsAndMultiplesThatDoNotFit() {
         #expect(UInt64.max.addingSaturating(1) == .max && UInt64(1).addingSaturating(2) == 3)
-        #expect(UInt64(0x1001).aligned(upTo: 0x1000) == 0x2000 && UInt64.max.aligned(upTo: 2) == nil && UInt64(0x1FFF).aligned(downTo: 0x1000) == 0x1000)
+        #expect(
+            UInt64(0x1001).aligned(upTo: 0x1000) == 0x2000 && UInt64.max.aligned(upTo: 2) == nil
+                && UInt64(0x1FFF).aligned(downTo: 0x1000) == 0x1000)
     }
 
     @Test func rangesOfAddresses() throws {
         let range = try #require(AddressRange(start: 0x1000, size: 0x1000))
         #expect(AddressRange(start: .max, size: 2) == nil && AddressRange(start: .max, size: 0) != nil)
         #expect(range.contains(0x1FFF) && !range.contains(0x2000) && range.contains(range))
-        #expect(range.intersection(AddressRange(0x1800..<0x3000)) == AddressRange(0x1800..<0x2000) && range.intersection(AddressRange(0x2000..<0x3000)) == nil)
-        #expect(range.subtracting(AddressRange(0x1400..<0x1800)) == [AddressRange(0x1000..<0x1400), AddressRange(0x1800..<0x2000)])
+        #expect(
+            range.intersection(AddressRange(0x1800..<0x3000)) == AddressRange(0x1800..<0x2000)
+                && range.intersection(AddressRange(0x2000..<0x3000)) == nil)
+        #expect(
+            range.subtracting(AddressRange(0x1400..<0x1800)) == [
+                AddressRange(0x1000..<0x1400), AddressRange(0x1800..<0x2000),
+            ])
         #expect(!range.overlaps(AddressRange(0x1800..<0x1800)) && "\(range)" == "0x1000-0x1fff")
     }
 
     @Test func stringsOfJSON() {
-        #expect(JSONText.quoted("a\"\\\n\t\r\u{1B}é") { $0.value < 0x20 ? JSONText.escaped($0) : nil } == #""a\"\\\n\t\r\u001bé""#)
+        #expect(
+            JSONText.quoted("a\"\\\n\t\r\u{1B}é") { $0.value < 0x20 ? JSONText.escaped($0) : nil }
+                == #""a\"\\\n\t\r\u001bé""#)
         #expect(JSONText.escaped("\u{1F600}") == #"\ud83d\ude00"#)
         var bytes: [UInt8] = []
         JSONText.append(ascii: "a\"\\\n\u{7F}é\u{1F600}", to: &bytes)

@@ -76,7 +76,8 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* What can't fail, or not by an errno, or whose failure nobody could tell: an end, a return from a handler, what the C library does before main. */
+/* What can't fail, or not by an errno, or whose failure nobody could tell: an end, a return from a handler, what the C
+ * library does before main. */
 static int may_fail(long call)
 {
     switch (call) {

@@ -1,4 +1,5 @@
-// Puts a function that another process holds by VFIO into D3hot, or wakes it, behind that process's back: its memory then answers nobody.
+// Puts a function that another process holds by VFIO into D3hot, or wakes it, behind that process's back: its memory
+// then answers nobody.
 //
 //   usage: sleeper PROCESS off|on      exit status 0, or 1 with a sentence
 #define _GNU_SOURCE

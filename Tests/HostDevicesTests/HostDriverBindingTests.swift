@@ -73,8 +73,12 @@ import TestSupport
         try host.add(.pci(4), driver: "e1000e", group: 3)
         try host.add(.pci(1), class: 0x06_0400, config: HostFixture.config(headerType: 1))
         let binding = DriverBinding(tree: host.tree)
-        #expect(error { () throws(DriverBindingError) in try binding.bind([.pci(4), .pci(1)], to: .vfioPCI) } == .isBridge(.pci(1)))
-        #expect(error { () throws(DriverBindingError) in try binding.bind([.pci(4), .pci(9)], to: .vfioPCI) } == .notFound(.pci(9)))
+        #expect(
+            error { () throws(DriverBindingError) in try binding.bind([.pci(4), .pci(1)], to: .vfioPCI) }
+                == .isBridge(.pci(1)))
+        #expect(
+            error { () throws(DriverBindingError) in try binding.bind([.pci(4), .pci(9)], to: .vfioPCI) }
+                == .notFound(.pci(9)))
         #expect(host.tree.driver(of: .pci(4)) == "e1000e")
     }
 
@@ -114,7 +118,8 @@ import TestSupport
 
         try host.tree.write("0x1003\n", to: "\(folder)/\(PCIAddress.pci(4))/net/eth7/flags")
         #expect(
-            error { () throws(DriverBindingError) in try binding.bind([.pci(4)], to: .vfioPCI) } == .isInUse(.pci(4), .interfaceUp("eth7")))
+            error { () throws(DriverBindingError) in try binding.bind([.pci(4)], to: .vfioPCI) }
+                == .isInUse(.pci(4), .interfaceUp("eth7")))
         try binding.bind([.pci(4)], to: .vfioPCI, force: true)
         #expect(host.tree.driver(of: .pci(4)) == "vfio-pci")
     }
@@ -126,12 +131,17 @@ import TestSupport
         try host.add(.pci(2), class: 0x06_8000)
         let binding = DriverBinding(tree: host.tree)
         for number in 0...1 as ClosedRange<UInt8> {
-            #expect(error { () throws(DriverBindingError) in try binding.bind([.pci(number)], to: .vfioPCI) } == .isPartOfHost(.pci(number)))
-            #expect(DeviceReadiness(tree: host.tree).checks(.pci(number))[1].outcome == .failed(.isBridge(.pci(number))))
+            #expect(
+                error { () throws(DriverBindingError) in try binding.bind([.pci(number)], to: .vfioPCI) }
+                    == .isPartOfHost(.pci(number)))
+            #expect(
+                DeviceReadiness(tree: host.tree).checks(.pci(number))[1].outcome == .failed(.isBridge(.pci(number))))
         }
         try binding.bind([.pci(2)], to: .vfioPCI)
         try binding.bind([.pci(0)], to: .vfioPCI, force: true)
-        #expect(host.tree.driver(of: .pci(0)) == "vfio-pci" && DeviceReadiness(tree: host.tree).checks(.pci(0))[1].outcome.isPassed)
+        #expect(
+            host.tree.driver(of: .pci(0)) == "vfio-pci"
+                && DeviceReadiness(tree: host.tree).checks(.pci(0))[1].outcome.isPassed)
         try binding.release([.pci(0)])
         #expect(host.tree.driver(of: .pci(0)) == nil)
     }
@@ -139,7 +149,9 @@ import TestSupport
     @Test func theDefaultRoutesDeviceStays() throws {
         let host = try HostFixture()
         for number in 4...6 as ClosedRange<UInt8> { try host.add(.pci(number), driver: "e1000e", group: Int(number)) }
-        func interface(_ number: UInt8) -> String { "sys/devices/pci0000:00/\(PCIAddress.pci(number))/net/eth\(number)" }
+        func interface(_ number: UInt8) -> String {
+            "sys/devices/pci0000:00/\(PCIAddress.pci(number))/net/eth\(number)"
+        }
         for number in 4...6 as ClosedRange<UInt8> { try host.tree.create("\(interface(number))/flags", "0x1003\n") }
         // eth5 is a port of br0, which has the route; eth6 has one of IPv6.
         try host.tree.create("sys/class/net/br0/flags", "0x1003\n")
@@ -147,23 +159,36 @@ import TestSupport
         try host.tree.create(
             "proc/net/route",
             "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n"
-                + "eth4\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\nbr0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\n")
+                + """
+                eth4\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\nbr0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\n
+                """
+        )
         let (zero, one) = (String(repeating: "0", count: 32), "fe80" + String(repeating: "0", count: 27) + "1")
-        try host.tree.create("proc/net/ipv6_route", "\(zero) 00 \(zero) 00 \(one) 00000400 00000001 00000000 00000003     eth6\n")
+        try host.tree.create(
+            "proc/net/ipv6_route", "\(zero) 00 \(zero) 00 \(one) 00000400 00000001 00000000 00000003     eth6\n")
         let binding = DriverBinding(tree: host.tree)
-        let expected: [UInt8: DeviceUse] = [4: .interfaceUp("eth4"), 5: .defaultRoute("eth5"), 6: .defaultRoute("eth6")]
+        let expected: [UInt8: DeviceUse] = [
+            4: .interfaceUp("eth4"), 5: .defaultRoute("eth5"), 6: .defaultRoute("eth6"),
+        ]
         for (number, use) in expected {
-            #expect(error { () throws(DriverBindingError) in try binding.bind([.pci(number)], to: .vfioPCI) } == .isInUse(.pci(number), use))
+            #expect(
+                error { () throws(DriverBindingError) in try binding.bind([.pci(number)], to: .vfioPCI) }
+                    == .isInUse(.pci(number), use))
         }
-        #expect(DriverBindingError.isInUse(.pci(5), .defaultRoute("eth5")).description.contains("the host's default route goes by its network interface eth5"))
+        #expect(
+            DriverBindingError.isInUse(.pci(5), .defaultRoute("eth5")).description.contains(
+                "the host's default route goes by its network interface eth5"))
     }
 
-    /// The root file system on a logical volume on a RAID on a partition, named by a path that is nowhere; and swap on another disk.
+    /// The root file system on a logical volume on a RAID on a partition, named by a path that is nowhere; and swap on
+    /// another disk.
     @Test func disksUnderLVMAndRAIDStay() throws {
         let host = try HostFixture()
         let folder = "sys/devices/pci0000:00"
         for number in 4...6 as ClosedRange<UInt8> { try host.add(.pci(number), driver: "ahci", group: Int(number)) }
-        func disk(_ number: UInt8, _ name: String) -> String { "\(folder)/\(PCIAddress.pci(number))/ata1/host0/target0:0:0/0:0:0:0/block/\(name)" }
+        func disk(_ number: UInt8, _ name: String) -> String {
+            "\(folder)/\(PCIAddress.pci(number))/ata1/host0/target0:0:0/0:0:0:0/block/\(name)"
+        }
         try host.tree.create("\(disk(4, "sda"))/sda2/holders/md0", "")
         try host.tree.create("sys/class/block/md0/holders/dm-0", "")
         try host.tree.create("sys/class/block/dm-0/dev", "254:0\n")
@@ -171,12 +196,18 @@ import TestSupport
         try host.tree.create("sys/class/block/dm-1/dm/name", "vg-swap\n")
         try host.tree.create("\(disk(6, "sdc"))/sdc1/size", "1\n")
         try host.tree.create(
-            "proc/self/mountinfo", "21 1 0:20 / /proc rw - proc proc rw\n22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw\n")
-        try host.tree.create("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/dev/mapper/vg-swap partition 1 0 -2\n")
+            "proc/self/mountinfo",
+            "21 1 0:20 / /proc rw - proc proc rw\n22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw\n")
+        try host.tree.create(
+            "proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/dev/mapper/vg-swap partition 1 0 -2\n")
         let binding = DriverBinding(tree: host.tree)
-        let expected: [UInt8: DeviceUse] = [4: .mounted(device: "/dev/root", at: "/"), 5: .mounted(device: "/dev/mapper/vg-swap", at: "swap")]
+        let expected: [UInt8: DeviceUse] = [
+            4: .mounted(device: "/dev/root", at: "/"), 5: .mounted(device: "/dev/mapper/vg-swap", at: "swap"),
+        ]
         for (number, use) in expected {
-            #expect(error { () throws(DriverBindingError) in try binding.bind([.pci(number)], to: .vfioPCI) } == .isInUse(.pci(number), use))
+            #expect(
+                error { () throws(DriverBindingError) in try binding.bind([.pci(number)], to: .vfioPCI) }
+                    == .isInUse(.pci(number), use))
         }
         try binding.bind([.pci(6)], to: .vfioPCI)
         #expect(host.tree.driver(of: .pci(6)) == "vfio-pci")
@@ -191,7 +222,9 @@ import TestSupport
         let use = DeviceUse.opened(process: 4711, name: "a-vmm")
         let error = error { () throws(DriverBindingError) in try DriverBinding(tree: host.tree).release([.pci(4)]) }
         #expect(error == .isInUse(.pci(4), use))
-        #expect(error?.description == "0000:00:04.0 is in use: process 4711 (a-vmm) has it open; end process 4711, or use --force")
+        #expect(
+            error?.description
+                == "0000:00:04.0 is in use: process 4711 (a-vmm) has it open; end process 4711, or use --force")
         #expect(host.tree.driver(of: .pci(4)) == "vfio-pci")
     }
 }

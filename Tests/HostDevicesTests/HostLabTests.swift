@@ -5,11 +5,12 @@ import Testing
 
 private let binary = getenv("SWIFTLET_BINARY").map { String(cString: $0) }
 
-/// `swiftlet devices` against a real kernel with a real IOMMU, in the nested lab: an e1000e at 04.0, a PCI Express root port at 05.0, and the
-/// chipset's 1f.0, 1f.2 and 1f.3, which share one group.
+/// `swiftlet devices` against a real kernel with a real IOMMU, in the nested lab: an e1000e at 04.0, a PCI Express root
+/// port at 05.0, and the chipset's 1f.0, 1f.2 and 1f.3, which share one group.
 @Suite(.enabled(if: binary != nil, "SWIFTLET_BINARY is not set; make test sets it"))
 struct HostLabTests {
-    /// Each step prints what it does, what came of it and its status; a person reads the whole, the test looks for the lines that matter.
+    /// Each step prints what it does, what came of it and its status; a person reads the whole, the test looks for the
+    /// lines that matter.
     private static let script = #"""
         devices() { echo "# devices $*"; "$SWIFTLET" devices "$@" 2>&1; echo "= $?"; }
         driver() { echo "driver of $1: $(basename "$(readlink /sys/bus/pci/devices/0000:00:$1/driver)")," \
@@ -69,26 +70,43 @@ struct HostLabTests {
 
         let nic = try #require(sections["one NIC"])
         #expect(
-            nic.contains("FAIL  driver: 0000:00:04.0 is bound to the host driver e1000e\n      do: swiftlet devices bind 0000:00:04.0\n"))
+            nic.contains(
+                """
+                FAIL  driver: 0000:00:04.0 is bound to the host driver e1000e\n      do: swiftlet devices bind \
+                0000:00:04.0\n
+                """
+            ))
         #expect(nic.contains("0000:00:04.0: bound to vfio-pci\n= 0\ndriver of 04.0: vfio-pci, override vfio-pci\n"))
         #expect(nic.contains("0000:00:04.0 is ready.\n= 0\n"))
         #expect(nic.contains("0000:00:04.0: already with vfio-pci\n= 0\n"))
         #expect(nic.contains("0000:00:04.0: with e1000e again\n= 0\ndriver of 04.0: e1000e, override (null)\n"))
 
         let use = try #require(sections["in use"])
-        #expect(use.contains("its network interface eth0 is up; ip link set eth0 down, or use --force\n= 69\ndriver of 04.0: e1000e,"))
+        #expect(
+            use.contains(
+                "its network interface eth0 is up; ip link set eth0 down, or use --force\n= 69\ndriver of 04.0: e1000e,"
+            ))
 
         let absent = try #require(sections["what is not there or stays"])
-        #expect(absent.contains("there is no PCI function 0000:00:04.5 on this host\n      do: did you mean 0000:00:04.0 (Intel"))
+        #expect(
+            absent.contains(
+                "there is no PCI function 0000:00:04.5 on this host\n      do: did you mean 0000:00:04.0 (Intel"))
         #expect(absent.contains("FAIL  kind: 0000:00:05.0 is a bridge"))
-        #expect(absent.contains("0000:00:05.0 is a bridge, and bridges stay with the host\n= 64\ndriver of 04.0: e1000e,"))
+        #expect(
+            absent.contains("0000:00:05.0 is a bridge, and bridges stay with the host\n= 64\ndriver of 04.0: e1000e,"))
 
         let group = try #require(sections["a group of three"])
-        #expect(group.contains("with 0000:00:1f.0, which is bound to the host driver lpc_ich, and 0000:00:1f.2, which is bound to"))
+        #expect(
+            group.contains(
+                "with 0000:00:1f.0, which is bound to the host driver lpc_ich, and 0000:00:1f.2, which is bound to"))
         #expect(group.contains("do: choose a device of another group: 0000:00:1f.0 must stay with the host\n"))
         #expect(
             group.contains(
-                "swiftlet: 0000:00:1f.0 is a bridge, and bridges stay with the host; --force takes it all the same\n= 64\n"))
+                """
+                swiftlet: 0000:00:1f.0 is a bridge, and bridges stay with the host; --force takes it all the \
+                same\n= 64\n
+                """
+            ))
         #expect(group.contains("0000:00:1f.3 is not ready.\n= 69\nthe kernel calls the group not viable\n"))
         #expect(group.contains("0000:00:1f.3 is ready.\n= 0\nthe kernel calls the group viable\n"))
         #expect(
@@ -102,7 +120,9 @@ struct HostLabTests {
 
         let transaction = try #require(sections["all or none"])
         #expect(transaction.contains("driver_override: Read-only file system)"))
-        #expect(transaction.contains("= 77\ndriver of 04.0: e1000e, override (null)\ndriver of 1f.2: ahci, override (null)\n"))
+        #expect(
+            transaction.contains(
+                "= 77\ndriver of 04.0: e1000e, override (null)\ndriver of 1f.2: ahci, override (null)\n"))
         #expect(output.contains("\n## left over: \n## end\n"))
     }
 
@@ -115,7 +135,9 @@ struct HostLabTests {
         let modules = ["vfio-pci", "e1000e", "ahci", "i2c_i801", "lpc_ich"].flatMap { ["--module", $0] }
         let lab = try ChildProcess(
             binary,
-            arguments: ["lab", "--nic", "e1000e", "--pci", "pcie-root-port", "--timeout", "240s", "--env", "SWIFTLET=\(binary)"] + modules
+            arguments: [
+                "lab", "--nic", "e1000e", "--pci", "pcie-root-port", "--timeout", "240s", "--env", "SWIFTLET=\(binary)",
+            ] + modules
                 + ["--", "/bin/bash", "-c", script],
             environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], descriptors: [STDIN_FILENO, pipe.input, STDERR_FILENO])
         pipe.closeWriting()
@@ -131,7 +153,11 @@ struct HostLabTests {
         var sections: [String: String] = [:]
         var title = ""
         for line in output.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("## ") { title = String(line.dropFirst(3)) } else { sections[title, default: ""] += line + "\n" }
+            if line.hasPrefix("## ") {
+                title = String(line.dropFirst(3))
+            } else {
+                sections[title, default: ""] += line + "\n"
+            }
         }
         return sections
     }

@@ -11,8 +11,10 @@ import TestSupport
         try host.add(
             .pci(4), driver: "vfio-pci", group: 3,
             resource: [
-                "0x00000000fea00000 0x00000000fea1ffff 0x0000000000040200", "0x0000000000000000 0x0000000000000000 0x0000000000000000",
-                "0x000000000000c080 0x000000000000c09f 0x0000000000040101", "0x0000000000000000 0x0000000000000000 0x0000000000000000",
+                "0x00000000fea00000 0x00000000fea1ffff 0x0000000000040200",
+                "0x0000000000000000 0x0000000000000000 0x0000000000000000",
+                "0x000000000000c080 0x000000000000c09f 0x0000000000040101",
+                "0x0000000000000000 0x0000000000000000 0x0000000000000000",
                 "0x00000008fea00000 0x00000008feafffff 0x000000000014220c",
             ])
         let function = try #require(try HostPCI(tree: host.tree).function(at: .pci(4)))
@@ -36,7 +38,9 @@ import TestSupport
             ])
         #expect(function.capabilities.map(\.offset) == [0x40, 0x50, 0x60, 0xa0, 0x100])
         #expect(
-            function.capabilities.map(\.name) == ["Power Management", "MSI", "PCI Express", "MSI-X", "Advanced Error Reporting"])
+            function.capabilities.map(\.name) == [
+                "Power Management", "MSI", "PCI Express", "MSI-X", "Advanced Error Reporting",
+            ])
         #expect(function.has(.msix) && function.has(.pciExpress) && !function.has(.singleRootIOV))
         #expect(function.msiVectors == 4)
         #expect(function.msixVectors == 5)
@@ -68,7 +72,8 @@ import TestSupport
     @Test func findsNamesInTheFile() throws {
         let host = try HostFixture()
         try host.add(.pci(4))
-        try host.tree.create("run/pci.ids", "8086  Some Maker\n\t10d3  Some Card\nC 02  Network\n\t00  Ethernet thing\n")
+        try host.tree.create(
+            "run/pci.ids", "8086  Some Maker\n\t10d3  Some Card\nC 02  Network\n\t00  Ethernet thing\n")
         let inventory = try HostPCI(tree: host.tree, nameFiles: [FilePath(host.tree.path("run/pci.ids"))])
         let function = try #require(try inventory.function(at: .pci(4), named: true))
         #expect(function.name == "Some Maker Some Card")
@@ -77,8 +82,12 @@ import TestSupport
 
     /// libpci reports these through a callback that must not return and by default ends the process.
     @Test func errorsOfLibpciAreThrown() throws {
-        let nowhere = #expect(throws: HostPCI.Unreadable.self) { _ = try HostPCI(tree: HostFilesystem(root: "/nonexistent")) }
-        #expect(nowhere?.description == "the host's PCI functions can't be listed: Cannot open /nonexistent/sys/bus/pci/devices")
+        let nowhere = #expect(throws: HostPCI.Unreadable.self) {
+            _ = try HostPCI(tree: HostFilesystem(root: "/nonexistent"))
+        }
+        #expect(
+            nowhere?.description
+                == "the host's PCI functions can't be listed: Cannot open /nonexistent/sys/bus/pci/devices")
 
         let odd = try HostFixture()
         try odd.tree.create("sys/bus/pci/devices/odd/config", "")

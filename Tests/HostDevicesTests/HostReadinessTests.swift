@@ -15,7 +15,9 @@ import TestSupport
         return host
     }
 
-    private func reason(_ host: HostFixture, _ address: PCIAddress = .pci(4), limit: LockedMemoryLimit? = nil, memory: UInt64 = 0)
+    private func reason(
+        _ host: HostFixture, _ address: PCIAddress = .pci(4), limit: LockedMemoryLimit? = nil, memory: UInt64 = 0
+    )
         -> DeviceNotReady?
     {
         do throws(DeviceNotReady) {
@@ -76,7 +78,10 @@ import TestSupport
         let error = try #require(reason(host))
         #expect(
             "\(error)"
-                == "0000:00:04.0 shares IOMMU group 3 with 0000:00:04.1, which is bound to the host driver ahci; swiftlet devices bind 0000:00:04.1"
+                == """
+                0000:00:04.0 shares IOMMU group 3 with 0000:00:04.1, which is bound to the host driver ahci; \
+                swiftlet devices bind 0000:00:04.1
+                """
         )
         #expect(error.rawCommands.contains("echo 0000:00:04.1 > /sys/bus/pci/devices/0000:00:04.1/driver/unbind"))
         guard case .notViable(let culprits)? = IOMMUGroup(of: .pci(4), tree: host.tree)?.viability else {
@@ -130,20 +135,25 @@ import TestSupport
     @Test func readsTheLimitUnlessExempt() throws {
         let host = try HostFixture()
         let limits = "Limit                     Soft Limit           Hard Limit           Units\n"
-        try host.tree.create("proc/self/limits", limits + "Max locked memory         8388608              16777216             bytes\n")
+        try host.tree.create(
+            "proc/self/limits", limits + "Max locked memory         8388608              16777216             bytes\n")
         try host.tree.create("proc/self/status", "Name:\tx\nCapEff:\t0000000000000000\n")
         #expect(try LockedMemoryLimit.current(tree: host.tree) == .init(bytes: 8 << 20))
         try host.tree.create("proc/self/status", "Name:\tx\nCapEff:\t0000000000004000\n")
         #expect(try LockedMemoryLimit.current(tree: host.tree) == unlimited)
         try host.tree.create("proc/self/status", "Name:\tx\n")
-        try host.tree.create("proc/self/limits", limits + "Max locked memory         unlimited            unlimited            bytes\n")
+        try host.tree.create(
+            "proc/self/limits", limits + "Max locked memory         unlimited            unlimited            bytes\n")
         #expect(try LockedMemoryLimit.current(tree: host.tree) == unlimited)
     }
 
     @Test func everyCheckIsListedWhateverFails() throws {
         let host = try HostFixture()
         let checks = DeviceReadiness(tree: host.tree, lockedMemory: unlimited).checks(.pci(4))
-        #expect(checks.map(\.title) == ["presence", "kind", "IOMMU", "driver", "companions", "VFIO", "access", "locked memory"])
+        #expect(
+            checks.map(\.title) == [
+                "presence", "kind", "IOMMU", "driver", "companions", "VFIO", "access", "locked memory",
+            ])
         #expect(checks.filter { $0.outcome == .notReached }.count == 5)
     }
 }

@@ -21,7 +21,8 @@ struct HostKernelTests {
     @Test func modulesComeAfterWhatTheyNeed() {
         #expect(
             modules.loadOrder(["kvm_amd", "9p", "kvm"]) == [
-                "kernel/virt/lib/irqbypass.ko", "kernel/arch/x86/kvm/kvm.ko", "kernel/crypto/ccp.ko.xz", "kernel/arch/x86/kvm/kvm-amd.ko",
+                "kernel/virt/lib/irqbypass.ko", "kernel/arch/x86/kvm/kvm.ko", "kernel/crypto/ccp.ko.xz",
+                "kernel/arch/x86/kvm/kvm-amd.ko",
                 "kernel/net/9p/9pnet.ko", "kernel/fs/9p/9p.ko.zst",
             ])
     }
@@ -52,7 +53,9 @@ struct HostKernelTests {
 
     @Test(
         "Versions in order",
-        arguments: [("6.1.0-9-amd64", "6.1.0-56-amd64"), ("5.10.0-30", "6.1.0-1"), ("6.1", "6.1.1"), ("6.1.0", "6.1.0-1")])
+        arguments: [
+            ("6.1.0-9-amd64", "6.1.0-56-amd64"), ("5.10.0-30", "6.1.0-1"), ("6.1", "6.1.1"), ("6.1.0", "6.1.0-1"),
+        ])
     func versions(older: String, newer: String) {
         #expect(VersionOrder.precedes(older, newer))
         #expect(!VersionOrder.precedes(newer, older))
@@ -62,7 +65,9 @@ struct HostKernelTests {
     @Test func theNewestKernelThatCanServeIsTaken() throws {
         let directory = try Host.Directory()
         let complete = (HostKernel.rootModules + HostKernel.virtualizationModules).map { "kernel/\($0).ko:\n" }.joined()
-        for (version, list) in [("6.1.0-9", complete), ("6.1.0-10", complete), ("6.1.0-11", "kernel/9p.ko:\n"), ("6.1.0-12", nil)] {
+        for (version, list) in [
+            ("6.1.0-9", complete), ("6.1.0-10", complete), ("6.1.0-11", "kernel/9p.ko:\n"), ("6.1.0-12", nil),
+        ] {
             try directory.write("boot/vmlinuz-\(version)", "")
             if let list { try directory.write("modules/\(version)/modules.dep", list) }
         }
@@ -78,7 +83,9 @@ struct HostKernelTests {
                 _ = try HostKernel.newest(boot: "\(directory.path)/boot", modules: "\(directory.path)/modules")
                 Issue.record("there is none")
             } catch {
-                #expect("\(error)".contains(expected) && "\(error)".hasSuffix("apt-get install linux-image-amd64"), "\(error)")
+                #expect(
+                    "\(error)".contains(expected) && "\(error)".hasSuffix("apt-get install linux-image-amd64"),
+                    "\(error)")
             }
             try directory.write("boot/vmlinuz-1", "")
         }

@@ -31,7 +31,10 @@ import Testing
         #expect(error.description.hasPrefix(path) && error.description.contains("group"))
     }
 
-    @Test(arguments: [("/dev/null", "KVM_GET_API_VERSION on /dev/null: Inappropriate ioctl for device"), ("/dev", "open on /dev: Is a directory")])
+    @Test(arguments: [
+        ("/dev/null", "KVM_GET_API_VERSION on /dev/null: Inappropriate ioctl for device"),
+        ("/dev", "open on /dev: Is a directory"),
+    ])
     func somethingElseThanKVMIsNamed(path: String, sentence: String) throws {
         #expect(try #require(failure(path: path)).description == sentence)
     }
@@ -131,8 +134,12 @@ struct HostKVMTests {
         Refusal("KVM_IRQ_LINE", on: "virtual machine") { try $0.vm.setLine(4, true) },
         Refusal("KVM_SET_GSI_ROUTING", on: "virtual machine") { try $0.vm.setRouting(IRQRouting()) },
         Refusal("KVM_IRQFD", on: "virtual machine") { try $0.vm.attachIRQFD(20, event: 2) },
-        Refusal("KVM_IOEVENTFD", on: "virtual machine") { try $0.vm.attachIOEventFD(address: 0x80, port: true, length: 1, event: 2) },
-        Refusal("KVM_SIGNAL_MSI", on: "virtual machine") { _ = try $0.vm.signal(MSIMessage(address: 0xFEE0_0000, data: 0x40)) },
+        Refusal("KVM_IOEVENTFD", on: "virtual machine") {
+            try $0.vm.attachIOEventFD(address: 0x80, port: true, length: 1, event: 2)
+        },
+        Refusal("KVM_SIGNAL_MSI", on: "virtual machine") {
+            _ = try $0.vm.signal(MSIMessage(address: 0xFEE0_0000, data: 0x40))
+        },
         Refusal("KVM_ENABLE_CAP", on: "virtual machine") { try $0.vm.enable(.x2apicInterface, 3) },
         Refusal("KVM_SET_MSRS", on: "vCPU 3") { _ = try $0.vcpu.setMSRs([MSR(index: 0x2FF, value: 0x806)]) },
         Refusal("KVM_GET_MSRS", on: "vCPU 3") { _ = try $0.vcpu.msr(0x2FF) },

@@ -37,7 +37,10 @@ import Testing
                 default: [[2, gsi]]
                 }
             #expect(own.map { Array($0.words.prefix(2)) } == expected, "GSI \(gsi)")
-            #expect(own.allSatisfy { $0.type == UInt32(KVM_IRQ_ROUTING_IRQCHIP) && $0.words.dropFirst(2).allSatisfy { $0 == 0 } })
+            #expect(
+                own.allSatisfy {
+                    $0.type == UInt32(KVM_IRQ_ROUTING_IRQCHIP) && $0.words.dropFirst(2).allSatisfy { $0 == 0 }
+                })
         }
         #expect(entries.allSatisfy { $0.gsi < 24 })
     }
@@ -67,7 +70,9 @@ import Testing
         routing.remove(given[500])
         let again = routing.add(message)
         #expect(again == given[500])
-        #expect(KVMError.noRoute(limit: routing.messageLimit).description.contains("all \(IRQRouting.messageGSILimit) routes"))
+        #expect(
+            KVMError.noRoute(limit: routing.messageLimit).description.contains(
+                "all \(IRQRouting.messageGSILimit) routes"))
     }
 
     @Test func aPinsRouteCantBeTakenAway() {

@@ -32,7 +32,8 @@ struct InterruptTests {
         return [UInt32(chip(0, of: vm)[1]), UInt32(chip(1, of: vm)[1]), irr]
     }
 
-    /// A guest finds every line where the firmware's tables say: the timer at pin 2 of the IOAPIC, all others at the pin of their number.
+    /// A guest finds every line where the firmware's tables say: the timer at pin 2 of the IOAPIC, all others at the
+    /// pin of their number.
     @Test(arguments: UInt32(0)..<24)
     func linesLeadToTheirPins(gsi: UInt32) throws {
         for hasMessage in [false, true] {

@@ -7,7 +7,8 @@ import Testing
 
 @testable import KVM
 
-/// Getting a vCPU out of the guest on hosts without KVM_CAP_IMMEDIATE_EXIT, by KVM_SET_SIGNAL_MASK. Tried on this host, which has both.
+/// Getting a vCPU out of the guest on hosts without KVM_CAP_IMMEDIATE_EXIT, by KVM_SET_SIGNAL_MASK. Tried on this host,
+/// which has both.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"), .timeLimit(.minutes(2)))
 struct KickTests {
     private static func onThread(_ body: @escaping @Sendable () throws -> Void) throws {
@@ -27,7 +28,9 @@ struct KickTests {
             try guest.vcpu.prepare(.signalMask)
             pthread_kill(pthread_self(), cl_kick_signal())
             #expect(guest.vcpu.enter() == .interrupted, "it waited for KVM_RUN")
-            #expect(guest.vcpu.enter() == .portOut(port: 0xF4, size: 1, count: 1), "and ended one KVM_RUN, not every later one")
+            #expect(
+                guest.vcpu.enter() == .portOut(port: 0xF4, size: 1, count: 1),
+                "and ended one KVM_RUN, not every later one")
             for _ in 0..<3 {
                 pthread_kill(pthread_self(), cl_kick_signal())
                 #expect(guest.vcpu.enter() == .interrupted)

@@ -45,5 +45,7 @@ struct RealModeGuest: ~Copyable {
 
     func byte(at address: Int) -> UInt8 { memory.base.load(fromByteOffset: address, as: UInt8.self) }
 
-    func put(_ bytes: [UInt8], at address: Int) { memory.base.advanced(by: address).copyMemory(from: bytes, byteCount: bytes.count) }
+    func put(_ bytes: [UInt8], at address: Int) {
+        memory.base.advanced(by: address).copyMemory(from: bytes, byteCount: bytes.count)
+    }
 }

@@ -22,7 +22,8 @@ struct StateTests {
             try vcpu.setCPUID(CPUModel.host.applied(to: hypervisor.supportedCPUID().forVCPU(apicID: 0, count: 1)))
         }
 
-        /// Spurious-interrupt vector register: the APIC is on. LVT timer: deadline mode, vector 0x40. Intel SDM volume 3A, 11.5.4 and 11.9.
+        /// Spurious-interrupt vector register: the APIC is on. LVT timer: deadline mode, vector 0x40. Intel SDM volume
+        /// 3A, 11.5.4 and 11.9.
         func switchTimerOn() throws {
             var page = try vcpu.localAPIC()
             page.withUnsafeMutableBytes { bytes in

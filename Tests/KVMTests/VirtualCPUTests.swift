@@ -63,7 +63,9 @@ struct VirtualCPUTests {
 
     @Test func stringInstructionsCarryEveryElement() throws {
         // mov si, 0x2000; mov dx, 0x3f8; mov cx, 5; cld; rep outsb; out 0xf4, al
-        let guest = try RealModeGuest([0xBE, 0x00, 0x20, 0xBA, 0xF8, 0x03, 0xB9, 0x05, 0x00, 0xFC, 0xF3, 0x6E, 0xE6, 0xF4])
+        let guest = try RealModeGuest([
+            0xBE, 0x00, 0x20, 0xBA, 0xF8, 0x03, 0xB9, 0x05, 0x00, 0xFC, 0xF3, 0x6E, 0xE6, 0xF4,
+        ])
         guest.put(Array("swift".utf8), at: 0x2000)
         var text: [UInt8] = []
         while case .portOut(port: 0x3F8, let size, let count) = guest.enter() {
@@ -77,7 +79,9 @@ struct VirtualCPUTests {
 
     @Test func stringInputFillsMemory() throws {
         // mov di, 0x2000; mov dx, 0x510; mov cx, 3; cld; rep insw; out 0xf4, al
-        let guest = try RealModeGuest([0xBF, 0x00, 0x20, 0xBA, 0x10, 0x05, 0xB9, 0x03, 0x00, 0xFC, 0xF3, 0x6D, 0xE6, 0xF4])
+        let guest = try RealModeGuest([
+            0xBF, 0x00, 0x20, 0xBA, 0x10, 0x05, 0xB9, 0x03, 0x00, 0xFC, 0xF3, 0x6D, 0xE6, 0xF4,
+        ])
         var next: UInt32 = 0x0100
         loop: while true {
             switch guest.enter() {
@@ -96,9 +100,11 @@ struct VirtualCPUTests {
     }
 
     @Test func accessesToMemoryThatIsNotThere() throws {
-        // mov ax, 0x2000; mov ds, ax; mov byte [0x10], 0x5a; mov word [0x20], 0x1234; mov al, [0x30]; out 0xf4, al; mov eax, [0x40]; out dx, eax
+        // mov ax, 0x2000; mov ds, ax; mov byte [0x10], 0x5a; mov word [0x20], 0x1234; mov al, [0x30]; out 0xf4, al; mov
+        // eax, [0x40]; out dx, eax
         let guest = try RealModeGuest([
-            0xB8, 0x00, 0x20, 0x8E, 0xD8, 0xC6, 0x06, 0x10, 0x00, 0x5A, 0xC7, 0x06, 0x20, 0x00, 0x34, 0x12, 0xA0, 0x30, 0x00, 0xE6, 0xF4, 0x66,
+            0xB8, 0x00, 0x20, 0x8E, 0xD8, 0xC6, 0x06, 0x10, 0x00, 0x5A, 0xC7, 0x06, 0x20, 0x00, 0x34, 0x12, 0xA0, 0x30,
+            0x00, 0xE6, 0xF4, 0x66,
             0xA1, 0x40, 0x00, 0x66, 0xEF,
         ])
         #expect(guest.enter() == .mmioWrite(address: 0x20010, length: 1, value: 0x5A))
@@ -143,7 +149,9 @@ struct VirtualCPUTests {
     @Test func overlappingMemoryIsRefused() throws {
         let guest = try RealModeGuest([0xF4])
         let page = try Mapping(anonymous: 8192, object: "a page")
-        #expect(throws: KVMError.self) { try guest.vm.setMemory(slot: 1, guestAddress: 0xF000, memory: page.base, count: 8192) }
+        #expect(throws: KVMError.self) {
+            try guest.vm.setMemory(slot: 1, guestAddress: 0xF000, memory: page.base, count: 8192)
+        }
     }
 
     /// No wake-up is lost: an exit asked for before the guest is entered comes as well as one asked for while it runs.
@@ -196,10 +204,14 @@ struct VirtualCPUTests {
     /// KVM_RUN is made past the door, so a refusal of it is told as an exit.
     @Test func everyExitHasAKindOfItsOwn() {
         let exits: [VCPUExit] = [
-            .portOut(port: 0, size: 1, count: 1), .portIn(port: 0, size: 1, count: 1), .mmioWrite(address: 0, length: 1, value: 0),
-            .mmioRead(address: 0, length: 1), .interrupted, .halt, .shutdown, .systemEvent(type: 1), .internalError(suberror: 1, data: 0),
-            .failEntry(hardwareReason: 0), .unknown(hardwareReason: 0), .debug, .hypercall(number: 0), .irqWindowOpen, .nmi, .setTPR,
-            .ioapicEOI(vector: 0), .readMSR(index: 0), .writeMSR(index: 0), .busLock, .notify, .other(reason: 99), .failed(errno: 5),
+            .portOut(port: 0, size: 1, count: 1), .portIn(port: 0, size: 1, count: 1),
+            .mmioWrite(address: 0, length: 1, value: 0),
+            .mmioRead(address: 0, length: 1), .interrupted, .halt, .shutdown, .systemEvent(type: 1),
+            .internalError(suberror: 1, data: 0),
+            .failEntry(hardwareReason: 0), .unknown(hardwareReason: 0), .debug, .hypercall(number: 0), .irqWindowOpen,
+            .nmi, .setTPR,
+            .ioapicEOI(vector: 0), .readMSR(index: 0), .writeMSR(index: 0), .busLock, .notify, .other(reason: 99),
+            .failed(errno: 5),
         ]
         #expect(Set(exits.map(\.kind)) == Set(VCPUExit.Kind.allCases))
     }

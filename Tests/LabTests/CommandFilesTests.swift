@@ -11,7 +11,8 @@ struct CommandFilesTests {
         var configuration = LabConfiguration(command: command, currentDirectory: directory.path)
         configuration.environment = ["PATH=\(directory.path)/bin:/usr/bin:/bin"]
         change(&configuration)
-        return try CommandFiles(of: configuration, busybox: Array("busybox".utf8), applets: ["sh", "uname", "tool"]).tree
+        return try CommandFiles(of: configuration, busybox: Array("busybox".utf8), applets: ["sh", "uname", "tool"])
+            .tree
     }
 
     private func refusal(_ command: [String], _ change: (inout LabConfiguration) -> Void = { _ in }) throws -> String {
@@ -44,9 +45,14 @@ struct CommandFilesTests {
 
     @Test func wordsOfTheArgumentsThatNameFilesArePacked() throws {
         let directory = try Host.Directory()
-        for name in ["script", "guest.elf", "given", "quoted", "other"] { try directory.write(name, "#!/usr/bin/env cat\n") }
-        let tree = try tree(["sh", "-c", "./script 'quoted';cat<given; x --kernel=guest.elf /proc/version /dev/null"], in: directory)
-        let packed = tree.nodes.keys.filter { $0.hasPrefix("\(directory.path)/") }.map { String($0.dropFirst(directory.path.count + 1)) }
+        for name in ["script", "guest.elf", "given", "quoted", "other"] {
+            try directory.write(name, "#!/usr/bin/env cat\n")
+        }
+        let tree = try tree(
+            ["sh", "-c", "./script 'quoted';cat<given; x --kernel=guest.elf /proc/version /dev/null"], in: directory)
+        let packed = tree.nodes.keys.filter { $0.hasPrefix("\(directory.path)/") }.map {
+            String($0.dropFirst(directory.path.count + 1))
+        }
         #expect(packed.sorted() == ["given", "guest.elf", "quoted", "script"])
         #expect(!tree.nodes.keys.contains { $0.hasPrefix("/proc") || $0.hasPrefix("/dev") })
         // What the script's first line names.
@@ -79,8 +85,11 @@ struct CommandFilesTests {
     }
 
     @Test func whatIsNotThereIsSaid() throws {
-        #expect(try refusal(["uname"]) { $0.files = ["no/such"] } == "--file no/such: there is no such file or directory")
-        #expect(try refusal(["uname"]) { $0.files = ["/proc/version"] } == "--file /proc/version can't be packed: the lab has a /proc of its own")
+        #expect(
+            try refusal(["uname"]) { $0.files = ["no/such"] } == "--file no/such: there is no such file or directory")
+        #expect(
+            try refusal(["uname"]) { $0.files = ["/proc/version"] }
+                == "--file /proc/version can't be packed: the lab has a /proc of its own")
         #expect(try refusal(["no-such-program"]) == "no-such-program is not found in PATH, so it can't be packed")
         #expect(try refusal(["./no-such"]).hasSuffix("/./no-such is not there, so it can't be packed"))
         #expect(try refusal(["swiftlet", "devices"]) == "")
@@ -96,6 +105,8 @@ struct CommandFilesTests {
 
             """
         #expect(
-            SharedLibraries.paths(inList: list) == ["/lib/x86_64-linux-gnu/libc.so.6", "/opt/a b/libx.so", "/lib64/ld-linux-x86-64.so.2"])
+            SharedLibraries.paths(inList: list) == [
+                "/lib/x86_64-linux-gnu/libc.so.6", "/opt/a b/libx.so", "/lib64/ld-linux-x86-64.so.2",
+            ])
     }
 }

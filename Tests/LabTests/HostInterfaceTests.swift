@@ -17,21 +17,27 @@ struct HostInterfaceTests {
     @Test(
         "What is built in is seen by its traces in the kernel",
         arguments: [
-            (share + "virtio-ports", shared), (share, HostInterface(files: .shared, streams: .serial)), ("virtio-ports", packed),
+            (share + "virtio-ports", shared), (share, HostInterface(files: .shared, streams: .serial)),
+            ("virtio-ports", packed),
             ("virtio-pci 9pnet_virtio virtio-ports", packed), ("9pnet_virtio Installing v9fs", packed), ("", packed),
         ])
     func builtIn(text: String, expected: HostInterface) throws {
-        let interface = try HostInterface(modules: KernelModules()) { () throws(LabError) in Array("ELF \(text) end".utf8) }
+        let interface = try HostInterface(modules: KernelModules()) { () throws(LabError) in
+            Array("ELF \(text) end".utf8)
+        }
         #expect(interface == expected)
     }
 
     @Test func modulesAnswerWithoutTheKernelBeingUnpacked() throws {
-        let interface = try HostInterface(modules: modules(HostKernel.rootModules)) { () throws(LabError) in throw .kernel("it was asked") }
+        let interface = try HostInterface(modules: modules(HostKernel.rootModules)) { () throws(LabError) in
+            throw .kernel("it was asked")
+        }
         #expect(interface == Self.shared)
     }
 
     @Test func modulesAndBuiltInDriversCompleteEachOther() throws {
-        let interface = try HostInterface(modules: modules(["9p", "9pnet_virtio", "virtio_console"])) { () throws(LabError) in
+        let interface = try HostInterface(modules: modules(["9p", "9pnet_virtio", "virtio_console"])) {
+            () throws(LabError) in
             Array("virtio-pci".utf8)
         }
         #expect(interface == Self.shared)

@@ -11,7 +11,8 @@ struct LabInitTests {
             HostInterface(files: .packed, streams: .serial),
         ])
     func syntax(interface: HostInterface) throws {
-        var configuration = LabConfiguration(command: ["printf", "%s", "it's $HOME `x` \"y\"\n\\"], currentDirectory: "/a b/it's")
+        var configuration = LabConfiguration(
+            command: ["printf", "%s", "it's $HOME `x` \"y\"\n\\"], currentDirectory: "/a b/it's")
         configuration.devices = [LabDevice(.pci, "edu")]
         configuration.binding = .vfioPCI
         configuration.environment = ["A=it's", "B=$(x)"]
@@ -19,7 +20,9 @@ struct LabInitTests {
         #expect(try Host.run("busybox sh -n /dev/stdin 2>&1", input: Array(script.utf8)) == (0, ""))
     }
 
-    @Test("Words survive the shell", arguments: ["", "plain", "it's", "a b", "$HOME `x` \\ \"y\" *", "two\nlines", "'", "Grüße"])
+    @Test(
+        "Words survive the shell",
+        arguments: ["", "plain", "it's", "a b", "$HOME `x` \\ \"y\" *", "two\nlines", "'", "Grüße"])
     func quoting(word: String) throws {
         #expect(try Host.run("printf %s \(LabInit.quoted(word))").output == word)
     }
@@ -63,7 +66,8 @@ struct LabInitTests {
         var log = ConsoleLog()
         log.append(Array("[    1.0] all is well\r\n".utf8)[...])
         #expect(!log.hasPanic && !log.hasPowerOff)
-        log.append(Array("[    2.0] Kernel panic - not syncing: stack guard page was hit\r\n[    2.1] more\r\n".utf8)[...])
+        log.append(
+            Array("[    2.0] Kernel panic - not syncing: stack guard page was hit\r\n[    2.1] more\r\n".utf8)[...])
         #expect(log.panic == "Kernel panic - not syncing: stack guard page was hit")
         #expect(log.tail(1) == ["[    2.1] more"])
         log.append(Array("[    3.0] reboot: Power down\r\n".utf8)[...])

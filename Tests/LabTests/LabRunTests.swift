@@ -32,7 +32,8 @@ struct LabRunTests {
     }
 
     static func run(
-        _ command: [String], in directory: Host.Directory, input: [UInt8] = [], path: String? = Host.path, interruption: Int32 = -1,
+        _ command: [String], in directory: Host.Directory, input: [UInt8] = [], path: String? = Host.path,
+        interruption: Int32 = -1,
         _ change: (inout LabConfiguration) -> Void = { _ in }
     ) throws -> Run {
         var configuration = LabConfiguration(command: command, currentDirectory: directory.path)
@@ -85,7 +86,8 @@ struct LabRunTests {
             """
         let run = try LabRunTests.run(["sh", "-c", script], in: directory, input: Array("to the command".utf8)) {
             $0.devices = [
-                LabDevice(.pci, "edu"), LabDevice(.nic, "e1000e"), LabDevice(.pci, "nvme"), LabDevice(.nic, "virtio-net-pci"),
+                LabDevice(.pci, "edu"), LabDevice(.nic, "e1000e"), LabDevice(.pci, "nvme"),
+                LabDevice(.nic, "virtio-net-pci"),
             ]
             $0.binding = .vfioPCI
             $0.environment += ["SPACED=it's  spaced"]
@@ -94,7 +96,9 @@ struct LabRunTests {
     }
 
     private func value(_ key: String) throws -> String? {
-        try Self.shared.get().run.text.split(separator: "\n").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
+        try Self.shared.get().run.text.split(separator: "\n").first { $0.hasPrefix("\(key)=") }.map {
+            String($0.dropFirst(key.count + 1))
+        }
     }
 
     @Test func theExitStatusIsTheCommands() throws {
@@ -171,7 +175,10 @@ struct LabRunTests {
     func crashBeforeTheCommand() throws {
         let directory = try Host.Directory()
         let crash = "echo c > /proc/sysrq-trigger; sleep 60"
-        let run = try Self.run(["sh", "-c", "cat; [ -e crashed ] && exit 3; : > crashed; \(crash)"], in: directory, input: Array("input\n".utf8)) {
+        let run = try Self.run(
+            ["sh", "-c", "cat; [ -e crashed ] && exit 3; : > crashed; \(crash)"], in: directory,
+            input: Array("input\n".utf8)
+        ) {
             let mark = "\(directory.path)/started"
             $0.anchor = ["/bin/sh", "-c", "[ -e \(mark) ] || { : > \(mark); \(crash); }; echo ready; exec sleep 1000"]
         }
@@ -189,7 +196,8 @@ struct LabRunTests {
         }
         #expect(run.failure?.exitStatus == 125)
         #expect(
-            run.failure.map { "\($0)" }?.hasSuffix("(Kernel panic - not syncing: sysrq triggered crash, before the command, in 2 starts of 2)")
+            run.failure.map { "\($0)" }?.hasSuffix(
+                "(Kernel panic - not syncing: sysrq triggered crash, before the command, in 2 starts of 2)")
                 == true, "\(run.outcome)")
     }
 
@@ -213,12 +221,21 @@ struct LabRunTests {
         #expect(run.exitStatus == 7 && run.text == "done\n", "\(run.outcome)")
         let log = directory.read("kernel") ?? ""
         #expect((60 << 10...64 << 10).contains(log.utf8.count), "\(log.utf8.count) bytes")
-        #expect(log.hasSuffix("\nswiftlet: this file has reached its limit of 64 KiB (--console-log-limit); what comes now is not in it\n"))
+        #expect(
+            log.hasSuffix(
+                """
+                \nswiftlet: this file has reached its limit of 64 KiB (--console-log-limit); what comes now is not \
+                in it\n
+                """
+            ))
         #expect(log.contains("] line 0 of a hundred") && !log.contains("line 999 of a hundred"))
         let notice = run.notices.last ?? ""
         let words = "the console's log \(directory.path)/kernel has reached its limit of 64 KiB (--console-log-limit): "
-        #expect(run.notices.count == 1 && notice.hasPrefix(words) && notice.hasSuffix(" bytes are missing in it"), "\(run.notices)")
-        #expect(notice.dropFirst(words.count).split(separator: " ").first.flatMap { Int($0) } ?? 0 > 20_000, "\(notice)")
+        #expect(
+            run.notices.count == 1 && notice.hasPrefix(words) && notice.hasSuffix(" bytes are missing in it"),
+            "\(run.notices)")
+        #expect(
+            notice.dropFirst(words.count).split(separator: " ").first.flatMap { Int($0) } ?? 0 > 20_000, "\(notice)")
     }
 
     @Test func aTimeoutIsTheLabsFailure() throws {

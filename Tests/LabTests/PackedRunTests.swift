@@ -60,7 +60,9 @@ struct PackedRunTests {
 
     @Test(
         "swiftlet boots a guest there and its report comes back",
-        .enabled(if: binary != nil && HostFile.status(guest) != nil, "SWIFTLET_BINARY is not set or guests/build/hello.elf is missing"))
+        .enabled(
+            if: binary != nil && HostFile.status(guest) != nil,
+            "SWIFTLET_BINARY is not set or guests/build/hello.elf is missing"))
     func swiftlet() throws {
         let directory = try Host.Directory()
         let binary = try #require(Self.binary)

@@ -39,7 +39,8 @@ struct PackedTreeTests {
         var tree = PackedTree()
         let share = "\(directory.path)/usr/share/a"
         try tree.add(share)
-        #expect(try tree.addContents(of: share).sorted() == ["\(share)/deep", "\(directory.path)/usr/share/other"].sorted())
+        #expect(
+            try tree.addContents(of: share).sorted() == ["\(share)/deep", "\(directory.path)/usr/share/other"].sorted())
         #expect(tree.nodes["\(share)/deep"] != nil && tree.nodes["\(share)/link"] == .link(target: "../other"))
         #expect(tree.nodes["\(share)/fifo"] == nil)
     }

@@ -18,7 +18,8 @@ struct QEMUCommandLineTests {
     }
 
     @Test func devicesSitInTheOrderGiven() {
-        let devices = values("-device", arguments([.init(.pci, "edu"), .init(.nic, "e1000e"), .init(.pci, "qemu-xhci")]))
+        let devices = values(
+            "-device", arguments([.init(.pci, "edu"), .init(.nic, "e1000e"), .init(.pci, "qemu-xhci")]))
         #expect(devices.contains("edu,bus=pcie.0,addr=0x4"))
         #expect(devices.contains("e1000e,bus=pcie.0,addr=0x5,netdev=net1,romfile="))
         #expect(devices.contains("qemu-xhci,bus=pcie.0,addr=0x6"))
@@ -33,7 +34,9 @@ struct QEMUCommandLineTests {
 
     @Test func virtioDevicesGoThroughTheIOMMU() {
         let devices = values("-device", arguments([.init(.nic, "virtio-net-pci")]))
-        #expect(devices.contains("virtio-net-pci,bus=pcie.0,addr=0x4,netdev=net0,romfile=,iommu_platform=on,disable-legacy=on"))
+        #expect(
+            devices.contains(
+                "virtio-net-pci,bus=pcie.0,addr=0x4,netdev=net0,romfile=,iommu_platform=on,disable-legacy=on"))
     }
 
     @Test func drivesShareAFile() {
@@ -78,7 +81,10 @@ struct QEMUCommandLineTests {
     }
 
     @Test func aKernelWithoutANameIsInherited() {
-        #expect(values("-kernel", arguments([], kernel: "")) == ["/proc/self/fd/\(QEMUCommandLine.Descriptor.kernel.rawValue)"])
+        #expect(
+            values("-kernel", arguments([], kernel: "")) == [
+                "/proc/self/fd/\(QEMUCommandLine.Descriptor.kernel.rawValue)"
+            ])
     }
 
     @Test("Text that names no device", arguments: ["", ",mac=1", "mac=1", "e1000e,mac", "e1000e,=1", "e1000e,"])
@@ -106,6 +112,8 @@ struct QEMUCommandLineTests {
     @Test func theProcessorOffersNothingThatNeedsWhatItLacks() {
         let words = LabConfiguration(command: ["true"], currentDirectory: "/tmp").cpuModel.split(separator: ",")
         #expect(words.contains("-xsave"))
-        for name in ["avx", "avx2", "fma", "f16c", "xsaveopt", "xsavec", "xgetbv1"] { #expect(words.contains("-\(name)"), "\(name)") }
+        for name in ["avx", "avx2", "fma", "f16c", "xsaveopt", "xsavec", "xgetbv1"] {
+            #expect(words.contains("-\(name)"), "\(name)")
+        }
     }
 }

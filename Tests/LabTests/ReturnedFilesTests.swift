@@ -19,7 +19,8 @@ struct ReturnedFilesTests {
 
     @Test("What busybox packs is read", .enabled(if: Host.has("busybox")))
     func reading() throws {
-        let archive = try Self.archive("mkdir -p d/e; echo text > d/e/f; : > empty; printf odd > odd; chmod 751 odd; echo one > a; ln a b")
+        let archive = try Self.archive(
+            "mkdir -p d/e; echo text > d/e/f; : > empty; printf odd > odd; chmod 751 odd; echo one > a; ln a b")
         let files = try ReturnedFiles(archive: archive).files.sorted { $0.path < $1.path }
         #expect(files.map(\.path) == ["a", "b", "d/e/f", "empty", "odd"])
         #expect(files.map { String(decoding: $0.contents, as: UTF8.self) } == ["one\n", "one\n", "text\n", "", "odd"])

@@ -14,7 +14,9 @@ struct CallRecorderTests {
         var table = [UInt8](repeating: 0, count: 48 << 10)
         for _ in 0..<4 { try calls.vm.ioctl(IoctlRequest(0x4008_AE6A, "KVM_SET_GSI_ROUTING"), bytes: &table) }
         #expect(try calls.status() == 0x0706)
-        #expect(throws: SystemCallError(call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .invalidArgument)) {
+        #expect(
+            throws: SystemCallError(call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .invalidArgument)
+        ) {
             try calls.device(ScriptedCalls.assign, flags: 0)
         }
         for _ in 0..<2 {
@@ -24,8 +26,11 @@ struct CallRecorderTests {
             } catch {
                 #expect(
                     error.description
-                        == "the recording /dev/full is not whole (write: No space left on device): make room there, or record to another file system, "
-                        + "and run again")
+                        == """
+                        the recording /dev/full is not whole (write: No space left on device): make room there, or \
+                        record to another file system, \
+                        and run again
+                        """)
             }
         }
     }
@@ -36,9 +41,12 @@ struct CallRecorderTests {
     }
 
     @Test func aPathThatCantBeWrittenIsSaidBeforeTheRun() {
-        let refused = OutputFileError.system(SystemCallError(call: "open", object: "/nowhere/trace", errno: .noSuchFileOrDirectory))
+        let refused = OutputFileError.system(
+            SystemCallError(call: "open", object: "/nowhere/trace", errno: .noSuchFileOrDirectory))
         #expect(throws: refused) { _ = try CallRecorder(path: "/nowhere/trace") }
-        #expect(RecordingError.notMade("/nowhere/trace", refused).description == "the recording can't be written to /nowhere/trace: No such file or directory")
+        #expect(
+            RecordingError.notMade("/nowhere/trace", refused).description
+                == "the recording can't be written to /nowhere/trace: No such file or directory")
     }
 
     @Test func callsFromSeveralThreadsAreAllThere() throws {
@@ -56,7 +64,9 @@ struct CallRecorderTests {
                     try Runner {
                         for number in 0..<calls {
                             var message = SIMD8<UInt32>(UInt32(thread), 0, UInt32(number), 0, 0, 0, 0, 0)
-                            if (try? machine.descriptor.ioctl(Self.signal, &message)) == nil { failures.add(1, ordering: .relaxed) }
+                            if (try? machine.descriptor.ioctl(Self.signal, &message)) == nil {
+                                failures.add(1, ordering: .relaxed)
+                            }
                         }
                     })
             }
@@ -80,7 +90,8 @@ struct CallRecorderTests {
     @Test func aRecordingThatReachedItsLimitReplaysUpToThere() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/recording"
-        let recorder = try CallRecorder(path: path, door: ScriptedKernel(), limit: FileLimit(FileLimit.least, option: "--file-limit"))
+        let recorder = try CallRecorder(
+            path: path, door: ScriptedKernel(), limit: FileLimit(FileLimit.least, option: "--file-limit"))
         let calls = ScriptedCalls(recorder)
         for number in 0..<3000 {
             recorder.note { "guest" }
@@ -91,7 +102,8 @@ struct CallRecorderTests {
         let bytes = try readFile(path)
         #expect(bytes.count <= FileLimit.least && bytes.count > FileLimit.least - 2048)
         #expect(
-            String(decoding: bytes, as: UTF8.self).hasSuffix(": \(3000 - count) calls more were made and are not in it\nend \(count) cut \(3000 - count)\n"))
+            String(decoding: bytes, as: UTF8.self).hasSuffix(
+                ": \(3000 - count) calls more were made and are not in it\nend \(count) cut \(3000 - count)\n"))
         let recording = try Recording(path: path)
         #expect(recording.lines.count == count && recording.missing == 3000 - count)
         let door = ReplayDoor(recording)
@@ -99,7 +111,11 @@ struct CallRecorderTests {
         for number in 0..<count { try again.command(UInt16(number)) }
         #expect(door.failure == nil)
         #expect(throws: SystemCallError.self) { try again.command(1) }
-        #expect(door.failure?.kind == .cut && door.failure?.description.contains("the \(3000 - count) that followed were cut off by the file's limit") == true)
+        #expect(
+            door.failure?.kind == .cut
+                && door.failure?.description.contains(
+                    "the \(3000 - count) that followed were cut off by the file's limit") == true
+        )
     }
 
     @Test func withoutItsEndARecordingIsNotWhole() throws {
@@ -109,7 +125,9 @@ struct CallRecorderTests {
             let calls = ScriptedCalls(try CallRecorder(path: path, door: ScriptedKernel()))
             try calls.command(6)
         }
-        #expect(try String(decoding: readFile(path), as: UTF8.self).hasSuffix("\n1 \"0000:00:04.0 config\" pwrite 0x4 [0600] = 2\n"))
+        #expect(
+            try String(decoding: readFile(path), as: UTF8.self).hasSuffix(
+                "\n1 \"0000:00:04.0 config\" pwrite 0x4 [0600] = 2\n"))
         #expect(throws: RecordingError.cut(path, calls: 1)) { _ = try Recording(path: path) }
     }
 

@@ -61,19 +61,29 @@ struct KernelRecordingTests {
     @Test func aMachinesCallsAreRecordedAndReplayed() throws {
         let (recording, text, findings) = try record()
         #expect(findings.withoutIRQChip == "KVM_SIGNAL_MSI on virtual machine: Invalid argument")
-        #expect(findings.routes == 1000 && findings.capability == 1 && findings.cpuidEntries > 0 && findings.localAPIC.contains { $0 != 0 })
+        #expect(
+            findings.routes == 1000 && findings.capability == 1 && findings.cpuidEntries > 0
+                && findings.localAPIC.contains { $0 != 0 })
         #expect(
             recording.lines.map(\.call.name) == [
-                "open", "KVM_GET_API_VERSION", "KVM_CHECK_EXTENSION", "KVM_GET_SUPPORTED_CPUID", "KVM_CREATE_VM", "KVM_GET_VCPU_MMAP_SIZE",
-                "KVM_SET_USER_MEMORY_REGION", "KVM_SIGNAL_MSI", "KVM_CREATE_IRQCHIP", "KVM_CREATE_VCPU", "KVM_SET_GSI_ROUTING", "KVM_IRQFD",
+                "open", "KVM_GET_API_VERSION", "KVM_CHECK_EXTENSION", "KVM_GET_SUPPORTED_CPUID", "KVM_CREATE_VM",
+                "KVM_GET_VCPU_MMAP_SIZE",
+                "KVM_SET_USER_MEMORY_REGION", "KVM_SIGNAL_MSI", "KVM_CREATE_IRQCHIP", "KVM_CREATE_VCPU",
+                "KVM_SET_GSI_ROUTING", "KVM_IRQFD",
                 "KVM_IRQFD", "KVM_SIGNAL_MSI", "KVM_GET_LAPIC", "KVM_SET_USER_MEMORY_REGION",
             ])
         for line in [
             "1 \"/dev/kvm\" open 0x80002 = descriptor",
             "2 \"/dev/kvm\" KVM_GET_API_VERSION 0xae00 0x0 = 12",
             "5 \"/dev/kvm\" KVM_CREATE_VM 0xae01 0x0 = descriptor",
-            "7 \"virtual machine\" KVM_SET_USER_MEMORY_REGION 0x4020ae46 [000000000000000000000000000000000080000000000000................] = 0",
-            "8 \"virtual machine\" KVM_SIGNAL_MSI 0x4020aea5 [0000e0fe000000004140000000000000\(String(repeating: "0", count: 32))] = -22 EINVAL",
+            """
+            7 \"virtual machine\" KVM_SET_USER_MEMORY_REGION 0x4020ae46 \
+            [000000000000000000000000000000000080000000000000................] = 0
+            """,
+            """
+            8 \"virtual machine\" KVM_SIGNAL_MSI 0x4020aea5 \
+            [0000e0fe000000004140000000000000\(String(repeating: "0", count: 32))] = -22 EINVAL
+            """,
             "10 \"virtual machine\" KVM_CREATE_VCPU 0xae41 0x0 = descriptor",
             "end 16",
         ] { #expect(text.contains("\n\(line)\n"), "\(line)") }
@@ -96,7 +106,11 @@ struct KernelRecordingTests {
         #expect(
             door.failure?.description
                 == "\(recording.name), line 4: KVM_CHECK_EXTENSION on /dev/kvm came with another argument: "
-                + "expected \"/dev/kvm\" KVM_CHECK_EXTENSION 0xae03 0x4d, came \"/dev/kvm\" KVM_CHECK_EXTENSION 0xae03 0x52")
+                    + """
+                    expected \"/dev/kvm\" KVM_CHECK_EXTENSION 0xae03 0x4d, came \"/dev/kvm\" KVM_CHECK_EXTENSION \
+                    0xae03 0x52
+                    """
+        )
     }
 
     @Test func aReplayOfAnotherPathNeedsItsName() throws {

@@ -50,7 +50,9 @@ struct OutputFileTests {
         #expect(Self.mode(path) == 0o640)
     }
 
-    @Test("Another user's file in a directory for all is refused and keeps its contents", .enabled(if: isRoot, "the host lacks a second user: not root"))
+    @Test(
+        "Another user's file in a directory for all is refused and keeps its contents",
+        .enabled(if: isRoot, "the host lacks a second user: not root"))
     func foreignFile() throws {
         let directory = try Self.shared()
         let path = try directory.file("planted", Array("theirs".utf8))
@@ -62,7 +64,9 @@ struct OutputFileTests {
         #expect(Self.error(path) == nil)
     }
 
-    @Test("Another user's named pipe is refused before it is opened", .enabled(if: isRoot, "the host lacks a second user: not root"))
+    @Test(
+        "Another user's named pipe is refused before it is opened",
+        .enabled(if: isRoot, "the host lacks a second user: not root"))
     func foreignPipe() throws {
         let directory = try Self.shared()
         let path = "\(directory.path)/pipe"
@@ -71,7 +75,8 @@ struct OutputFileTests {
     }
 
     @Test(
-        "Another user's link is not followed, at the end of the path or in it", .enabled(if: isRoot, "the host lacks a second user: not root"),
+        "Another user's link is not followed, at the end of the path or in it",
+        .enabled(if: isRoot, "the host lacks a second user: not root"),
         arguments: [true, false])
     func foreignLink(isLast: Bool) throws {
         let (directory, other) = (try Self.shared(), try TemporaryDirectory())
@@ -85,7 +90,9 @@ struct OutputFileTests {
     @Test func theUsersOwnLinksAreFollowed() throws {
         let (directory, other) = (try Self.shared(), try TemporaryDirectory())
         let target = try other.file("target", Array("old".utf8))
-        #expect(symlink(target, "\(directory.path)/absolute") == 0 && symlink("absolute", "\(directory.path)/relative") == 0)
+        #expect(
+            symlink(target, "\(directory.path)/absolute") == 0 && symlink("absolute", "\(directory.path)/relative") == 0
+        )
         #expect(symlink("../\(other.path.split(separator: "/").last ?? "")", "\(directory.path)/up") == 0)
         // ".." is the directory above where a link leads, as the kernel has it.
         let aside = directory.path.split(separator: "/").last ?? ""
@@ -144,7 +151,9 @@ struct OutputFileTests {
         #expect(Self.error("")?.errno == .noSuchFileOrDirectory)
         #expect(Self.error("\(directory.path)/none/file")?.errno == .noSuchFileOrDirectory)
         #expect(Self.error("\(file)/below")?.errno == .notDirectory)
-        for path in [directory.path, "\(directory.path)/", "/", "."] { #expect(Self.error(path)?.errno == .isDirectory, "\(path)") }
+        for path in [directory.path, "\(directory.path)/", "/", "."] {
+            #expect(Self.error(path)?.errno == .isDirectory, "\(path)")
+        }
         #expect(Self.error("\(directory.path)/\(String(repeating: "n", count: 300))")?.errno == .fileNameTooLong)
     }
 
@@ -162,7 +171,8 @@ struct OutputFileTests {
         var names: [String] = []
         let listing = try #require(opendir(directory.path))
         while let entry = readdir(listing) {
-            names.append(withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+            names.append(
+                withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
         }
         closedir(listing)
         #expect(names.filter { !$0.allSatisfy { $0 == "." } } == [name])

@@ -15,7 +15,9 @@ struct RecordedFile {
     }
 
     // The directory goes with its last owner, which may be sooner than the end of a scope.
-    var text: String { get throws { try withExtendedLifetime(directory) { String(decoding: try readFile(path), as: UTF8.self) } } }
+    var text: String {
+        get throws { try withExtendedLifetime(directory) { String(decoding: try readFile(path), as: UTF8.self) } }
+    }
     var recording: Recording { get throws { try withExtendedLifetime(directory) { try Recording(path: path) } } }
 
     func recording(named name: String) throws -> Recording { try Recording(Array(text.utf8), name: name) }

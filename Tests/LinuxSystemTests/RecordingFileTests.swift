@@ -28,7 +28,8 @@ struct RecordingFileTests {
     @Test func theExampleIsWhole() throws {
         let recording = try Recording(Array(Self.whole.utf8), name: "trace")
         #expect(recording.lines.map(\.number) == [3, 4, 5, 6, 7])
-        #expect(recording.lines.map(\.answer.result) == [.number(-16), .descriptor, .number(2), .number(2), .number(0)])
+        #expect(
+            recording.lines.map(\.answer.result) == [.number(-16), .descriptor, .number(2), .number(2), .number(0)])
     }
 
     @Test(
@@ -39,13 +40,22 @@ struct RecordingFileTests {
             ("-16 EBUSY", "", 3, "a decimal number is missing or too long"),
             ("-16 EBUSY", "-16 EBUSY ", 3, "something follows the answer"),
             ("[2000000000000000]", "[200000000000000]", 3, "half a byte is missing between \"[\" and \"]\""),
-            ("[2000000000000000]", "[200000000000000G]", 3, "byte 7 between \"[\" and \"]\" is neither two hexadecimal digits nor \"..\""),
-            ("[2000000000000000]", "[200000000000000.]", 3, "byte 7 between \"[\" and \"]\" is neither two hexadecimal digits nor \"..\""),
+            (
+                "[2000000000000000]", "[200000000000000G]", 3,
+                "byte 7 between \"[\" and \"]\" is neither two hexadecimal digits nor \"..\""
+            ),
+            (
+                "[2000000000000000]", "[200000000000000.]", 3,
+                "byte 7 between \"[\" and \"]\" is neither two hexadecimal digits nor \"..\""
+            ),
             ("[2000000000000000]", "[2000000000000000", 3, "\"]\" is missing after bytes"),
             ("1 \"virtual", "1  \"virtual", 3, "\"\"\" is missing before the object"),
             ("1 \"virtual machine\"", "1 \"virtual machine", 3, "the object's closing quote is missing"),
             ("1 \"virtual", "1 \"virtuäl", 3, "the object has a character that must be written as \\xNN"),
-            ("1 \"virtual", "1 \"virtu\\xgl", 3, "a backslash in the object is not followed by x and two hexadecimal digits"),
+            (
+                "1 \"virtual", "1 \"virtu\\xgl", 3,
+                "a backslash in the object is not followed by x and two hexadecimal digits"
+            ),
             ("KVM_CREATE_VCPU 0xae41", "KVM_CREATE_VCPU 44609", 4, "\"0x\" is missing before a hexadecimal number"),
             ("0xae41 0x0", "0x0123456789abcdef0 0x0", 4, "a hexadecimal number is missing or too long"),
             ("0xae41 0x0 = d", "0xae41 = d", 4, "\"0x\" is missing before a hexadecimal number"),
@@ -58,7 +68,10 @@ struct RecordingFileTests {
             ("[0607] = 2", "[0607] = 1", 5, "the bytes read are not as many as the answer says"),
             ("-> 0:[0607] = 2", "= 2", 5, "the bytes read are not as many as the answer says"),
             ("-> 0:[0607] = 2", "->  = 2", 5, "a decimal number is missing or too long"),
-            ("-> 0:[0607] = 2", "-> 999999999999999999:[0607] = 2", 5, "what the call changed at 999999999999999999 lies outside of its 2 bytes"),
+            (
+                "-> 0:[0607] = 2", "-> 999999999999999999:[0607] = 2", 5,
+                "what the call changed at 999999999999999999 lies outside of its 2 bytes"
+            ),
             ("[0604] = 2", "[0604] = 3", 6, "this call can't answer 3"),
             ("[0604] = 2", "[0604] = descriptor", 6, "this call answers no descriptor"),
             ("4:[........]", "4:[..........]", 7, "what the call changed at 4 lies outside of its 8 bytes"),
@@ -90,17 +103,28 @@ struct RecordingFileTests {
         }
         #expect(
             error(String(Self.whole.dropLast(6)))?.description
-                == "the recording trace breaks off after 5 calls: its last line, \"end\" and their number, is missing; record again")
+                == """
+                the recording trace breaks off after 5 calls: its last line, \"end\" and their number, is missing; \
+                record again
+                """
+        )
     }
 
     @Test func otherFilesAreToldApart() throws {
-        for text in ["", "swiftlet-recording 2\nend 0\n", "swiftlet-recording 1", "\u{7F}ELF", "swiftlet-recording 1\r\nend 0\r\n"] {
+        for text in [
+            "", "swiftlet-recording 2\nend 0\n", "swiftlet-recording 1", "\u{7F}ELF",
+            "swiftlet-recording 1\r\nend 0\r\n",
+        ] {
             #expect(error(text) == .notARecording("trace"))
         }
         let directory = try TemporaryDirectory()
         for (path, words) in [
-            ("\(directory.path)/none", "can't be read (open: No such file or directory)"), (directory.path, "can't be read (pread: Is a directory)"),
-            (try directory.file("empty"), "is no recording that this version reads: its first line is not \"swiftlet-recording 1\""),
+            ("\(directory.path)/none", "can't be read (open: No such file or directory)"),
+            (directory.path, "can't be read (pread: Is a directory)"),
+            (
+                try directory.file("empty"),
+                "is no recording that this version reads: its first line is not \"swiftlet-recording 1\""
+            ),
         ] {
             do throws(RecordingError) {
                 _ = try Recording(path: path)
@@ -133,12 +157,15 @@ struct RecordingFileTests {
                 case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
                 case 1: bytes.remove(at: place)
                 case 2: bytes.insert("0x9:[].\"\\- =\n".utf8.randomElement(using: &random) ?? 0, at: place)
-                default: bytes.insert(contentsOf: bytes[place...].prefix(Int.random(in: 1...40, using: &random)), at: place)
+                default:
+                    bytes.insert(contentsOf: bytes[place...].prefix(Int.random(in: 1...40, using: &random)), at: place)
                 }
             }
             guard let recording = try? Recording(bytes, name: "trace") else { continue }
             taken += 1
-            #expect(recording.lines.count == 5 && Set(recording.lines.map(\.number)).count == 5, "\(String(decoding: bytes, as: UTF8.self))")
+            #expect(
+                recording.lines.count == 5 && Set(recording.lines.map(\.number)).count == 5,
+                "\(String(decoding: bytes, as: UTF8.self))")
         }
         // A digit of an argument for another is still a recording: some must be taken, or all of this proved nothing.
         #expect(taken > 5 && taken < 5000)

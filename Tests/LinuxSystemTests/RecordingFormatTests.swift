@@ -34,12 +34,17 @@ struct RecordingFormatTests {
     @Test func whatTheKernelChangedFollowsTheArgument() throws {
         let file = try RecordedFile { recorder in
             var page = [UInt8](repeating: 0, count: 16)
-            try Descriptor(owning: dup(2), object: "vCPU 0", door: recorder).ioctl(IoctlRequest(0x8400_AE8E, "KVM_GET_LAPIC"), bytes: &page)
+            try Descriptor(owning: dup(2), object: "vCPU 0", door: recorder).ioctl(
+                IoctlRequest(0x8400_AE8E, "KVM_GET_LAPIC"), bytes: &page)
             #expect(page == [0, 0, 0, 0, 4, 0, 0, 7, 0, 0, 0, 0, 12, 0, 0, 0])
         }
         #expect(
             try file.text.contains(
-                "\n1 \"vCPU 0\" KVM_GET_LAPIC 0x8400ae8e [00000000000000000000000000000000] -> 4:[04000007] 12:[0c] = 0\n"))
+                """
+                \n1 \"vCPU 0\" KVM_GET_LAPIC 0x8400ae8e [00000000000000000000000000000000] -> 4:[04000007] 12:[0c] \
+                = 0\n
+                """
+            ))
     }
 
     /// A structure, by the 32-bit words in it, and how its bytes are written.
@@ -55,13 +60,16 @@ struct RecordingFormatTests {
 
     @Test(arguments: [
         Masked(
-            name: "KVM_SET_USER_MEMORY_REGION", number: 0x4020_AE46, words: [1, 0, 0, 0, 0x1000, 0, 0x1234_5000, 0x7F00],
+            name: "KVM_SET_USER_MEMORY_REGION", number: 0x4020_AE46,
+            words: [1, 0, 0, 0, 0x1000, 0, 0x1234_5000, 0x7F00],
             written: "[010000000000000000000000000000000010000000000000\(dots)\(dots)]"),
         Masked(
             name: "KVM_SET_USER_MEMORY_REGION", number: 0x4020_AE46, words: [1, 0, 0, 0, 0, 0, 0, 0],
             written: "[0100000000000000000000000000000000000000000000000000000000000000]"),
-        Masked(name: "KVM_IRQFD", number: 0x4020_AE76, words: [9, 20, 2, 10], written: "[\(dots)1400000002000000\(dots)]"),
-        Masked(name: "KVM_IRQFD", number: 0x4020_AE76, words: [9, 20, 1, 0], written: "[\(dots)140000000100000000000000]"),
+        Masked(
+            name: "KVM_IRQFD", number: 0x4020_AE76, words: [9, 20, 2, 10], written: "[\(dots)1400000002000000\(dots)]"),
+        Masked(
+            name: "KVM_IRQFD", number: 0x4020_AE76, words: [9, 20, 1, 0], written: "[\(dots)140000000100000000000000]"),
         Masked(
             name: "KVM_IOEVENTFD", number: 0x4040_AE79, words: [1, 0, 0x80, 0, 1, 9, 2, 0],
             written: "[0100000000000000800000000000000001000000\(dots)0200000000000000]"),
@@ -75,15 +83,24 @@ struct RecordingFormatTests {
         Masked(
             name: "VFIO_DEVICE_SET_IRQS", number: 0x3B6E, words: [32, 0x24, 2, 0, 3, 11, .max, 12],
             written: "[2000000024000000020000000000000003000000\(dots)ffffffff\(dots)]"),
-        Masked(name: "VFIO_DEVICE_SET_IRQS", number: 0x3B6E, words: [20, 0x21, 2, 0, 0], written: "[1400000021000000020000000000000000000000]"),
+        Masked(
+            name: "VFIO_DEVICE_SET_IRQS", number: 0x3B6E, words: [20, 0x21, 2, 0, 0],
+            written: "[1400000021000000020000000000000000000000]"),
         Masked(name: "VFIO_GROUP_SET_CONTAINER", number: 0x3B68, words: [], written: "[]"),
     ])
     func whatMeansNothingInAnotherRunIsNotWritten(_ masked: Masked) throws {
         let file = try RecordedFile { recorder in
             var bytes = masked.words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
-            try Descriptor(owning: dup(2), object: "it", door: recorder).ioctl(IoctlRequest(masked.number, masked.name), bytes: &bytes)
+            try Descriptor(owning: dup(2), object: "it", door: recorder).ioctl(
+                IoctlRequest(masked.number, masked.name), bytes: &bytes)
         }
-        #expect(try file.text == "swiftlet-recording 1\n1 \"it\" \(masked.name) 0x\(String(masked.number, radix: 16)) \(masked.written) = 0\nend 1\n")
+        #expect(
+            try file.text
+                == """
+                swiftlet-recording 1\n1 \"it\" \(masked.name) 0x\(String(masked.number, radix: 16)) \
+                \(masked.written) = 0\nend 1\n
+                """
+        )
     }
 
     @Test func newDescriptorsAreSaidAndNotNumbered() throws {
@@ -94,7 +111,9 @@ struct RecordingFormatTests {
             try kvm.ioctl(IoctlRequest(0xC00C_AEE0, "KVM_CREATE_DEVICE"), &device)
             close(Int32(device[1]))
             _ = try Descriptor(opening: "/dev/null", door: recorder)
-            #expect(throws: SystemCallError.self) { _ = try Descriptor(opening: "/nowhere/\"é\\", flags: O_RDONLY, door: recorder) }
+            #expect(throws: SystemCallError.self) {
+                _ = try Descriptor(opening: "/nowhere/\"é\\", flags: O_RDONLY, door: recorder)
+            }
         }
         #expect(
             try file.text == """
@@ -124,13 +143,17 @@ struct RecordingFormatTests {
         let lines = try file.recording.lines
         #expect(lines.map(\.number) == [2, 3, 4])
         #expect(lines.map(\.call.name) == ["KVM_SET_GSI_ROUTING", "pread", "VFIO_DEVICE_SET_IRQS"])
-        guard case .structure(0x4008_AE6A, let table) = lines[0].call.argument, case .structure(_, let vectors) = lines[2].call.argument else {
+        guard case .structure(0x4008_AE6A, let table) = lines[0].call.argument,
+            case .structure(_, let vectors) = lines[2].call.argument
+        else {
             Issue.record("other arguments")
             return
         }
         #expect(table.bytes == Self.bytes && table.varying.isEmpty)
         #expect(vectors.varying == [20..<28])
-        #expect(lines[1].answer.changes.map(\.offset) == [0] && lines[1].answer.changes[0].bytes.bytes.count == table.bytes.count)
+        #expect(
+            lines[1].answer.changes.map(\.offset) == [0]
+                && lines[1].answer.changes[0].bytes.bytes.count == table.bytes.count)
         #expect(lines[1].answer.result == .number(table.bytes.count))
     }
 }

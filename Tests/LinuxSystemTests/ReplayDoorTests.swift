@@ -23,7 +23,9 @@ struct ReplayDoorTests {
         }
     }
 
-    private static let steps: [Step] = [.check(75), .assign(3), .mask(4), .command(0x0406), .mask(0), .command(0x0006), .status]
+    private static let steps: [Step] = [
+        .check(75), .assign(3), .mask(4), .command(0x0406), .mask(0), .command(0x0006), .status,
+    ]
     private static let maskLine = "\"virtual machine\" KVM_ASSIGN_SET_INTX_MASK 0x4040aea4"
 
     private static func recording() throws -> Recording {
@@ -70,7 +72,9 @@ struct ReplayDoorTests {
 
     @Test(arguments: [
         Difference(
-            what: "a call is missing", steps: [.check(75), .assign(3), .command(0x0406), .mask(0), .command(0x0006), .status], kind: .early, line: 4,
+            what: "a call is missing",
+            steps: [.check(75), .assign(3), .command(0x0406), .mask(0), .command(0x0006), .status], kind: .early,
+            line: 4,
             sentence: "trace, line 4: expected \(maskLine) [20000000000000002000000004000000], and line 5 came: "
                 + "\"0000:00:04.0 config\" pwrite 0x4 [0604]; what is between was left out, or the order changed"),
         Difference(
@@ -78,36 +82,61 @@ struct ReplayDoorTests {
             sentence: "trace, line 8: never called: \"0000:00:04.0 config\" pread 0x6 2"),
         Difference(
             what: "the last three are missing", steps: Array(steps.dropLast(3)), kind: .missing, line: 6,
-            sentence: "trace, line 6: never called: \(maskLine) [20000000000000002000000000000000], nor the 2 after it"),
+            sentence: """
+                trace, line 6: never called: \(maskLine) [20000000000000002000000000000000], nor the 2 after it
+                """),
         Difference(
             what: "nothing is called", steps: [], kind: .missing, line: 2,
-            sentence: "trace, line 2: never called: \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4b, nor the 6 after it"),
+            sentence:
+                "trace, line 2: never called: \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4b, nor the 6 after it"),
         Difference(
             what: "a call is added at the end", steps: steps + [.status], kind: .added, line: 8,
             sentence: "trace: all 7 calls were made, and one more came: \"0000:00:04.0 config\" pread 0x6 2"),
         Difference(
             what: "a call is added between", steps: [.check(75), .check(77)] + steps.dropFirst(), kind: .added, line: 3,
-            sentence: "trace, line 3: expected \"virtual machine\" KVM_ASSIGN_PCI_DEVICE 0x8040ae69 [20000000000000002000000003000000], "
-                + "and what came is nowhere from there on: \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4d"),
+            sentence:
+                """
+                trace, line 3: expected \"virtual machine\" KVM_ASSIGN_PCI_DEVICE 0x8040ae69 \
+                [20000000000000002000000003000000], \
+                and what came is nowhere from there on: \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4d
+                """),
         Difference(
             what: "a call is made twice", steps: [.check(75)] + steps, kind: .added, line: 3,
-            sentence: "trace, line 3: expected \"virtual machine\" KVM_ASSIGN_PCI_DEVICE 0x8040ae69 [20000000000000002000000003000000], "
-                + "and what came is nowhere from there on: \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4b"),
+            sentence:
+                """
+                trace, line 3: expected \"virtual machine\" KVM_ASSIGN_PCI_DEVICE 0x8040ae69 \
+                [20000000000000002000000003000000], \
+                and what came is nowhere from there on: \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4b
+                """),
         Difference(
-            what: "two calls are swapped", steps: [.check(75), .assign(3), .command(0x0406), .mask(4), .mask(0), .command(0x0006), .status], kind: .early,
+            what: "two calls are swapped",
+            steps: [.check(75), .assign(3), .command(0x0406), .mask(4), .mask(0), .command(0x0006), .status],
+            kind: .early,
             line: 4,
             sentence: "trace, line 4: expected \(maskLine) [20000000000000002000000004000000], and line 5 came: "
                 + "\"0000:00:04.0 config\" pwrite 0x4 [0604]; what is between was left out, or the order changed"),
         Difference(
-            what: "a byte of a structure is changed", steps: [.check(75), .assign(3), .mask(6)], kind: .changed, line: 4,
-            sentence: "trace, line 4: KVM_ASSIGN_SET_INTX_MASK on virtual machine came with another argument: byte 12 is 06, expected 04"),
+            what: "a byte of a structure is changed", steps: [.check(75), .assign(3), .mask(6)], kind: .changed,
+            line: 4,
+            sentence:
+                """
+                trace, line 4: KVM_ASSIGN_SET_INTX_MASK on virtual machine came with another argument: byte 12 is \
+                06, expected 04
+                """
+        ),
         Difference(
-            what: "a byte that is written is changed", steps: [.check(75), .assign(3), .mask(4), .command(0x0506)], kind: .changed, line: 5,
-            sentence: "trace, line 5: pwrite on 0000:00:04.0 config came with another argument: byte 1 is 05, expected 04"),
+            what: "a byte that is written is changed", steps: [.check(75), .assign(3), .mask(4), .command(0x0506)],
+            kind: .changed, line: 5,
+            sentence:
+                "trace, line 5: pwrite on 0000:00:04.0 config came with another argument: byte 1 is 05, expected 04"),
         Difference(
             what: "a number is changed", steps: [.check(74)], kind: .changed, line: 2,
             sentence: "trace, line 2: KVM_CHECK_EXTENSION on virtual machine came with another argument: "
-                + "expected \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4b, came \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4a"),
+                + """
+                expected \"virtual machine\" KVM_CHECK_EXTENSION 0xae03 0x4b, came \"virtual machine\" \
+                KVM_CHECK_EXTENSION 0xae03 0x4a
+                """
+        ),
     ])
     func aDifferenceIsNamed(_ difference: Difference) throws {
         let failure = try #require(try failure(difference.steps))
@@ -136,7 +165,8 @@ struct ReplayDoorTests {
     @Test func afterADifferenceNothingIsAnswered() throws {
         let door = ReplayDoor(try Self.recording())
         let calls = ScriptedCalls(door)
-        let refused = SystemCallError(call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .init(rawValue: EPROTO))
+        let refused = SystemCallError(
+            call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .init(rawValue: EPROTO))
         #expect(throws: refused) { try calls.device(ScriptedCalls.assign, flags: 3) }
         let first = try #require(door.failure)
         #expect(throws: SystemCallError.self) { try calls.vm.ioctl(ScriptedCalls.check, value: 75) }
@@ -150,7 +180,9 @@ struct ReplayDoorTests {
     @Test func aForgivenDifferenceStillFails() throws {
         let door = ReplayDoor(try Self.recording())
         #expect(throws: ReplayFailure.self) { try door.run { try? ScriptedCalls($0).command(0) } }
-        #expect(throws: CancellationError.self) { try ReplayDoor(try Self.recording()).run { _ in throw CancellationError() } }
+        #expect(throws: CancellationError.self) {
+            try ReplayDoor(try Self.recording()).run { _ in throw CancellationError() }
+        }
     }
 
     @Test func recordedErrorsComeAgain() throws {
@@ -161,7 +193,10 @@ struct ReplayDoorTests {
         }
         try ReplayDoor(file.recording).run { door in
             let calls = ScriptedCalls(door)
-            #expect(throws: SystemCallError(call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .invalidArgument)) {
+            #expect(
+                throws: SystemCallError(
+                    call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .invalidArgument)
+            ) {
                 try calls.device(ScriptedCalls.assign, flags: 0)
             }
             #expect(throws: SystemCallError(call: "open", object: "/nowhere/config", errno: .noSuchFileOrDirectory)) {
@@ -172,14 +207,20 @@ struct ReplayDoorTests {
 
     @Test func aPartCanBeReplayed() throws {
         let other = RecordingDoor(asksKernel: false)
-        let door = ReplayDoor(try Self.recording(), otherwise: other) { $0.name == "KVM_ASSIGN_SET_INTX_MASK" || $0.object.hasSuffix("config") }
+        let door = ReplayDoor(try Self.recording(), otherwise: other) {
+            $0.name == "KVM_ASSIGN_SET_INTX_MASK" || $0.object.hasSuffix("config")
+        }
         let calls = ScriptedCalls(door)
-        for step in [.check(1), .mask(4), .command(0x0406), .check(2), .mask(0), .assign(7), .command(0x0006), .status] as [Step] { try step.run(calls) }
+        for step in [.check(1), .mask(4), .command(0x0406), .check(2), .mask(0), .assign(7), .command(0x0006), .status]
+            as [Step]
+        { try step.run(calls) }
         try door.finish()
         #expect(other.calls.map(\.name) == ["KVM_CHECK_EXTENSION", "KVM_CHECK_EXTENSION", "KVM_ASSIGN_PCI_DEVICE"])
         #expect(other.calls.allSatisfy { $0.object == "virtual machine" })
         #expect(throws: SystemCallError.self) { try calls.command(0) }
-        #expect(door.failure?.description == "trace: all 5 calls were made, and one more came: \"0000:00:04.0 config\" pwrite 0x4 [0000]")
+        #expect(
+            door.failure?.description
+                == "trace: all 5 calls were made, and one more came: \"0000:00:04.0 config\" pwrite 0x4 [0000]")
     }
 
     @Test func objectsMayBeNamedOtherwise() throws {
@@ -210,13 +251,16 @@ struct ReplayDoorTests {
             var argument = SIMD4<UInt32>(4, 0, 0, 0)
             try opened.ioctl(device, &argument)
             let made = Descriptor(owning: Int32(argument[1]), object: "device", door: door)
-            #expect(Set([opened.raw, vm.raw, made.raw]).count == 3 && [opened.raw, vm.raw, made.raw].allSatisfy { fcntl($0, F_GETFD) == FD_CLOEXEC })
+            #expect(
+                Set([opened.raw, vm.raw, made.raw]).count == 3
+                    && [opened.raw, vm.raw, made.raw].allSatisfy { fcntl($0, F_GETFD) == FD_CLOEXEC })
             let page = try Mapping(vm, count: 12288)
             #expect(page.base.load(fromByteOffset: 8192, as: UInt64.self) == 0)
         }
     }
 
-    /// Numbers of descriptors and addresses of our own memory are other ones in every run; whether there is one at all does count.
+    /// Numbers of descriptors and addresses of our own memory are other ones in every run; whether there is one at all
+    /// does count.
     @Test func whatVariesIsNotCompared() throws {
         let irqs = IoctlRequest(0x3B6E, "VFIO_DEVICE_SET_IRQS")
         func call(_ door: IoctlDoor, _ events: [Int32]) throws {
@@ -228,11 +272,14 @@ struct ReplayDoorTests {
         let recording = try RecordedFile { try call($0, [7, -1]) }.recording(named: "trace")
         try ReplayDoor(recording).run { try call($0, [900, -1]) }
         for (events, words) in [
-            ([7, 8], "byte 24 is .., expected ff"), ([-1, -1], "byte 20 is ff, expected .."), ([7], "expected 28 bytes, came 24"),
+            ([7, 8], "byte 24 is .., expected ff"), ([-1, -1], "byte 20 is ff, expected .."),
+            ([7], "expected 28 bytes, came 24"),
         ] as [([Int32], String)] {
             let door = ReplayDoor(recording)
             #expect(throws: SystemCallError.self) { try call(door, events) }
-            #expect(door.failure?.description == "trace, line 2: VFIO_DEVICE_SET_IRQS on 0000:00:04.0 came with another argument: \(words)")
+            #expect(
+                door.failure?.description
+                    == "trace, line 2: VFIO_DEVICE_SET_IRQS on 0000:00:04.0 came with another argument: \(words)")
         }
     }
 }

@@ -11,7 +11,8 @@ final class ScriptedKernel: IoctlDoor, @unchecked Sendable {
         }
     }
 
-    override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
+    override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32
+    {
         switch "\(request.name)" {
         case "KVM_CREATE_DEVICE":
             argument.storeBytes(of: dup(2), toByteOffset: 4, as: Int32.self)

@@ -31,7 +31,8 @@ import Testing
 
     @Test(
         arguments: [
-            (BAR.Kind.io, false, 1), (.io, true, 1), (.memory32, false, 0), (.memory32, true, 8), (.memory64, false, 4), (.memory64, true, 12),
+            (BAR.Kind.io, false, 1), (.io, true, 1), (.memory32, false, 0), (.memory32, true, 8), (.memory64, false, 4),
+            (.memory64, true, 12),
         ] as [(BAR.Kind, Bool, UInt32)])
     func showsItsTypeInBitsThatStay(kind: BAR.Kind, prefetchable: Bool, bits: UInt32) throws {
         let bar = try #require(BAR(index: 2, kind: kind, size: 4096, prefetchable: prefetchable))
@@ -60,7 +61,8 @@ import Testing
             let bar = try #require(BAR(index: 1, kind: kind, size: 4096))
             var space = ConfigSpace()
             space.setMasks(bar.offset, width: 4, live: .max, forwarded: .max)
-            space.setMasks(bar.offset + 4, width: 4, live: kind == .memory64 ? .max : 0, forwarded: kind == .memory64 ? .max : 0)
+            space.setMasks(
+                bar.offset + 4, width: 4, live: kind == .memory64 ? .max : 0, forwarded: kind == .memory64 ? .max : 0)
             bar.install(in: &space)
             for offset in [bar.offset, bar.offset + 4] {
                 #expect(space.hardwareReadMask(offset, width: 4) == 0)
@@ -82,8 +84,10 @@ import Testing
 
     @Test(
         arguments: [
-            (-1, .memory32, 4096), (6, .memory32, 4096), (5, .memory64, 4096), (0, .memory32, 0), (0, .memory32, 8), (0, .memory32, 24),
-            (0, .io, 2), (0, .io, 1 << 17), (0, .memory32, 1 << 32), (0, .memory64, 1 << 52), (0, .memory64, 1 << 63), (0, .memory64, .max),
+            (-1, .memory32, 4096), (6, .memory32, 4096), (5, .memory64, 4096), (0, .memory32, 0), (0, .memory32, 8),
+            (0, .memory32, 24),
+            (0, .io, 2), (0, .io, 1 << 17), (0, .memory32, 1 << 32), (0, .memory64, 1 << 52), (0, .memory64, 1 << 63),
+            (0, .memory64, .max),
         ] as [(Int, BAR.Kind, UInt64)])
     func refusesWhatNoRegisterCanSay(index: Int, kind: BAR.Kind, size: UInt64) {
         #expect(BAR(index: index, kind: kind, size: size) == nil)

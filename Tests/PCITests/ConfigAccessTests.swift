@@ -4,7 +4,8 @@ import Testing
 @Suite struct ConfigAccessTests {
     @Test(
         arguments: [
-            (0x8000_0000, 0, 0, 0, 0, 0), (0x8000_2004, 0, 0, 4, 0, 4), (0x8000_2004, 3, 0, 4, 0, 7), (0x80FF_FFFC, 3, 255, 31, 7, 255),
+            (0x8000_0000, 0, 0, 0, 0, 0), (0x8000_2004, 0, 0, 4, 0, 4), (0x8000_2004, 3, 0, 4, 0, 7),
+            (0x80FF_FFFC, 3, 255, 31, 7, 255),
             (0x8001_0A10, 1, 1, 1, 2, 0x11), (0xFF00_2003, 0, 0, 4, 0, 3), (0x8000_2006, 0, 0, 4, 0, 6),
             (0x8000_2006, 2, 0, 4, 0, 6), (0x8000_2004, 5, 0, 4, 0, 5),
         ] as [(UInt32, Int, Int, Int, Int, Int)])
@@ -20,7 +21,8 @@ import Testing
 
     @Test(
         arguments: [
-            (0, 0, 0, 0, 0), (0x2_0004, 0, 4, 0, 4), (0x10_0000, 1, 0, 0, 0), (0xFFF_FFFF, 255, 31, 7, 4095), (0x2_1FFF, 0, 4, 1, 4095),
+            (0, 0, 0, 0, 0), (0x2_0004, 0, 4, 0, 4), (0x10_0000, 1, 0, 0, 0), (0xFFF_FFFF, 255, 31, 7, 4095),
+            (0x2_1FFF, 0, 4, 1, 4095),
         ] as [(UInt64, Int, Int, Int, Int)])
     func enhancedMechanism(place: UInt64, bus: Int, device: Int, function: Int, offset: Int) {
         let access = ConfigAccess(ecamOffset: place)

@@ -1,7 +1,8 @@
 import PCI
 import Testing
 
-/// Configuration spaces as real functions show them: read from sysfs in a Linux host whose devices QEMU 7.2 models, lines of zeros left out.
+/// Configuration spaces as real functions show them: read from sysfs in a Linux host whose devices QEMU 7.2 models,
+/// lines of zeros left out.
 enum ConfigDump: String, CaseIterable, CustomTestStringConvertible {
     case e1000e = "82574L"
     case e1000 = "82540EM"
@@ -32,7 +33,10 @@ enum ConfigDump: String, CaseIterable, CustomTestStringConvertible {
             case .edu: [BAR(index: 0, kind: .memory32, size: 1 << 20)]
             case .nvme, .xhci: [BAR(index: 0, kind: .memory64, size: 16 << 10)]
             case .virtioNet:
-                [BAR(index: 1, kind: .memory32, size: 4096), BAR(index: 4, kind: .memory64, size: 16 << 10, prefetchable: true)]
+                [
+                    BAR(index: 1, kind: .memory32, size: 4096),
+                    BAR(index: 4, kind: .memory64, size: 16 << 10, prefetchable: true),
+                ]
             }
         return found.compactMap { $0 }
     }

@@ -67,7 +67,8 @@ import Testing
             view[offset] = random.byte()
             space.set(offset, UInt32(view[offset]), width: 1)
             space.setMasks(
-                offset, width: 1, writable: UInt32(writable[offset]), live: UInt32(live[offset]), forwarded: UInt32(forwarded[offset]))
+                offset, width: 1, writable: UInt32(writable[offset]), live: UInt32(live[offset]),
+                forwarded: UInt32(forwarded[offset]))
         }
         func expected(_ bytes: [UInt8], _ offset: Int, _ width: Int, beyond: UInt8) -> UInt32 {
             (0..<width).reduce(0) { value, index in
@@ -116,7 +117,8 @@ import Testing
 
     @Test(
         arguments: [
-            (4, 2, true), (3, 1, false), (3, 2, true), (6, 4, false), (5, 1, true), (0, 4, false), (0, 8, true), (2, 4, true), (-4, 8, false),
+            (4, 2, true), (3, 1, false), (3, 2, true), (6, 4, false), (5, 1, true), (0, 4, false), (0, 8, true),
+            (2, 4, true), (-4, 8, false),
             (-4, 9, true),
         ] as [(Int, Int, Bool)])
     func touchesIsByBytes(offset: Int, width: Int, answer: Bool) {

@@ -1,8 +1,8 @@
 import PCI
 import Testing
 
-/// The state of a function's messages, apart from any device: which mode the registers ask for, what a vector is set to, what reads of the pending
-/// bits and the table see.
+/// The state of a function's messages, apart from any device: which mode the registers ask for, what a vector is set
+/// to, what reads of the pending bits and the table see.
 @Suite struct FunctionMessagesTests {
     private var space: ConfigSpace
     private var messages: FunctionMessages
@@ -80,7 +80,9 @@ import Testing
     }
 
     @Test func thePendingArrayEndsWithTheLastVector() {
-        func read(_ offset: UInt64, _ width: Int) -> UInt64 { messages.pendingArray(readAt: offset, width: width) { $0 % 2 == 1 } }
+        func read(_ offset: UInt64, _ width: Int) -> UInt64 {
+            messages.pendingArray(readAt: offset, width: width) { $0 % 2 == 1 }
+        }
         #expect(read(0x800, 8) == 0xAAAA_AAAA_AAAA_AAAA)
         #expect(read(0x804, 4) == 0xAAAA_AAAA)
         // 70 vectors: six in the second word.

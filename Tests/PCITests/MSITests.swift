@@ -102,7 +102,9 @@ import Testing
             #expect(msi.vectorCount(in: space) == 1 << log2)
             let base = UInt32(0x4137) & ~UInt32((1 << log2) - 1)
             for vector in 0..<1 << log2 {
-                #expect(msi.message(vector, in: space) == MSIMessage(address: address, data: log2 == 0 ? 0x4137 : base | UInt32(vector)))
+                #expect(
+                    msi.message(vector, in: space)
+                        == MSIMessage(address: address, data: log2 == 0 ? 0x4137 : base | UInt32(vector)))
             }
         }
     }

@@ -15,11 +15,14 @@ import Testing
 
     @Test(
         arguments: [
-            (.e1000e, 0xA0, 5, 3, 0..<0x50, 3, 0x2000..<0x2008), (.nvme, 0x40, 65, 0, 0x2000..<0x2410, 0, 0x3000..<0x3010),
-            (.virtioNet, 0x98, 4, 1, 0..<0x40, 1, 0x800..<0x808), (.xhci, 0x90, 16, 0, 0x3000..<0x3100, 0, 0x3800..<0x3808),
+            (.e1000e, 0xA0, 5, 3, 0..<0x50, 3, 0x2000..<0x2008),
+            (.nvme, 0x40, 65, 0, 0x2000..<0x2410, 0, 0x3000..<0x3010),
+            (.virtioNet, 0x98, 4, 1, 0..<0x40, 1, 0x800..<0x808),
+            (.xhci, 0x90, 16, 0, 0x3000..<0x3100, 0, 0x3800..<0x3808),
         ] as [(ConfigDump, Int, Int, Int, Range<UInt64>, Int, Range<UInt64>)])
     func readsThoseOfRealFunctions(
-        dump: ConfigDump, offset: Int, count: Int, tableBAR: Int, table: Range<UInt64>, pendingBAR: Int, pending: Range<UInt64>
+        dump: ConfigDump, offset: Int, count: Int, tableBAR: Int, table: Range<UInt64>, pendingBAR: Int,
+        pending: Range<UInt64>
     ) throws {
         let msix = try #require(dump.layout().msix)
         #expect(msix.offset == offset && msix.vectorCount == count)
@@ -28,7 +31,8 @@ import Testing
     }
 
     @Test func startsDisabledAndUnmaskedWhateverTheDeviceSays() throws {
-        let layout = PassthroughLayout(hardware: hardware(control: 0xC7FF, table: 0x1002, pending: 0x9003), bars: [], hasINTx: false)
+        let layout = PassthroughLayout(
+            hardware: hardware(control: 0xC7FF, table: 0x1002, pending: 0x9003), bars: [], hasINTx: false)
         let msix = try #require(layout.msix)
         #expect(msix.vectorCount == 2048)
         #expect(!msix.isEnabled(in: layout.space) && !msix.isFunctionMasked(in: layout.space))
@@ -37,7 +41,8 @@ import Testing
     }
 
     @Test func theGuestOwnsEnableAndFunctionMaskAlone() throws {
-        let layout = PassthroughLayout(hardware: hardware(control: 0x0004, table: 0x1002, pending: 0x9003), bars: [], hasINTx: false)
+        let layout = PassthroughLayout(
+            hardware: hardware(control: 0x0004, table: 0x1002, pending: 0x9003), bars: [], hasINTx: false)
         let msix = try #require(layout.msix)
         var space = layout.space
         for place in 0x70..<0x7C { space.write(place, 0xFF, width: 1) }
@@ -54,7 +59,8 @@ import Testing
 
     @Test(arguments: [(6, 0), (7, 0), (0, 6), (0, 7)] as [(UInt32, UInt32)])
     func staysHiddenWhereItNamesABARThatCantBe(table: UInt32, pending: UInt32) {
-        let layout = PassthroughLayout(hardware: hardware(control: 4, table: table, pending: pending), bars: [], hasINTx: false)
+        let layout = PassthroughLayout(
+            hardware: hardware(control: 4, table: table, pending: pending), bars: [], hasINTx: false)
         #expect(layout.msix == nil)
         #expect(layout.space.read(0x34, width: 1) == 0)
         #expect(layout.space.read(0x70, width: 4) == 0)
@@ -67,7 +73,8 @@ import Testing
     }
 
     @Test func theLargestTableAtTheLargestOffsetStillHasARange() throws {
-        let msix = try #require(MSIXCapability(hardware(control: 0x7FF, table: 0xFFFF_FFF8, pending: 0xFFFF_FFFD), at: 0x70))
+        let msix = try #require(
+            MSIXCapability(hardware(control: 0x7FF, table: 0xFFFF_FFF8, pending: 0xFFFF_FFFD), at: 0x70))
         #expect(msix.tableRange == 0xFFFF_FFF8..<0xFFFF_FFF8 + 2048 * 16)
         #expect(msix.pendingRange == 0xFFFF_FFF8..<0xFFFF_FFF8 + 256)
     }
@@ -94,7 +101,9 @@ import Testing
             }
             #expect(table.message(2) == MSIMessage(address: 0x34_FEE0_1004, data: 0x4041), "width \(width)")
             #expect(!table.isMasked(2))
-            for vector in [0, 1, 3] { #expect(table.isMasked(vector) && table.message(vector) == MSIMessage(address: 0, data: 0)) }
+            for vector in [0, 1, 3] {
+                #expect(table.isMasked(vector) && table.message(vector) == MSIMessage(address: 0, data: 0))
+            }
         }
     }
 

@@ -24,7 +24,9 @@ import Testing
     /// Not an argument: those are printed, which takes seconds for 16 MiB.
     @Test func whatIsTooLargeIsRefused() {
         let size = 16 << 20 + 1
-        #expect(throws: OptionROM.Fault.tooLarge(bytes: UInt64(size))) { try OptionROM([UInt8](repeating: 0x55, count: size)) }
+        #expect(throws: OptionROM.Fault.tooLarge(bytes: UInt64(size))) {
+            try OptionROM([UInt8](repeating: 0x55, count: size))
+        }
     }
 
     @Test func itsRegisterIsSizedAndAnswersOnlyWhenEnabled() {

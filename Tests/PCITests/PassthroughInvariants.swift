@@ -4,7 +4,8 @@
 
 /// What must hold of a passed-through function's configuration space whatever the device says and the guest writes.
 ///
-/// Written from the specifications alone, not from the layout's code. Tests/PCITests and Fuzz/FuzzConfigSpace.swift share it.
+/// Written from the specifications alone, not from the layout's code. Tests/PCITests and Fuzz/FuzzConfigSpace.swift
+/// share it.
 struct PassthroughInvariants {
     struct Access {
         let offset: Int
@@ -77,24 +78,31 @@ struct PassthroughInvariants {
         require(writable[0x3C] == 0xFF && space.hardwareWriteMask(0x3C, width: 1) == 0, "interrupt line")
 
         // COMMAND: the guest's view alone, of the bits that mean something here.
-        require(space.read(4, width: 2) == 0 && space.hardwareReadMask(4, width: 2) == 0, "COMMAND is read from the hardware")
+        require(
+            space.read(4, width: 2) == 0 && space.hardwareReadMask(4, width: 2) == 0,
+            "COMMAND is read from the hardware")
         let command = writable[4] | writable[5] << 8
         require(command & ~0x0557 == 0, "COMMAND has reserved bits: \(command)")
         require(command & 0x0404 == 0x0404, "bus mastering and INTx-disable are not the guest's")
         require(command & 1 == (bars.contains { $0.isIO } ? 1 : 0), "I/O decoding without I/O")
         require(command & 2 == (bars.contains { !$0.isIO } ? 2 : 0), "memory decoding without memory")
-        require(space.hardwareWriteMask(4, width: 2) & ~command == 0, "a COMMAND bit goes to the device and not to the view")
+        require(
+            space.hardwareWriteMask(4, width: 2) & ~command == 0, "a COMMAND bit goes to the device and not to the view"
+        )
         // STATUS: whether there is a list is ours to say; only bits that a one clears are written.
         require(space.hardwareReadMask(6, width: 2) & 0x10 == 0 && writable[6] == 0 && writable[7] == 0, "STATUS")
         require(space.hardwareWriteMask(6, width: 2) & ~0xF900 == 0, "STATUS is written")
         // BARs and the expansion ROM.
         for place in Array(0x10..<0x2C) + Array(0x30..<0x34) {
-            require(space.hardwareWriteMask(place, width: 1) == 0 && space.hardwareReadMask(place, width: 1) == 0, "the device hears of byte \(place)")
+            require(
+                space.hardwareWriteMask(place, width: 1) == 0 && space.hardwareReadMask(place, width: 1) == 0,
+                "the device hears of byte \(place)")
         }
     }
 
     private mutating func requireFixed(_ space: ConfigSpace, _ place: Int) {
-        let owners = writable[place] | space.hardwareReadMask(place, width: 1) | space.hardwareWriteMask(place, width: 1)
+        let owners =
+            writable[place] | space.hardwareReadMask(place, width: 1) | space.hardwareWriteMask(place, width: 1)
         require(owners == 0, "byte \(place) is not fixed")
     }
 
@@ -130,10 +138,14 @@ struct PassthroughInvariants {
         }
         require(offset == 0, "the list of capabilities has no end")
         // Enabling messages and writing them is ours; the device must never hear it from the guest.
-        let messages = [layout.msi.map { $0.offset..<$0.offset + $0.length }, layout.msix.map { $0.offset..<$0.offset + 12 }]
+        let messages = [
+            layout.msi.map { $0.offset..<$0.offset + $0.length }, layout.msix.map { $0.offset..<$0.offset + 12 },
+        ]
         for place in messages.compactMap({ $0 }).joined() {
             require(named.contains(place), "a message capability that the list does not name")
-            require(space.hardwareWriteMask(place, width: 1) == 0 && space.hardwareReadMask(place, width: 1) == 0, "the device hears of byte \(place)")
+            require(
+                space.hardwareWriteMask(place, width: 1) == 0 && space.hardwareReadMask(place, width: 1) == 0,
+                "the device hears of byte \(place)")
         }
         return named
     }
@@ -170,8 +182,12 @@ struct PassthroughInvariants {
             let header = space.read(offset, width: 4)
             for place in offset..<offset + 4 { requireFixed(space, place) }
             let id = header & 0xFFFF
-            require([1, 3, 0xB].contains(id) || offset == 0x100 && id == 0, "extended capability \(id) at \(offset) is shown")
-            require(id == 0 || id == byte(offset) | byte(offset + 1) << 8, "extended capability \(id) at \(offset) is not the device's")
+            require(
+                [1, 3, 0xB].contains(id) || offset == 0x100 && id == 0,
+                "extended capability \(id) at \(offset) is shown")
+            require(
+                id == 0 || id == byte(offset) | byte(offset + 1) << 8,
+                "extended capability \(id) at \(offset) is not the device's")
             offset = Int(header >> 20)
         }
     }
@@ -179,7 +195,9 @@ struct PassthroughInvariants {
     /// What no register and no capability names reads zero and takes nothing.
     private mutating func checkHidden(_ named: Set<Int>) {
         let space = layout.space
-        for place in Array(0x28..<0x2C) + Array(0x30..<0x34) + Array(0x35..<0x3C) + (0x40..<256).filter({ !named.contains($0) }) {
+        for place in Array(0x28..<0x2C) + Array(0x30..<0x34) + Array(0x35..<0x3C)
+            + (0x40..<256).filter({ !named.contains($0) })
+        {
             require(space.read(place, width: 1) == 0, "hidden byte \(place) shows")
             requireFixed(space, place)
         }
@@ -223,26 +241,37 @@ struct PassthroughInvariants {
             // Asked for by whoever acts on the guest's write; must stand any state.
             if let msi = layout.msi {
                 require((1...msi.maximumVectors).contains(msi.vectorCount(in: space)), "MSI vectors")
-                for vector in 0..<msi.vectorCount(in: space) { _ = (msi.message(vector, in: space), msi.isMasked(vector, in: space)) }
+                for vector in 0..<msi.vectorCount(in: space) {
+                    _ = (msi.message(vector, in: space), msi.isMasked(vector, in: space))
+                }
             }
-            for bar in bars { require(bar.address(in: space) & (bar.size - 1) == 0, "BAR \(bar.index) at an odd address") }
+            for bar in bars {
+                require(bar.address(in: space) & (bar.size - 1) == 0, "BAR \(bar.index) at an odd address")
+            }
         }
-        for place in 0..<space.size where space.read(place, width: 1) != model[place] { require(false, "byte \(place) changed by itself") }
+        for place in 0..<space.size where space.read(place, width: 1) != model[place] {
+            require(false, "byte \(place) changed by itself")
+        }
     }
 
-    /// The same accesses against the MSI-X table: each byte keeps what was written, of vector control only the mask bit.
+    /// The same accesses against the MSI-X table: each byte keeps what was written, of vector control only the mask
+    /// bit.
     private mutating func checkTable(_ accesses: [Access]) {
         guard let msix = layout.msix else { return }
         var table = MSIXTable(count: msix.vectorCount)
         var model: [Int: UInt64] = [:]
-        func expected(_ place: Int) -> UInt64 { model[place] ?? (place % 16 == 12 && place < msix.vectorCount * 16 ? 1 : 0) }
+        func expected(_ place: Int) -> UInt64 {
+            model[place] ?? (place % 16 == 12 && place < msix.vectorCount * 16 ? 1 : 0)
+        }
         for access in accesses {
             // Doubled, so that widths up to 8 and places beyond the table come up.
             let (place, width) = (access.offset &* 9, access.width * 2)
             guard place >= 0 else { continue }
             let value = UInt64(access.value) << 32 | UInt64(~access.value)
             let vector = table.write(UInt64(place), value, width: width)
-            require(vector == (place < msix.vectorCount * 16 ? place / 16 : nil), "a write at \(place) went to vector \(vector ?? -1)")
+            require(
+                vector == (place < msix.vectorCount * 16 ? place / 16 : nil),
+                "a write at \(place) went to vector \(vector ?? -1)")
             for index in 0..<width where place + index < msix.vectorCount * 16 {
                 let kept: UInt64 = (place + index) % 16 < 12 ? 0xFF : (place + index) % 16 == 12 ? 1 : 0
                 model[place + index] = value >> UInt64(8 * index) & kept

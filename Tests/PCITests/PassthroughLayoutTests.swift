@@ -8,17 +8,20 @@ import Testing
         for hasINTx in [true, false] {
             let accesses = (0..<4000).map { _ in
                 PassthroughInvariants.Access(
-                    offset: random.below(dump.size), value: UInt32(truncatingIfNeeded: random.next()), width: [1, 2, 4][random.below(3)])
+                    offset: random.below(dump.size), value: UInt32(truncatingIfNeeded: random.next()),
+                    width: [1, 2, 4][random.below(3)])
             }
             #expect(
-                PassthroughInvariants.violations(hardware: dump.bytes, bars: dump.bars, hasINTx: hasINTx, accesses: accesses) == [])
+                PassthroughInvariants.violations(
+                    hardware: dump.bytes, bars: dump.bars, hasINTx: hasINTx, accesses: accesses) == [])
         }
     }
 
     /// The capabilities as a guest follows them, and the extended ones.
     @Test(
         arguments: [
-            (.e1000e, [0xC8, 0xD0, 0xE0, 0xA0], [0x100, 0x140]), (.e1000, [], []), (.edu, [0x40], []), (.nvme, [0x40, 0x80, 0x60], [0x100]),
+            (.e1000e, [0xC8, 0xD0, 0xE0, 0xA0], [0x100, 0x140]), (.e1000, [], []), (.edu, [0x40], []),
+            (.nvme, [0x40, 0x80, 0x60], [0x100]),
             (.virtioNet, [0x98, 0x84, 0x70, 0x60, 0x50, 0x40], []), (.xhci, [0x90, 0xA0], [0x100]),
         ] as [(ConfigDump, [Int], [Int])])
     func listsWhatTheDeviceListsInItsOrder(dump: ConfigDump, capabilities: [Int], extended: [Int]) {
@@ -117,8 +120,11 @@ import Testing
         }
     }
 
-    /// A device that lists one capability inside another, so that a forwarded byte of the one would be a register of the other.
-    @Test(arguments: [(0x09, 0x60, 0x05, 0x70), (0x05, 0x70, 0x09, 0x60), (0x10, 0x60, 0x11, 0x68), (0x11, 0x68, 0x10, 0x60)])
+    /// A device that lists one capability inside another, so that a forwarded byte of the one would be a register of
+    /// the other.
+    @Test(arguments: [
+        (0x09, 0x60, 0x05, 0x70), (0x05, 0x70, 0x09, 0x60), (0x10, 0x60, 0x11, 0x68), (0x11, 0x68, 0x10, 0x60),
+    ])
     func capabilitiesThatOverlapGiveNoWayToTheDevice(first: Int, at: Int, second: Int, then: Int) {
         var bytes = [UInt8](repeating: 0, count: 256)
         (bytes[6], bytes[0x34]) = (0x10, UInt8(at))
@@ -138,7 +144,9 @@ import Testing
             defer { index += 1 }
             let register = bytes[0x10 + 4 * index]
             let kind: BAR.Kind = register & 1 != 0 ? .io : register & 6 == 4 ? .memory64 : .memory32
-            guard random.below(3) > 0, let bar = BAR(index: index, kind: kind, size: 1 << UInt64(random.below(40)), prefetchable: register & 8 != 0)
+            guard random.below(3) > 0,
+                let bar = BAR(
+                    index: index, kind: kind, size: 1 << UInt64(random.below(40)), prefetchable: register & 8 != 0)
             else { continue }
             bars.append(bar)
             if kind == .memory64 { index += 1 }
@@ -154,11 +162,14 @@ import Testing
             var bytes = dump.bytes
             for _ in 0..<1 + random.below(24) {
                 let place = random.below(4) == 0 ? random.below(bytes.count) : random.below(min(bytes.count, 0x180))
-                bytes[place] = random.below(2) == 0 ? random.byte() : [0, 0x01, 0x03, 0x05, 0x09, 0x10, 0x11, 0x13, 0x40, 0x60, 0xFF][random.below(11)]
+                bytes[place] =
+                    random.below(2) == 0
+                    ? random.byte() : [0, 0x01, 0x03, 0x05, 0x09, 0x10, 0x11, 0x13, 0x40, 0x60, 0xFF][random.below(11)]
             }
             let accesses = (0..<64).map { _ in
                 PassthroughInvariants.Access(
-                    offset: random.below(bytes.count + 8) - 4, value: UInt32(truncatingIfNeeded: random.next()), width: 1 + random.below(4))
+                    offset: random.below(bytes.count + 8) - 4, value: UInt32(truncatingIfNeeded: random.next()),
+                    width: 1 + random.below(4))
             }
             let found = PassthroughInvariants.violations(
                 hardware: bytes, bars: bars(bytes, &random), hasINTx: random.below(2) == 0, accesses: accesses)

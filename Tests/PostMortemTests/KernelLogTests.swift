@@ -6,7 +6,9 @@ import X86
 /// A Linux kernel's log in made-up memory: of each kind, damaged, and hostile.
 @Suite struct KernelLogTests {
     /// Where the builders put the parts; linear addresses are physical ones here.
-    private static let (ring, descriptors, infos, data): (UInt64, UInt64, UInt64, UInt64) = (0x10000, 0x20000, 0x30000, 0x80000)
+    private static let (ring, descriptors, infos, data): (UInt64, UInt64, UInt64, UInt64) = (
+        0x10000, 0x20000, 0x30000, 0x80000
+    )
     private static let flat = Paging(cr0: 0, cr3: 0, cr4: 0, efer: 0)
     private static let banner = "Linux version 6.1.0 (x@y) #1"
 
@@ -36,7 +38,8 @@ import X86
             var tail = id
             for (number, text) in texts.enumerated() {
                 let bytes = Array(text.utf8)
-                // The kernel formats "\u{1}6text\n" into the block and then moves the text to its start (printk_sprint).
+                // The kernel formats "\u{1}6text\n" into the block and then moves the text to its start
+                // (printk_sprint).
                 let written = bytes.isEmpty ? [] : bytes + (Array("\u{1}6".utf8) + bytes + [0x0A]).suffix(3)
                 let slot = id & (count - 1)
                 let size = UInt64((width + written.count + 1 + width - 1) / width * width)
@@ -71,28 +74,36 @@ import X86
             var words = [UInt64(countBits), KernelLogTests.descriptors, KernelLogTests.infos, id, tail]
             if hasLastFinalized { words.append(UInt64(texts.count)) }
             words += [UInt64(sizeBits), KernelLogTests.data, lpos, lpos &- min(mask + 1, lpos &+ (mask + 1)), 0]
-            for (index, word) in words.enumerated() { memory.put(word, at: KernelLogTests.ring + UInt64(index * width), width: width) }
+            for (index, word) in words.enumerated() {
+                memory.put(word, at: KernelLogTests.ring + UInt64(index * width), width: width)
+            }
             return memory
         }
     }
 
     private static func names(_ names: [(String, UInt64)]) -> SymbolTable {
-        SymbolTable([.init(address: 0x1000, size: 16, name: "start", isCode: true)] + names.map { .init(address: $0.1, size: 8, name: $0.0, isCode: false) })
+        SymbolTable(
+            [.init(address: 0x1000, size: 16, name: "start", isCode: true)]
+                + names.map { .init(address: $0.1, size: 8, name: $0.0, isCode: false) })
     }
 
     private func read(_ memory: MemoryImage, width: Int = 8) -> KernelLog? {
         KernelLog(Self.names([("printk_rb_static", Self.ring)]), VirtualMemory(Self.flat, memory), width: width)
     }
 
-    private static let texts = [banner, "Command line: root=/dev/nope", "two\nlines", "", "Kernel panic - not syncing: VFS: no root"]
+    private static let texts = [
+        banner, "Command line: root=/dev/nope", "two\nlines", "", "Kernel panic - not syncing: VFS: no root",
+    ]
     private static let lines = [
-        "[    0.000000] \(banner)", "[    1.000000] Command line: root=/dev/nope", "[    2.000000] two", "[    2.000000] lines",
+        "[    0.000000] \(banner)", "[    1.000000] Command line: root=/dev/nope", "[    2.000000] two",
+        "[    2.000000] lines",
         "[    4.000000] Kernel panic - not syncing: VFS: no root",
     ]
 
     @Test(arguments: [(8, false, 88), (8, true, 88), (8, true, 112), (4, false, 88), (4, true, 88)])
     func theRingOfDescriptorsIsRead(width: Int, hasLastFinalized: Bool, infoSize: Int) throws {
-        let memory = Ring(texts: Self.texts, width: width, hasLastFinalized: hasLastFinalized, infoSize: infoSize).written()
+        let memory = Ring(texts: Self.texts, width: width, hasLastFinalized: hasLastFinalized, infoSize: infoSize)
+            .written()
         let log = try #require(read(memory, width: width))
         #expect(log.lines == Self.lines && log.source == .symbols)
         #expect(log.panic == "Kernel panic - not syncing: VFS: no root")
@@ -112,7 +123,11 @@ import X86
     @Test func aRingThatWentRoundHasItsLastRecords() throws {
         let texts = (0..<100).map { "record number \($0)" }
         let all = try #require(read(Ring(texts: texts).written()))
-        #expect(all.lines == texts.suffix(32).enumerated().map { "[\(String(repeating: " ", count: 3))\($0.offset + 68).000000] \($0.element)" })
+        #expect(
+            all.lines
+                == texts.suffix(32).enumerated().map {
+                    "[\(String(repeating: " ", count: 3))\($0.offset + 68).000000] \($0.element)"
+                })
         // The numbers begin anew too.
         let again = try #require(read(Ring(texts: texts, start: 20).written()))
         #expect(again.lines == all.lines)
@@ -147,7 +162,9 @@ import X86
             memory.put(length, at: data + place + 8, width: 2)
             memory.put(UInt64(text.utf8.count), at: data + place + 10, width: 2)
             if caller { memory.put(0x8000_0000, at: data + place + 16, width: 4) }
-            for (index, byte) in text.utf8.enumerated() { memory.put(UInt64(byte), at: data + place + header + UInt64(index), width: 1) }
+            for (index, byte) in text.utf8.enumerated() {
+                memory.put(UInt64(byte), at: data + place + header + UInt64(index), width: 1)
+            }
             place += length
         }
         return place
@@ -155,8 +172,12 @@ import X86
 
     private func older(_ memory: MemoryImage, first: UInt64, next: UInt64, size: UInt64 = 0x1000) -> KernelLog? {
         var memory = memory
-        for (index, value) in [Self.data, size, first, next].enumerated() { memory.put(value, at: 0x8000 + UInt64(8 * index)) }
-        let symbols = Self.names([("log_buf", 0x8000), ("log_buf_len", 0x8008), ("log_first_idx", 0x8010), ("log_next_idx", 0x8018)])
+        for (index, value) in [Self.data, size, first, next].enumerated() {
+            memory.put(value, at: 0x8000 + UInt64(8 * index))
+        }
+        let symbols = Self.names([
+            ("log_buf", 0x8000), ("log_buf_len", 0x8008), ("log_first_idx", 0x8010), ("log_next_idx", 0x8018),
+        ])
         return KernelLog(symbols, VirtualMemory(Self.flat, memory), width: 8)
     }
 
@@ -172,7 +193,9 @@ import X86
         let middle = Self.records(["newer"], caller: caller, in: &round)
         var late = MemoryImage()
         let length = Self.records(["older"], caller: caller, in: &late)
-        for offset in 0..<length { round.put(late.number(at: Self.data + offset, width: 1), at: Self.data + 0x800 + offset, width: 1) }
+        for offset in 0..<length {
+            round.put(late.number(at: Self.data + offset, width: 1), at: Self.data + 0x800 + offset, width: 1)
+        }
         #expect(older(round, first: 0x800, next: middle)?.lines == ["[    0.000000] older", "[    0.000000] newer"])
         // By its first words alone.
         let place = Self.data + (caller ? 20 : 16)
@@ -180,16 +203,27 @@ import X86
     }
 
     @Test func theTextOfTheOldestKernelsIsRead() throws {
-        let text = "<5>[    0.000000] Linux version 3.2.0\n<6>[    0.000000] Command line: x\n<0>[    1.000000] Kernel panic - not syncing: y\n"
+        let text =
+            """
+            <5>[    0.000000] Linux version 3.2.0\n<6>[    0.000000] Command line: x\n<0>[    1.000000] Kernel \
+            panic - not syncing: y\n
+            """
         var memory = MemoryImage()
-        for (index, byte) in text.utf8.enumerated() { memory.put(UInt64(byte), at: Self.data + UInt64(index), width: 1) }
-        let lines = ["[    0.000000] Linux version 3.2.0", "[    0.000000] Command line: x", "[    1.000000] Kernel panic - not syncing: y"]
+        for (index, byte) in text.utf8.enumerated() {
+            memory.put(UInt64(byte), at: Self.data + UInt64(index), width: 1)
+        }
+        let lines = [
+            "[    0.000000] Linux version 3.2.0", "[    0.000000] Command line: x",
+            "[    1.000000] Kernel panic - not syncing: y",
+        ]
         let found = try #require(KernelLog(beginningAt: Self.data + 18, memory))
         #expect(found.lines == lines && found.panic == "Kernel panic - not syncing: y" && found.source == .pattern)
         for (index, value) in [Self.data, 0x1000, UInt64(text.utf8.count), UInt64(text.utf8.count)].enumerated() {
             memory.put(value, at: 0x8000 + UInt64(8 * index))
         }
-        let symbols = Self.names([("log_buf", 0x8000), ("log_buf_len", 0x8008), ("log_end", 0x8010), ("logged_chars", 0x8018)])
+        let symbols = Self.names([
+            ("log_buf", 0x8000), ("log_buf_len", 0x8008), ("log_end", 0x8010), ("logged_chars", 0x8018),
+        ])
         #expect(KernelLog(symbols, VirtualMemory(Self.flat, memory), width: 8)?.lines == lines)
     }
 
@@ -200,7 +234,9 @@ import X86
         #expect(log.lines == Self.lines.map { String($0.dropFirst(15)) } && log.source == .pattern)
         // The same words in the kernel's own data.
         var other = MemoryImage()
-        for (index, byte) in Self.banner.utf8.enumerated() { other.put(UInt64(byte), at: 0x5000 + UInt64(index), width: 1) }
+        for (index, byte) in Self.banner.utf8.enumerated() {
+            other.put(UInt64(byte), at: 0x5000 + UInt64(index), width: 1)
+        }
         #expect(KernelLog(beginningAt: 0x5000, other) == nil && KernelLog(beginningAt: 3, other) == nil)
     }
 
@@ -221,9 +257,15 @@ import X86
         let texts = (0..<150).map { "\($0) " + String(repeating: "\u{20AC}", count: 300) }
         var examined = PostMortem(cause: .stopped, vcpus: [], ioapic: nil, symbols: nil)
         examined.log = try #require(read(Ring(texts: texts, countBits: 8, sizeBits: 18).written()))
-        #expect(examined.shortLines.contains("the kernel's log, read out of its memory (by its names), the last 30 of 150 lines:"))
-        #expect(examined.shortLines.count { $0.hasPrefix("  [") } == 30 && examined.lines.count { $0.hasPrefix("  [") } == 100)
-        #expect(examined.lines.allSatisfy { $0.utf8.count < 250 } && examined.lines.last?.hasPrefix("  [  149.000000] 149 ") == true)
+        #expect(
+            examined.shortLines.contains(
+                "the kernel's log, read out of its memory (by its names), the last 30 of 150 lines:"))
+        #expect(
+            examined.shortLines.count { $0.hasPrefix("  [") } == 30
+                && examined.lines.count { $0.hasPrefix("  [") } == 100)
+        #expect(
+            examined.lines.allSatisfy { $0.utf8.count < 250 }
+                && examined.lines.last?.hasPrefix("  [  149.000000] 149 ") == true)
         // A suite's pipe holds 64 KiB.
         #expect(examined.lines.reduce(0) { $0 + $1.utf8.count } < 32 << 10)
     }
@@ -238,13 +280,19 @@ import X86
         for _ in 0..<300 {
             var damaged = ring
             for part in [Self.ring, Self.descriptors, Self.infos, Self.data] {
-                for _ in 0..<2 { damaged.bytes[Int(part) + Int.random(in: 0..<80, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+                for _ in 0..<2 {
+                    damaged.bytes[Int(part) + Int.random(in: 0..<80, using: &generator)] = UInt8.random(
+                        in: 0...255, using: &generator)
+                }
             }
             for log in [read(damaged), KernelLog(beginningAt: Self.data + 8, damaged)] {
                 #expect((log?.lines.count ?? 0) <= KernelLog.lineLimit)
             }
             var records = old
-            for _ in 0..<4 { records.bytes[Int(Self.data) + Int.random(in: 0..<200, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+            for _ in 0..<4 {
+                records.bytes[Int(Self.data) + Int.random(in: 0..<200, using: &generator)] = UInt8.random(
+                    in: 0...255, using: &generator)
+            }
             _ = older(records, first: 0, next: end)
             _ = KernelLog(beginningAt: Self.data + 16, records)
         }
@@ -261,7 +309,9 @@ import X86
         }
         // An endless chain of records: as many steps as there may be, and an end.
         var chain = MemoryImage()
-        for place in stride(from: 0 as UInt64, to: 0x1000, by: 16) { chain.put(16, at: Self.data + place + 8, width: 2) }
+        for place in stride(from: 0 as UInt64, to: 0x1000, by: 16) {
+            chain.put(16, at: Self.data + place + 8, width: 2)
+        }
         #expect((older(chain, first: 0, next: 0x7777)?.lines.count ?? 0) <= KernelLog.lineLimit)
         #expect(older(chain, first: .max, next: 0) == nil && older(chain, first: 0, next: 0) == nil)
         #expect(older(MemoryImage(), first: 0, next: 16, size: .max) == nil)

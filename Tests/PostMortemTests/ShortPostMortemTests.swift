@@ -12,13 +12,16 @@ import X86
         (registers.rip, registers.flags) = (0x1010, flags)
         vcpu.registers = registers
         vcpu.registerLines = (0..<7).map { "line \($0)" }
-        vcpu.backtrace = [0x1010, 0x2004, 0x3000, 0x2008].map { StackFrame(address: $0, symbol: $0 == 0x3000 ? nil : "f+0x\($0)", isCertain: false) }
+        vcpu.backtrace = [0x1010, 0x2004, 0x3000, 0x2008].map {
+            StackFrame(address: $0, symbol: $0 == 0x3000 ? nil : "f+0x\($0)", isCertain: false)
+        }
         vcpu.trail = (0..<64).map { ExitRecord(kind: "port_out", address: $0, width: 1, value: 0, age: 0) }
         return vcpu
     }
 
     private func mortem(_ vcpus: [VCPUState], cause: PostMortem.Cause = .stopped) -> PostMortem {
-        PostMortem(cause: cause, vcpus: vcpus, ioapic: IOAPIC(state: [UInt8](repeating: 0x80, count: 216)), symbols: nil)
+        PostMortem(
+            cause: cause, vcpus: vcpus, ioapic: IOAPIC(state: [UInt8](repeating: 0x80, count: 216)), symbols: nil)
     }
 
     @Test func whyWhereAndByWhichWay() {
@@ -26,7 +29,8 @@ import X86
         #expect(
             lines == [
                 "vCPU 0 is halted with interrupts off at rip 0x1010: only an NMI or a reset can wake it",
-                "backtrace of vCPU 0: f+0x8196 ?, f+0x8200 ? (? = found on the stack, may be stale)", "registers, stack and the last exits: --post-mortem full",
+                "backtrace of vCPU 0: f+0x8196 ?, f+0x8200 ? (? = found on the stack, may be stale)",
+                "registers, stack and the last exits: --post-mortem full",
             ])
     }
 

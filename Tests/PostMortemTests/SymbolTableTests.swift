@@ -24,7 +24,10 @@ struct SymbolTableTests {
     }
 
     @Test func whatDebianPutsInTheMapsPlaceNamesNothing() {
-        #expect(SymbolTable(map: Array("ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n".utf8)) == nil)
+        #expect(
+            SymbolTable(
+                map: Array("ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n".utf8))
+                == nil)
         // What /proc/kallsyms shows to somebody who may not see addresses.
         #expect(SymbolTable(map: Array("0000000000000000 T _text\n0000000000000000 t do_idle\n".utf8)) == nil)
     }
@@ -41,7 +44,8 @@ struct SymbolTableTests {
 
     /// A gate of the IDT at 0x4000.
     private static func gate(_ vector: UInt64, _ handler: UInt64, in memory: inout MemoryImage) {
-        memory.put(handler & 0xFFFF | 0x10 << 16 | 0x8E00 << 32 | (handler >> 16 & 0xFFFF) << 48, at: 0x4000 + vector * 16)
+        memory.put(
+            handler & 0xFFFF | 0x10 << 16 | 0x8E00 << 32 | (handler >> 16 & 0xFFFF) << 48, at: 0x4000 + vector * 16)
         memory.put(handler >> 32, at: 0x4000 + vector * 16 + 8)
     }
 
@@ -79,7 +83,9 @@ struct SymbolTableTests {
         let shift = try #require(table.shift(registers, virtual))
         #expect(shift == 0x1C0_0000)
         table.offset = shift
-        #expect(table.name(of: 0xFFFF_FFFF_8100_0105 + 0x1C0_0000) == "do_idle+0x5" && table.name(of: 0xFFFF_FFFF_8100_0105) == nil)
+        #expect(
+            table.name(of: 0xFFFF_FFFF_8100_0105 + 0x1C0_0000) == "do_idle+0x5"
+                && table.name(of: 0xFFFF_FFFF_8100_0105) == nil)
         // Another's gate, and no table at all.
         registers.idtBase = 0x4008
         #expect(table.shift(registers, virtual) == nil)
@@ -88,18 +94,24 @@ struct SymbolTableTests {
     }
 
     /// An ELF file of 64 bits with one section of code, a symbol table and its names.
-    private static func elf(symbols: [(name: Int, info: UInt8, section: UInt16, value: UInt64, size: UInt64)], names: [UInt8]) -> [UInt8] {
+    private static func elf(
+        symbols: [(name: Int, info: UInt8, section: UInt16, value: UInt64, size: UInt64)], names: [UInt8]
+    ) -> [UInt8] {
         func fields(_ fields: [(value: UInt64, width: Int)]) -> [UInt8] {
-            fields.flatMap { field in (0..<field.width).map { UInt8(truncatingIfNeeded: field.value >> UInt64(8 * $0)) } }
+            fields.flatMap { field in (0..<field.width).map { UInt8(truncatingIfNeeded: field.value >> UInt64(8 * $0)) }
+            }
         }
         func section(_ type: UInt64, _ flags: UInt64, _ offset: Int, _ size: Int, link: UInt64 = 0) -> [UInt8] {
             fields([(0, 4), (type, 4), (flags, 8), (0, 8), (UInt64(offset), 8), (UInt64(size), 8), (link, 4), (0, 20)])
         }
-        let list = symbols.flatMap { fields([(UInt64($0.name), 4), (UInt64($0.info), 2), (UInt64($0.section), 2), ($0.value, 8), ($0.size, 8)]) }
+        let list = symbols.flatMap {
+            fields([(UInt64($0.name), 4), (UInt64($0.info), 2), (UInt64($0.section), 2), ($0.value, 8), ($0.size, 8)])
+        }
         let table = 64 + list.count + names.count
         let header: [UInt8] =
             fields([
-                (0x01_0102_464C_457F, 16), (2, 2), (62, 2), (1, 4), (0, 16), (UInt64(table), 8), (0, 4), (64, 2), (0, 4), (64, 2), (4, 2), (0, 2),
+                (0x01_0102_464C_457F, 16), (2, 2), (62, 2), (1, 4), (0, 16), (UInt64(table), 8), (0, 4), (64, 2),
+                (0, 4), (64, 2), (4, 2), (0, 2),
             ])
         var sections = section(0, 0, 0, 0)
         sections += section(1, 6, 0, 0)
@@ -110,13 +122,18 @@ struct SymbolTableTests {
 
     private static func reader(_ file: [UInt8]) -> SymbolTable.FileReader {
         { offset, count in
-            guard count >= 0, offset <= UInt64(file.count), UInt64(count) <= UInt64(file.count) - offset else { return nil }
+            guard count >= 0, offset <= UInt64(file.count), UInt64(count) <= UInt64(file.count) - offset else {
+                return nil
+            }
             return Array(file[Int(offset)..<Int(offset) + count])
         }
     }
 
     private static let file = elf(
-        symbols: [(0, 0, 0, 0, 0), (1, 2, 1, 0x100000, 0x20), (6, 2, 1, 0x100100, 8), (11, 4, 1, 5, 0), (11, 0, 0xFFF1, 6, 0), (900, 2, 1, 7, 7)],
+        symbols: [
+            (0, 0, 0, 0, 0), (1, 2, 1, 0x100000, 0x20), (6, 2, 1, 0x100100, 8), (11, 4, 1, 5, 0), (11, 0, 0xFFF1, 6, 0),
+            (900, 2, 1, 7, 7),
+        ],
         names: Array("\0main\0idle\0file\0".utf8))
 
     @Test func anELFFile() throws {
@@ -136,11 +153,14 @@ struct SymbolTableTests {
         for _ in 0..<20_000 { _ = table.name(of: 0x1004) }
         #expect(ContinuousClock.now - start < .seconds(5))
         #expect(table.name(of: 0x1004) == "n7+0x4" && table.name(of: 0x2000) == "last" && table.omission == nil)
-        #expect(table.address(of: "n99999") == 0x1000 && table.address(of: "n100000") == nil && table.address(of: "") == nil)
+        #expect(
+            table.address(of: "n99999") == 0x1000 && table.address(of: "n100000") == nil && table.address(of: "") == nil
+        )
     }
 
     @Test func whatThereIsNoTimeForIsLeftOutAndSaid() throws {
-        let many = Self.elf(symbols: (0..<5000).map { (1, 2, 1, 0x100000 + UInt64($0) * 16, 16) }, names: Array("\0f\0".utf8))
+        let many = Self.elf(
+            symbols: (0..<5000).map { (1, 2, 1, 0x100000 + UInt64($0) * 16, 16) }, names: Array("\0f\0".utf8))
         #expect(try #require(SymbolTable(elf: Self.reader(many))).omission == nil)
         let some = try #require(SymbolTable(elf: Self.reader(many), isOver: { true }))
         #expect(some.omission == .time(1023) && some.symbols.count == 1023 && some.name(of: 0x100004) == "f+0x4")

@@ -15,7 +15,8 @@ import TestSupport
     }
 
     @Test func rowsThatAreNotBlankAreShown() {
-        let screen = TextScreen(memory([(0xB8000, Array("first  ".utf8)), (0xB8000 + 24 * 160, Array("  last".utf8))]), start: 0)
+        let screen = TextScreen(
+            memory([(0xB8000, Array("first  ".utf8)), (0xB8000 + 24 * 160, Array("  last".utf8))]), start: 0)
         #expect(screen?.lines == ["first", "  last"] && screen?.address == 0xB8000)
     }
 

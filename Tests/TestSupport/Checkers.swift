@@ -21,7 +21,9 @@ public enum Checkers {
     }
 
     /// Runs a few lines of Python, which find the arguments in `sys.argv[1:]`.
-    public static func python(_ script: String, _ arguments: [String]) throws -> Answer { try program(python, ["-c", script] + arguments) }
+    public static func python(_ script: String, _ arguments: [String]) throws -> Answer {
+        try program(python, ["-c", script] + arguments)
+    }
 
     /// Holds an XML file against a schema.
     public static func xmllint(_ file: String, schema: String) throws -> Answer {
@@ -33,7 +35,8 @@ public enum Checkers {
         let nothing = try Descriptor(opening: "/dev/null")
         let output = try Descriptor(opening: "\(directory.path)/said", flags: O_WRONLY | O_CREAT | O_APPEND)
         let child = try ChildProcess(
-            path, arguments: arguments, environment: ["PATH=/usr/bin:/bin", "HOME=\(directory.path)", "LC_ALL=C.UTF-8"],
+            path, arguments: arguments,
+            environment: ["PATH=/usr/bin:/bin", "HOME=\(directory.path)", "LC_ALL=C.UTF-8"],
             descriptors: [nothing.raw, output.raw, output.raw])
         let status: Int32 =
             switch try child.wait() {

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Waits for what another thread or the kernel is about to bring about. A bound on waiting, not a pause: it returns as soon as it is so.
+/// Waits for what another thread or the kernel is about to bring about. A bound on waiting, not a pause: it returns as
+/// soon as it is so.
 /// - Parameter seconds: far above what it may take on a loaded machine.
 /// - Returns: whether it came to be.
 public func eventually(within seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {

@@ -21,7 +21,8 @@ public enum Host {
             "/bin/sh", arguments: ["-c", command], environment: ["PATH=\(path ?? "/usr/bin:/bin")"],
             descriptors: [source.descriptor.raw, target.descriptor.raw, null.raw])
         let termination = try child.wait()
-        let output = String(decoding: try HostFile.bytes(of: target.descriptor, at: 0, count: target.size), as: UTF8.self)
+        let output = String(
+            decoding: try HostFile.bytes(of: target.descriptor, at: 0, count: target.size), as: UTF8.self)
         if case .exited(let status) = termination { return (status, output) }
         return (-1, output)
     }

@@ -5,8 +5,9 @@ public import SystemPackage
 
 @testable public import HostDevices
 
-/// A made-up host: sysfs, /dev, /proc and /run in a folder that goes away with this value, and a stand-in for what the kernel does when a
-/// driver file is written. It says what our code does with the files; what a kernel does is tried in the lab.
+/// A made-up host: sysfs, /dev, /proc and /run in a folder that goes away with this value, and a stand-in for what the
+/// kernel does when a driver file is written. It says what our code does with the files; what a kernel does is tried in
+/// the lab.
 public final class HostFixture: Sendable {
     public let root: FilePath
     public let tree: HostFilesystem
@@ -23,8 +24,12 @@ public final class HostFixture: Sendable {
         guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
         let root = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
         self.root = root
-        tree = HostFilesystem(root: root) { path, text in Self.react(HostFilesystem(root: root), path, text, refusing, defaults) }
-        for folder in ["sys/bus/pci/devices", "sys/devices/pci0000:00", "sys/kernel/iommu_groups", "dev/vfio", "proc/self", "run"] {
+        tree = HostFilesystem(root: root) { path, text in
+            Self.react(HostFilesystem(root: root), path, text, refusing, defaults)
+        }
+        for folder in [
+            "sys/bus/pci/devices", "sys/devices/pci0000:00", "sys/kernel/iommu_groups", "dev/vfio", "proc/self", "run",
+        ] {
             try tree.create("\(folder)/.keep", "")
             try tree.remove("\(folder)/.keep")
         }
@@ -46,15 +51,20 @@ public final class HostFixture: Sendable {
 
     /// Adds a function.
     public func add(
-        _ address: PCIAddress, vendor: UInt16 = 0x8086, device: UInt16 = 0x10d3, class: UInt32 = 0x02_0000, driver: String? = nil,
+        _ address: PCIAddress, vendor: UInt16 = 0x8086, device: UInt16 = 0x10d3, class: UInt32 = 0x02_0000,
+        driver: String? = nil,
         group: Int? = nil,
         config: [UInt8] = HostFixture.config(), resource: [String] = []
     ) throws {
         let folder = "sys/devices/pci0000:00/\(address)"
-        let lines = resource + Array(repeating: "0x0000000000000000 0x0000000000000000 0x0000000000000000", count: 7 - resource.count)
+        let lines =
+            resource
+            + Array(repeating: "0x0000000000000000 0x0000000000000000 0x0000000000000000", count: 7 - resource.count)
         let files = [
-            "vendor": "0x\(vendor.hexadecimalDigits(4))", "device": "0x\(device.hexadecimalDigits(4))", "class": "0x\(`class`.hexadecimalDigits(6))",
-            "subsystem_vendor": "0x8086", "subsystem_device": "0x0000", "revision": "0x01", "irq": "11", "numa_node": "-1",
+            "vendor": "0x\(vendor.hexadecimalDigits(4))", "device": "0x\(device.hexadecimalDigits(4))",
+            "class": "0x\(`class`.hexadecimalDigits(6))",
+            "subsystem_vendor": "0x8086", "subsystem_device": "0x0000", "revision": "0x01", "irq": "11",
+            "numa_node": "-1",
             "driver_override": "(null)", "resource": lines.joined(separator: "\n"),
         ]
         for (name, text) in files { try tree.create("\(folder)/\(name)", text + "\n") }
@@ -79,10 +89,13 @@ public final class HostFixture: Sendable {
         try file.closeAfter { _ = try file.writeAll(bytes) }
     }
 
-    /// A 4 KiB config space: power management, MSI with 4 vectors, PCI Express with FLR, MSI-X with 5 vectors; AER beyond byte 256.
+    /// A 4 KiB config space: power management, MSI with 4 vectors, PCI Express with FLR, MSI-X with 5 vectors; AER
+    /// beyond byte 256.
     public static func config(headerType: UInt8 = 0) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 4096)
-        func put(_ offset: Int, _ values: UInt8...) { for (index, value) in values.enumerated() { bytes[offset + index] = value } }
+        func put(_ offset: Int, _ values: UInt8...) {
+            for (index, value) in values.enumerated() { bytes[offset + index] = value }
+        }
         put(0x06, 0x10)  // Status: has a capability list
         put(0x0e, headerType)
         put(0x34, 0x40)
@@ -97,7 +110,8 @@ public final class HostFixture: Sendable {
 
     /// What a kernel does after these writes.
     private static func react(
-        _ tree: HostFilesystem, _ path: String, _ text: String, _ refusing: [PCIAddress: String], _ defaults: [PCIAddress: String]
+        _ tree: HostFilesystem, _ path: String, _ text: String, _ refusing: [PCIAddress: String],
+        _ defaults: [PCIAddress: String]
     ) {
         guard let address = PCIAddress(text) else { return }
         let link = tree.path("\(HostFilesystem.folder(address))/driver")
@@ -109,7 +123,11 @@ public final class HostFixture: Sendable {
             unlink(link)
         } else if path.hasSuffix("/drivers_probe"), tree.driver(of: address) == nil {
             let override = (try? tree.text("\(HostFilesystem.folder(address))/driver_override")) ?? ""
-            if !override.isEmpty && override != "(null)" { bind(override) } else if let driver = defaults[address] { bind(driver) }
+            if !override.isEmpty && override != "(null)" {
+                bind(override)
+            } else if let driver = defaults[address] {
+                bind(driver)
+            }
         } else if path.hasSuffix("/bind"), let driver = FilePath(path).removingLastComponent().lastComponent?.string {
             bind(driver)
         }

@@ -10,7 +10,8 @@ public enum InterruptControllers {
     }
 
     /// Two PICs with these requests, masks and lines in service, at vectors 0x20 and 0x28.
-    public static func pic(requested: UInt16 = 0, masked: UInt16 = 0, inService: UInt16 = 0, base: UInt8 = 0x20) -> PIC? {
+    public static func pic(requested: UInt16 = 0, masked: UInt16 = 0, inService: UInt16 = 0, base: UInt8 = 0x20) -> PIC?
+    {
         func half(_ shift: UInt16) -> [UInt8] {
             let bytes = [requested, masked, inService].map { UInt8(truncatingIfNeeded: $0 >> shift) }
             return [0] + bytes + [0, base == 0 ? 0 : base + UInt8(shift)] + [UInt8](repeating: 0, count: 10)

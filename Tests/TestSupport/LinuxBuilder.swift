@@ -1,5 +1,5 @@
-/// A made-up Linux image: boot sector and setup code, then protected-mode code. Fields are as Debian's kernels have them, but
-/// for the sizes. Linux, Documentation/arch/x86/boot.rst.
+/// A made-up Linux image: boot sector and setup code, then protected-mode code. Fields are as Debian's kernels have
+/// them, but for the sizes. Linux, Documentation/arch/x86/boot.rst.
 public struct LinuxBuilder: Sendable {
     public var version: UInt16
     /// Sectors of 512 bytes behind the boot sector.

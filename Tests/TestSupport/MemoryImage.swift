@@ -7,7 +7,9 @@ public struct MemoryImage: PhysicalMemory {
     public init(count: Int = 1 << 20) { bytes = [UInt8](repeating: 0, count: count) }
 
     public func read(at address: UInt64, count: Int) -> [UInt8]? {
-        guard count >= 0, address <= UInt64(bytes.count), UInt64(count) <= UInt64(bytes.count) - address else { return nil }
+        guard count >= 0, address <= UInt64(bytes.count), UInt64(count) <= UInt64(bytes.count) - address else {
+            return nil
+        }
         return Array(bytes[Int(address)..<Int(address) + count])
     }
 

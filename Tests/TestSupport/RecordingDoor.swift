@@ -2,7 +2,8 @@ import Glibc
 public import LinuxSystem
 import Synchronization
 
-/// A door that writes down the ioctls, preads and pwrites that go through it, and can answer in the kernel's place or make a call fail.
+/// A door that writes down the ioctls, preads and pwrites that go through it, and can answer in the kernel's place or
+/// make a call fail.
 public final class RecordingDoor: IoctlDoor, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
@@ -56,7 +57,8 @@ public final class RecordingDoor: IoctlDoor, @unchecked Sendable {
 
     private func decide(_ descriptor: Int32, _ name: String, _ bytes: [UInt8], _ value: UInt) -> Int32? {
         state.withLock { state in
-            state.calls.append(Call(name: name, object: state.objects[descriptor] ?? "unnamed", bytes: bytes, value: value))
+            state.calls.append(
+                Call(name: name, object: state.objects[descriptor] ?? "unnamed", bytes: bytes, value: value))
             guard var answers = state.answers[name], let first = answers.first else { return nil }
             if answers.count > 1 {
                 answers.removeFirst()
@@ -66,9 +68,13 @@ public final class RecordingDoor: IoctlDoor, @unchecked Sendable {
         }
     }
 
-    public override func opened(_ descriptor: Int32, object: String) { state.withLock { $0.objects[descriptor] = object } }
+    public override func opened(_ descriptor: Int32, object: String) {
+        state.withLock { $0.objects[descriptor] = object }
+    }
 
-    public override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
+    public override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer)
+        -> Int32
+    {
         if let answer = decide(descriptor, "\(request.name)", Array(argument), 0) { return answer }
         return asksKernel ? super.call(descriptor, request, argument) : 0
     }
@@ -83,6 +89,7 @@ public final class RecordingDoor: IoctlDoor, @unchecked Sendable {
     }
 
     public override func write(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) -> Int {
-        decide(descriptor, "pwrite", Array(buffer), UInt(offset)).map(Int.init) ?? super.write(descriptor, buffer, at: offset)
+        decide(descriptor, "pwrite", Array(buffer), UInt(offset)).map(Int.init)
+            ?? super.write(descriptor, buffer, at: offset)
     }
 }

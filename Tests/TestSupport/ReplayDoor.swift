@@ -2,10 +2,12 @@ import Glibc
 public import LinuxSystem
 import Synchronization
 
-/// A door that answers in the kernel's place, from a recording: each call must be the one that comes next there, argument and all.
+/// A door that answers in the kernel's place, from a recording: each call must be the one that comes next there,
+/// argument and all.
 ///
-/// The first call that is not is kept as the failure. It and all that follow are answered EPROTO, which no call at hand gives otherwise, so
-/// that the code under test comes to an end. `finish` throws that failure, or names what was recorded and never called.
+/// The first call that is not is kept as the failure. It and all that follow are answered EPROTO, which no call at hand
+/// gives otherwise, so that the code under test comes to an end. `finish` throws that failure, or names what was
+/// recorded and never called.
 ///
 /// New descriptors are files of zeros, which may be mapped, read and closed.
 public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
@@ -26,7 +28,8 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
     private let state = Mutex(State())
 
     /// Replays all of a recording.
-    /// - Parameter naming: turns an object's name in this run into its name in the recording, where they differ, as paths may.
+    /// - Parameter naming: turns an object's name in this run into its name in the recording, where they differ, as
+    ///   paths may.
     public convenience init(_ recording: Recording, naming: @escaping @Sendable (String) -> String = { $0 }) {
         self.init(recording, naming: naming, other: nil, only: { _ in true })
     }
@@ -43,7 +46,8 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
     }
 
     private init(
-        _ recording: Recording, naming: @escaping @Sendable (String) -> String, other: IoctlDoor?, only: @escaping @Sendable (RecordedCall) -> Bool
+        _ recording: Recording, naming: @escaping @Sendable (String) -> String, other: IoctlDoor?,
+        only: @escaping @Sendable (RecordedCall) -> Bool
     ) {
         self.recording = recording.name
         missing = recording.missing
@@ -71,7 +75,12 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
         let more = lines.count - next - 1
         throw ReplayFailure(
             kind: .missing, line: lines[next].number,
-            description: "\(place(next)): never called: \(Self.short(lines[next].call))\(more > 0 ? ", nor the \(more) after it" : "")")
+            description:
+                """
+                \(place(next)): never called: \
+                \(Self.short(lines[next].call))\(more > 0 ? ", nor the \(more) after it" : "")
+                """
+        )
     }
 
     public var failure: ReplayFailure? { state.withLock { $0.failure } }
@@ -106,7 +115,12 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
             guard missing == 0 else {
                 return ReplayFailure(
                     kind: .cut, line: lines.last?.number ?? 1,
-                    description: "\(recording): all \(lines.count) calls were made; the \(missing) that followed were cut off by the file's limit")
+                    description:
+                        """
+                        \(recording): all \(lines.count) calls were made; the \(missing) that followed were cut \
+                        off by the file's limit
+                        """
+                )
             }
             return ReplayFailure(
                 kind: .added, line: lines.last?.number ?? 1,
@@ -117,15 +131,26 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
         if let later = lines[next...].first(where: { $0.call == call }) {
             return ReplayFailure(
                 kind: .early, line: due.number,
-                description: "\(expected), and line \(later.number) came: \(Self.short(call)); what is between was left out, or the order changed")
+                description:
+                    """
+                    \(expected), and line \(later.number) came: \(Self.short(call)); what is between was left out, \
+                    or the order changed
+                    """
+            )
         }
         if due.call.object == call.object && due.call.name == call.name {
             return ReplayFailure(
                 kind: .changed, line: due.number,
-                description: "\(place(next)): \(call.name) on \(call.object) came with another argument: \(Self.change(due.call, call))")
+                description:
+                    """
+                    \(place(next)): \(call.name) on \(call.object) came with another argument: \
+                    \(Self.change(due.call, call))
+                    """
+            )
         }
         return ReplayFailure(
-            kind: .added, line: due.number, description: "\(expected), and what came is nowhere from there on: \(Self.short(call))")
+            kind: .added, line: due.number,
+            description: "\(expected), and what came is nowhere from there on: \(Self.short(call))")
     }
 
     private static func change(_ due: RecordedCall, _ call: RecordedCall) -> String {
@@ -137,7 +162,9 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
     }
 
     private static func change(_ due: RecordedBytes, _ came: RecordedBytes) -> String {
-        guard due.bytes.count == came.bytes.count else { return "expected \(due.bytes.count) bytes, came \(came.bytes.count)" }
+        guard due.bytes.count == came.bytes.count else {
+            return "expected \(due.bytes.count) bytes, came \(came.bytes.count)"
+        }
         func text(_ bytes: RecordedBytes, _ index: Int) -> String {
             if bytes.varying.contains(where: { $0.contains(index) }) { return ".." }
             let digits = String(bytes.bytes[index], radix: 16)
@@ -161,7 +188,8 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
         for change in answer.changes {
             for (index, byte) in change.bytes.bytes.enumerated() { buffer?[change.offset + index] = byte }
             for range in change.bytes.varying {
-                buffer?.storeBytes(of: Self.newDescriptor(), toByteOffset: change.offset + range.lowerBound, as: Int32.self)
+                buffer?.storeBytes(
+                    of: Self.newDescriptor(), toByteOffset: change.offset + range.lowerBound, as: Int32.self)
             }
         }
         switch answer.result {
@@ -183,7 +211,9 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
         return Int32(truncatingIfNeeded: give(answer(call)))
     }
 
-    public override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
+    public override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer)
+        -> Int32
+    {
         let call = RecordedCall.ioctl(object(descriptor), request, UnsafeRawBufferPointer(argument))
         if let other, !includes(call) { return other.call(descriptor, request, argument) }
         return Int32(truncatingIfNeeded: give(answer(call), argument))

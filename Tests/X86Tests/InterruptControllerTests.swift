@@ -7,15 +7,25 @@ struct InterruptControllerTests {
     @Test func aLocalAPIC() throws {
         // Vector 0x31 in service, 0x22 and 0xEC requested; the timer one-shot on 0xEC, running.
         let apic = try #require(
-            LocalAPIC(page: InterruptControllers.localAPIC([0xF0: 0x1FF, 0x80: 0x20, 0x110: 1 << 17, 0x210: 1 << 2, 0x270: 1 << 12, 0x320: 0xEC, 0x390: 77])))
+            LocalAPIC(
+                page: InterruptControllers.localAPIC([
+                    0xF0: 0x1FF, 0x80: 0x20, 0x110: 1 << 17, 0x210: 1 << 2, 0x270: 1 << 12, 0x320: 0xEC, 0x390: 77,
+                ])))
         #expect(apic.isEnabled && apic.inService == [0x31] && apic.requested == [0x22, 0xEC] && apic.canDeliver)
-        #expect(apic.words == "enabled, pending vectors 0x22 0xec, in service vector 0x31, task priority 0x20, timer running, vector 0xec")
+        #expect(
+            apic.words
+                == """
+                enabled, pending vectors 0x22 0xec, in service vector 0x31, task priority 0x20, timer running, \
+                vector 0xec
+                """
+        )
         #expect(LocalAPIC(page: [UInt8](repeating: 0, count: 1023)) == nil)
     }
 
     @Test(arguments: [[0x210: 1 << 2, 0x110: 1 << 17], [0x210: 1 << 2, 0x80: 0x2F], [:]] as [[Int: UInt32]])
     func aVectorThatMustWait(registers: [Int: UInt32]) throws {
-        let apic = try #require(LocalAPIC(page: InterruptControllers.localAPIC(registers.merging([0xF0: 0x100]) { first, _ in first })))
+        let apic = try #require(
+            LocalAPIC(page: InterruptControllers.localAPIC(registers.merging([0xF0: 0x100]) { first, _ in first })))
         #expect(!apic.canDeliver)
     }
 
@@ -23,11 +33,17 @@ struct InterruptControllerTests {
         // Requested 2, 4 and 12; open 0, 4 and 12; in service 0 and 14.
         let pic = try #require(InterruptControllers.pic(requested: 0x1014, masked: 0xEFEE, inService: 0x4001))
         // Line 12 is masked too: the second controller's output is line 2 of the first.
-        #expect(pic.requested == [4, 12] && pic.inService == [0, 14] && pic.masked == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] && pic.isUsed)
+        #expect(
+            pic.requested == [4, 12] && pic.inService == [0, 14]
+                && pic.masked == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] && pic.isUsed)
         #expect(pic.words == "vectors 0x20 and 0x28, requested IRQ 4 12, in service IRQ 0 14, unmasked IRQ 0 4")
         let open = try #require(InterruptControllers.pic(masked: 0xEFFB))
-        #expect(!open.masked.contains(12) && open.words == "vectors 0x20 and 0x28, nothing requested, nothing in service, unmasked IRQ 12")
-        #expect(InterruptControllers.pic(masked: 0xFFFF)?.isUsed == false && InterruptControllers.pic(base: 0)?.isUsed == false)
+        #expect(
+            !open.masked.contains(12)
+                && open.words == "vectors 0x20 and 0x28, nothing requested, nothing in service, unmasked IRQ 12")
+        #expect(
+            InterruptControllers.pic(masked: 0xFFFF)?.isUsed == false
+                && InterruptControllers.pic(base: 0)?.isUsed == false)
         #expect(PIC(first: [UInt8](repeating: 0, count: 15), second: [UInt8](repeating: 0, count: 16)) == nil)
     }
 
@@ -35,7 +51,9 @@ struct InterruptControllerTests {
     @Test func thePICsOfFirmware() throws {
         func half(_ values: [UInt8]) -> [UInt8] { values + [UInt8](repeating: 0, count: 16 - values.count) }
         func pic(inService: UInt8, hasFirmwareTimer: Bool) -> PIC? {
-            PIC(first: half([1, 1, 0xB8, inService, 0, 0x08]), second: half([0, 0, 0x8F, 0, 0, 0x70]), hasFirmwareTimer: hasFirmwareTimer)
+            PIC(
+                first: half([1, 1, 0xB8, inService, 0, 0x08]), second: half([0, 0, 0x8F, 0, 0, 0x70]),
+                hasFirmwareTimer: hasFirmwareTimer)
         }
         let left = try #require(pic(inService: 0, hasFirmwareTimer: true))
         #expect(!left.isUsed && left.requested == [])
@@ -60,7 +78,10 @@ struct InterruptControllerTests {
         state.put(2 << 56 | 1 << 15 | 1 << 14 | 1 << 13 | 0x31, at: 24 + 11 * 8)
         state.put(0x24, at: 24 + 4 * 8)
         let ioapic = try #require(IOAPIC(state: state.bytes))
-        #expect(ioapic.notable.map(\.words) == ["pin 4: edge, vector 0x24, to 0", "pin 11: level, vector 0x31, to 2, pending, in service (no EOI yet)"])
+        #expect(
+            ioapic.notable.map(\.words) == [
+                "pin 4: edge, vector 0x24, to 0", "pin 11: level, vector 0x31, to 2, pending, in service (no EOI yet)",
+            ])
         // An NMI's, an INIT's and one that takes its vector from the PIC.
         for (pin, mode) in [(8, 4), (9, 5), (0, 7)] as [(UInt64, UInt64)] { state.put(mode << 8, at: 24 + pin * 8) }
         #expect(IOAPIC(state: state.bytes)?.pins.filter(\.isUnmaskable).map(\.number) == [8, 9])

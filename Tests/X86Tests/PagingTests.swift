@@ -15,7 +15,9 @@ struct PagingTests {
         #expect(Paging(cr0: Self.pe, cr3: 0x5000, cr4: Self.pae, efer: 0).mode == .none)
         #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0x5FFF, cr4: 0, efer: 0).mode == .twoLevel)
         #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0x5000, cr4: Self.pae, efer: 0).mode == .pae)
-        #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0x5018, cr4: Self.pae, efer: Self.lma) == Paging(cr0: Self.pg, cr3: 0x5000, cr4: Self.pae, efer: Self.lma))
+        #expect(
+            Paging(cr0: Self.pe | Self.pg, cr3: 0x5018, cr4: Self.pae, efer: Self.lma)
+                == Paging(cr0: Self.pg, cr3: 0x5000, cr4: Self.pae, efer: Self.lma))
         #expect(Paging(cr0: Self.pe | Self.pg, cr3: 0, cr4: Self.pae | Self.la57, efer: Self.lma).mode == .fiveLevel)
     }
 
@@ -24,7 +26,8 @@ struct PagingTests {
     }
 
     /// Tables at 0x1000, 0x2000, ... for one high address, with a page of the size that `last` is the level of.
-    private func tables(_ linear: UInt64, levels: Int, last: Int, to physical: UInt64, flags: UInt64 = 3) -> MemoryImage {
+    private func tables(_ linear: UInt64, levels: Int, last: Int, to physical: UInt64, flags: UInt64 = 3) -> MemoryImage
+    {
         var memory = MemoryImage()
         var table: UInt64 = 0x1000
         for level in stride(from: levels, through: last, by: -1) {
@@ -35,7 +38,10 @@ struct PagingTests {
         return memory
     }
 
-    @Test(arguments: [(4, 1, 0x5_5678), (4, 2, 0x4_0000_0000 + 0x14_5678), (4, 3, 0x40_0000_0000 + 0x2394_5678), (5, 1, 0x5_5678)] as [(Int, Int, UInt64)])
+    @Test(
+        arguments: [
+            (4, 1, 0x5_5678), (4, 2, 0x4_0000_0000 + 0x14_5678), (4, 3, 0x40_0000_0000 + 0x2394_5678), (5, 1, 0x5_5678),
+        ] as [(Int, Int, UInt64)])
     func highAddressesOf64Bits(levels: Int, last: Int, expected: UInt64) {
         let linear: UInt64 = levels == 4 ? 0xFFFF_8000_6394_5678 : 0xFF00_0000_6394_5678
         let page = expected & ~((1 << UInt64(12 + 9 * (last - 1))) - 1)
@@ -94,6 +100,8 @@ struct PagingTests {
         memory.put(0x22, at: 0x5000, width: 1)
         let virtual = VirtualMemory(Paging(cr0: Self.pg, cr3: 0x1000, cr4: 0, efer: 0), memory)
         #expect(virtual.read(at: 0xFFF, count: 2) == [0x11, 0x22])
-        #expect(virtual.read(at: 0x1FFF, count: 2) == nil && virtual.read(at: .max, count: 2) == nil && virtual.read(at: 0, count: -1) == nil)
+        #expect(
+            virtual.read(at: 0x1FFF, count: 2) == nil && virtual.read(at: .max, count: 2) == nil
+                && virtual.read(at: 0, count: -1) == nil)
     }
 }

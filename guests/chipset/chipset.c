@@ -140,8 +140,8 @@ static enum verdict check_periodic_interrupt(void)
         return claim_fails("%u interrupts came in 10 s", seen);
     if (ticks != seen)
         return claim_fails("%u more came after it was switched off", ticks - seen);
-    // Seven periods of 31.25 ms, 218.75 ms, at the least. Twice the rate would be 109 ms; the guest's own clock, which it sets by the PIT when it
-    // starts, is some percent off on a busy host.
+    // Seven periods of 31.25 ms, 218.75 ms, at the least. Twice the rate would be 109 ms; the guest's own clock, which
+    // it sets by the PIT when it starts, is some percent off on a busy host.
     if (passed < 160000)
         return claim_fails("%u came in %lu us", wanted, passed);
     return CLAIM_HOLDS;

@@ -23,8 +23,8 @@ enum {
     E1000_CAUSE_OTHER = 1 << 24,                                                            // these five: 82574L only
 };
 
-/// IVAR: the vector of a cause, `shift` being 0 RxQ0, 4 RxQ1, 8 TxQ0, 12 TxQ1 or 16 other causes; bit 31: an interrupt for each transmit
-/// write-back.
+/// IVAR: the vector of a cause, `shift` being 0 RxQ0, 4 RxQ1, 8 TxQ0, 12 TxQ1 or 16 other causes; bit 31: an interrupt
+/// for each transmit write-back.
 #define E1000_IVAR_ENTRY(vector, shift) ((uint32_t)((vector) | 8) << (shift))
 #define E1000_IVAR_EVERY_WRITE_BACK 0x80000000u
 
@@ -43,11 +43,12 @@ struct e1000 {
 /// The first function of either model, or the one in `slot` when that is not 0. False if there is none.
 bool e1000_find(unsigned slot, struct e1000 *nic);
 
-/// Enables memory decoding and bus mastering, resets the function, leaves every interrupt cause masked and reads the MAC address.
-/// NULL, or what went wrong.
+/// Enables memory decoding and bus mastering, resets the function, leaves every interrupt cause masked and reads the
+/// MAC address. NULL, or what went wrong.
 const char *e1000_open(struct e1000 *nic);
 
-/// Sets both rings up, asks for the link and switches receiving and sending on. There is one set of rings: one NIC at a time.
+/// Sets both rings up, asks for the link and switches receiving and sending on. There is one set of rings: one NIC at a
+/// time.
 void e1000_start(struct e1000 *nic);
 
 /// Whether the link is up.

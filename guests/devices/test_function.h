@@ -21,8 +21,8 @@ struct test_function {
     uint64_t registers;
 };
 
-/// Finds the function number `index` (0 for the first), enables memory decoding and bus mastering. False if there is none or its registers
-/// don't answer, which is then said.
+/// Finds the function number `index` (0 for the first), enables memory decoding and bus mastering. False if there is
+/// none or its registers don't answer, which is then said.
 bool test_function_open(struct test_function *test, unsigned index);
 
 /// Reads a register.

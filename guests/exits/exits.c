@@ -1,4 +1,5 @@
-// A loop of nothing but exits to user space, for measuring what one costs. Each mode touches a place where no device is.
+// A loop of nothing but exits to user space, for measuring what one costs. Each mode touches a place where no device
+// is.
 #include "arguments.h"
 #include "boot.h"
 #include "bytes.h"
@@ -10,11 +11,12 @@
 // Linux's spare delay port: no chipset decodes it, neither QEMU nor the kvm-unit-tests device (0xe0...0xeb) claims it.
 enum { UNCLAIMED_PORT = 0xed };
 
-// In the hole below 4 GiB, clear of ECAM (0xb0000000 on Q35), of the IOAPIC, and of BARs, which are given out from elsewhere.
+// In the hole below 4 GiB, clear of ECAM (0xb0000000 on Q35), of the IOAPIC, and of BARs, which are given out from
+// elsewhere.
 #define UNCLAIMED_ADDRESS 0xd0000000
 
-// A host that only wants the loop timed listens here. QEMU's isa-debug-exit with iosize=4 covers this port and ends the run: give
-// it iosize=1, or the guest mark=0.
+// A host that only wants the loop timed listens here. QEMU's isa-debug-exit with iosize=4 covers this port and ends the
+// run: give it iosize=1, or the guest mark=0.
 enum { MARK_PORT = 0xf5, MARK_BEGIN = 1, MARK_END = 2 };
 
 const char guest_name_text[] = "exits";

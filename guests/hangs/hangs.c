@@ -1,4 +1,5 @@
-// Halts with interrupts off: only an NMI or a reset could wake it. With wake=nmi one does: the clock's alarm, in `after` seconds.
+// Halts with interrupts off: only an NMI or a reset could wake it. With wake=nmi one does: the clock's alarm, in
+// `after` seconds.
 #include "arguments.h"
 #include "boot.h"
 #include "cmos.h"

@@ -1,5 +1,6 @@
-// A guest that keeps to no rule: ports, device memory, configuration space and BARs are read and written at random, by every width and
-// alignment. A run of it must end with this guest's own verdict, whatever its devices and their host make of it.
+// A guest that keeps to no rule: ports, device memory, configuration space and BARs are read and written at random, by
+// every width and alignment. A run of it must end with this guest's own verdict, whatever its devices and their host
+// make of it.
 #include "arguments.h"
 #include "boot.h"
 #include "console.h"
@@ -162,7 +163,8 @@ static void touch_some_register(void)
     touch_memory(address, (unsigned)((choice >> 40) % 8), next_value());
 }
 
-// BARs over RAM, interrupt controllers, configuration space and each other, decoders on and off; then whatever lies there is touched.
+// BARs over RAM, interrupt controllers, configuration space and each other, decoders on and off; then whatever lies
+// there is touched.
 static void move_some_bar(void)
 {
     static const uint64_t places[] = {
@@ -188,7 +190,8 @@ static void move_some_bar(void)
         touch_some_memory();
 }
 
-// Power states, INTx-disable, MSI and MSI-X on and off, and masks, in an order of no meaning: what a host's kernel may refuse.
+// Power states, INTx-disable, MSI and MSI-X on and off, and masks, in an order of no meaning: what a host's kernel may
+// refuse.
 static void misuse_some_capability(void)
 {
     uint64_t choice = next_random();

@@ -139,8 +139,8 @@ enum verdict test_level_held(void)
     return stays(line->vector, HELD + 1, "after the acknowledgement");
 }
 
-// The line is up at the IOAPIC when the device is told to let go of it. The IOAPIC's own mask keeps the interrupt there: a processor
-// with interrupts off would already have it in its local APIC, where no one can take it back.
+// The line is up at the IOAPIC when the device is told to let go of it. The IOAPIC's own mask keeps the interrupt
+// there: a processor with interrupts off would already have it in its local APIC, where no one can take it back.
 enum verdict test_masked_while_asserted(void)
 {
     NEED_LINE();

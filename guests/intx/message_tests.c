@@ -6,7 +6,8 @@
 #include "source.h"
 #include "tests.h"
 
-// Causes of the device that software can set, each with an MSI-X entry of its own: those of the e1000e, or the test function's first four.
+// Causes of the device that software can set, each with an MSI-X entry of its own: those of the e1000e, or the test
+// function's first four.
 enum { FIRST = 0, SECOND = 1, UNUSED = 3 };
 static const struct {
     uint32_t cause;

@@ -22,8 +22,8 @@ struct source {
     uint8_t vector;             ///< where that pin is routed; two sources on one pin share it
 };
 
-/// The devices. `line` is the one that tests of a single device use: what `device=edu|e1000e|test` says, else the first that is there of an edu, an
-/// e1000e and swiftlet's test function.
+/// The devices. `line` is the one that tests of a single device use: what `device=edu|e1000e|test` says, else the first
+/// that is there of an edu, an e1000e and swiftlet's test function.
 extern struct source edu_source, nic_source, test_source, second_test_source;
 extern struct source *line;
 extern struct test_function test, second_test;
@@ -37,8 +37,8 @@ extern struct e1000 nic;
 /// Finds and opens the devices and picks `line`.
 void sources_open(void);
 
-/// Brings the devices and the interrupt path back to the start: nothing raised, no MSI, no MSI-X, INTx enabled, pins routed, every
-/// handler acknowledging, no vector unexpected.
+/// Brings the devices and the interrupt path back to the start: nothing raised, no MSI, no MSI-X, INTx enabled, pins
+/// routed, every handler acknowledging, no vector unexpected.
 void sources_reset(void);
 
 /// Raises a source's interrupt.
@@ -50,7 +50,8 @@ void source_acknowledge(const struct source *source);
 /// Sets or clears INTx-disable.
 void source_disable_intx(const struct source *source, bool disable);
 
-/// The handler of a line lets this many interrupts pass before it acknowledges; 0 is the normal way, -1 never acknowledges.
+/// The handler of a line lets this many interrupts pass before it acknowledges; 0 is the normal way, -1 never
+/// acknowledges.
 extern volatile int line_hold;
 
 /// Interrupts on a vector since `sources_reset`.

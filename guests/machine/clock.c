@@ -31,7 +31,8 @@ static unsigned pit_count(void)
     return low | (unsigned)port_read8(PIT_CHANNEL_0) << 8;
 }
 
-// Counts down some thousandths of a second and returns how many counts and `cycles` that took; 0 where the count went through zero.
+// Counts down some thousandths of a second and returns how many counts and `cycles` that took; 0 where the count went
+// through zero.
 static unsigned count_down(uint64_t *cycles, unsigned *reads)
 {
     port_write8(PIT_CONTROL, MODE_0_BOTH_BYTES);
@@ -53,7 +54,8 @@ static void measure_rate(void)
 {
     unsigned counts, reads = 0;
     uint64_t cycles;
-    // A hypervisor's host may be so busy that the 55 ms from the top to zero are over between two reads: then once more.
+    // A hypervisor's host may be so busy that the 55 ms from the top to zero are over between two reads: then once
+    // more.
     do
         counts = count_down(&cycles, &reads);
     while (!counts && reads < READ_LIMIT);

@@ -5,8 +5,8 @@
 /// The base port of COM1, an 8250 or better.
 #define COM1 0x3f8
 
-/// Opens the guest's first line with its name. The very first byte goes out without asking whether the transmitter is free: nothing
-/// was sent before it.
+/// Opens the guest's first line with its name. The very first byte goes out without asking whether the transmitter is
+/// free: nothing was sent before it.
 void console_open(const char *name);
 
 /// Writes bytes as they are, a carriage return before each line feed.

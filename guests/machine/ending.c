@@ -8,7 +8,8 @@ enum { PM1A_CONTROL = 0x604, SLEEP_ENABLE = 0x2000 };                           
 enum { RESET_CONTROL = 0xcf9, SYSTEM_RESET = 0x02, RESET_CPU = 0x04 };          // Intel ICH9 datasheet, 13.7.5
 enum { FULL_RESET = 0x08, SYSTEM_CONTROL = 0x92, FAST_RESET = 0x01, A20_OPEN = 0x02 };
 enum { KEYBOARD_DATA = 0x60, KEYBOARD_COMMAND = 0x64, PULSE_RESET_LINE = 0xfe, WRITE_OUTPUT_PORT = 0xd1, OUTPUT_WITHOUT_RESET_LINE = 0xfe };
-// ACPI 6.5: the root pointer is on 16 bytes somewhere in the BIOS area (5.2.5.1); the fixed table's flags, reset register and value (5.2.9).
+// ACPI 6.5: the root pointer is on 16 bytes somewhere in the BIOS area (5.2.5.1); the fixed table's flags, reset
+// register and value (5.2.9).
 enum { ACPI_SCAN_BEGIN = 0xe0000, ACPI_SCAN_END = 0x100000, ACPI_XSDT = 24, ACPI_LENGTH = 4, ACPI_HEADER = 36, ACPI_TABLE_LIMIT = 64 };
 enum { FADT_FLAGS = 112, FADT_RESET_SUPPORTED = 1 << 10, FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, SPACE_PORT = 1 };
 

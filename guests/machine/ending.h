@@ -11,8 +11,8 @@ enum {
     EXIT_EXCEPTION = 63,        ///< an exception or an interrupt nobody expected
 };
 
-/// Ends the run with a value (0...63) written to the exit port 0xf4. Where that port does not exist the machine is powered off,
-/// reset, or brought to a triple fault, whichever works first.
+/// Ends the run with a value (0...63) written to the exit port 0xf4. Where that port does not exist the machine is
+/// powered off, reset, or brought to a triple fault, whichever works first.
 _Noreturn void exit_with(uint8_t value);
 
 /// Writes the value of an S5 sleep to the ACPI PM1a control port 0x604.

@@ -12,12 +12,13 @@ struct interrupt_frame {
 /// Vectors with a fixed meaning. 0x20...0x2f are left to the legacy interrupt controllers, 0x40...0xef to devices.
 enum { VECTOR_LEGACY = 0x20, VECTOR_TICK = 0x30, VECTOR_SERIAL = 0x31, VECTOR_DEVICES = 0x40, VECTOR_SPURIOUS = 0xff };
 
-/// How often each vector was taken, unexpected ones included. A device's vector that was taken 100000 times is a storm and ends the guest
-/// with `EXIT_FAIL`.
+/// How often each vector was taken, unexpected ones included. A device's vector that was taken 100000 times is a storm
+/// and ends the guest with `EXIT_FAIL`.
 extern volatile uint64_t interrupt_counts[256];
 
-/// Calls `handler` with `context` for each interrupt on a vector, before the local APIC gets its end of interrupt. Vectors below 32 without
-/// one are exceptions and end the guest; others are counted, ended and kept in `interrupt_unexpected`.
+/// Calls `handler` with `context` for each interrupt on a vector, before the local APIC gets its end of interrupt.
+/// Vectors below 32 without one are exceptions and end the guest; others are counted, ended and kept in
+/// `interrupt_unexpected`.
 void interrupt_handle(uint8_t vector, void (*handler)(void *context), void *context);
 
 /// Takes the handler away again.

@@ -11,7 +11,8 @@ enum ioapic_trigger { IOAPIC_EDGE, IOAPIC_LEVEL };
 /// The number of inputs.
 unsigned ioapic_pin_count(void);
 
-/// Sends an input (0...`ioapic_pin_count`-1), active high, to `vector` on the processor with APIC id `target`, unmasked.
+/// Sends an input (0...`ioapic_pin_count`-1), active high, to `vector` on the processor with APIC id `target`,
+/// unmasked.
 void ioapic_route(unsigned pin, uint8_t vector, enum ioapic_trigger trigger, uint8_t target);
 
 /// Makes an NMI of an input's rising edge, at the processor with APIC id `target`.

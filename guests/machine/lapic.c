@@ -17,7 +17,8 @@ enum { DELIVERY_INIT = 0x500, DELIVERY_STARTUP = 0x600, LEVEL_ASSERT = 0x4000, D
 // The bit is never seen set on a hypervisor; the limit is for one that never clears it.
 enum { COMMAND_POLL_LIMIT = 100000 };
 
-// Intel SDM vol. 3, 11.12: in x2APIC mode a register is the MSR 0x800 + offset / 16, and the two halves of the command register are one.
+// Intel SDM vol. 3, 11.12: in x2APIC mode a register is the MSR 0x800 + offset / 16, and the two halves of the command
+// register are one.
 enum { MSR_APIC_BASE = 0x1b, MSR_X2APIC = 0x800, APIC_ENABLED = 0x800, X2APIC_ENABLED = 0x400 };
 
 static bool is_x2apic;

@@ -7,8 +7,8 @@
 /// Enables this processor's local APIC, masks its LVT entries, and accepts every priority.
 void lapic_start(void);
 
-/// Puts this processor's local APIC into x2APIC mode, in which ids have 32 bits. Every processor has to; from the first on, all functions here
-/// expect it of their caller's.
+/// Puts this processor's local APIC into x2APIC mode, in which ids have 32 bits. Every processor has to; from the first
+/// on, all functions here expect it of their caller's.
 void lapic_use_x2apic(void);
 
 /// This processor's APIC id.

@@ -24,8 +24,8 @@ void pci_write8(struct pci_address address, unsigned offset, uint8_t value);
 void pci_write16(struct pci_address address, unsigned offset, uint16_t value);
 void pci_write32(struct pci_address address, unsigned offset, uint32_t value);
 
-/// The base of the memory-mapped configuration space from the host bridge's PCIEXBAR (Intel Q35 MCH, 5.1.16), mapped; 0 where it is
-/// off or out of reach.
+/// The base of the memory-mapped configuration space from the host bridge's PCIEXBAR (Intel Q35 MCH, 5.1.16), mapped; 0
+/// where it is off or out of reach.
 uint64_t pci_ecam_base(void);
 
 /// The memory address of a configuration register, `offset` 0...4095.

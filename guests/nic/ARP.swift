@@ -37,7 +37,9 @@ enum ARP {
 
 // swift-format-ignore: AlwaysUseLowerCamelCase
 @c @implementation
-public func arp_write_request(_ frame: UnsafeMutablePointer<UInt8>, _ host: UnsafePointer<Host>, _ target: UInt32) -> Int {
+public func arp_write_request(_ frame: UnsafeMutablePointer<UInt8>, _ host: UnsafePointer<Host>, _ target: UInt32)
+    -> Int
+{
     var bytes = MutableSpan(_unsafeStart: frame, count: Int(PACKET_LIMIT))
     return ARP.write(&bytes, .request, host: host.pointee, hardwareAddress: 0, target: target)
 }
@@ -48,10 +50,13 @@ public func arp_write_answer(
     _ frame: UnsafeMutablePointer<UInt8>, _ host: UnsafePointer<Host>, _ question: UnsafePointer<UInt8>, _ length: Int
 ) -> Int {
     let asked = Span(_unsafeStart: question, count: length)
-    guard host.pointee.address != 0, ARP.holds(.request, asked), ARP.target(asked) == host.pointee.address else { return 0 }
+    guard host.pointee.address != 0, ARP.holds(.request, asked), ARP.target(asked) == host.pointee.address else {
+        return 0
+    }
     var bytes = MutableSpan(_unsafeStart: frame, count: Int(PACKET_LIMIT))
     return ARP.write(
-        &bytes, .reply, host: host.pointee, hardwareAddress: ARP.senderHardwareAddress(asked), target: ARP.sender(asked))
+        &bytes, .reply, host: host.pointee, hardwareAddress: ARP.senderHardwareAddress(asked), target: ARP.sender(asked)
+    )
 }
 
 // swift-format-ignore: AlwaysUseLowerCamelCase

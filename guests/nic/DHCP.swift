@@ -25,7 +25,9 @@ enum DHCP {
         static let end: UInt8 = 255
     }
 
-    static func write(_ frame: inout MutableSpan<UInt8>, host: Host, kind: UInt8, transaction: UInt32, lease: Host?) -> Int {
+    static func write(_ frame: inout MutableSpan<UInt8>, host: Host, kind: UInt8, transaction: UInt32, lease: Host?)
+        -> Int
+    {
         let length = IPv4.write(
             &frame, host: host, hardwareAddress: Ethernet.broadcast, target: IPv4.broadcast, transport: .udp,
             count: udpSize + messageSize)
@@ -61,7 +63,8 @@ enum DHCP {
         return length
     }
 
-    private static func put(_ frame: inout MutableSpan<UInt8>, _ option: UInt8, _ address: UInt32, at place: Int) -> Int {
+    private static func put(_ frame: inout MutableSpan<UInt8>, _ option: UInt8, _ address: UInt32, at place: Int) -> Int
+    {
         frame[place] = option
         frame[place + 1] = 4
         frame.put(long: address, at: place + 2)
@@ -70,12 +73,14 @@ enum DHCP {
 
     /// A server's message in our transaction: its kind and what it grants.
     static func read(_ frame: Span<UInt8>, host: Host, transaction: UInt32) -> (kind: UInt8, lease: Host)? {
-        guard let datagram = IPv4.read(frame, host: host, transport: .udp), datagram.payload.count >= udpSize + optionsOffset,
+        guard let datagram = IPv4.read(frame, host: host, transport: .udp),
+            datagram.payload.count >= udpSize + optionsOffset,
             frame.word(at: datagram.payload.lowerBound + 2) == clientPort
         else { return nil }
         let message = datagram.payload.lowerBound + udpSize
         guard frame[message] == Operation.reply, frame.long(at: message + 4) == transaction,
-            frame.hardwareAddress(at: message + 28) == host.mac, frame.long(at: message + optionsOffset - 4) == magicCookie
+            frame.hardwareAddress(at: message + 28) == host.mac,
+            frame.long(at: message + optionsOffset - 4) == magicCookie
         else { return nil }
 
         var kind: UInt8 = 0

@@ -12,9 +12,11 @@ enum ICMP {
         UInt8(truncatingIfNeeded: index + Int(sequence))
     }
 
-    static func writeRequest(_ frame: inout MutableSpan<UInt8>, host: Host, identifier: UInt16, sequence: UInt16) -> Int {
+    static func writeRequest(_ frame: inout MutableSpan<UInt8>, host: Host, identifier: UInt16, sequence: UInt16) -> Int
+    {
         let length = IPv4.write(
-            &frame, host: host, hardwareAddress: host.gateway_mac, target: host.gateway, transport: .icmp, count: header + count)
+            &frame, host: host, hardwareAddress: host.gateway_mac, target: host.gateway, transport: .icmp,
+            count: header + count)
         let message = IPv4.payloadOffset
         frame[message] = Kind.echoRequest.rawValue
         frame.put(word: identifier, at: message + 4)

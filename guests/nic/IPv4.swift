@@ -21,7 +21,8 @@ enum IPv4 {
 
     /// Writes the Ethernet and the IPv4 header for a payload of `count` bytes; the length of the frame.
     static func write(
-        _ frame: inout MutableSpan<UInt8>, host: Host, hardwareAddress: UInt64, target: UInt32, transport: Transport, count: Int
+        _ frame: inout MutableSpan<UInt8>, host: Host, hardwareAddress: UInt64, target: UInt32, transport: Transport,
+        count: Int
     ) -> Int {
         Ethernet.write(&frame, from: host.mac, to: hardwareAddress, kind: .ipv4)
         frame[header] = 0x45

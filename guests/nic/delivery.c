@@ -10,9 +10,10 @@
 #include "msi.h"
 
 enum { RECEIVE = 0, TRANSMIT = 1, OTHER = 2, VECTOR_COUNT = 3 };
-// QEMU's e1000e sends its MSI again when the throttling interval (ITR, in 256 ns, at least 128 us whatever is written) ends and the handler
-// has not run yet; QEMU 7.2's sends each MSI-X message (EITR) twice once two came within an interval. Two messages may then meet in the
-// local APIC and be handled as one; so both get the longest interval, 17 ms.
+// QEMU's e1000e sends its MSI again when the throttling interval (ITR, in 256 ns, at least 128 us whatever is written)
+// ends and the handler has not run yet; QEMU 7.2's sends each MSI-X message (EITR) twice once two came within an
+// interval. Two messages may then meet in the local APIC and be handled as one; so both get the longest interval, 17
+// ms.
 enum { LONGEST_INTERVAL = 0xffff };
 
 enum { SETTLE = 50000, SETTLE_ROUNDS = 20 };

@@ -10,11 +10,12 @@ enum delivery_kind { DELIVERY_INTX, DELIVERY_MSI, DELIVERY_MSIX };
 /// The kind's name on the command line.
 const char *delivery_name(enum delivery_kind kind);
 
-/// Prepares the path from the device to the handlers, every cause still masked. NULL, or why this device or machine can't.
+/// Prepares the path from the device to the handlers, every cause still masked. NULL, or why this device or machine
+/// can't.
 const char *delivery_prepare(struct e1000 *nic, enum delivery_kind kind);
 
-/// Unmasks the causes. A cause raises one interrupt and no other until its handler has cleared it, so each delivered message is also
-/// one handled interrupt: none merges with another on its vector.
+/// Unmasks the causes. A cause raises one interrupt and no other until its handler has cleared it, so each delivered
+/// message is also one handled interrupt: none merges with another on its vector.
 void delivery_open(void);
 
 /// Whether an interrupt for received frames came since the last call of `delivery_take`.

@@ -35,8 +35,8 @@ static bool has_link(void *context)
     return e1000_has_link(&nic);
 }
 
-// Takes frames until `wanted` says one is it. The ring is looked at only after an interrupt, even where a frame is there already: a
-// lost interrupt is a failure here, not a delay.
+// Takes frames until `wanted` says one is it. The ring is looked at only after an interrupt, even where a frame is
+// there already: a lost interrupt is a failure here, not a delay.
 static bool receive(bool (*wanted)(void *context), void *context, uint64_t microseconds)
 {
     static bool left_over;      // frames that came with an interrupt already taken

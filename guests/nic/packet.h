@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The protocols, in Embedded Swift: pure functions from bytes to bytes. A frame is `PACKET_LIMIT` bytes of memory, of which the first
-// `length` are the frame, without its checksum. Every function that writes one returns that length.
+// The protocols, in Embedded Swift: pure functions from bytes to bytes. A frame is `PACKET_LIMIT` bytes of memory, of
+// which the first `length` are the frame, without its checksum. Every function that writes one returns that length.
 
 #ifdef __clang__
 #define SWIFT_NAME(name) __attribute__((swift_name(name)))

@@ -5,7 +5,8 @@
 #include "msi.h"
 #include "pci.h"
 
-/// An NVMe controller with its admin queues in guest RAM and MSI-X vector 0 for their completions (NVM Express 1.4). One at a time.
+/// An NVMe controller with its admin queues in guest RAM and MSI-X vector 0 for their completions (NVM Express 1.4).
+/// One at a time.
 struct controller {
     struct pci_address function;
     uint64_t registers;
@@ -22,18 +23,19 @@ struct answer {
 
 enum { CONTROLLER_PAGE = 4096 };
 
-/// Finds class 01:08:02 in `slot`, or the first where that is 0, maps BAR 0 and reads CAP and VS. NULL, or what went wrong.
+/// Finds class 01:08:02 in `slot`, or the first where that is 0, maps BAR 0 and reads CAP and VS. NULL, or what went
+/// wrong.
 const char *controller_find(unsigned slot, struct controller *controller);
 
 /// Reads VS `count` times; how many of the reads gave another value than the first.
 unsigned controller_read_version(const struct controller *controller, unsigned count);
 
-/// Disables the controller, opens vector 0 of its MSI-X table (and the `unmasked` - 1 after it, which nothing uses), and enables it with
-/// empty admin queues. NULL, or what went wrong.
+/// Disables the controller, opens vector 0 of its MSI-X table (and the `unmasked` - 1 after it, which nothing uses),
+/// and enables it with empty admin queues. NULL, or what went wrong.
 const char *controller_start(struct controller *controller, unsigned unmasked);
 
-/// Sends Identify Controller, 4096 bytes to a page-aligned address, and sleeps until its interrupt came. NULL, or what went wrong; an
-/// answer with an error status is not wrong.
+/// Sends Identify Controller, 4096 bytes to a page-aligned address, and sleeps until its interrupt came. NULL, or what
+/// went wrong; an answer with an error status is not wrong.
 const char *controller_identify(struct controller *controller, uint64_t address, struct answer *answer);
 
 /// Sends Identify Controller like `controller_identify`, and does not wait.

@@ -1,4 +1,5 @@
-// An NVMe controller, whose registers share BAR 0 with its MSI-X table: registers read directly, Identify by interrupt, DMA at RAM's ends.
+// An NVMe controller, whose registers share BAR 0 with its MSI-X table: registers read directly, Identify by interrupt,
+// DMA at RAM's ends.
 #include "arguments.h"
 #include "boot.h"
 #include "bytes.h"

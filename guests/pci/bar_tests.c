@@ -210,7 +210,8 @@ enum verdict test_edu_registers(void)
     return CLAIM_HOLDS;
 }
 
-// Memory without side effects, as a frame buffer is: each register's first and last dword keep what is written, apart from all others.
+// Memory without side effects, as a frame buffer is: each register's first and last dword keep what is written, apart
+// from all others.
 enum verdict test_frame_buffers(void)
 {
     unsigned count = 0;

@@ -1,5 +1,5 @@
-// Reads a register of a device again and again and says what it is at first, when it is all ones, and when it is back: a device that somebody
-// takes away from behind its guest, and gives back.
+// Reads a register of a device again and again and says what it is at first, when it is all ones, and when it is back:
+// a device that somebody takes away from behind its guest, and gives back.
 #include "arguments.h"
 #include "bar.h"
 #include "boot.h"

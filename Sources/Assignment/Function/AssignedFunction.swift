@@ -4,8 +4,8 @@ public import PCI
 import Synchronization
 public import VMM
 
-/// A passed-through function as the guest sees it: decides what each configuration write means, keeps the MSI-X table, and tells the backend
-/// what to do, in the order that the kernel's interfaces ask for.
+/// A passed-through function as the guest sees it: decides what each configuration write means, keeps the MSI-X table,
+/// and tells the backend what to do, in the order that the kernel's interfaces ask for.
 public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
@@ -13,7 +13,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         var space: ConfigSpace
         var messages: FunctionMessages
         var mode = InterruptMode.none
-        /// The mode is not as the guest's registers ask for: the host refused it, or the device sleeps, and so do its vectors then.
+        /// The mode is not as the guest's registers ask for: the host refused it, or the device sleeps, and so do its
+        /// vectors then.
         var isBehind = false
         /// Registers whose last write the host refused, to be written again.
         var unwritten: [Register] = []
@@ -46,7 +47,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     ///   - door: is told of the guest's accesses, so that a recording says what its calls answer to.
     ///   - onFailure: told, as a sentence, when the host fails on behalf of the device; the run can't go on then.
     public init(
-        _ backend: Backend, showsROM: Bool = false, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine, door: IoctlDoor = .kernel,
+        _ backend: Backend, showsROM: Bool = false, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine,
+        door: IoctlDoor = .kernel,
         onFailure: @escaping @Sendable (String) -> Void
     ) throws(AssignmentError) {
         self.backend = backend
@@ -55,7 +57,9 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         let rom = showsROM ? try Self.copyROM(backend) : nil
         self.rom = rom
         functionBARs = backend.bars + (rom.map { [$0.bar] } ?? [])
-        let layout = PassthroughLayout(hardware: try backend.configSnapshot(), bars: functionBARs, hasINTx: backend.hasINTx, access: backend.access)
+        let layout = PassthroughLayout(
+            hardware: try backend.configSnapshot(), bars: functionBARs, hasINTx: backend.hasINTx, access: backend.access
+        )
         self.layout = layout
         do throws(SystemCallError) {
             self.line = layout.interruptPin > 0 ? try line(layout.interruptPin) : nil
@@ -101,9 +105,13 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     public override func decodedBARs() -> [DecodedBAR] { decoded.withLock { $0 } }
 
-    public override func mappableRegions(_ bar: Int) -> [MappableRegion] { areas.indices.contains(bar) ? areas[bar] : [] }
+    public override func mappableRegions(_ bar: Int) -> [MappableRegion] {
+        areas.indices.contains(bar) ? areas[bar] : []
+    }
 
-    private func note(_ access: StaticString, _ offset: some BinaryInteger, _ width: Int, _ value: (some BinaryInteger)? = Int?.none) {
+    private func note(
+        _ access: StaticString, _ offset: some BinaryInteger, _ width: Int, _ value: (some BinaryInteger)? = Int?.none
+    ) {
         door.note {
             let written = value.map { " value \($0.hexadecimal)" } ?? ""
             return "guest \(backend.address) \(access) \(offset.hexadecimal) width \(width)\(written)"
@@ -118,11 +126,14 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             let live = state.space.hardwareReadMask(offset, width: width)
             if live != 0 {
                 note("config read", offset, width)
-                let physical = ask({ () throws(AssignmentError) in try backend.readConfig(offset, width: width) }) ?? .max
+                let physical =
+                    ask({ () throws(AssignmentError) in try backend.readConfig(offset, width: width) }) ?? .max
                 value = value & ~live | physical & live
             }
             if state.mode == .messages(.msi) {
-                value |= state.messages.pendingBits(readAt: offset, width: width, in: state.space) { backend.isPending($0) == true }
+                value |= state.messages.pendingBits(readAt: offset, width: width, in: state.space) {
+                    backend.isPending($0) == true
+                }
             }
             return value
         }
@@ -138,9 +149,12 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             let after = state.space.command
             do throws(AssignmentError) {
                 try writeAgain(without: Register(offset: offset, width: width), &state)
-                // The order is KVM_ASSIGN_SET_INTX_MASK's rule (Documentation/virtual/kvm/api.txt of Linux 3.4, 4.60): first the intent, last the physical register.
+                // The order is KVM_ASSIGN_SET_INTX_MASK's rule (Documentation/virtual/kvm/api.txt of Linux 3.4, 4.60):
+                // first the intent, last the physical register.
                 if before.contains(.intxDisable) != after.contains(.intxDisable) {
-                    try attempt(.line) { () throws(AssignmentError) in try backend.setINTxMask(after.contains(.intxDisable)) }
+                    try attempt(.line) { () throws(AssignmentError) in
+                        try backend.setINTxMask(after.contains(.intxDisable))
+                    }
                 }
                 if power != .d0 {
                     // Also where this write is to wake it: it has not heard of that.
@@ -165,14 +179,17 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         guard state.space.hardwareWriteMask(offset, width: width) != 0 else { return }
         let forwarded = state.space.hardwareWriteValue(offset, value, width: width)
         state.unwritten.removeAll { $0 == register }
-        if try attempt(.device, { () throws(AssignmentError) in try backend.writeConfig(offset, forwarded, width: width) }) {
+        if try attempt(
+            .device, { () throws(AssignmentError) in try backend.writeConfig(offset, forwarded, width: width) })
+        {
             followPower(offset, width, &state)
         } else if state.space.isVirtual(offset, width: width) {
             state.unwritten.append(register)
         }
     }
 
-    /// Writes what was refused before: the bits that are kept in the view, and of the others, which would act anew, none.
+    /// Writes what was refused before: the bits that are kept in the view, and of the others, which would act anew,
+    /// none.
     private func writeAgain(without register: Register, _ state: inout State) throws(AssignmentError) {
         for kept in state.unwritten where kept != register { try forward(kept, 0, &state) }
     }
@@ -200,7 +217,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     }
 
     /// Reads from the device for the guest, or writes to its memory.
-    /// - Returns: nil where the host refused that, which is counted; what doesn't answer reads all ones, as on a real bus.
+    /// - Returns: nil where the host refused that, which is counted; what doesn't answer reads all ones, as on a real
+    ///   bus.
     @discardableResult
     private func ask<Value>(_ body: () throws(AssignmentError) -> Value) -> Value? {
         do throws(AssignmentError) {
@@ -211,11 +229,14 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
     }
 
-    /// Whether the device was told what to decode; where that was refused what it does is not known, and it is not to be reached.
+    /// Whether the device was told what to decode; where that was refused what it does is not known, and it is not to
+    /// be reached.
     private func hearsDecoders(_ state: State) -> Bool {
         !state.unwritten.contains { register in
             ConfigSpace.touches(register.offset, register.width, ConfigRegister.command..<ConfigRegister.command + 1)
-                || layout.power.map { ConfigSpace.touches(register.offset, register.width, $0.control..<$0.control + 1) } == true
+                || layout.power.map {
+                    ConfigSpace.touches(register.offset, register.width, $0.control..<$0.control + 1)
+                } == true
         }
     }
 
@@ -224,7 +245,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     // MARK: Decoding
 
     private func decode(_ state: State) -> [DecodedBAR] {
-        // Outside of D0 no decoder answers (PCI Power Management 1.2, 5.4); the host's kernel takes its mappings away too.
+        // Outside of D0 no decoder answers (PCI Power Management 1.2, 5.4); the host's kernel takes its mappings away
+        // too.
         guard powerState(state) == .d0 else { return [] }
         return Self.decoded(bars, in: state.space)
     }
@@ -258,8 +280,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         power.set(power.state(after: power.state(in: state.space), from: old), in: &state.space)
     }
 
-    /// A device may not be where the guest's write should have brought it: where it sleeps it decodes nothing, and the guest must not keep its
-    /// memory. A write elsewhere among the capabilities may have reset it, which wakes it.
+    /// A device may not be where the guest's write should have brought it: where it sleeps it decodes nothing, and the
+    /// guest must not keep its memory. A write elsewhere among the capabilities may have reset it, which wakes it.
     private func followPower(_ offset: Int, _ width: Int, _ state: inout State) {
         guard backend.access == .filtered, offset + width > ConfigRegister.firstCapability, let power = layout.power,
             let read = ask({ () throws(AssignmentError) in try backend.readConfig(power.control, width: 1) }),
@@ -274,7 +296,9 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     public override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
         if bar == BAR.romIndex { return rom?.read(offset, width: width) ?? .max }
         if messageLayout.splits(bar: bar, offset: offset, width: width) {
-            return (0..<width).reduce(0) { $0 | (readBAR(bar, offset: offset + UInt64($1), width: 1) & 0xFF) << UInt64(8 * $1) }
+            return (0..<width).reduce(0) {
+                $0 | (readBAR(bar, offset: offset + UInt64($1), width: 1) & 0xFF) << UInt64(8 * $1)
+            }
         }
         switch messageLayout.area(bar: bar, offset: offset) {
         case .table: return state.withLock { $0.messages.readTable(at: offset, width: width) }
@@ -289,12 +313,15 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         ask({ () throws(AssignmentError) in try backend.readBAR(bar, offset: offset, width: width) }) ?? .max
     }
 
-    /// The MSI-X pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the device too, and pends there.
+    /// The MSI-X pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the
+    /// device too, and pends there.
     /// - Parameter offset: in the pending bits' BAR.
     func pendingArray(_ offset: UInt64, _ width: Int) -> UInt64 {
         state.withLock { state in
             guard state.mode == .messages(.msix), let msix = layout.msix else { return 0 }
-            let device = ask({ () throws(AssignmentError) in try backend.readBAR(msix.pendingBAR, offset: offset, width: width) }) ?? 0
+            let device =
+                ask({ () throws(AssignmentError) in try backend.readBAR(msix.pendingBAR, offset: offset, width: width) }
+                ) ?? 0
             let first = Int(offset - msix.pendingOffset) * 8
             return state.messages.pendingArray(readAt: offset, width: width) { vector in
                 backend.isPending(vector) ?? (device >> UInt64(vector - first) & 1 != 0)
@@ -305,10 +332,17 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     public override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
         if bar == BAR.romIndex { return }
         if messageLayout.splits(bar: bar, offset: offset, width: width) {
-            for index in 0..<width { writeBAR(bar, offset: offset + UInt64(index), value >> UInt64(8 * index) & 0xFF, width: 1) }
+            for index in 0..<width {
+                writeBAR(bar, offset: offset + UInt64(index), value >> UInt64(8 * index) & 0xFF, width: 1)
+            }
             return
         }
-        door.note { "guest \(backend.address) range \(bar) write \(offset.hexadecimal) width \(width) value \(value.hexadecimal)" }
+        door.note {
+            """
+            guest \(backend.address) range \(bar) write \(offset.hexadecimal) width \(width) value \
+            \(value.hexadecimal)
+            """
+        }
         switch messageLayout.area(bar: bar, offset: offset) {
         case .table: return writeTable(offset, value, width)
         case .pendingBits: return
@@ -339,11 +373,14 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             state.isBehind = true
             return
         }
-        try attempt(.device) { () throws(AssignmentError) in try backend.setVector(vector, setting.message, masked: setting.isMasked) }
+        try attempt(.device) { () throws(AssignmentError) in
+            try backend.setVector(vector, setting.message, masked: setting.isMasked)
+        }
     }
 
-    /// Brings the backend to the wanted mode, or as near to it as the host lets it come. A device that sleeps sends no interrupt, and Linux
-    /// enables messages only of one that doesn't (drivers/pci/msi, current_state): it waits until it is awake.
+    /// Brings the backend to the wanted mode, or as near to it as the host lets it come. A device that sleeps sends no
+    /// interrupt, and Linux enables messages only of one that doesn't (drivers/pci/msi, current_state): it waits until
+    /// it is awake.
     private func followInterruptMode(_ state: inout State) throws(AssignmentError) {
         let wanted = state.messages.mode(in: state.space, hasLine: line != nil)
         guard powerState(state) == .d0 else {
@@ -365,11 +402,15 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             case .intx:
                 if let line {
                     let isMasked = state.space.command.contains(.intxDisable)
-                    isStarted = try attempt(.line) { () throws(AssignmentError) in try backend.startINTx(line, masked: isMasked) }
+                    isStarted = try attempt(.line) { () throws(AssignmentError) in
+                        try backend.startINTx(line, masked: isMasked)
+                    }
                 }
             case .messages(let kind):
                 let count = state.messages.initialCount(kind, in: state.space)
-                isStarted = try attempt(.device) { () throws(AssignmentError) in try backend.startMessages(kind, initial: count) }
+                isStarted = try attempt(.device) { () throws(AssignmentError) in
+                    try backend.startMessages(kind, initial: count)
+                }
             }
             guard isStarted else {
                 state.isBehind = true

@@ -3,8 +3,8 @@ public import VMM
 
 /// The host's side of a passed-through function: whatever kernel interface hands it out.
 ///
-/// `AssignedFunction` decides what the guest sees and calls these in the order that the interfaces ask for; a backend only carries out. Calls
-/// that change state come one at a time.
+/// `AssignedFunction` decides what the guest sees and calls these in the order that the interfaces ask for; a backend
+/// only carries out. Calls that change state come one at a time.
 public protocol AssignmentBackend: AnyObject, Sendable {
     /// The host's address of the function, as sysfs writes it.
     var address: String { get }
@@ -44,11 +44,13 @@ public protocol AssignmentBackend: AnyObject, Sendable {
     /// - Parameter initial: how many vectors are wanted at once; more may follow through `setVector`.
     func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError)
     func stopMessages() throws(AssignmentError)
-    /// The guest's message for a vector and whether it is masked. Takes a host interrupt at the first unmask, not before.
+    /// The guest's message for a vector and whether it is masked. Takes a host interrupt at the first unmask, not
+    /// before.
     func setVector(_ vector: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError)
     /// The same for several vectors at once, as a mode starts.
     func setVectors(_ vectors: [VectorSetting]) throws(AssignmentError)
-    /// Whether a masked vector holds an interrupt back; nil for a vector that was never unmasked, whose pending bit is the device's own.
+    /// Whether a masked vector holds an interrupt back; nil for a vector that was never unmasked, whose pending bit is
+    /// the device's own.
     func isPending(_ vector: Int) -> Bool?
 
     /// What became of the device's interrupts so far.

@@ -28,7 +28,10 @@ public enum AssignmentError: Error, CustomStringConvertible {
         case .plug(let address, let error): "\(address): \(error)"
         case .legacy(let error): "\(error)"
         case .noAccess(let address, let error):
-            "\(address): \(error.object) may not be read and written by this user: run as root, or chown \"$USER\" \(error.object)"
+            """
+            \(address): \(error.object) may not be read and written by this user: run as root, or chown \"$USER\" \
+            \(error.object)
+            """
         case .repeated(let address): "\(address) is given twice: a function can be passed to a guest once"
         case .refused(let address, let call, let reason): "\(address): \(call): \(reason)"
         case .unfit(let address, let reason): "\(address): \(reason)"

@@ -2,8 +2,8 @@ import LinuxSystem
 import PCI
 import VMM
 
-/// The copy of a device's expansion ROM that its guest reads. The device's own is read once, before the guest starts: on many devices the ROM
-/// shares its decoder with a BAR, so that a guest's reads would disturb the device.
+/// The copy of a device's expansion ROM that its guest reads. The device's own is read once, before the guest starts:
+/// on many devices the ROM shares its decoder with a BAR, so that a guest's reads would disturb the device.
 final class OptionROMCopy: Sendable {
     let bar: BAR
     private let mapping: Mapping
@@ -11,11 +11,14 @@ final class OptionROMCopy: Sendable {
     init(_ rom: OptionROM, of address: String) throws(AssignmentError) {
         bar = rom.bar
         do throws(SystemCallError) {
-            mapping = try Mapping(anonymous: (rom.bytes.count + 0xFFF) & ~0xFFF, object: "the expansion ROM of \(address)")
+            mapping = try Mapping(
+                anonymous: (rom.bytes.count + 0xFFF) & ~0xFFF, object: "the expansion ROM of \(address)")
         } catch {
             throw .system(address, error)
         }
-        rom.bytes.withUnsafeBytes { mapping.base.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(mapping.base), byteCount: $0.count) }
+        rom.bytes.withUnsafeBytes {
+            mapping.base.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(mapping.base), byteCount: $0.count)
+        }
     }
 
     /// Little-endian; all ones behind the end.
@@ -30,7 +33,8 @@ final class OptionROMCopy: Sendable {
 
     /// What the guest reads without an exit: all of it, unless it is smaller than a page.
     var areas: [PCIFunction.MappableRegion] {
-        bar.size < 4096 ? [] : [PCIFunction.MappableRegion(offset: 0, count: bar.size, memory: mapping.base, isReadOnly: true)]
+        bar.size < 4096
+            ? [] : [PCIFunction.MappableRegion(offset: 0, count: bar.size, memory: mapping.base, isReadOnly: true)]
     }
 }
 
@@ -41,8 +45,8 @@ extension AssignmentBackend {
     }
 }
 
-/// Reads an expansion ROM a piece at a time, so that neither a device that claims a very large one nor one that answers very slowly keeps a
-/// run from starting for long. That a single read never comes back is the kernel's to prevent.
+/// Reads an expansion ROM a piece at a time, so that neither a device that claims a very large one nor one that answers
+/// very slowly keeps a run from starting for long. That a single read never comes back is the kernel's to prevent.
 struct OptionROMReader {
     static let pieceSize = 4096
     /// Nanoseconds in all.
@@ -62,7 +66,9 @@ struct OptionROMReader {
         var bytes: [UInt8] = []
         while UInt64(bytes.count) < size {
             guard now() < deadline else {
-                throw .unfit(address, reason: "its expansion ROM gave only \(bytes.count) of \(size) bytes in 10 s: leave out rom=on")
+                throw .unfit(
+                    address,
+                    reason: "its expansion ROM gave only \(bytes.count) of \(size) bytes in 10 s: leave out rom=on")
             }
             let wanted = min(pieceSize, Int(size) - bytes.count)
             do throws(SystemCallError) {

@@ -45,7 +45,8 @@ extension AssignmentError {
     /// The system call that failed; nil where none was made.
     private var systemCall: SystemCallError? {
         switch self {
-        case .vfio(_, .call(let error)), .kvm(_, .call(let error)), .system(_, let error), .noAccess(_, let error): error
+        case .vfio(_, .call(let error)), .kvm(_, .call(let error)), .system(_, let error), .noAccess(_, let error):
+            error
         case .legacy(let error): error.error
         default: nil
         }
@@ -60,8 +61,8 @@ extension AssignmentError {
         }
     }
 
-    /// Whether the host itself failed; what else its kernel refuses while a guest runs comes of what the guest did to its device. The table is
-    /// in docs/config-space.md.
+    /// Whether the host itself failed; what else its kernel refuses while a guest runs comes of what the guest did to
+    /// its device. The table is in docs/config-space.md.
     func isHostFailure(for purpose: Purpose) -> Bool {
         switch self {
         case .refused, .kvm(_, .noRoute), .vfio(_, .fewerVectors): return false

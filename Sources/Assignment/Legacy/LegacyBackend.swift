@@ -6,10 +6,10 @@ public import VMM
 
 /// A function that KVM itself hands out (`PCIAssignment`), its registers reached through sysfs.
 ///
-/// Here the physical INTx-disable bit has two owners: the kernel sets it whenever an interrupt waits for the guest, and clears it at the
-/// guest's acknowledgement; the guest's own intent reaches it through `writeConfig`. So KVM is told of the intent first, and what is written
-/// is the guest's value, never one read from the device (api.txt 4.60; docs/intx-disable.md). Messages go from the kernel to the guest
-/// through GSI routes and are never seen here.
+/// Here the physical INTx-disable bit has two owners: the kernel sets it whenever an interrupt waits for the guest, and
+/// clears it at the guest's acknowledgement; the guest's own intent reaches it through `writeConfig`. So KVM is told of
+/// the intent first, and what is written is the guest's value, never one read from the device (api.txt 4.60;
+/// docs/intx-disable.md). Messages go from the kernel to the guest through GSI routes and are never seen here.
 public final class LegacyBackend: AssignmentBackend {
     private struct Vector {
         var message: MSIMessage
@@ -31,7 +31,8 @@ public final class LegacyBackend: AssignmentBackend {
         var placeholder: UInt32?
         /// Vectors that were ever unmasked.
         var used: [MessageKind: Set<Int>] = [:]
-        /// From KVM_ASSIGN_PCI_DEVICE to `release`. Until then the device is the host's, and nothing of it may be touched.
+        /// From KVM_ASSIGN_PCI_DEVICE to `release`. Until then the device is the host's, and nothing of it may be
+        /// touched.
         var isOurs = false
     }
 
@@ -95,7 +96,9 @@ public final class LegacyBackend: AssignmentBackend {
         do { return try body() } catch { throw .kvm(address, error) }
     }
 
-    private static func onFiles<Result>(_ address: String, _ body: () throws(SystemCallError) -> Result) throws(AssignmentError) -> Result {
+    private static func onFiles<Result>(_ address: String, _ body: () throws(SystemCallError) -> Result)
+        throws(AssignmentError) -> Result
+    {
         do { return try body() } catch { throw .system(address, error) }
     }
 
@@ -109,16 +112,20 @@ public final class LegacyBackend: AssignmentBackend {
 
     public func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError) {
         var value = value
-        // The decoders were switched on by the host's kernel, which reaches the MSI-X table through them. They are a constant here, so
-        // that the write is the guest's value and no read-modify-write.
+        // The decoders were switched on by the host's kernel, which reaches the MSI-X table through them. They are a
+        // constant here, so that the write is the guest's value and no read-modify-write.
         let distance = ConfigRegister.command - offset
         if (0..<width).contains(distance) { value |= UInt32(decoders.rawValue) << UInt32(8 * distance) }
         let physical = value
-        try Self.onFiles(address) { () throws(SystemCallError) in try function.writeConfig(offset, physical, width: width) }
+        try Self.onFiles(address) { () throws(SystemCallError) in
+            try function.writeConfig(offset, physical, width: width)
+        }
     }
 
     public func readROM() throws(AssignmentError) -> [UInt8] {
-        guard let rom = function.rom else { throw .unfit(address, reason: "it has no expansion ROM that the host can read: leave out rom=on") }
+        guard let rom = function.rom else {
+            throw .unfit(address, reason: "it has no expansion ROM that the host can read: leave out rom=on")
+        }
         do throws(SystemCallError) { try rom.enable(true) } catch { throw .system(address, error) }
         defer { try? rom.enable(false) }
         return try OptionROMReader.read(address, size: rom.size) { offset, count throws(SystemCallError) in
@@ -137,7 +144,8 @@ public final class LegacyBackend: AssignmentBackend {
     public func map(_ bar: BAR, trapped: [Range<UInt64>]) throws(AssignmentError) -> [PCIFunction.MappableRegion] {
         guard let memory = function.memory(of: bar.index) else { return [] }
         return DirectRanges.of([0..<bar.size], without: trapped, barSize: bar.size).map {
-            PCIFunction.MappableRegion(offset: $0.lowerBound, count: $0.upperBound - $0.lowerBound, memory: memory + Int($0.lowerBound))
+            PCIFunction.MappableRegion(
+                offset: $0.lowerBound, count: $0.upperBound - $0.lowerBound, memory: memory + Int($0.lowerBound))
         }
     }
 
@@ -178,7 +186,8 @@ public final class LegacyBackend: AssignmentBackend {
             try assignment.assignIRQ(.intx, .intx, gsi: gsi)
             state.assigned = (.intx, .intx)
         } catch {
-            // A line that another driver holds for itself: the device signals the host by MSI and the guest sees its line all the same.
+            // A line that another driver holds for itself: the device signals the host by MSI and the guest sees its
+            // line all the same.
             guard hasMSI, error.error.errno == .ioError else { throw .legacy(error) }
             try onKernel { () throws(PCIAssignmentError) in try assignment.assignIRQ(.msi, .intx, gsi: gsi) }
             state.assigned = (.msi, .intx)
@@ -199,7 +208,8 @@ public final class LegacyBackend: AssignmentBackend {
         try state.withLock { state throws(AssignmentError) in
             state.kind = kind
             state.vectors = [:]
-            // With MSI-X the device's own enable bit follows the guest's at once, so that masked vectors pend in the device.
+            // With MSI-X the device's own enable bit follows the guest's at once, so that masked vectors pend in the
+            // device.
             if kind == .msix { try rewire(&state) }
         }
     }
@@ -214,7 +224,9 @@ public final class LegacyBackend: AssignmentBackend {
 
     private func giveBackRoutes(_ state: inout State) {
         // In the vectors' order, so that two runs of the same guest make the same calls.
-        for (_, vector) in state.vectors.sorted(by: { $0.key < $1.key }) { if let gsi = vector.gsi { try? routes.remove(gsi) } }
+        for (_, vector) in state.vectors.sorted(by: { $0.key < $1.key }) {
+            if let gsi = vector.gsi { try? routes.remove(gsi) }
+        }
         if let gsi = state.placeholder.take() { try? routes.remove(gsi) }
         state.vectors = [:]
     }
@@ -246,9 +258,11 @@ public final class LegacyBackend: AssignmentBackend {
         }
     }
 
-    /// Brings the route and the device's mask of a vector that the kernel delivers to what the guest wrote. Unmasked last, so that what was
-    /// pending comes as the new message.
-    private func follow(_ number: Int, wasMasked: Bool, _ kind: MessageKind, _ state: inout State) throws(AssignmentError) {
+    /// Brings the route and the device's mask of a vector that the kernel delivers to what the guest wrote. Unmasked
+    /// last, so that what was pending comes as the new message.
+    private func follow(_ number: Int, wasMasked: Bool, _ kind: MessageKind, _ state: inout State)
+        throws(AssignmentError)
+    {
         guard var vector = state.vectors[number], let gsi = vector.gsi else { return }
         if !vector.masked, vector.routed != vector.message {
             try onRoutes { () throws(KVMError) in try routes.update(gsi, vector.message) }
@@ -258,7 +272,8 @@ public final class LegacyBackend: AssignmentBackend {
         if kind == .msix, vector.masked != wasMasked { try setDeviceMask(number, vector.masked) }
     }
 
-    /// Sets the mask bit of the device's own table, so that it keeps the interrupt pending as the guest expects. PCI Local Bus 3.0, 6.8.2.9.
+    /// Sets the mask bit of the device's own table, so that it keeps the interrupt pending as the guest expects. PCI
+    /// Local Bus 3.0, 6.8.2.9.
     private func setDeviceMask(_ number: Int, _ masked: Bool) throws(AssignmentError) {
         guard let msix else { return }
         try writeBAR(msix.tableBAR, offset: msix.tableOffset + UInt64(number) * 16 + 12, masked ? 1 : 0, width: 4)
@@ -294,8 +309,8 @@ public final class LegacyBackend: AssignmentBackend {
         try onRoutes { () throws(KVMError) in try routes.add(message) }
     }
 
-    /// Has the kernel deliver exactly the vectors that are unmasked now. It takes the whole set or none, so all go and come back; those that
-    /// stay masked pend in the device meanwhile.
+    /// Has the kernel deliver exactly the vectors that are unmasked now. It takes the whole set or none, so all go and
+    /// come back; those that stay masked pend in the device meanwhile.
     private func rewire(_ state: inout State) throws(AssignmentError) {
         guard let msix else { return }
         try deassign(&state)
@@ -317,11 +332,13 @@ public final class LegacyBackend: AssignmentBackend {
                 try onRoutes { () throws(KVMError) in try routes.remove(gsi) }
             }
             refusal = .refused(
-                address, call: "KVM_ASSIGN_SET_MSIX_NR", reason: "KVM's own assignment delivers \(PCIAssignment.messageLimit) vectors of a function")
+                address, call: "KVM_ASSIGN_SET_MSIX_NR",
+                reason: "KVM's own assignment delivers \(PCIAssignment.messageLimit) vectors of a function")
             entries.removeSubrange(PCIAssignment.messageLimit...)
         }
         if entries.isEmpty {
-            // The last entry is the one least likely in use, and is masked again at once; its message leads to no processor.
+            // The last entry is the one least likely in use, and is masked again at once; its message leads to no
+            // processor.
             let gsi = try addRoute(MSIMessage(address: 0xFEEF_E000, data: 0xFF))
             state.placeholder = gsi
             entries = [(msix.vectorCount - 1, gsi)]
@@ -362,7 +379,8 @@ public final class LegacyBackend: AssignmentBackend {
             return state.isOurs
         }
         guard wasOurs else { return }
-        // Each step is tried whatever became of the one before: the kernel undoes the rest when the virtual machine's descriptor closes.
+        // Each step is tried whatever became of the one before: the kernel undoes the rest when the virtual machine's
+        // descriptor closes.
         state.withLock { state in
             try? deassign(&state)
             giveBackRoutes(&state)

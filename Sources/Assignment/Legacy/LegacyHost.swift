@@ -28,13 +28,27 @@ public final class LegacyHost {
         let name = address.description
         guard vm.check(.assignDeviceIRQ) > 0 else { throw .unfit(name, reason: AssignmentInterface.absence()) }
         guard vm.check(.iommu) > 0 else {
-            throw .unfit(name, reason: "the host's IOMMU is off: boot the host with intel_iommu=on or amd_iommu=on, and enable it in the firmware")
+            throw .unfit(
+                name,
+                reason:
+                    """
+                    the host's IOMMU is off: boot the host with intel_iommu=on or amd_iommu=on, and enable it in \
+                    the firmware
+                    """
+            )
         }
         guard address.segment == 0 || vm.check(.pciSegment) > 0 && address.segment <= UInt16.max else {
             throw .unfit(name, reason: "this host's KVM assigns functions of segment 0 only")
         }
         if let delivery {
-            throw .unfit(name, reason: "msi=\(delivery) is VFIO's: KVM's own assignment leads messages through routes in the kernel; leave msi= out")
+            throw .unfit(
+                name,
+                reason:
+                    """
+                    msi=\(delivery) is VFIO's: KVM's own assignment leads messages through routes in the kernel; \
+                    leave msi= out
+                    """
+            )
         }
     }
 
@@ -64,7 +78,8 @@ public final class LegacyHost {
             PCIAssignment(
                 vm, address: name, segment: UInt16(truncatingIfNeeded: address.segment), bus: address.bus,
                 deviceFunction: UInt8(truncatingIfNeeded: address.requesterID)),
-            SysfsFunction(function, tree: tree, door: vm.door), hasINTx: function.interruptPin != nil && function.irq != nil,
+            SysfsFunction(function, tree: tree, door: vm.door),
+            hasINTx: function.interruptPin != nil && function.irq != nil,
             hasMaskCall: vm.check(.pci23) > 0, routes: routes
         ) {
             // Last of all means; most functions have the file, and nothing more can be done for the others.

@@ -3,8 +3,8 @@ import HostDevices
 import LinuxSystem
 import PCI
 
-/// A host function's registers and ranges, as sysfs gives them out (Documentation/filesystems/sysfs-pci.txt): `config` by reads and writes,
-/// memory ranges by mapping `resourceN`, port ranges by reads and writes of it.
+/// A host function's registers and ranges, as sysfs gives them out (Documentation/filesystems/sysfs-pci.txt): `config`
+/// by reads and writes, memory ranges by mapping `resourceN`, port ranges by reads and writes of it.
 ///
 /// Nothing lies between these files and the device. What may be written is the caller's to know.
 final class SysfsFunction: Sendable {
@@ -55,7 +55,9 @@ final class SysfsFunction: Sendable {
                     case .memory32: .memory32
                     case .memory64: .memory64
                     }
-                guard let bar = BAR(index: range.index, kind: kind, size: range.size, prefetchable: range.isPrefetchable) else { continue }
+                guard
+                    let bar = BAR(index: range.index, kind: kind, size: range.size, prefetchable: range.isPrefetchable)
+                else { continue }
                 let file = try Descriptor(opening: "\(folder)/resource\(range.index)", door: door)
                 if bar.isIO {
                     windows.append(Window(bar, file: file, mapping: nil, skew: 0))
@@ -96,7 +98,10 @@ final class SysfsFunction: Sendable {
     // MARK: Ranges
 
     private func window(_ bar: Int, _ offset: UInt64, _ width: Int) -> Window? {
-        windows.first { $0.bar.index == bar && (1...8).contains(width) && offset <= $0.bar.size && UInt64(width) <= $0.bar.size - offset }
+        windows.first {
+            $0.bar.index == bar && (1...8).contains(width) && offset <= $0.bar.size
+                && UInt64(width) <= $0.bar.size - offset
+        }
     }
 
     /// Reads a range; all ones outside of it.
@@ -127,7 +132,8 @@ final class SysfsFunction: Sendable {
     }
 }
 
-/// An expansion ROM's file in sysfs: it reads as the ROM between a 1 and a 0 that are written to it. Opened for each use.
+/// An expansion ROM's file in sysfs: it reads as the ROM between a 1 and a 0 that are written to it. Opened for each
+/// use.
 struct SysfsROM: Sendable {
     private let path: String
     /// Bytes of the ROM's range.
@@ -155,7 +161,10 @@ struct SysfsROM: Sendable {
         let file = try Descriptor(opening: path, flags: O_RDONLY, door: door)
         var bytes = [UInt8](repeating: 0, count: count)
         let answer = bytes.withUnsafeMutableBytes { file.door.read(file.raw, $0, at: offset) }
-        guard answer >= 0 else { throw SystemCallError(call: "pread", object: path, errno: .init(rawValue: Int32(truncatingIfNeeded: -answer))) }
+        guard answer >= 0 else {
+            throw SystemCallError(
+                call: "pread", object: path, errno: .init(rawValue: Int32(truncatingIfNeeded: -answer)))
+        }
         return Array(bytes.prefix(answer))
     }
 }

@@ -16,7 +16,8 @@ final class InterruptRelay: @unchecked Sendable {
 
     /// - Parameters:
     ///   - name: at most 15 bytes.
-    ///   - run: parks the thread with the others; nil: nobody does. What its descriptors tell meanwhile is told when it goes on.
+    ///   - run: parks the thread with the others; nil: nobody does. What its descriptors tell meanwhile is told when it
+    ///     goes on.
     ///   - handle: called on the thread with each ready token.
     init(_ name: String, run: RunState? = nil, handle: @escaping @Sendable (UInt64) -> Void) throws(SystemCallError) {
         let stopEvent = try EventDescriptor(name)

@@ -7,9 +7,10 @@ public import VMM
 
 /// A function handed out by VFIO.
 ///
-/// VFIO owns the physical INTx-disable bit: it virtualizes COMMAND behind the device's descriptor, so the guest's write is forwarded as it is
-/// and the kernel masks (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_config.c). What is left to do before that write is the
-/// guest's side: the irqfd goes, which lowers the line, and comes back at the unmask.
+/// VFIO owns the physical INTx-disable bit: it virtualizes COMMAND behind the device's descriptor, so the guest's write
+/// is forwarded as it is and the kernel masks (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_config.c).
+/// What is left to do before that write is the guest's side: the irqfd goes, which lowers the line, and comes back at
+/// the unmask.
 public final class VFIOBackend: AssignmentBackend {
     private struct VectorState {
         let vector: MessageVector
@@ -65,7 +66,8 @@ public final class VFIOBackend: AssignmentBackend {
     ///   - run: parks the thread that carries its interrupts; nil: nobody does.
     ///   - onFailure: told when the device reports an error or the host wants it back.
     init(
-        _ device: VFIODevice, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes, run: RunState? = nil,
+        _ device: VFIODevice, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes,
+        run: RunState? = nil,
         onFailure: @escaping @Sendable (String) -> Void
     ) throws(AssignmentError) {
         let address = device.address
@@ -126,7 +128,9 @@ public final class VFIOBackend: AssignmentBackend {
             guard region.size > 0 else { continue }
             let register = try device.read(VFIORegion.configIndex, UInt64(ConfigRegister.bars + 4 * index), width: 4)
             let kind: BAR.Kind = register & 1 != 0 ? .io : register & 6 == 4 ? .memory64 : .memory32
-            if let bar = BAR(index: index, kind: kind, size: region.size, prefetchable: kind != .io && register & 8 != 0) {
+            if let bar = BAR(
+                index: index, kind: kind, size: region.size, prefetchable: kind != .io && register & 8 != 0)
+            {
                 bars.append(bar)
             }
             if kind == .memory64 { index += 1 }
@@ -157,7 +161,9 @@ public final class VFIOBackend: AssignmentBackend {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(size)
         for offset in stride(from: 0, to: size, by: 4) {
-            let word = try onSystem { () throws(SystemCallError) in try device.read(VFIORegion.configIndex, UInt64(offset), width: 4) }
+            let word = try onSystem { () throws(SystemCallError) in
+                try device.read(VFIORegion.configIndex, UInt64(offset), width: 4)
+            }
             for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * shift))) }
         }
         return bytes
@@ -185,7 +191,9 @@ public final class VFIOBackend: AssignmentBackend {
 
     public func readROM() throws(AssignmentError) -> [UInt8] {
         let size = device.regions[VFIORegion.romIndex].size
-        guard size > 0 else { throw .unfit(address, reason: "it has no expansion ROM that the host can read: leave out rom=on") }
+        guard size > 0 else {
+            throw .unfit(address, reason: "it has no expansion ROM that the host can read: leave out rom=on")
+        }
         // The ROM answers only where memory does.
         try writeConfig(ConfigRegister.command, UInt32(Command.memorySpace.rawValue), width: 2)
         defer { try? writeConfig(ConfigRegister.command, 0, width: 2) }
@@ -234,7 +242,9 @@ public final class VFIOBackend: AssignmentBackend {
     public func stopINTx() throws(AssignmentError) {
         guard let line = state.withLock({ $0.line.take() }) else { return }
         var failure: AssignmentError?
-        do throws(AssignmentError) { try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) } } catch { failure = error }
+        do throws(AssignmentError) {
+            try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) }
+        } catch { failure = error }
         try disable(.intx)
         if let failure { throw failure }
     }
@@ -275,13 +285,16 @@ public final class VFIOBackend: AssignmentBackend {
 
     public func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) {
         let limit = vectorLimits[kind]?.count ?? 0
-        guard limit > 0 else { throw .refused(address, call: "VFIO_DEVICE_SET_IRQS", reason: "the host offers no \(kind) for the device") }
+        guard limit > 0 else {
+            throw .refused(address, call: "VFIO_DEVICE_SET_IRQS", reason: "the host offers no \(kind) for the device")
+        }
         try disableLingering()
         // At least one vector, without an eventfd if need be, so that the device's own enable bit follows the guest's.
         let count = min(max(initial, 1), limit)
         var events = [Int32](repeating: -1, count: count)
         if kind == .msi {
-            // A device keeps no MSI back that it sends before anybody listens: all of them are listened to before it may.
+            // A device keeps no MSI back that it sends before anybody listens: all of them are listened to before it
+            // may.
             for number in 0..<count { events[number] = try slot(kind, number).vector.event.raw }
         }
         let taken = try enable(kind, events)
@@ -310,7 +323,9 @@ public final class VFIOBackend: AssignmentBackend {
         if let known = state.withLock({ $0.slots[kind]?[number] }) { return known }
         let name = "\(address) \(kind) vector \(number)"
         let slot = VectorState(
-            vector: try onSystem { () throws(SystemCallError) in try MessageVector(name, vm: vm, delivery: messageDelivery, routes: routes) })
+            vector: try onSystem { () throws(SystemCallError) in
+                try MessageVector(name, vm: vm, delivery: messageDelivery, routes: routes)
+            })
         state.withLock { $0.slots[kind]?[number] = slot }
         return slot
     }
@@ -346,7 +361,8 @@ public final class VFIOBackend: AssignmentBackend {
         let watch = try onMachine { () throws(KVMError) in try slot.vector.set(message, masked: masked) }
         let relay = relay.withLock { $0 }
         if watch, !slot.isPolled {
-            try onSystem { () throws(SystemCallError) in try relay?.watch(slot.vector.event.raw, token: UInt64(number)) }
+            try onSystem { () throws(SystemCallError) in try relay?.watch(slot.vector.event.raw, token: UInt64(number))
+            }
         } else if !watch, slot.isPolled {
             relay?.forget(slot.vector.event.raw)
         }
@@ -402,7 +418,8 @@ public final class VFIOBackend: AssignmentBackend {
             }
             var messages: [(vector: Int, kind: MessageKind, counts: InterruptCounts?)] = []
             for kind in [MessageKind.msi, .msix] {
-                for (number, slot) in (state.slots[kind] ?? [:]).sorted(by: { $0.key < $1.key }) where slot.vector.wasUnmasked {
+                for (number, slot) in (state.slots[kind] ?? [:]).sorted(by: { $0.key < $1.key })
+                where slot.vector.wasUnmasked {
                     messages.append((number, kind, slot.vector.counts))
                 }
             }

@@ -5,7 +5,8 @@ public import PCI
 import VFIO
 public import VMM
 
-/// A machine's share of the host's VFIO: one container with guest memory mapped for DMA, and the groups its devices come from.
+/// A machine's share of the host's VFIO: one container with guest memory mapped for DMA, and the groups its devices
+/// come from.
 public final class VFIOHost {
     private let machine: Machine
     private let routes: MessageRoutes
@@ -29,7 +30,9 @@ public final class VFIOHost {
     /// - Throws: `.unfit` where it has no IOMMU group, what VFIO refused otherwise.
     public func open(_ function: PCIAddress, delivery: MessageDelivery) throws(AssignmentError) -> VFIOBackend {
         let address = function.description
-        guard let group = HostFilesystem().iommuGroup(of: function) else { throw .unfit(address, reason: "it is in no IOMMU group any more") }
+        guard let group = HostFilesystem().iommuGroup(of: function) else {
+            throw .unfit(address, reason: "it is in no IOMMU group any more")
+        }
         let device: VFIODevice
         do throws(VFIOError) {
             if groups[group] == nil {
@@ -39,28 +42,34 @@ public final class VFIOHost {
         } catch {
             throw .vfio(address, error)
         }
-        guard let joined = groups[group] else { throw .unfit(address, reason: "its IOMMU group \(group) can't be found again") }
+        guard let joined = groups[group] else {
+            throw .unfit(address, reason: "its IOMMU group \(group) can't be found again")
+        }
         if registered.insert(group).inserted { try register(joined, address) }
         do throws(VFIOError) { device = try joined.openDevice(address) } catch { throw .vfio(address, error) }
         let end = machine.end
-        return try VFIOBackend(device, vm: machine.vm, delivery: delivery, routes: routes, run: machine.runState) { end(.hostFailure($0)) }
+        return try VFIOBackend(device, vm: machine.vm, delivery: delivery, routes: routes, run: machine.runState) {
+            end(.hostFailure($0))
+        }
     }
 
-    /// Puts a group into the container; the first one brings the IOMMU, and with it the guest's memory: every RAM slot and nothing else.
+    /// Puts a group into the container; the first one brings the IOMMU, and with it the guest's memory: every RAM slot
+    /// and nothing else.
     private func join(_ number: Int) throws(VFIOError) -> VFIOGroup {
         if let container { return try VFIOGroup(number, in: container) }
         let fresh = try VFIOContainer(door: machine.vm.door)
         let group = try VFIOGroup(number, in: fresh)
         try fresh.enableIOMMU()
         for region in machine.memory.regions {
-            try fresh.mapDMA(busAddress: region.guestAddress, memory: machine.memory.hostAddress(of: region), count: region.count)
+            try fresh.mapDMA(
+                busAddress: region.guestAddress, memory: machine.memory.hostAddress(of: region), count: region.count)
         }
         container = fresh
         return group
     }
 
-    /// Tells KVM's VFIO device of a group; Documentation/virt/kvm/devices/vfio.rst, KVM_DEV_VFIO_GROUP_ADD. Optional on x86: hosts without the
-    /// device type work all the same.
+    /// Tells KVM's VFIO device of a group; Documentation/virt/kvm/devices/vfio.rst, KVM_DEV_VFIO_GROUP_ADD. Optional on
+    /// x86: hosts without the device type work all the same.
     private func register(_ group: VFIOGroup, _ address: String) throws(AssignmentError) {
         do throws(KVMError) {
             if registry.device == nil, machine.vm.canMakeDevice(.vfio) {

@@ -2,7 +2,8 @@ import Bytes
 
 /// A disk or floppy image whose first sector is boot code, as a PC's firmware would find it.
 ///
-/// What the image says of its own geometry is taken where it makes sense, since boot code reads by it; nothing of it is trusted further.
+/// What the image says of its own geometry is taken where it makes sense, since boot code reads by it; nothing of it is
+/// trusted further.
 public struct DiskImage: Equatable, Sendable {
     /// Bytes of a sector.
     public static let sectorSize: UInt64 = 512
@@ -22,8 +23,8 @@ public struct DiskImage: Equatable, Sendable {
 
     /// Where the first sector lies in the file, in bytes: 0 but for a floppy or disk that is on a CD.
     public let start: UInt64
-    /// How many sectors there are. Of a disk a last one that the file holds in part counts; a floppy has all of its format's, and those behind the
-    /// file's end are zero.
+    /// How many sectors there are. Of a disk a last one that the file holds in part counts; a floppy has all of its
+    /// format's, and those behind the file's end are zero.
     public let sectorCount: UInt64
     /// 1...1024.
     public let cylinders: UInt16
@@ -35,7 +36,8 @@ public struct DiskImage: Equatable, Sendable {
     public let drive: UInt8
     /// The drive type that INT 13h AH=08h tells, 0 for a fixed disk.
     public let floppyType: UInt8
-    /// How a CD boots; nil for what is none, and for a floppy or disk that is on one. A CD has no tracks: its geometry is one of no meaning.
+    /// How a CD boots; nil for what is none, and for a floppy or disk that is on one. A CD has no tracks: its geometry
+    /// is one of no meaning.
     public let cd: ElToritoEntry?
 
     private static let signature: UInt16 = 0xaa55
@@ -47,7 +49,8 @@ public struct DiskImage: Equatable, Sendable {
 
     /// The sizes of floppies in sectors, and what drive they are for.
     private static let floppies: [UInt64: Format] = [
-        320: (40, 1, 8, 1), 360: (40, 1, 9, 1), 640: (40, 2, 8, 1), 720: (40, 2, 9, 1), 1440: (80, 2, 9, 3), 2400: (80, 2, 15, 2),
+        320: (40, 1, 8, 1), 360: (40, 1, 9, 1), 640: (40, 2, 8, 1), 720: (40, 2, 9, 1), 1440: (80, 2, 9, 3),
+        2400: (80, 2, 15, 2),
         2880: (80, 2, 18, 4), 3360: (80, 2, 21, 4), 5760: (80, 2, 36, 6),
     ]
 
@@ -67,7 +70,8 @@ public struct DiskImage: Equatable, Sendable {
         let start = UInt64(entry.first) * ElToritoEntry.sectorSize
         switch entry.medium {
         case .cd: self.init(cd: entry, size: image.size)
-        case .floppy(let sectors): try self.init(on: image, start: start, size: sectors * Self.sectorSize, kind: .floppy)
+        case .floppy(let sectors):
+            try self.init(on: image, start: start, size: sectors * Self.sectorSize, kind: .floppy)
         case .disk: try self.init(on: image, start: start, size: image.size - start, kind: .disk)
         }
     }
@@ -85,7 +89,8 @@ public struct DiskImage: Equatable, Sendable {
         let sector = try cd.structure("boot sector of the CD's \(kind)", at: start, count: Int(Self.sectorSize))
         let signature = try sector.uint16(at: 510)
         guard signature == Self.signature else {
-            throw .badField(field: "boot sector of the CD's \(kind): its signature", value: UInt64(signature), expected: "0xaa55")
+            throw .badField(
+                field: "boot sector of the CD's \(kind): its signature", value: UInt64(signature), expected: "0xaa55")
         }
         try self.init(bootSector: sector, start: start, size: size, kind: kind)
     }
@@ -113,41 +118,48 @@ public struct DiskImage: Equatable, Sendable {
         floppyType = 0
     }
 
-    /// A floppy by its size, if it has one of a floppy; else a disk if it has partitions, or a file system that says it is on one; else whatever holds it.
+    /// A floppy by its size, if it has one of a floppy; else a disk if it has partitions, or a file system that says it
+    /// is on one; else whatever holds it.
     private static func kind(of sector: [UInt8], sectors: UInt64) -> Kind {
         if floppies[sectors] != nil { return .floppy }
         if sectors * sectorSize > largestFloppy || hasPartitions(sector) { return .disk }
         return hasParameterBlock(sector) && sector[0x15] == 0xf8 ? .disk : .floppy
     }
 
-    /// The geometry of a floppy: its size's; else its file system's, where that is one of a floppy and holds the image; else that of the usual drive.
+    /// The geometry of a floppy: its size's; else its file system's, where that is one of a floppy and holds the image;
+    /// else that of the usual drive.
     private static func format(of sector: [UInt8], sectors: UInt64) -> Format {
         if let format = floppies[sectors] { return format }
         if hasParameterBlock(sector) {
             let total = UInt64(word(sector, 0x13))
-            if total >= sectors, let format = floppies[total], format.heads == word(sector, 0x1a), format.trackSectors == word(sector, 0x18) {
+            if total >= sectors, let format = floppies[total], format.heads == word(sector, 0x1a),
+                format.trackSectors == word(sector, 0x18)
+            {
                 return format
             }
         }
         return sectors <= 2880 ? (80, 2, 18, 4) : (80, 2, 36, 6)
     }
 
-    /// Whether the sector holds a partition table: each entry active or not, at least one of them used, with a place and a size.
+    /// Whether the sector holds a partition table: each entry active or not, at least one of them used, with a place
+    /// and a size.
     private static func hasPartitions(_ sector: [UInt8]) -> Bool {
         let entries = stride(from: 0x1be, to: 0x1fe, by: 16).map { Array(sector[$0..<$0 + 16]) }
         guard entries.allSatisfy({ $0[0] & 0x7f == 0 }) else { return false }
         return entries.contains { $0[4] != 0 && $0[8..<12].contains { $0 != 0 } && $0[12..<16].contains { $0 != 0 } }
     }
 
-    private static func word(_ sector: [UInt8], _ offset: Int) -> UInt16 { UInt16(sector[offset]) | UInt16(sector[offset + 1]) << 8 }
+    private static func word(_ sector: [UInt8], _ offset: Int) -> UInt16 {
+        UInt16(sector[offset]) | UInt16(sector[offset + 1]) << 8
+    }
 
     /// Whether the sector begins with the BIOS parameter block of a FAT file system.
     private static func hasParameterBlock(_ sector: [UInt8]) -> Bool {
         (sector[0] == 0xeb || sector[0] == 0xe9) && word(sector, 0x0b) == 512 && sector[0x15] >= 0xf0
     }
 
-    /// Heads, and sectors a track, as the disk was laid out for: by the BIOS parameter block of a FAT file system, or by where the first
-    /// partition ends, on a cylinder's last sector.
+    /// Heads, and sectors a track, as the disk was laid out for: by the BIOS parameter block of a FAT file system, or
+    /// by where the first partition ends, on a cylinder's last sector.
     private static func tracks(of sector: [UInt8]) -> (heads: UInt16, sectors: UInt16)? {
         func checked(_ heads: UInt16, _ sectors: UInt16) -> (heads: UInt16, sectors: UInt16)? {
             (1...255).contains(heads) && (1...63).contains(sectors) ? (heads, sectors) : nil

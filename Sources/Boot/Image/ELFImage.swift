@@ -30,12 +30,15 @@ struct ELFImage: Sendable {
     /// Reads the headers; nil for a file that doesn't start as an ELF file does.
     init?(_ image: some ImageSource) throws(BootError) {
         let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
-        guard image.size >= 4, try image.structure("ELF magic number", at: 0, count: 4).holds(magic, at: 0) else { return nil }
+        guard image.size >= 4, try image.structure("ELF magic number", at: 0, count: 4).holds(magic, at: 0) else {
+            return nil
+        }
 
         let identification = try image.structure("ELF identification", at: 0, count: 16)
         let fileClass = try identification.uint8(at: 4)
         guard fileClass == 1 || fileClass == 2 else {
-            throw .badField(field: "ELF header: EI_CLASS", value: UInt64(fileClass), expected: "1 (32-bit) or 2 (64-bit)")
+            throw .badField(
+                field: "ELF header: EI_CLASS", value: UInt64(fileClass), expected: "1 (32-bit) or 2 (64-bit)")
         }
         is64Bit = fileClass == 2
         let encoding = try identification.uint8(at: 5)
@@ -46,7 +49,8 @@ struct ELFImage: Sendable {
         let header = try image.structure("ELF header", at: 0, count: is64Bit ? 64 : 52)
         let type = try header.uint16(at: 16)
         guard type == 2 || type == 3 else {
-            throw .badField(field: "ELF header: e_type", value: UInt64(type), expected: "2 (executable) or 3 (shared object)")
+            throw .badField(
+                field: "ELF header: e_type", value: UInt64(type), expected: "2 (executable) or 3 (shared object)")
         }
         let machine = try header.uint16(at: 18)
         guard machine == 3 || machine == 62 else {
@@ -58,14 +62,16 @@ struct ELFImage: Sendable {
         let count = try header.uint16(at: is64Bit ? 56 : 44)
 
         guard count > 0, count <= Self.maximumProgramHeaders else {
-            throw .badField(field: "ELF header: e_phnum", value: UInt64(count), expected: "1 to \(Self.maximumProgramHeaders)")
+            throw .badField(
+                field: "ELF header: e_phnum", value: UInt64(count), expected: "1 to \(Self.maximumProgramHeaders)")
         }
         let expectedSize = is64Bit ? 56 : 32
         guard Int(entrySize) == expectedSize else {
             throw .badField(field: "ELF header: e_phentsize", value: UInt64(entrySize), expected: "\(expectedSize)")
         }
         guard tableOffset <= image.size else {
-            throw .fieldOutOfRange(field: "ELF header: e_phoff", value: tableOffset, limit: image.size, of: "the file's size")
+            throw .fieldOutOfRange(
+                field: "ELF header: e_phoff", value: tableOffset, limit: image.size, of: "the file's size")
         }
         let table = try image.structure("ELF program headers", at: tableOffset, count: Int(count) * expectedSize)
         var headers: [ProgramHeader] = []
@@ -106,7 +112,9 @@ struct ELFImage: Sendable {
         return entry
     }
 
-    private static func programHeader(_ index: Int, in table: ByteReader, is64Bit: Bool) throws(BootError) -> ProgramHeader {
+    private static func programHeader(_ index: Int, in table: ByteReader, is64Bit: Bool) throws(BootError)
+        -> ProgramHeader
+    {
         if is64Bit {
             let base = index * 56
             return ProgramHeader(
@@ -119,7 +127,8 @@ struct ELFImage: Sendable {
         return ProgramHeader(
             index: index, type: try table.uint32(at: base), fileOffset: UInt64(try table.uint32(at: base + 4)),
             fileSize: UInt64(try table.uint32(at: base + 16)), virtualAddress: UInt64(try table.uint32(at: base + 8)),
-            physicalAddress: UInt64(try table.uint32(at: base + 12)), memorySize: UInt64(try table.uint32(at: base + 20)),
+            physicalAddress: UInt64(try table.uint32(at: base + 12)),
+            memorySize: UInt64(try table.uint32(at: base + 20)),
             alignment: UInt64(try table.uint32(at: base + 28)))
     }
 }
@@ -128,7 +137,8 @@ extension ELFImage.ProgramHeader {
     /// Checks that what the header points to lies inside the file.
     func checkFileRange(imageSize: UInt64) throws(BootError) {
         guard fileOffset <= imageSize else {
-            throw .fieldOutOfRange(field: "\(name): p_offset", value: fileOffset, limit: imageSize, of: "the file's size")
+            throw .fieldOutOfRange(
+                field: "\(name): p_offset", value: fileOffset, limit: imageSize, of: "the file's size")
         }
         guard fileSize <= imageSize - fileOffset else {
             throw .fieldOutOfRange(

@@ -1,6 +1,7 @@
 /// Bare code that starts in real mode: loaded at 0x10000 and entered at 1000:0000 with a stack below it at 0000:fff0.
 ///
-/// The load address is the one lkvm(1) uses. Code must not rely on it; CS, DS, ES, FS and GS all point to its first byte.
+/// The load address is the one lkvm(1) uses. Code must not rely on it; CS, DS, ES, FS and GS all point to its first
+/// byte.
 enum FlatImage {
     static let segment: UInt16 = 0x1000
     static let stackPointer: UInt16 = 0xfff0

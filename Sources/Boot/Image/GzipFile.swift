@@ -1,6 +1,8 @@
-/// A kernel file that gzip compressed, as Xen and GNU Mach are shipped and boot loaders take them. RFC 1952 (the file) and RFC 1951 (what is in it).
+/// A kernel file that gzip compressed, as Xen and GNU Mach are shipped and boot loaders take them. RFC 1952 (the file)
+/// and RFC 1951 (what is in it).
 ///
-/// Nothing in the file is trusted: every length and distance is checked, the result has a limit, and its checksum and size must be right.
+/// Nothing in the file is trusted: every length and distance is checked, the result has a limit, and its checksum and
+/// size must be right.
 public enum GzipFile {
     /// The most that a file may become, in bytes: 256 MiB.
     public static let maximumSize = 256 << 20
@@ -21,7 +23,8 @@ public enum GzipFile {
         try inflation.run(&input)
         input.dropPartialByte()
         let (checksum, size) = (UInt32(try input.take(32)), UInt32(try input.take(32)))
-        guard size == UInt32(truncatingIfNeeded: inflation.output.count), checksum == checksumCRC32(inflation.output) else {
+        guard size == UInt32(truncatingIfNeeded: inflation.output.count), checksum == checksumCRC32(inflation.output)
+        else {
             throw .badCompression("its checksum or its size is wrong")
         }
         return inflation.output
@@ -132,7 +135,9 @@ private struct PrefixCode {
             // Codes come with their highest bit first.
             var reversed = 0
             for bit in 0..<Int(length) where code >> bit & 1 != 0 { reversed |= 1 << (Int(length) - 1 - bit) }
-            for place in stride(from: reversed, to: entries.count, by: 1 << Int(length)) { entries[place] = UInt16(symbol << 4) | UInt16(length) }
+            for place in stride(from: reversed, to: entries.count, by: 1 << Int(length)) {
+                entries[place] = UInt16(symbol << 4) | UInt16(length)
+            }
         }
         self.entries = entries
     }
@@ -150,8 +155,10 @@ private struct PrefixCode {
 private struct Inflation {
     /// Lengths of code 257 and on: the least, and how many bits are added. Section 3.2.5.
     private static let lengths: [(least: Int, bits: Int)] = [
-        (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (11, 1), (13, 1), (15, 1), (17, 1), (19, 2), (23, 2), (27, 2), (31, 2), (35, 3),
-        (43, 3), (51, 3), (59, 3), (67, 4), (83, 4), (99, 4), (115, 4), (131, 5), (163, 5), (195, 5), (227, 5), (258, 0),
+        (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (11, 1), (13, 1), (15, 1), (17, 1), (19, 2),
+        (23, 2), (27, 2), (31, 2), (35, 3),
+        (43, 3), (51, 3), (59, 3), (67, 4), (83, 4), (99, 4), (115, 4), (131, 5), (163, 5), (195, 5), (227, 5),
+        (258, 0),
     ]
     private static let distances: [(least: Int, bits: Int)] = (0..<30).map { code in
         guard code >= 4 else { return (code + 1, 0) }
@@ -193,7 +200,9 @@ private struct Inflation {
     }
 
     private func codes(_ input: inout BitSource<some ImageSource>) throws(BootError) -> (PrefixCode, PrefixCode) {
-        let (literals, distances, count) = (Int(try input.take(5)) + 257, Int(try input.take(5)) + 1, Int(try input.take(4)) + 4)
+        let (literals, distances, count) = (
+            Int(try input.take(5)) + 257, Int(try input.take(5)) + 1, Int(try input.take(4)) + 4
+        )
         guard literals <= 286, distances <= 30 else { throw .badCompression("it has more codes than there are") }
         var lengths = [UInt8](repeating: 0, count: 19)
         for index in 0..<count { lengths[Self.order[index]] = UInt8(try input.take(3)) }
@@ -211,7 +220,9 @@ private struct Inflation {
             default: lengths += repeatElement(0, count: Int(try input.take(7)) + 11)
             }
         }
-        guard lengths.count == literals + distances else { throw .badCompression("it has more code lengths than codes") }
+        guard lengths.count == literals + distances else {
+            throw .badCompression("it has more code lengths than codes")
+        }
         return (try PrefixCode(lengths[..<literals]), try PrefixCode(lengths[literals...]))
     }
 
@@ -241,6 +252,8 @@ private struct Inflation {
     }
 
     private func check(room count: Int) throws(BootError) {
-        guard output.count + count <= limit else { throw .badCompression("decompressed it is larger than \(limit >> 20) MiB") }
+        guard output.count + count <= limit else {
+            throw .badCompression("decompressed it is larger than \(limit >> 20) MiB")
+        }
     }
 }

@@ -26,7 +26,8 @@ public struct InMemoryImage: ImageSource, Sendable {
 
     public func read(at offset: UInt64, count: Int) throws -> [UInt8] {
         guard let start = Int(exactly: offset), count >= 0, start <= bytes.count, count <= bytes.count - start else {
-            throw BootError.truncated(structure: "image", end: offset.addingSaturating(UInt64(max(count, 0))), size: size)
+            throw BootError.truncated(
+                structure: "image", end: offset.addingSaturating(UInt64(max(count, 0))), size: size)
         }
         return Array(bytes[start..<start + count])
     }

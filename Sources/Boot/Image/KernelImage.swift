@@ -55,8 +55,13 @@ public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConve
     /// What a person can do about it.
     public var remedy: String {
         switch self {
-        case .multiboot2: "give it a multiboot 1 header or a PVH note as well, or boot a disk image on which GRUB loads it"
-        case .iso9660: "give the kernel and the initrd that are on it, or an image that boots as a disk too, as isohybrid makes them"
+        case .multiboot2:
+            "give it a multiboot 1 header or a PVH note as well, or boot a disk image on which GRUB loads it"
+        case .iso9660:
+            """
+            give the kernel and the initrd that are on it, or an image that boots as a disk too, as isohybrid \
+            makes them
+            """
         case .gzip, .bzip2, .zstd, .xz, .lz4, .lzma: "decompress it first"
         }
     }
@@ -128,7 +133,8 @@ enum KernelImage {
     }
 
     private static func unsupportedFormat(of image: some ImageSource) throws(BootError) -> UnsupportedFormat? {
-        let head = try image.structure("head of the file", at: 0, count: Int(min(image.size, MultibootHeader.searchLength)))
+        let head = try image.structure(
+            "head of the file", at: 0, count: Int(min(image.size, MultibootHeader.searchLength)))
         let magics: [(UnsupportedFormat, [UInt8])] = [
             (.gzip, [0x1f, 0x8b]), (.xz, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]), (.zstd, [0x28, 0xb5, 0x2f, 0xfd]),
             (.lz4, [0x04, 0x22, 0x4d, 0x18]), (.lz4, [0x02, 0x21, 0x4c, 0x18]), (.bzip2, Array("BZh".utf8)),

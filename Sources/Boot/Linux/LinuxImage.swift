@@ -1,7 +1,7 @@
 import Bytes
 
-/// A Linux image, or another program that comes as one (a memory tester, a network boot loader): setup header, setup code for real
-/// mode, and protected-mode code. Linux, Documentation/arch/x86/boot.rst.
+/// A Linux image, or another program that comes as one (a memory tester, a network boot loader): setup header, setup
+/// code for real mode, and protected-mode code. Linux, Documentation/arch/x86/boot.rst.
 struct LinuxImage: Equatable, Sendable {
     /// Where the 64-bit entry lies in the protected-mode code.
     static let entryOffset64: UInt64 = 0x200
@@ -44,11 +44,13 @@ struct LinuxImage: Equatable, Sendable {
     }
 
     /// Boot sector and setup code, for real mode.
-    /// - Throws: ``BootError/fieldOutOfRange(field:value:limit:of:)`` where they are larger than real mode has room for.
+    /// - Throws: ``BootError/fieldOutOfRange(field:value:limit:of:)`` where they are larger than real mode has room
+    ///   for.
     func setupCode(in image: some ImageSource) throws(BootError) -> [UInt8] {
         guard header.setupSize <= LinuxRealMode.maximumSetupSize else {
             throw .fieldOutOfRange(
-                field: "\(LinuxSetupHeader.Field.setupSectors.name), in bytes with the boot sector,", value: header.setupSize,
+                field: "\(LinuxSetupHeader.Field.setupSectors.name), in bytes with the boot sector,",
+                value: header.setupSize,
                 limit: LinuxRealMode.maximumSetupSize, of: "the room for setup code")
         }
         return try image.structure("setup code", at: 0, count: Int(header.setupSize)).bytes
@@ -56,15 +58,17 @@ struct LinuxImage: Equatable, Sendable {
 
     /// The best entry: 64-bit where there is one; else 32-bit.
     ///
-    /// Real mode is left for images that have no other: a zImage, a protocol before 2.02, one that doesn't say where its 32-bit code starts, and
-    /// one whose setup code does all the work (memdisk, GRUB's lnxboot.img) since it never switches to protected mode itself.
+    /// Real mode is left for images that have no other: a zImage, a protocol before 2.02, one that doesn't say where
+    /// its 32-bit code starts, and one whose setup code does all the work (memdisk, GRUB's lnxboot.img) since it never
+    /// switches to protected mode itself.
     func bestFormat(in image: some ImageSource) throws(BootError) -> KernelFormat {
         if header.has64BitEntry, header.loadsHigh { return .linux64 }
         guard header.loadsHigh, header.has(.commandLine), header.loadAddress != nil else { return .linux16 }
         return try setupSwitchesMode(in: image) ? .linux32 : .linux16
     }
 
-    /// Whether the setup code holds an instruction that can set CR0.PE: mov to CR0 (0f 22 /0) or lmsw (0f 01 /6). Intel SDM volume 2.
+    /// Whether the setup code holds an instruction that can set CR0.PE: mov to CR0 (0f 22 /0) or lmsw (0f 01 /6). Intel
+    /// SDM volume 2.
     private func setupSwitchesMode(in image: some ImageSource) throws(BootError) -> Bool {
         let count = Int(min(header.setupSize, LinuxRealMode.maximumSetupSize))
         let code = try image.structure("setup code", at: 0, count: count).bytes
@@ -77,7 +81,8 @@ struct LinuxImage: Equatable, Sendable {
 
     /// Memory that the kernel needs from its run-time start on, in bytes.
     ///
-    /// Protocols before 2.10 don't say; there the decompressed kernel is taken to be twice as large as the compressed one.
+    /// Protocols before 2.10 don't say; there the decompressed kernel is taken to be twice as large as the compressed
+    /// one.
     var runtimeSize: UInt64 {
         max(codeSize, header[.initialSize] ?? codeSize.addingSaturating(codeSize).addingSaturating(codeSize))
     }

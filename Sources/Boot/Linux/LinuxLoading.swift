@@ -1,9 +1,10 @@
 import Bytes
 
-/// Linux by its 64-bit and 32-bit boot protocols, and what all of its entries share: places for the kernel and its initrd.
-/// Linux, Documentation/arch/x86/boot.rst, "32-bit Boot Protocol" and "64-bit Boot Protocol".
+/// Linux by its 64-bit and 32-bit boot protocols, and what all of its entries share: places for the kernel and its
+/// initrd. Linux, Documentation/arch/x86/boot.rst, "32-bit Boot Protocol" and "64-bit Boot Protocol".
 extension LoadPlanBuilder {
-    /// A kernel's decompressor borrows the pages from 0x9d000 on while page tables, boot parameters and GDT are still in use.
+    /// A kernel's decompressor borrows the pages from 0x9d000 on while page tables, boot parameters and GDT are still
+    /// in use.
     private static let linuxWindows: [GuestLayout.Window] = [
         .init(0x90000..<0x9d000, .bottom), .init(0x10000..<0x90000, .top), .init(highWindow, .bottom),
     ]
@@ -27,11 +28,13 @@ extension LoadPlanBuilder {
             guard header.has(.setupData) else {
                 throw .tooManyRegions(count: memory.regions.count, limit: LinuxBootParameters.maximumRegions)
             }
-            header[.setupData] = UInt64(try addBlob(further, name: "the memory map's further regions", in: Self.linuxWindows))
+            header[.setupData] = UInt64(
+                try addBlob(further, name: "the memory map's further regions", in: Self.linuxWindows))
         }
         header[.commandLine] = UInt64(try addText(commandLine, name: "the command line", in: Self.linuxWindows))
         let parameters = LinuxBootParameters(header: header, memory: memory, rsdpAddress: rsdpAddress, ramdisk: ramdisk)
-        let page = try addBlob(parameters.bytes, name: "the boot parameters", alignment: Self.pageSize, in: Self.linuxWindows)
+        let page = try addBlob(
+            parameters.bytes, name: "the boot parameters", alignment: Self.pageSize, in: Self.linuxWindows)
         let isLong = format == .linux64
         let gdt = try addBlob(isLong ? EntryState.longGDT : EntryState.flatGDT, name: "the GDT", in: Self.linuxWindows)
         return plan(
@@ -41,7 +44,8 @@ extension LoadPlanBuilder {
                 : .protected32(instructionPointer: entryPoint, esi: page, gdtBase: gdt))
     }
 
-    /// Places the protected-mode code, with the memory that the kernel needs to decompress itself, and says so in the header.
+    /// Places the protected-mode code, with the memory that the kernel needs to decompress itself, and says so in the
+    /// header.
     /// - Returns: The load address.
     mutating func placeLinux(_ image: LinuxImage, header: inout LinuxSetupHeader) throws(BootError) -> UInt64 {
         let address: UInt64
@@ -57,8 +61,8 @@ extension LoadPlanBuilder {
 
     /// Places the initrd as high as the kernel takes it, and says so in the header.
     ///
-    /// Several files become one, each from a 4-byte boundary on, as the kernel reads one archive behind the other (Linux,
-    /// Documentation/driver-api/early-userspace/buffer-format.rst).
+    /// Several files become one, each from a 4-byte boundary on, as the kernel reads one archive behind the other
+    /// (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
     /// - Parameters:
     ///   - header: The setup header, which takes the lower 32 bits of address and size.
     ///   - hasUpperBits: Whether the kernel gets the upper ones as well.
@@ -69,7 +73,9 @@ extension LoadPlanBuilder {
         var size: UInt64 = 0
         var offsets: [UInt64] = []
         for module in modules {
-            guard module.commandLine.isEmpty else { throw .nothingTakesIt(what: "arguments of an initrd", format: .linux) }
+            guard module.commandLine.isEmpty else {
+                throw .nothingTakesIt(what: "arguments of an initrd", format: .linux)
+            }
             let start = size.addingSaturating(size % 4 == 0 ? 0 : 4 - size % 4)
             offsets.append(start)
             if module.size > 0 { size = start.addingSaturating(module.size) }
@@ -92,9 +98,12 @@ extension LoadPlanBuilder {
                 throw .noRoom(what: "initrd \(name)", size: size, memory: memory.size)
             }
             throw .noRoomForInitrd(
-                name: name, size: size, field: LinuxSetupHeader.Field.initrdLimit.name, limit: header.initrdLimit, memory: memory.size)
+                name: name, size: size, field: LinuxSetupHeader.Field.initrdLimit.name, limit: header.initrdLimit,
+                memory: memory.size)
         }
-        for (index, module) in modules.enumerated() where module.size > 0 { add(module, index: index, at: address + offsets[index]) }
+        for (index, module) in modules.enumerated() where module.size > 0 {
+            add(module, index: index, at: address + offsets[index])
+        }
         header[.ramdiskImage] = address & 0xffff_ffff
         header[.ramdiskSize] = size & 0xffff_ffff
         return range
@@ -106,7 +115,8 @@ extension LoadPlanBuilder {
         guard size <= header.maximumCommandLine else {
             throw .commandLineTooLong(
                 size: size, limit: header.maximumCommandLine,
-                because: header.has(.commandLineSize) ? LinuxSetupHeader.Field.commandLineSize.name : "its boot protocol is older than 2.06")
+                because: header.has(.commandLineSize)
+                    ? LinuxSetupHeader.Field.commandLineSize.name : "its boot protocol is older than 2.06")
         }
     }
 
@@ -128,9 +138,11 @@ extension LoadPlanBuilder {
         }
     }
 
-    /// Finds a place for a relocatable kernel: its preferred one if that is free, else the lowest behind it, as well aligned as can be.
+    /// Finds a place for a relocatable kernel: its preferred one if that is free, else the lowest behind it, as well
+    /// aligned as can be.
     ///
-    /// Not before it, since a kernel that is loaded lower moves itself up to the preferred address before it runs (boot.rst, "init_size").
+    /// Not before it, since a kernel that is loaded lower moves itself up to the preferred address before it runs
+    /// (boot.rst, "init_size").
     private mutating func relocate(
         _ image: LinuxImage, _ header: LinuxSetupHeader
     ) throws(BootError) -> (address: UInt64, alignment: UInt64) {
@@ -140,7 +152,9 @@ extension LoadPlanBuilder {
         if lowest < Self.highWindow.upperBound {
             let window = lowest..<Self.highWindow.upperBound
             for alignment in alignments {
-                guard let address = layout.firstPlace(size: size, alignment: alignment, in: [.init(window, .bottom)], for: LinuxImage.name)
+                guard
+                    let address = layout.firstPlace(
+                        size: size, alignment: alignment, in: [.init(window, .bottom)], for: LinuxImage.name)
                 else { continue }
                 add(image.segment(at: address, memorySize: size))
                 return (address, alignment)
@@ -173,12 +187,14 @@ extension LoadPlanBuilder {
 
     private func runtimeError(_ image: LinuxImage, end: UInt64) -> BootError {
         .runtimeMemory(
-            what: image.runtimeSizeField, size: image.runtimeSize, end: end, memory: memory.size, canGrow: end <= memory.growthLimit)
+            what: image.runtimeSizeField, size: image.runtimeSize, end: end, memory: memory.size,
+            canGrow: end <= memory.growthLimit)
     }
 
     private mutating func addPageTables() throws(BootError) -> UInt32 {
         let address = try layout.place(
-            size: UInt64(IdentityPageTables.size), alignment: Self.pageSize, in: Self.linuxWindows, for: "the page tables")
+            size: UInt64(IdentityPageTables.size), alignment: Self.pageSize, in: Self.linuxWindows,
+            for: "the page tables")
         add(LoadPlan.Blob(name: "the page tables", guestAddress: address, bytes: IdentityPageTables.bytes(at: address)))
         return UInt32(truncatingIfNeeded: address)
     }

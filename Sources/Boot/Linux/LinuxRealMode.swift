@@ -20,7 +20,8 @@ struct LinuxRealMode {
     /// Room for the command line, without its NUL.
     let maximumCommandLine: UInt64
 
-    /// Images before protocol 2.02 and zImages need 0x90000 and leave what lies above 0x9a000 to the BIOS; all others stay below.
+    /// Images before protocol 2.02 and zImages need 0x90000 and leave what lies above 0x9a000 to the BIOS; all others
+    /// stay below.
     init(_ header: LinuxSetupHeader) {
         let isModern = header.loadsHigh && header.has(.commandLine)
         address = isModern ? Self.modernAddress : Self.traditionalAddress
@@ -44,7 +45,8 @@ extension LoadPlanBuilder {
         }
         let setupSize = UInt64(setupCode.count)
         let stack = LoadPlan.Segment(
-            name: "the setup code's stack and heap", source: .kernel, guestAddress: place.address + setupSize, fileOffset: 0,
+            name: "the setup code's stack and heap", source: .kernel, guestAddress: place.address + setupSize,
+            fileOffset: 0,
             fileSize: 0, memorySize: place.heapEnd - setupSize)
         let setup = LoadPlan.Segment(
             name: "the setup code", source: .kernel, guestAddress: place.address, fileOffset: 0, fileSize: setupSize,
@@ -61,7 +63,8 @@ extension LoadPlanBuilder {
         } else {
             guard image.codeSize <= LinuxRealMode.lowSize else {
                 throw .fieldOutOfRange(
-                    field: "the zImage's protected-mode code, in bytes,", value: image.codeSize, limit: LinuxRealMode.lowSize,
+                    field: "the zImage's protected-mode code, in bytes,", value: image.codeSize,
+                    limit: LinuxRealMode.lowSize,
                     of: "what fits from 0x10000 to 0x90000")
             }
             try load([image.segment(at: LinuxRealMode.lowAddress, memorySize: image.codeSize)])
@@ -93,7 +96,8 @@ extension LoadPlanBuilder {
         return plan(
             .linux16,
             entry: .real16(
-                codeSegment: place.segment + 0x20, instructionPointer: 0, dataSegment: place.segment, stackSegment: place.segment,
+                codeSegment: place.segment + 0x20, instructionPointer: 0, dataSegment: place.segment,
+                stackSegment: place.segment,
                 stackPointer: UInt16(truncatingIfNeeded: place.heapEnd)))
     }
 }

@@ -84,7 +84,8 @@ struct LinuxSetupHeader: Equatable, Sendable {
         bytes = try image.structure("Linux setup header", at: 0, count: end).bytes
         guard version < Field.commandLine.version || has(.commandLine) else {
             throw .badField(
-                field: Field.jump.name, value: UInt64(jump), expected: "a jump behind cmd_line_ptr, which protocol 2.02 has")
+                field: Field.jump.name, value: UInt64(jump),
+                expected: "a jump behind cmd_line_ptr, which protocol 2.02 has")
         }
     }
 
@@ -124,8 +125,8 @@ extension LinuxSetupHeader {
     /// LOADED_HIGH: a bzImage, whose protected-mode code belongs to 1 MiB and above. False for a zImage.
     var loadsHigh: Bool { (self[.loadFlags] ?? 0) & Self.loadedHigh != 0 }
 
-    /// Where the protected-mode code is loaded unless it can be relocated; nil where the image doesn't say: it has no 32-bit
-    /// entry then, and finds its own way there from real mode, as network boot loaders do.
+    /// Where the protected-mode code is loaded unless it can be relocated; nil where the image doesn't say: it has no
+    /// 32-bit entry then, and finds its own way there from real mode, as network boot loaders do.
     var loadAddress: UInt64? { self[.code32Start].flatMap { $0 == 0 ? nil : $0 } }
 
     /// XLF_KERNEL_64: the image has the 64-bit entry point.

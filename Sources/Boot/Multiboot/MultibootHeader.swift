@@ -9,8 +9,8 @@ struct MultibootHeader: Equatable, Sendable {
 
     private static let addressFlag: UInt32 = 1 << 16
 
-    /// Flags 0 to 2 ask for page-aligned modules, memory information and a video mode. The first two are always met; the video
-    /// mode is a wish (the specification's section 3.1.3), and there is no video here.
+    /// Flags 0 to 2 ask for page-aligned modules, memory information and a video mode. The first two are always met;
+    /// the video mode is a wish (the specification's section 3.1.3), and there is no video here.
     private static let knownRequirements: UInt32 = 0b111
 
     /// Bytes from the file's start to the header.

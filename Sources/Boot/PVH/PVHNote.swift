@@ -29,7 +29,8 @@ struct PVHNote: Equatable, Sendable {
                     of: "what is left of the \(Self.maximumSize) bytes of notes that are read")
             }
             budget -= header.fileSize
-            let notes = try image.structure("notes of \(header.name)", at: header.fileOffset, count: Int(header.fileSize))
+            let notes = try image.structure(
+                "notes of \(header.name)", at: header.fileOffset, count: Int(header.fileSize))
             if let entry = try Self.entry(in: notes, alignment: header.alignment == 8 ? 8 : 4, of: header) {
                 self.entry = entry
                 return
@@ -52,7 +53,8 @@ struct PVHNote: Equatable, Sendable {
             let place = "\(header.name): note at \(position.hexadecimal)"
             guard nameSize <= size - position - 12 else {
                 throw .fieldOutOfRange(
-                    field: "\(place): n_namesz", value: nameSize, limit: size - position - 12, of: "the bytes left in the segment")
+                    field: "\(place): n_namesz", value: nameSize, limit: size - position - 12,
+                    of: "the bytes left in the segment")
             }
             let descriptionStart = ((position + 12 + nameSize).aligned(upTo: alignment) ?? .max)
             guard descriptionSize == 0 || descriptionStart <= size && descriptionSize <= size - descriptionStart else {
@@ -68,7 +70,9 @@ struct PVHNote: Equatable, Sendable {
         return nil
     }
 
-    private static func entry(in notes: ByteReader, at offset: Int, size: UInt64, place: String) throws(BootError) -> UInt32 {
+    private static func entry(in notes: ByteReader, at offset: Int, size: UInt64, place: String) throws(BootError)
+        -> UInt32
+    {
         switch size {
         case 4:
             return try notes.uint32(at: offset)
@@ -76,7 +80,8 @@ struct PVHNote: Equatable, Sendable {
             let value = try notes.uint64(at: offset)
             guard let entry = UInt32(exactly: value) else {
                 throw .fieldOutOfRange(
-                    field: "\(place): PVH entry", value: value, limit: UInt64(UInt32.max), of: "the last 32-bit address")
+                    field: "\(place): PVH entry", value: value, limit: UInt64(UInt32.max), of: "the last 32-bit address"
+                )
             }
             return entry
         default:

@@ -1,6 +1,7 @@
 import Bytes
 
-/// What a PVH kernel finds at the address in EBX: `struct hvm_start_info` version 1 (Xen, `public/arch-x86/hvm/start_info.h`).
+/// What a PVH kernel finds at the address in EBX: `struct hvm_start_info` version 1 (Xen,
+/// `public/arch-x86/hvm/start_info.h`).
 struct PVHStartInfo: Equatable, Sendable {
     static let magic: UInt32 = 0x336e_c578
     static let version: UInt32 = 1

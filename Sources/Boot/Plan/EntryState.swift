@@ -33,7 +33,8 @@ public struct EntryState: Equatable, Sendable {
         public let isPageGranular: Bool
 
         init(
-            selector: UInt16, base: UInt32, limit: UInt32, type: UInt8, isCodeOrData: Bool, is32Bit: Bool, is64Bit: Bool = false,
+            selector: UInt16, base: UInt32, limit: UInt32, type: UInt8, isCodeOrData: Bool, is32Bit: Bool,
+            is64Bit: Bool = false,
             isPageGranular: Bool
         ) {
             self.selector = selector
@@ -96,14 +97,16 @@ public struct EntryState: Equatable, Sendable {
     ) -> EntryState {
         EntryState(
             mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: eax, ebx: ebx, esi: esi,
-            cs: flatCode, data: flatData, ss: flatData, tr: flatTask, cr0: extensionType | protectionEnable, cr3: 0, cr4: 0, efer: 0,
+            cs: flatCode, data: flatData, ss: flatData, tr: flatTask, cr0: extensionType | protectionEnable, cr3: 0,
+            cr4: 0, efer: 0,
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: flatGDT.count - 1))
     }
 
-    /// The state that multiboot 1 asks for: the same, with code and data where most kernels have theirs in a GDT of their own.
+    /// The state that multiboot 1 asks for: the same, with code and data where most kernels have theirs in a GDT of
+    /// their own.
     ///
-    /// The specification leaves the selectors open, and a kernel must reload CS behind its own GDT. Some don't (xv6), and run as long as the
-    /// loader's selector for code is theirs too: 0x08, as by QEMU's loader.
+    /// The specification leaves the selectors open, and a kernel must reload CS behind its own GDT. Some don't (xv6),
+    /// and run as long as the loader's selector for code is theirs too: 0x08, as by QEMU's loader.
     /// - Parameters:
     ///   - instructionPointer: Physical address of the first instruction.
     ///   - information: Address of the multiboot information, for EBX.
@@ -111,8 +114,10 @@ public struct EntryState: Equatable, Sendable {
     /// - Returns: The whole state.
     public static func multiboot32(instructionPointer: UInt32, information: UInt32, gdtBase: UInt32) -> EntryState {
         EntryState(
-            mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: MultibootInfo.bootMagic, ebx: information, esi: 0,
-            cs: firstCode, data: secondData, ss: secondData, tr: flatTask, cr0: extensionType | protectionEnable, cr3: 0, cr4: 0, efer: 0,
+            mode: .protected32, instructionPointer: instructionPointer, stackPointer: 0, eax: MultibootInfo.bootMagic,
+            ebx: information, esi: 0,
+            cs: firstCode, data: secondData, ss: secondData, tr: flatTask, cr0: extensionType | protectionEnable,
+            cr3: 0, cr4: 0, efer: 0,
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: multibootGDT.count - 1))
     }
 
@@ -126,7 +131,8 @@ public struct EntryState: Equatable, Sendable {
     public static func long64(instructionPointer: UInt32, esi: UInt32, gdtBase: UInt32, cr3: UInt32) -> EntryState {
         EntryState(
             mode: .long64, instructionPointer: instructionPointer, stackPointer: 0, eax: 0, ebx: 0, esi: esi,
-            cs: longCode, data: flatData, ss: flatData, tr: flatTask, cr0: paging | extensionType | protectionEnable, cr3: cr3,
+            cs: longCode, data: flatData, ss: flatData, tr: flatTask, cr0: paging | extensionType | protectionEnable,
+            cr3: cr3,
             cr4: physicalAddressExtension, efer: longModeEnable | longModeActive,
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: longGDT.count - 1))
     }
@@ -143,20 +149,27 @@ public struct EntryState: Equatable, Sendable {
         codeSegment: UInt16, instructionPointer: UInt16, dataSegment: UInt16, stackSegment: UInt16, stackPointer: UInt16
     ) -> EntryState {
         EntryState(
-            mode: .real16, instructionPointer: UInt32(instructionPointer), stackPointer: UInt32(stackPointer), eax: 0, ebx: 0, esi: 0,
-            cs: realMode(codeSegment, type: 0xb), data: realMode(dataSegment, type: 0x3), ss: realMode(stackSegment, type: 0x3),
+            mode: .real16, instructionPointer: UInt32(instructionPointer), stackPointer: UInt32(stackPointer), eax: 0,
+            ebx: 0, esi: 0,
+            cs: realMode(codeSegment, type: 0xb), data: realMode(dataSegment, type: 0x3),
+            ss: realMode(stackSegment, type: 0x3),
             tr: Segment(
-                selector: 0, base: 0, limit: 0xffff, type: 0xb, isCodeOrData: false, is32Bit: false, isPageGranular: false),
+                selector: 0, base: 0, limit: 0xffff, type: 0xb, isCodeOrData: false, is32Bit: false,
+                isPageGranular: false),
             cr0: extensionType, cr3: 0, cr4: 0, efer: 0, gdtBase: 0, gdtLimit: 0)
     }
 
     /// A GDT that holds the segments of ``protected32(instructionPointer:eax:ebx:esi:gdtBase:)`` under their selectors.
     ///
-    /// Only Linux's protocol promises one, but a guest that reloads a segment register before it has its own then still runs.
+    /// Only Linux's protocol promises one, but a guest that reloads a segment register before it has its own then still
+    /// runs.
     public static let flatGDT = table(of: [flatCode, flatData, flatTask])
 
-    /// A GDT that holds the segments of ``multiboot32(instructionPointer:information:gdtBase:)`` under their selectors, and data at 0x18 too.
-    public static let multibootGDT = table([0, firstCode.descriptor, secondData.descriptor, flatData.descriptor, flatTask.descriptor])
+    /// A GDT that holds the segments of ``multiboot32(instructionPointer:information:gdtBase:)`` under their selectors,
+    /// and data at 0x18 too.
+    public static let multibootGDT = table([
+        0, firstCode.descriptor, secondData.descriptor, flatData.descriptor, flatTask.descriptor,
+    ])
 
     /// A GDT that holds the segments of ``long64(instructionPointer:esi:gdtBase:cr3:)`` under their selectors.
     public static let longGDT = table(of: [longCode, flatData, flatTask])
@@ -181,7 +194,8 @@ public struct EntryState: Equatable, Sendable {
 
     private static let flatCode = flat(0x10, type: 0xb)
     private static let longCode = Segment(
-        selector: 0x10, base: 0, limit: .max, type: 0xb, isCodeOrData: true, is32Bit: false, is64Bit: true, isPageGranular: true)
+        selector: 0x10, base: 0, limit: .max, type: 0xb, isCodeOrData: true, is32Bit: false, is64Bit: true,
+        isPageGranular: true)
     private static let flatData = flat(0x18, type: 0x3)
     private static let firstCode = flat(0x08, type: 0xb)
     private static let secondData = flat(0x10, type: 0x3)
@@ -189,12 +203,15 @@ public struct EntryState: Equatable, Sendable {
         selector: 0x20, base: 0, limit: 0x67, type: 0xb, isCodeOrData: false, is32Bit: false, isPageGranular: false)
 
     private static func flat(_ selector: UInt16, type: UInt8) -> Segment {
-        Segment(selector: selector, base: 0, limit: .max, type: type, isCodeOrData: true, is32Bit: true, isPageGranular: true)
+        Segment(
+            selector: selector, base: 0, limit: .max, type: type, isCodeOrData: true, is32Bit: true,
+            isPageGranular: true)
     }
 
     private static func realMode(_ selector: UInt16, type: UInt8) -> Segment {
         Segment(
-            selector: selector, base: UInt32(selector) << 4, limit: 0xffff, type: type, isCodeOrData: true, is32Bit: false,
+            selector: selector, base: UInt32(selector) << 4, limit: 0xffff, type: type, isCodeOrData: true,
+            is32Bit: false,
             isPageGranular: false)
     }
 }

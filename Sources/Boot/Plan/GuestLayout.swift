@@ -47,7 +47,8 @@ struct GuestLayout {
         for (index, claim) in ranges.enumerated() {
             if let other = (claims + ranges[..<index]).first(where: { $0.range.overlaps(claim.range) }) {
                 throw .overlap(
-                    segment: claim.owner, range: claim.range.description, other: other.owner, otherRange: other.range.description)
+                    segment: claim.owner, range: claim.range.description, other: other.owner,
+                    otherRange: other.range.description)
             }
         }
         claims += ranges
@@ -95,7 +96,8 @@ struct GuestLayout {
         let needed = max(size, 1)
         guard needed <= region.size else { return nil }
         // Every step leaves one claim behind, so this ends.
-        var start = edge == .bottom ? region.start.aligned(upTo: alignment) : (region.end - needed).aligned(downTo: alignment)
+        var start =
+            edge == .bottom ? region.start.aligned(upTo: alignment) : (region.end - needed).aligned(downTo: alignment)
         while let candidate = start, let range = AddressRange(start: candidate, size: needed), region.contains(range) {
             guard let obstacle = claims.first(where: { $0.range.overlaps(range) })?.range else {
                 return AddressRange(start: candidate, size: size)
@@ -116,7 +118,8 @@ struct GuestLayout {
                     regionRange: obstacle.range.description)
             }
         }
-        guard let outside = ranges.first(where: { claim in !memory.ram.contains { $0.range.contains(claim.range) } }) else { return }
+        guard let outside = ranges.first(where: { claim in !memory.ram.contains { $0.range.contains(claim.range) } })
+        else { return }
         let end = ranges.map(\.range.end).max() ?? 0
         let total = ranges.reduce(UInt64(0)) { $0.addingSaturating($1.range.size) }
         if end <= memory.growthLimit {

@@ -62,10 +62,12 @@ public struct LoadPlan: Equatable, Sendable {
     public let segments: [Segment]
     public let blobs: [Blob]
     public let entry: EntryState
-    /// The disk that the guest boots from; nil for a kernel. None of it is in a segment: firmware reads what the guest asks for.
+    /// The disk that the guest boots from; nil for a kernel. None of it is in a segment: firmware reads what the guest
+    /// asks for.
     public let disk: DiskImage?
 
-    /// Whether the first processor begins in firmware, ``BootROM``, which then enters the kernel in the state that ``entry`` describes.
+    /// Whether the first processor begins in firmware, ``BootROM``, which then enters the kernel in the state that
+    /// ``entry`` describes.
     public var needsFirmware: Bool { format == .linux16 || format == .disk }
 
     /// Turns a kernel image into a plan.
@@ -73,9 +75,10 @@ public struct LoadPlan: Equatable, Sendable {
     /// Everything the image says is checked against the file's size and the guest's memory before it is used.
     /// - Parameters:
     ///   - image: The kernel file.
-    ///   - name: Its name: multiboot kernels get it as the first word of their command line, and a suffix `.bin` or `.flat` makes a
-    ///     file without a known magic number a flat binary.
-    ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes. `ByteText`, as all names and arguments here.
+    ///   - name: Its name: multiboot kernels get it as the first word of their command line, and a suffix `.bin` or
+    ///     `.flat` makes a file without a known magic number a flat binary.
+    ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes. `ByteText`, as all names and
+    ///     arguments here.
     ///   - modules: Files to place in memory, at most ``maximumModules``; all together are a Linux kernel's initrd.
     ///   - memory: What RAM there is.
     ///   - rsdpAddress: Guest physical address of the ACPI RSDP, 0 for none.
@@ -114,7 +117,8 @@ public struct LoadPlan: Equatable, Sendable {
             let asked = format.flatMap { $0 == .linux ? nil : $0 }
             let entry = if let asked { asked } else { try linux.bestFormat(in: image) }
             return entry == .linux16
-                ? try builder.linuxRealMode(linux, setupCode: try linux.setupCode(in: image)) : try builder.linux(linux, format: entry)
+                ? try builder.linuxRealMode(linux, setupCode: try linux.setupCode(in: image))
+                : try builder.linux(linux, format: entry)
         case .disk(let disk):
             return try builder.disk(disk)
         case .flat:

@@ -15,7 +15,8 @@ struct LoadPlanBuilder {
 
     static let pageSize: UInt64 = 4096
 
-    /// Below the legacy hole and above all that test kernels load low: kvm-unit-tests use 0 to 0x1fff and 0x8000 to 0xda30.
+    /// Below the legacy hole and above all that test kernels load low: kvm-unit-tests use 0 to 0x1fff and 0x8000 to
+    /// 0xda30.
     private static let lowWindow: Range<UInt64> = 0x90000..<0x9fc00
     private static let widerLowWindow: Range<UInt64> = 0x10000..<0x9fc00
     private static let blobWindows: [GuestLayout.Window] = [
@@ -58,10 +59,14 @@ struct LoadPlanBuilder {
         let entry = try checkEntry(UInt64(note.entry), field: "PVH note: entry")
         var list = ByteWriter()
         for (index, module) in modules.enumerated() {
-            let address = try place(module, index: index, in: [.init(Self.initrdWindow, .top), .init(Self.highWindow, .bottom)])
-            let arguments = module.commandLine.isEmpty ? 0 : try addText(module.commandLine, name: "arguments of \(module.name)")
+            let address = try place(
+                module, index: index, in: [.init(Self.initrdWindow, .top), .init(Self.highWindow, .bottom)])
+            let arguments =
+                module.commandLine.isEmpty ? 0 : try addText(module.commandLine, name: "arguments of \(module.name)")
             list.append(
-                contentsOf: PVHStartInfo.ModuleEntry(address: address, size: module.size, commandLineAddress: UInt64(arguments)).bytes)
+                contentsOf: PVHStartInfo.ModuleEntry(
+                    address: address, size: module.size, commandLineAddress: UInt64(arguments)
+                ).bytes)
         }
         var info = PVHStartInfo()
         info.rsdpAddress = rsdpAddress
@@ -84,7 +89,8 @@ struct LoadPlanBuilder {
         var list = ByteWriter()
         for (index, module) in modules.enumerated() {
             let address = try place(
-                module, index: index, in: [.init(kernelEnd..<Self.highWindow.upperBound, .bottom), .init(Self.highWindow, .bottom)])
+                module, index: index,
+                in: [.init(kernelEnd..<Self.highWindow.upperBound, .bottom), .init(Self.highWindow, .bottom)])
             let string = try addText(joined(module.name, module.commandLine), name: "the string of \(module.name)")
             let start = UInt32(truncatingIfNeeded: address)
             let end = UInt32(truncatingIfNeeded: address + module.size)
@@ -118,7 +124,8 @@ struct LoadPlanBuilder {
     func disk(_ disk: DiskImage) throws(BootError) -> LoadPlan {
         guard commandLine.isEmpty else { throw .nothingTakesIt(what: "a command line", format: .disk) }
         guard modules.isEmpty else { throw .nothingTakesIt(what: "an initrd or module", format: .disk) }
-        let entry = EntryState.real16(codeSegment: 0, instructionPointer: 0x7c00, dataSegment: 0, stackSegment: 0, stackPointer: 0x7c00)
+        let entry = EntryState.real16(
+            codeSegment: 0, instructionPointer: 0x7c00, dataSegment: 0, stackSegment: 0, stackPointer: 0x7c00)
         return LoadPlan(format: .disk, segments: [], blobs: [], entry: entry, disk: disk)
     }
 
@@ -147,7 +154,8 @@ struct LoadPlanBuilder {
     mutating func add(_ module: LoadPlan.Module, index: Int, at address: UInt64) {
         segments.append(
             LoadPlan.Segment(
-                name: "module \(module.name)", source: .module(index), guestAddress: address, fileOffset: 0, fileSize: module.size,
+                name: "module \(module.name)", source: .module(index), guestAddress: address, fileOffset: 0,
+                fileSize: module.size,
                 memorySize: module.size))
     }
 

@@ -2,8 +2,8 @@ import Bytes
 
 /// What lies where in the guest's physical address space: RAM and what a kernel must keep its hands off.
 ///
-/// The numbers of ``Kind`` are those of ACPI 6.5 section 15 ("System Address Map Interfaces", known as E820), which PVH and
-/// multiboot took over unchanged.
+/// The numbers of ``Kind`` are those of ACPI 6.5 section 15 ("System Address Map Interfaces", known as E820), which PVH
+/// and multiboot took over unchanged.
 public struct MemoryMap: Equatable, Sendable {
     /// What a region is, numbered as E820 does.
     public enum Kind: UInt32, Sendable {
@@ -55,9 +55,10 @@ public struct MemoryMap: Equatable, Sendable {
     /// - Parameters:
     ///   - belowFourGiB: Bytes of RAM from address 0 on, the legacy hole included; at most 4 GiB count.
     ///   - aboveFourGiB: Bytes of RAM from 4 GiB on.
-    ///   - lowLimit: Where RAM below 4 GiB ends at the latest, by the machine's layout; errors use it to say whether more memory would help.
-    ///   - reserved: Further regions, for instance the PCI hole or ACPI tables; RAM under them is not offered as RAM, and where
-    ///     two of them overlap the earlier one keeps the place.
+    ///   - lowLimit: Where RAM below 4 GiB ends at the latest, by the machine's layout; errors use it to say whether
+    ///     more memory would help.
+    ///   - reserved: Further regions, for instance the PCI hole or ACPI tables; RAM under them is not offered as RAM,
+    ///     and where two of them overlap the earlier one keeps the place.
     public init(belowFourGiB: UInt64, aboveFourGiB: UInt64 = 0, lowLimit: UInt64 = fourGiB, reserved: [Region] = []) {
         let low = Region(start: 0, size: min(belowFourGiB, Self.fourGiB), kind: .ram, name: "RAM below 4 GiB")
         let high = Region(start: Self.fourGiB, size: aboveFourGiB, kind: .ram, name: "RAM above 4 GiB")
@@ -88,7 +89,8 @@ public struct MemoryMap: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// The map as E820 entries: 20 bytes a region, as in `boot_params.e820_table` (Linux, `Documentation/arch/x86/zero-page.rst`).
+    /// The map as E820 entries: 20 bytes a region, as in `boot_params.e820_table` (Linux,
+    /// `Documentation/arch/x86/zero-page.rst`).
     public var e820Table: [UInt8] {
         var writer = ByteWriter()
         for region in regions {
@@ -124,7 +126,8 @@ public struct MemoryMap: Equatable, Sendable {
 
     var ram: [Region] { regions.filter { $0.kind == .ram } }
 
-    /// The address below 4 GiB up to which more memory could be given: the first reserved region above 1 MiB, or the limit.
+    /// The address below 4 GiB up to which more memory could be given: the first reserved region above 1 MiB, or the
+    /// limit.
     var growthLimit: UInt64 {
         let limits = regions.filter { $0.kind != .ram && $0.start >= Self.legacyHole.range.end }.map(\.start)
         return min(limits.min() ?? lowLimit, lowLimit)

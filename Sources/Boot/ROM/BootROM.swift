@@ -1,9 +1,11 @@
 import Bytes
 
-/// The boot ROM of this project: a PC's BIOS services, in real mode, on the serial console and one disk. Its source is in `firmware`.
+/// The boot ROM of this project: a PC's BIOS services, in real mode, on the serial console and one disk. Its source is
+/// in `firmware`.
 ///
-/// Every kernel finds it: some go back to real mode and call the BIOS, or jump to the reset vector. A disk, and a kernel by its real-mode entry,
-/// begin in it. It lies at the end of the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM, behind ``FirmwareTables``.
+/// Every kernel finds it: some go back to real mode and call the BIOS, or jump to the reset vector. A disk, and a
+/// kernel by its real-mode entry, begin in it. It lies at the end of the BIOS area, which ``MemoryMap/legacyHole``
+/// keeps out of the guest's RAM, behind ``FirmwareTables``.
 public struct BootROM: Equatable, Sendable {
     /// Where it lies: the last 8 KiB below 1 MiB.
     public static let area: Range<UInt64> = 0xfe000..<0x100000
@@ -21,21 +23,24 @@ public struct BootROM: Equatable, Sendable {
     /// The port that a processor writes to which begins at the reset vector: whoever jumps there wants a reset.
     public static let resetPort: UInt16 = 0x584
 
-    /// The port that the ROM writes to where it can't go on: the run has failed, whether or not the board has an exit port.
+    /// The port that the ROM writes to where it can't go on: the run has failed, whether or not the board has an exit
+    /// port.
     public static let failurePort: UInt16 = 0x588
 
     /// Where the interrupt vectors and the BIOS data area lie, which ``lowWords`` fill.
     public static let lowArea: Range<UInt64> = 0..<0x500
 
     /// The extended BIOS data area, whose first byte is its size in KiB.
-    public static let extendedDataArea = LoadPlan.Blob(name: "the extended BIOS data area", guestAddress: 0x9fc00, bytes: [1])
+    public static let extendedDataArea = LoadPlan.Blob(
+        name: "the extended BIOS data area", guestAddress: 0x9fc00, bytes: [1])
 
     /// What the ROM has to know, over its first bytes.
     public let parameters: LoadPlan.Blob
 
     /// The ROM for a plan.
     /// - Parameters:
-    ///   - plan: What is booted. Only a disk, and a kernel by its real-mode entry, begin in the ROM; others may call it.
+    ///   - plan: What is booted. Only a disk, and a kernel by its real-mode entry, begin in the ROM; others may call
+    ///     it.
     ///   - memory: What RAM there is, as INT 15h tells.
     public init(booting plan: LoadPlan, memory: MemoryMap) {
         parameters = LoadPlan.Blob(

@@ -29,7 +29,8 @@ struct AML: Equatable, Sendable {
         AML(bytes: [0x12] + sized([UInt8(truncatingIfNeeded: count)] + elements))
     }
 
-    /// A plug and play id of three letters and four hexadecimal digits, compressed to a number. ACPI 6.5, section 19.3.4, EISAID.
+    /// A plug and play id of three letters and four hexadecimal digits, compressed to a number. ACPI 6.5, section
+    /// 19.3.4, EISAID.
     static func eisaID(_ text: String) -> AML {
         let letters = text.utf8.prefix(3).reduce(UInt32(0)) { $0 << 5 | UInt32($1 & 0x1f) }
         let digits = UInt32(text.dropFirst(3), radix: 16) ?? 0
@@ -81,8 +82,12 @@ struct AML: Equatable, Sendable {
     }
 
     static func store(_ value: AML, in target: AML) -> AML { AML(bytes: [0x70] + value.bytes + target.bytes) }
-    static func and(_ left: AML, _ right: AML, in target: AML) -> AML { AML(bytes: [0x7b] + left.bytes + right.bytes + target.bytes) }
-    static func or(_ left: AML, _ right: AML, in target: AML) -> AML { AML(bytes: [0x7d] + left.bytes + right.bytes + target.bytes) }
+    static func and(_ left: AML, _ right: AML, in target: AML) -> AML {
+        AML(bytes: [0x7b] + left.bytes + right.bytes + target.bytes)
+    }
+    static func or(_ left: AML, _ right: AML, in target: AML) -> AML {
+        AML(bytes: [0x7d] + left.bytes + right.bytes + target.bytes)
+    }
     static func equal(_ left: AML, _ right: AML) -> AML { AML(bytes: [0x93] + left.bytes + right.bytes) }
     static func not(_ value: AML) -> AML { AML(bytes: [0x92] + value.bytes) }
     static func `return`(_ value: AML) -> AML { AML(bytes: [0xa4] + value.bytes) }

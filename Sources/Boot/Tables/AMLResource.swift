@@ -26,7 +26,8 @@ struct AMLResource: Equatable, Sendable {
 
     /// Memory that a device uses itself. Sections 6.4.3.4 and 6.4.3.5.1.
     static func memory(_ range: Range<UInt64>) -> AMLResource {
-        guard range.upperBound <= MemoryMap.fourGiB, let size = UInt32(exactly: range.upperBound - range.lowerBound) else {
+        guard range.upperBound <= MemoryMap.fourGiB, let size = UInt32(exactly: range.upperBound - range.lowerBound)
+        else {
             return addressSpace(.memory, range, flags: Flag.fixed | Flag.consumer)
         }
         var writer = ByteWriter()
@@ -78,7 +79,8 @@ struct AMLResource: Equatable, Sendable {
         static let fixed: UInt8 = 1 << 2 | 1 << 3
     }
 
-    /// The word, double word or quad word form, whichever is the shortest that holds the range; memory has no word form.
+    /// The word, double word or quad word form, whichever is the shortest that holds the range; memory has no word
+    /// form.
     private static func addressSpace(_ kind: Kind, _ range: Range<UInt64>, flags: UInt8) -> AMLResource {
         let fields = [0, range.lowerBound, range.upperBound - 1, 0, range.upperBound - range.lowerBound]
         var writer = ByteWriter()

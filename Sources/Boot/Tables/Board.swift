@@ -1,6 +1,7 @@
 public import Bytes
 
-/// What the firmware tables say about a machine, as a value: the caller's memory map and wiring in, ``FirmwareTables`` out.
+/// What the firmware tables say about a machine, as a value: the caller's memory map and wiring in, ``FirmwareTables``
+/// out.
 public struct Board: Equatable, Sendable {
     /// A device on the ISA bus.
     public struct ISADevice: Equatable, Sendable {
@@ -48,7 +49,8 @@ public struct Board: Equatable, Sendable {
         public var resetValue: UInt8
 
         public init(
-            eventPort: UInt16, controlPort: UInt16, timerPort: UInt16, sleepTypeS5: UInt8, interrupt: UInt8, resetPort: UInt16,
+            eventPort: UInt16, controlPort: UInt16, timerPort: UInt16, sleepTypeS5: UInt8, interrupt: UInt8,
+            resetPort: UInt16,
             resetValue: UInt8
         ) {
             self.eventPort = eventPort
@@ -88,7 +90,8 @@ public struct Board: Equatable, Sendable {
     public var powerManagement: PowerManagement
     /// An MC146818, two ports, with the century in byte 0x32; nil for none.
     public var clock: ISADevice?
-    /// A keyboard controller that answers commands. One that only resets does not count: kernels would probe it and complain.
+    /// A keyboard controller that answers commands. One that only resets does not count: kernels would probe it and
+    /// complain.
     public var hasKeyboardController = false
     /// Bytes of RAM; 0: the tables don't say.
     public var memorySize: UInt64 = 0
@@ -124,7 +127,9 @@ public struct Board: Equatable, Sendable {
         guard let bootstrap = apicIDs.first, bootstrap < MADT.firstX2APICID else {
             throw .badField("apicIDs", reason: "the bootstrap processor's must be below 255")
         }
-        guard (16...240).contains(ioapicPins) else { throw .badField("ioapicPins", reason: "\(ioapicPins) is not within 16...240") }
+        guard (16...240).contains(ioapicPins) else {
+            throw .badField("ioapicPins", reason: "\(ioapicPins) is not within 16...240")
+        }
         if let ecam {
             let size = ecam.upperBound - ecam.lowerBound
             guard ecam.lowerBound % (1 << 20) == 0, size % (1 << 20) == 0, (1...256).contains(size >> 20) else {
@@ -136,12 +141,16 @@ public struct Board: Equatable, Sendable {
         }
         for route in interruptRoutes {
             guard (0...31).contains(route.slot), (1...4).contains(route.pin), route.gsi < ioapicPins else {
-                throw .badField("interruptRoutes", reason: "slot \(route.slot), pin \(route.pin), GSI \(route.gsi) can't be")
+                throw .badField(
+                    "interruptRoutes", reason: "slot \(route.slot), pin \(route.pin), GSI \(route.gsi) can't be")
             }
         }
-        guard interruptRoutes.count <= 32 * 4 else { throw .badField("interruptRoutes", reason: "there are more than pins") }
+        guard interruptRoutes.count <= 32 * 4 else {
+            throw .badField("interruptRoutes", reason: "there are more than pins")
+        }
         for serial in serialPorts where serial.irq > 15 || serial.port > 0xfff8 {
-            throw .badField("serialPorts", reason: "port \(UInt64(serial.port).hexadecimal), IRQ \(serial.irq) can't be")
+            throw .badField(
+                "serialPorts", reason: "port \(UInt64(serial.port).hexadecimal), IRQ \(serial.irq) can't be")
         }
         guard serialPorts.count <= 9 else { throw .badField("serialPorts", reason: "there are more than nine") }
         if let clock, clock.irq > 15 || clock.port > 0xfffe {
@@ -156,7 +165,9 @@ public struct Board: Equatable, Sendable {
         guard powerManagement.interrupt < 16, ![0, 2].contains(powerManagement.interrupt) else {
             throw .badField("powerManagement.interrupt", reason: "it must be an ISA interrupt, 1 or 3...15")
         }
-        guard powerManagement.eventPort <= 0xfffc, powerManagement.controlPort <= 0xfffe, powerManagement.timerPort <= 0xfffc else {
+        guard powerManagement.eventPort <= 0xfffc, powerManagement.controlPort <= 0xfffe,
+            powerManagement.timerPort <= 0xfffc
+        else {
             throw .badField("powerManagement", reason: "its registers must lie within 64 KiB of ports")
         }
     }

@@ -1,6 +1,7 @@
 import Bytes
 
-/// The differentiated system description table: the devices that can't be found by asking buses. ACPI 6.5, section 5.2.11.1.
+/// The differentiated system description table: the devices that can't be found by asking buses. ACPI 6.5, section
+/// 5.2.11.1.
 struct DSDT: Equatable, Sendable {
     let board: Board
 
@@ -71,8 +72,8 @@ struct DSDT: Equatable, Sendable {
         return [.name("_PRT", .package(count: board.interruptRoutes.count, routes.bytes))]
     }
 
-    /// What the system may do by itself: PME (bit 2), AER (3) and the PCI Express capability (4). There is no slot to plug anything into.
-    /// PCI Firmware Specification 3.3, section 4.5.1.
+    /// What the system may do by itself: PME (bit 2), AER (3) and the PCI Express capability (4). There is no slot to
+    /// plug anything into. PCI Firmware Specification 3.3, section 4.5.1.
     private static let grantedControl: UInt64 = 0b11100
 
     /// `_OSC`: the system says what it can, the answer is what it may. ACPI 6.5, section 6.2.11.
@@ -101,17 +102,20 @@ struct DSDT: Equatable, Sendable {
 
     // MARK: The board
 
-    /// What nobody else may use: the configuration window, which systems take only if they find it here, and ACPI's own ports.
+    /// What nobody else may use: the configuration window, which systems take only if they find it here, and ACPI's own
+    /// ports.
     private var motherboard: AML {
         let power = board.powerManagement
         var resources = [
-            AMLResource.ports(power.eventPort, count: 4), .ports(power.controlPort, count: 2), .ports(power.timerPort, count: 4),
+            AMLResource.ports(power.eventPort, count: 4), .ports(power.controlPort, count: 2),
+            .ports(power.timerPort, count: 4),
         ]
         if let ecam = board.ecam { resources.append(.memory(ecam)) }
         return .device(
             "MBRD",
             [
-                .name("_HID", .eisaID("PNP0C02")), .name("_UID", .integer(0)), .name("_CRS", AMLResource.template(resources)),
+                .name("_HID", .eisaID("PNP0C02")), .name("_UID", .integer(0)),
+                .name("_CRS", AMLResource.template(resources)),
             ])
     }
 
@@ -138,7 +142,8 @@ struct DSDT: Equatable, Sendable {
         guard let port = board.panicPort else { return [] }
         return [
             .device(
-                "PEVT", [.name("_HID", .string("QEMU0001")), .name("_CRS", AMLResource.template([.ports(port, count: 1)]))])
+                "PEVT",
+                [.name("_HID", .string("QEMU0001")), .name("_CRS", AMLResource.template([.ports(port, count: 1)]))])
         ]
     }
 }

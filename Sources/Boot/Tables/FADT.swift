@@ -69,7 +69,8 @@ struct FADT: Equatable, Sendable {
         writer.append(bootFlags)
         writer.append(UInt8(0))
         writer.append(
-            Flag.wbinvd | Flag.c1 | Flag.powerButton | Flag.sleepButton | Flag.fixedRTC | Flag.timer32 | Flag.resetRegister
+            Flag.wbinvd | Flag.c1 | Flag.powerButton | Flag.sleepButton | Flag.fixedRTC | Flag.timer32
+                | Flag.resetRegister
                 | Flag.headless)
         writer.append(contentsOf: GenericAddress.port(power.resetPort, bytes: 1, access: 1).bytes)
         writer.append(power.resetValue)
@@ -88,7 +89,8 @@ struct FADT: Equatable, Sendable {
     }
 
     private var bootFlags: UInt16 {
-        BootFlag.legacyDevices | BootFlag.noVGA | BootFlag.noASPM | (board.hasKeyboardController ? BootFlag.keyboardController : 0)
+        BootFlag.legacyDevices | BootFlag.noVGA | BootFlag.noASPM
+            | (board.hasKeyboardController ? BootFlag.keyboardController : 0)
             | (board.clock != nil ? 0 : BootFlag.noRTC)
     }
 }

@@ -1,8 +1,9 @@
-/// All tables that firmware would leave in a PC's memory, for kernels that are booted without firmware: ACPI's, the MP table, SMBIOS.
+/// All tables that firmware would leave in a PC's memory, for kernels that are booted without firmware: ACPI's, the MP
+/// table, SMBIOS.
 ///
-/// They lie in the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM: the ACPI tables from 0xe0000, the RSDP first; the MP
-/// table from 0xf0000, its floating pointer first; SMBIOS from 0xf4000, its entry point first. A kernel that isn't told an address finds each by
-/// scanning, as it would on a PC.
+/// They lie in the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM: the ACPI tables from
+/// 0xe0000, the RSDP first; the MP table from 0xf0000, its floating pointer first; SMBIOS from 0xf4000, its entry point
+/// first. A kernel that isn't told an address finds each by scanning, as it would on a PC.
 public struct FirmwareTables: Equatable, Sendable {
     /// Where the ACPI tables lie.
     public static let acpiArea: Range<UInt64> = 0xe0000..<0xf0000
@@ -19,7 +20,8 @@ public struct FirmwareTables: Equatable, Sendable {
 
     /// Makes the tables.
     /// - Parameter board: The machine they describe.
-    /// - Throws: ``FirmwareTablesError`` where a field can't be expressed, or where there are more processors than room; 1024 fit.
+    /// - Throws: ``FirmwareTablesError`` where a field can't be expressed, or where there are more processors than
+    ///   room; 1024 fit.
     public init(describing board: Board) throws(FirmwareTablesError) {
         try board.check()
         var acpi = Area(Self.acpiArea)
@@ -46,7 +48,8 @@ public struct FirmwareTables: Equatable, Sendable {
         let entryPoint = management.reserve(SMBIOS.entryPointSize)
         let structures = management.place(smbios.bytes, name: "the SMBIOS structures")
 
-        for (area, name) in [(acpi, "ACPI tables"), (multiprocessor, "MP tables"), (management, "SMBIOS structures")] where area.used > area.size {
+        for (area, name) in [(acpi, "ACPI tables"), (multiprocessor, "MP tables"), (management, "SMBIOS structures")]
+        where area.used > area.size {
             throw .noRoom(what: name, size: area.used, limit: area.size, processors: board.apicIDs.count)
         }
         self.rsdpAddress = UInt64(rsdpAddress)

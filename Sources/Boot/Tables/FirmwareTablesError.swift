@@ -10,8 +10,11 @@ public enum FirmwareTablesError: Error, Equatable, CustomStringConvertible {
         case .badField(let field, let reason):
             "the machine can't be described to the guest: \(field): \(reason)"
         case .noRoom(let what, let size, let limit, let processors):
-            "the \(what) for \(processors) processors are \(size) bytes long, more than the \(limit) there is room for in the BIOS area: "
-                + "give fewer --cpus"
+            """
+            the \(what) for \(processors) processors are \(size) bytes long, more than the \(limit) there is room \
+            for in the BIOS area: \
+            give fewer --cpus
+            """
         }
     }
 }

@@ -16,7 +16,8 @@ struct MPTable: Equatable, Sendable {
         var writer = ByteWriter()
         writer.append(contentsOf: Array("_MP_".utf8))
         writer.append(address)
-        // One paragraph long; no default configuration, no IMCR: the PICs reach the processor through LINT0 ("virtual wire").
+        // One paragraph long; no default configuration, no IMCR: the PICs reach the processor through LINT0 ("virtual
+        // wire").
         writer.append(contentsOf: [1, specification, 0, 0, 0, 0, 0, 0])
         return writer.bytes.withChecksum(at: 10)
     }
@@ -86,7 +87,10 @@ struct MPTable: Equatable, Sendable {
         let signal = UInt8(truncatingIfNeeded: MADT.Signal.levelActiveHigh)
         return board.interruptRoutes.map { route in
             let source = UInt8(truncatingIfNeeded: route.slot << 2 | (route.pin - 1))
-            return [3, Kind.vectored.rawValue, signal, 0, Self.pciBus, source, board.ioapicID, UInt8(truncatingIfNeeded: route.gsi)]
+            return [
+                3, Kind.vectored.rawValue, signal, 0, Self.pciBus, source, board.ioapicID,
+                UInt8(truncatingIfNeeded: route.gsi),
+            ]
         }
     }
 

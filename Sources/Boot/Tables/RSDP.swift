@@ -22,7 +22,8 @@ struct RSDP: Equatable, Sendable {
     }
 }
 
-/// The table of tables: with 64-bit addresses (XSDT) and, for readers of ACPI 1.0, with 32-bit ones (RSDT). ACPI 6.5, sections 5.2.7 and 5.2.8.
+/// The table of tables: with 64-bit addresses (XSDT) and, for readers of ACPI 1.0, with 32-bit ones (RSDT). ACPI 6.5,
+/// sections 5.2.7 and 5.2.8.
 enum RootTable {
     static func xsdt(_ addresses: [UInt32]) -> ACPITable {
         var writer = ByteWriter()

@@ -15,7 +15,9 @@ struct SMBIOS: Equatable, Sendable {
     /// The structures, one behind the other.
     var bytes: [UInt8] {
         var writer = ByteWriter(capacity: 512)
-        for (handle, structure) in structures.enumerated() { structure.write(&writer, handle: UInt16(truncatingIfNeeded: handle)) }
+        for (handle, structure) in structures.enumerated() {
+            structure.write(&writer, handle: UInt16(truncatingIfNeeded: handle))
+        }
         return writer.bytes
     }
 
@@ -59,7 +61,10 @@ struct SMBIOS: Equatable, Sendable {
     private var structures: [Structure] {
         var all = [firmware, system, chassis, processor]
         if board.memorySize > 0 { all += [memoryArray, memoryDevice, memoryRange] }
-        return all + [Structure(type: 32, fields: [0, 0, 0, 0, 0, 0, 0], strings: []), Structure(type: 127, fields: [], strings: [])]
+        return all + [
+            Structure(type: 32, fields: [0, 0, 0, 0, 0, 0, 0], strings: []),
+            Structure(type: 127, fields: [], strings: []),
+        ]
     }
 
     /// Section 7.1: 64 KiB at 0xf0000. Characteristics: PCI; a virtual machine, ACPI.
@@ -73,7 +78,9 @@ struct SMBIOS: Equatable, Sendable {
 
     /// Section 7.2. The UUID is not set; a power switch woke it.
     private var system: Structure {
-        Structure(type: 1, fields: [1, 2, 0, 0] + [UInt8](repeating: 0, count: 16) + [6, 0, 0], strings: ["swiftlet", "virtual PC"])
+        Structure(
+            type: 1, fields: [1, 2, 0, 0] + [UInt8](repeating: 0, count: 16) + [6, 0, 0],
+            strings: ["swiftlet", "virtual PC"])
     }
 
     /// Section 7.4: of no known kind, its states unknown.

@@ -1,6 +1,6 @@
 /*
- * The program's arguments as execve(2) gave them. Swift's CommandLine looks for them through /proc/self: where that can't be opened, with no
- * descriptor left or no /proc, it finds none, and a run would become a call without arguments.
+ * The program's arguments as execve(2) gave them. Swift's CommandLine looks for them through /proc/self: where that
+ * can't be opened, with no descriptor left or no /proc, it finds none, and a run would become a call without arguments.
  */
 #pragma once
 

@@ -3,11 +3,12 @@ public import PCI
 
 /// Gives functions of the host to a driver that holds them for a guest, and gives them back.
 ///
-/// It works by `driver_override` and `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci), which name one function and, unlike
-/// `new_id`, leave no trace in the driver. Each step is verified by looking at where the function's driver link points.
+/// It works by `driver_override` and `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci), which name one function
+/// and, unlike `new_id`, leave no trace in the driver. Each step is verified by looking at where the function's driver
+/// link points.
 ///
-/// What a function was before is kept in /run/swiftlet/bindings, one file a function, until it is given back: /run, like the
-/// bindings, does not outlive a reboot.
+/// What a function was before is kept in /run/swiftlet/bindings, one file a function, until it is given back: /run,
+/// like the bindings, does not outlive a reboot.
 public struct DriverBinding: Sendable {
     private let tree: HostFilesystem
 
@@ -15,7 +16,8 @@ public struct DriverBinding: Sendable {
     public enum Holder: String, Sendable, CaseIterable {
         /// For VFIO.
         case vfioPCI = "vfio-pci"
-        /// For the legacy KVM device assignment of Linux up to 4.11; it also keeps a companion of a group out of the host's hands.
+        /// For the legacy KVM device assignment of Linux up to 4.11; it also keeps a companion of a group out of the
+        /// host's hands.
         case pciStub = "pci-stub"
     }
 
@@ -30,7 +32,9 @@ public struct DriverBinding: Sendable {
     ///   - force: also take what the host is using, or is a part of it
     /// - Returns: those that changed hands; the others were with the holder already.
     @discardableResult
-    public func bind(_ addresses: [PCIAddress], to holder: Holder, force: Bool = false) throws(DriverBindingError) -> [PCIAddress] {
+    public func bind(_ addresses: [PCIAddress], to holder: Holder, force: Bool = false) throws(DriverBindingError)
+        -> [PCIAddress]
+    {
         // Everything that can be known beforehand is looked at before the first change.
         guard tree.exists("sys/bus/pci/drivers/\(holder.rawValue)") else { throw .driverIsNotLoaded(holder.rawValue) }
         var moving: [PCIAddress] = []
@@ -55,8 +59,8 @@ public struct DriverBinding: Sendable {
         return moving
     }
 
-    /// Gives functions back to the drivers they had before `bind`; where that is not known, to the driver the kernel chooses.
-    /// Every function is tried; the first error is thrown at the end.
+    /// Gives functions back to the drivers they had before `bind`; where that is not known, to the driver the kernel
+    /// chooses. Every function is tried; the first error is thrown at the end.
     /// - Parameters:
     ///   - addresses: the functions
     ///   - force: also where a guest is using one; the kernel then waits until the guest lets go
@@ -87,7 +91,8 @@ public struct DriverBinding: Sendable {
 
     private func remember(_ address: PCIAddress) throws(DriverBindingError) {
         let driver = tree.driver(of: address) ?? ""
-        // A second bind must not take the first one's holder for the host's driver. With any other driver the record is out of date.
+        // A second bind must not take the first one's holder for the host's driver. With any other driver the record is
+        // out of date.
         if Holder(rawValue: driver) != nil, tree.exists("\(Self.memory)/\(address)") { return }
         let override = current(address)
         try reporting(address) { () throws(SystemCallError) in
@@ -106,7 +111,9 @@ public struct DriverBinding: Sendable {
 
     /// The kernel shows an unset override as `(null)`.
     private func current(_ address: PCIAddress) -> String? {
-        guard let override = try? tree.text("\(HostFilesystem.folder(address))/driver_override"), !override.isEmpty, override != "(null)" else {
+        guard let override = try? tree.text("\(HostFilesystem.folder(address))/driver_override"), !override.isEmpty,
+            override != "(null)"
+        else {
             return nil
         }
         return override
@@ -149,7 +156,9 @@ public struct DriverBinding: Sendable {
 
     private func putBack(_ address: PCIAddress) throws(DriverBindingError) {
         let former = former(address)
-        if let driver = former?.driver, !tree.exists("sys/bus/pci/drivers/\(driver)") { throw .driverIsNotLoaded(driver) }
+        if let driver = former?.driver, !tree.exists("sys/bus/pci/drivers/\(driver)") {
+            throw .driverIsNotLoaded(driver)
+        }
         try reporting(address) { () throws(SystemCallError) in
             if current(address) != former?.override {
                 // A line feed alone clears it.
@@ -175,10 +184,12 @@ public struct DriverBinding: Sendable {
     private func verify(_ address: PCIAddress, _ driver: String?) throws(DriverBindingError) {
         let has = tree.driver(of: address)
         guard has != driver else { return }
-        throw .wasNotTaken(address, by: driver ?? "no driver", has: has, hasIOMMUGroup: tree.iommuGroup(of: address) != nil)
+        throw .wasNotTaken(
+            address, by: driver ?? "no driver", has: has, hasIOMMUGroup: tree.iommuGroup(of: address) != nil)
     }
 
-    private func reporting(_ address: PCIAddress, _ step: () throws(SystemCallError) -> Void) throws(DriverBindingError) {
+    private func reporting(_ address: PCIAddress, _ step: () throws(SystemCallError) -> Void) throws(DriverBindingError)
+    {
         do throws(SystemCallError) { try step() } catch {
             switch error.errno {
             case .permissionDenied, .notPermitted, .readOnlyFileSystem: throw .isNotPermitted(error)

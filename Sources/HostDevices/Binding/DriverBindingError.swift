@@ -28,17 +28,25 @@ extension DriverBindingError: CustomStringConvertible {
         switch self {
         case .notFound(let address): "there is no PCI function \(address) on this host; swiftlet devices lists them"
         case .isBridge(let address): "\(address) is a bridge, and bridges stay with the host"
-        case .isPartOfHost(let address): "\(address) is a bridge, and bridges stay with the host; --force takes it all the same"
+        case .isPartOfHost(let address):
+            "\(address) is a bridge, and bridges stay with the host; --force takes it all the same"
         case .driverIsNotLoaded(let driver): "the driver \(driver) is not loaded; modprobe \(driver)"
         case .isInUse(let address, let use): "\(address) is in use: \(use); \(use.fix), or use --force"
         case .isNotPermitted(let error) where error.errno == .readOnlyFileSystem:
             "a device's driver can't be changed here (\(error)); in a container, run the same on its host"
         case .isNotPermitted(let error): "changing a device's driver takes root (\(error)); run the same with sudo"
-        case .failed(let address, let error): "the kernel refused to move \(address) to another driver (\(error)); dmesg may say why"
+        case .failed(let address, let error):
+            "the kernel refused to move \(address) to another driver (\(error)); dmesg may say why"
         case .wasNotTaken(let address, by: "vfio-pci", has: nil, hasIOMMUGroup: false):
-            "vfio-pci did not take \(address), which has no IOMMU group; swiftlet devices doctor \(address) says how to switch the IOMMU on"
+            """
+            vfio-pci did not take \(address), which has no IOMMU group; swiftlet devices doctor \(address) says \
+            how to switch the IOMMU on
+            """
         case .wasNotTaken(let address, let driver, let has, _):
-            "\(driver) did not take \(address), which is now with \(has.map { "the driver \($0)" } ?? "no driver"); dmesg may say why"
+            """
+            \(driver) did not take \(address), which is now with \(has.map { "the driver \($0)" } ?? "no driver"); \
+            dmesg may say why
+            """
         case .couldNotBePutBack(let error, let first): "\(first); and after that, putting things back failed: \(error)"
         }
     }

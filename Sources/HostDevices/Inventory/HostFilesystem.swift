@@ -3,7 +3,8 @@ public import LinuxSystem
 public import PCI
 public import SystemPackage
 
-/// The files through which the kernel speaks of devices: /sys, /dev, /proc and /run, below a root that tests can place elsewhere.
+/// The files through which the kernel speaks of devices: /sys, /dev, /proc and /run, below a root that tests can place
+/// elsewhere.
 public struct HostFilesystem: Sendable {
     /// The folder that holds `sys`, `dev`, `proc` and `run`.
     public let root: FilePath
@@ -103,7 +104,9 @@ public struct HostFilesystem: Sendable {
         defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
@@ -113,11 +116,15 @@ public struct HostFilesystem: Sendable {
     public func driver(of address: PCIAddress) -> String? { linkedName("\(Self.folder(address))/driver") }
 
     /// The number of a PCI function's IOMMU group, nil if the IOMMU does not cover it.
-    public func iommuGroup(of address: PCIAddress) -> Int? { linkedName("\(Self.folder(address))/iommu_group").flatMap { Int($0) } }
+    public func iommuGroup(of address: PCIAddress) -> Int? {
+        linkedName("\(Self.folder(address))/iommu_group").flatMap { Int($0) }
+    }
 
     /// Whether a PCI function has a bridge's header (PCI Local Bus Specification 3.0, 6.1: header type 1 or 2).
     func isBridge(_ address: PCIAddress) -> Bool {
-        guard let file = try? Descriptor(opening: path("\(Self.folder(address))/config"), flags: O_RDONLY) else { return false }
+        guard let file = try? Descriptor(opening: path("\(Self.folder(address))/config"), flags: O_RDONLY) else {
+            return false
+        }
         var headerType: UInt8 = 0
         guard pread(file.raw, &headerType, 1, 0x0e) == 1 else { return false }
         return headerType & 0x7f == 1 || headerType & 0x7f == 2
@@ -125,7 +132,8 @@ public struct HostFilesystem: Sendable {
 
     /// Whether a PCI function is by its class a part of the host: a host, ISA or other bridge, of whatever header.
     func isBridgeByClass(_ address: PCIAddress) -> Bool {
-        guard let text = try? text("\(Self.folder(address))/class"), let number = UInt32(text.dropFirst(2), radix: 16) else { return false }
+        guard let text = try? text("\(Self.folder(address))/class"), let number = UInt32(text.dropFirst(2), radix: 16)
+        else { return false }
         return HostPCIFunction.isBridge(classCode: UInt16(truncatingIfNeeded: number >> 8))
     }
 }

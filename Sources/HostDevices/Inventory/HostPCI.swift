@@ -4,7 +4,8 @@ public import SystemPackage
 
 /// The host's PCI inventory, read through libpci when it is opened. Nothing is kept open on any device.
 public struct HostPCI: ~Copyable {
-    // libpci's handle: owned by this value, never shared between threads because the value is neither Sendable nor copyable.
+    // libpci's handle: owned by this value, never shared between threads because the value is neither Sendable nor
+    // copyable.
     private let access: UnsafeMutablePointer<pci_access>
     private let tree: HostFilesystem
 
@@ -67,11 +68,14 @@ public struct HostPCI: ~Copyable {
 
     private static func address(of device: UnsafeMutablePointer<pci_dev>) -> PCIAddress? {
         let device = device.pointee
-        return PCIAddress(segment: UInt32(bitPattern: device.domain), bus: device.bus, device: device.dev, function: device.func)
+        return PCIAddress(
+            segment: UInt32(bitPattern: device.domain), bus: device.bus, device: device.dev, function: device.func)
     }
 
     /// Makes one call of libpci, with room for the reason of its failure.
-    private static func guarded<Result>(_ call: (UnsafeMutablePointer<CChar>) -> Result) -> (result: Result, failure: String?) {
+    private static func guarded<Result>(_ call: (UnsafeMutablePointer<CChar>) -> Result) -> (
+        result: Result, failure: String?
+    ) {
         var text = [CChar](repeating: 0, count: Int(CPCI_FAILURE_BYTES))
         let result = call(&text)
         let characters = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
@@ -81,10 +85,13 @@ public struct HostPCI: ~Copyable {
 
 extension HostPCI {
     private static let fields =
-        PCI_FILL_IDENT | PCI_FILL_IRQ | PCI_FILL_BASES | PCI_FILL_ROM_BASE | PCI_FILL_SIZES | PCI_FILL_CLASS | PCI_FILL_CLASS_EXT
-        | PCI_FILL_CAPS | PCI_FILL_EXT_CAPS | PCI_FILL_NUMA_NODE | PCI_FILL_IOMMU_GROUP | PCI_FILL_SUBSYS | PCI_FILL_DRIVER
+        PCI_FILL_IDENT | PCI_FILL_IRQ | PCI_FILL_BASES | PCI_FILL_ROM_BASE | PCI_FILL_SIZES | PCI_FILL_CLASS
+        | PCI_FILL_CLASS_EXT
+        | PCI_FILL_CAPS | PCI_FILL_EXT_CAPS | PCI_FILL_NUMA_NODE | PCI_FILL_IOMMU_GROUP | PCI_FILL_SUBSYS
+        | PCI_FILL_DRIVER
 
-    private func function(_ device: UnsafeMutablePointer<pci_dev>, _ named: Bool) throws(Unreadable) -> HostPCIFunction? {
+    private func function(_ device: UnsafeMutablePointer<pci_dev>, _ named: Bool) throws(Unreadable) -> HostPCIFunction?
+    {
         guard let address = Self.address(of: device) else { return nil }
         if let failure = Self.guarded({ cpci_fill(device, Self.fields, $0) }).failure {
             guard tree.exists(HostFilesystem.folder(address)) else { return nil }
@@ -95,20 +102,25 @@ extension HostPCI {
         let pin = UInt8(truncatingIfNeeded: cpci_read(device, 0x3d, 1))
         let headerType = UInt8(truncatingIfNeeded: cpci_read(device, 0x0e, 1))
         return HostPCIFunction(
-            address: address, vendorID: filled.vendor_id, deviceID: filled.device_id, subsystemVendorID: filled.subsys_vendor_id,
-            subsystemID: filled.subsys_id, classCode: filled.device_class, programmingInterface: filled.prog_if, revision: filled.rev_id,
+            address: address, vendorID: filled.vendor_id, deviceID: filled.device_id,
+            subsystemVendorID: filled.subsys_vendor_id,
+            subsystemID: filled.subsys_id, classCode: filled.device_class, programmingInterface: filled.prog_if,
+            revision: filled.rev_id,
             names: named ? names(filled) : nil,
             // Where config space can't be read at all, the class tells a bridge.
             headerType: headerType == 0xff ? (filled.device_class == 0x0604 ? 1 : 0) : headerType & 0x7f,
             driver: cpci_property(device, UInt32(PCI_FILL_DRIVER)).map { String(cString: $0) },
             iommuGroup: cpci_property(device, UInt32(PCI_FILL_IOMMU_GROUP)).flatMap { Int(String(cString: $0)) },
             numaNode: filled.numa_node < 0 ? nil : Int(filled.numa_node), irq: filled.irq <= 0 ? nil : Int(filled.irq),
-            interruptPin: (1...4).contains(pin) ? pin : nil, bars: Self.bars(filled), romSize: filled.rom_size, capabilities: capabilities,
-            // The kernel shows the first 64 bytes to everyone and the rest to CAP_SYS_ADMIN; beyond its end the file reads as all ones.
+            interruptPin: (1...4).contains(pin) ? pin : nil, bars: Self.bars(filled), romSize: filled.rom_size,
+            capabilities: capabilities,
+            // The kernel shows the first 64 bytes to everyone and the rest to CAP_SYS_ADMIN; beyond its end the file
+            // reads as all ones.
             isConfigReadable: cpci_read(device, 0x40, 4) != .max || cpci_read(device, 0xfc, 4) != .max,
             msiVectors: Self.msiVectors(device, capabilities), msixVectors: Self.msixVectors(device, capabilities),
             hasFunctionLevelReset: Self.hasFunctionLevelReset(device, capabilities),
-            resetMethods: (try? tree.text("\(HostFilesystem.folder(address))/reset_method"))?.split(separator: " ").map(String.init) ?? [])
+            resetMethods: (try? tree.text("\(HostFilesystem.folder(address))/reset_method"))?.split(separator: " ").map(
+                String.init) ?? [])
     }
 
     private static func bars(_ device: pci_dev) -> [HostPCIFunction.BAR] {
@@ -122,7 +134,8 @@ extension HostPCI {
                     let kind: HostPCIFunction.BAR.Kind = base & 1 == 1 ? .ports : base & 6 == 4 ? .memory64 : .memory32
                     let address = base & (kind == .ports ? ~3 : ~15)
                     return .init(
-                        index: index, kind: kind, isPrefetchable: kind != .ports && base & 8 != 0, address: address, size: size)
+                        index: index, kind: kind, isPrefetchable: kind != .ports && base & 8 != 0, address: address,
+                        size: size)
                 }
             }
         }
@@ -132,27 +145,32 @@ extension HostPCI {
         var list: [HostPCICapability] = []
         var next = device.pointee.first_cap
         while let capability = next?.pointee {
-            list.append(.init(id: capability.id, isExtended: capability.type == PCI_CAP_EXTENDED, offset: Int(capability.addr)))
+            list.append(
+                .init(id: capability.id, isExtended: capability.type == PCI_CAP_EXTENDED, offset: Int(capability.addr)))
             next = capability.next
         }
         return list
     }
 
     /// Multiple Message Capable, bits 3..1 of Message Control (PCI Local Bus Specification 3.0, 6.8.1.3).
-    private static func msiVectors(_ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]) -> Int {
+    private static func msiVectors(_ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]) -> Int
+    {
         guard let msi = capabilities.first(where: { $0.kind == .msi }) else { return 0 }
         return 1 << min(5, (cpci_read(device, Int32(msi.offset + 2), 2) >> 1) & 7)
     }
 
     /// Table Size, bits 10..0 of Message Control, holds one less than the number of entries (same, 6.8.2.3).
-    private static func msixVectors(_ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]) -> Int {
+    private static func msixVectors(_ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]) -> Int
+    {
         guard let msix = capabilities.first(where: { $0.kind == .msix }) else { return 0 }
         return Int(cpci_read(device, Int32(msix.offset + 2), 2) & 0x7ff) + 1
     }
 
-    /// Bit 28 of PCI Express's Device Capabilities (PCI Express Base Specification 5.0, 7.5.3.3), or bit 1 of Advanced Features' AF
-    /// Capabilities (its Engineering Change Notice of 2006).
-    private static func hasFunctionLevelReset(_ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]) -> Bool {
+    /// Bit 28 of PCI Express's Device Capabilities (PCI Express Base Specification 5.0, 7.5.3.3), or bit 1 of Advanced
+    /// Features' AF Capabilities (its Engineering Change Notice of 2006).
+    private static func hasFunctionLevelReset(
+        _ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]
+    ) -> Bool {
         capabilities.contains { capability in
             switch capability.kind {
             case .pciExpress: cpci_read(device, Int32(capability.offset + 4), 4) & 1 << 28 != 0
@@ -168,17 +186,21 @@ extension HostPCI {
         let hasSubsystem = subsystemVendor != 0 && subsystemVendor != 0xffff
         return .init(
             vendor: name([PCI_LOOKUP_VENDOR], vendor), device: name([PCI_LOOKUP_DEVICE], vendor, number),
-            subsystem: hasSubsystem ? name([PCI_LOOKUP_SUBSYSTEM, PCI_LOOKUP_DEVICE], vendor, number, subsystemVendor, subsystem) : nil,
+            subsystem: hasSubsystem
+                ? name([PCI_LOOKUP_SUBSYSTEM, PCI_LOOKUP_DEVICE], vendor, number, subsystemVendor, subsystem) : nil,
             class: name([PCI_LOOKUP_CLASS], device.device_class))
     }
 
-    private func name(_ kind: [pci_lookup_mode], _ first: UInt16, _ second: UInt16 = 0, _ third: UInt16 = 0, _ fourth: UInt16 = 0)
+    private func name(
+        _ kind: [pci_lookup_mode], _ first: UInt16, _ second: UInt16 = 0, _ third: UInt16 = 0, _ fourth: UInt16 = 0
+    )
         -> String?
     {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { buffer in
             guard let base = buffer.baseAddress else { return nil }
             let kinds = Int32(bitPattern: kind.reduce(0) { $0 | $1.rawValue })
-            let name = cpci_name(access, base, Int32(buffer.count), kinds, Int32(first), Int32(second), Int32(third), Int32(fourth))
+            let name = cpci_name(
+                access, base, Int32(buffer.count), kinds, Int32(first), Int32(second), Int32(third), Int32(fourth))
             return name.map { String(cString: $0) }
         }
     }

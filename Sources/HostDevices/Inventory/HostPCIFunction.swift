@@ -39,7 +39,8 @@ public struct HostPCIFunction: Sendable, Equatable {
     public var romSize: UInt64
     /// The capabilities in the order of their lists. Incomplete where only root may read beyond the first 64 bytes.
     public var capabilities: [HostPCICapability]
-    /// Whether all of config space could be read; without it `capabilities` and what follows from them are unknown, not absent.
+    /// Whether all of config space could be read; without it `capabilities` and what follows from them are unknown, not
+    /// absent.
     public var isConfigReadable: Bool
     /// MSI vectors it can ask for (1, 2, 4 ... 32), 0 without MSI.
     public var msiVectors: Int
@@ -47,14 +48,15 @@ public struct HostPCIFunction: Sendable, Equatable {
     public var msixVectors: Int
     /// Whether the function can reset itself alone (FLR of PCI Express or of Advanced Features).
     public var hasFunctionLevelReset: Bool
-    /// The ways the kernel knows to reset it, best first, as `reset_method` of sysfs names them. Empty: none, or a kernel before 5.15.
+    /// The ways the kernel knows to reset it, best first, as `reset_method` of sysfs names them. Empty: none, or a
+    /// kernel before 5.15.
     public var resetMethods: [String]
 
     /// Whether it is a bridge to another bus, which is never passed to a guest.
     public var isBridge: Bool { headerType == 1 || headerType == 2 || Self.isBridge(classCode: classCode) }
 
-    /// Whether a class is a bridge's: base class 06 of the PCI Code and ID Assignment Specification 1.11, section 1.7, but for 0680, by which
-    /// devices go, too (NVSwitch).
+    /// Whether a class is a bridge's: base class 06 of the PCI Code and ID Assignment Specification 1.11, section 1.7,
+    /// but for 0680, by which devices go, too (NVSwitch).
     static func isBridge(classCode: UInt16) -> Bool { classCode >> 8 == 0x06 && classCode & 0xFF < 0x80 }
     /// Whether it is a network controller.
     public var isNetworkController: Bool { classCode >> 8 == 0x02 }

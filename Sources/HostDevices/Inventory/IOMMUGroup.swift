@@ -26,8 +26,8 @@ public struct IOMMUGroup: Sendable, Equatable {
 
         /// Whether VFIO lets the group be used with this member as it is.
         ///
-        /// VFIO's rule (vfio_dev_viable, drivers/vfio/vfio.c of Linux 5.15): no driver, a driver of VFIO, pci-stub, or a bridge. Since
-        /// Linux 6.0 it is any driver that leaves DMA alone; of those pcieport counts here too.
+        /// VFIO's rule (vfio_dev_viable, drivers/vfio/vfio.c of Linux 5.15): no driver, a driver of VFIO, pci-stub, or
+        /// a bridge. Since Linux 6.0 it is any driver that leaves DMA alone; of those pcieport counts here too.
         public var isViable: Bool {
             guard let driver else { return true }
             return isBridge || isHeldByVFIO || driver == "pci-stub" || driver == "pcieport"
@@ -60,7 +60,8 @@ public struct IOMMUGroup: Sendable, Equatable {
             return Member(
                 name: name, address: address, driver: driver, isBridge: address.map { tree.isBridge($0) } ?? false,
                 isPartOfHost: address.map { tree.isBridgeByClass($0) } ?? false,
-                // Since Linux 6.1 each function that VFIO holds has a folder vfio-dev; before, only the driver's name tells.
+                // Since Linux 6.1 each function that VFIO holds has a folder vfio-dev; before, only the driver's name
+                // tells.
                 isHeldByVFIO: driver != nil && (driver?.contains("vfio") == true || tree.exists("\(folder)/vfio-dev")))
         }
     }

@@ -21,7 +21,10 @@ public enum AssignmentInterface: String, Sendable, CaseIterable {
         let why =
             isNewer
             ? "KVM's own device assignment went with Linux 4.12, and this host runs \(release)"
-            : "this host's kernel (\(release)) is built without CONFIG_KVM_DEVICE_ASSIGNMENT, or its KVM module is too old to assign devices"
+            : """
+            this host's kernel (\(release)) is built without CONFIG_KVM_DEVICE_ASSIGNMENT, or its KVM module is \
+            too old to assign devices
+            """
         return "\(why); use VFIO: backend=group"
     }
 

@@ -51,7 +51,8 @@ public enum DeviceNotReady: Error, Equatable {
         switch self {
         case .notFound(let address, _): "there is no PCI function \(address) on this host"
         case .isBridge(let address): "\(address) is a bridge, and bridges stay with the host"
-        case .hasNoIOMMUGroup(let address, .notCovered): "\(address) has no IOMMU group: the host's IOMMU does not cover it"
+        case .hasNoIOMMUGroup(let address, .notCovered):
+            "\(address) has no IOMMU group: the host's IOMMU does not cover it"
         case .hasNoIOMMUGroup(let address, _): "\(address) has no IOMMU group: the host's IOMMU is off"
         case .isNotBound(let address, let driver?): "\(address) is bound to the host driver \(driver)"
         case .isNotBound(let address, nil): "\(address) is bound to no driver, not even vfio-pci"
@@ -60,15 +61,22 @@ public enum DeviceNotReady: Error, Equatable {
             "\(address) shares IOMMU group \(group) with "
                 + Self.list(culprits.map { "\($0.name), which is bound to the host driver \($0.driver ?? "?")" })
         case .nodeIsMissing(let path, _): "\(path) is missing"
-        case .nodeIsForbidden(let path, let owner, let mode): "this user may not open \(path) (owner \(owner), mode \(Self.octal(mode)))"
+        case .nodeIsForbidden(let path, let owner, let mode):
+            "this user may not open \(path) (owner \(owner), mode \(Self.octal(mode)))"
         case .groupIsOpen(let path, let users):
-            users.isEmpty ? "\(path) is open in another process" : "\(path) is in use: " + Self.list(users.map { $0.description })
+            users.isEmpty
+                ? "\(path) is open in another process" : "\(path) is in use: " + Self.list(users.map { $0.description })
         case .nodeIsUnusable(let error): "\(error)"
         case .lockedMemoryIsLimited(let needed, let limit):
-            "the guest's memory must be pinned: that takes \(Self.mebibytes(needed)) of locked memory and this process may lock "
-                + Self.mebibytes(limit)
+            """
+            the guest's memory must be pinned: that takes \(Self.mebibytes(needed)) of locked memory and this \
+            process may lock \(Self.mebibytes(limit))
+            """
         case .memoryIsShort(let needed, let available):
-            "the guest's memory must be pinned: that takes \(Self.mebibytes(needed)) and the host has \(Self.mebibytes(available)) left"
+            """
+            the guest's memory must be pinned: that takes \(Self.mebibytes(needed)) and the host has \
+            \(Self.mebibytes(available)) left
+            """
         }
     }
 
@@ -77,11 +85,14 @@ public enum DeviceNotReady: Error, Equatable {
         switch self {
         case .notFound(_, let candidates):
             candidates.isEmpty
-                ? "swiftlet devices lists them" : "did you mean " + Self.alternatives(candidates.map { "\($0.address) (\($0.name))" }) + "?"
+                ? "swiftlet devices lists them"
+                : "did you mean " + Self.alternatives(candidates.map { "\($0.address) (\($0.name))" }) + "?"
         case .isBridge: "name the function behind it: swiftlet devices lists them"
-        case .hasNoIOMMUGroup(_, .kernelParameter(let parameter)): "boot the host with the kernel parameter \(parameter)"
+        case .hasNoIOMMUGroup(_, .kernelParameter(let parameter)):
+            "boot the host with the kernel parameter \(parameter)"
         case .hasNoIOMMUGroup(_, .firmware(let setting)): "enable \(setting) in the firmware's set-up"
-        case .hasNoIOMMUGroup(_, .virtualMachine): "this host is a virtual machine: give it a virtual IOMMU (QEMU: -device intel-iommu)"
+        case .hasNoIOMMUGroup(_, .virtualMachine):
+            "this host is a virtual machine: give it a virtual IOMMU (QEMU: -device intel-iommu)"
         case .hasNoIOMMUGroup(_, .notCovered): "choose another device: swiftlet devices shows which have a group"
         case .isNotBound(let address, _): "swiftlet devices bind \(address)"
         case .isHeld(let address, _): "swiftlet devices bind --driver pci-stub \(address)"
@@ -91,7 +102,8 @@ public enum DeviceNotReady: Error, Equatable {
                     + Self.list(culprits.filter { $0.isPartOfHost }.map { $0.name }) + " must stay with the host"
                 : "swiftlet devices bind " + culprits.map { $0.name }.joined(separator: " ")
         case .nodeIsMissing(let path, _) where path.hasSuffix("/vfio"): "modprobe vfio-pci"
-        case .nodeIsMissing(_, hasDeviceNodes: true): "this kernel has VFIO device files and no groups: run one with CONFIG_VFIO_GROUP"
+        case .nodeIsMissing(_, hasDeviceNodes: true):
+            "this kernel has VFIO device files and no groups: run one with CONFIG_VFIO_GROUP"
         case .nodeIsMissing(let path, _):
             "in a container, pass it in (--device \(path)); elsewhere udev makes it once vfio-pci has the device"
         case .nodeIsForbidden(let path, _, _):
@@ -100,7 +112,10 @@ public enum DeviceNotReady: Error, Equatable {
             users.first?.fix ?? "end it (as root, `swiftlet devices doctor` names it)"
         case .nodeIsUnusable: "see the kernel's log: dmesg | grep -i vfio"
         case .lockedMemoryIsLimited(let needed, _):
-            "ulimit -l \((needed + 1023) / 1024) (as root, or LimitMEMLOCK= of systemd, or memlock in /etc/security/limits.conf), or give the guest less memory"
+            """
+            ulimit -l \((needed + 1023) / 1024) (as root, or LimitMEMLOCK= of systemd, or memlock in \
+            /etc/security/limits.conf), or give the guest less memory
+            """
         case .memoryIsShort: "give the guest less memory, or end what takes the host's"
         }
     }
@@ -118,7 +133,8 @@ public enum DeviceNotReady: Error, Equatable {
 
     private static func bindCommands(_ name: String, to holder: DriverBinding.Holder, isBound: Bool) -> [String] {
         let folder = "/sys/bus/pci/devices/\(name)"
-        return ["echo \(holder.rawValue) > \(folder)/driver_override"] + (isBound ? ["echo \(name) > \(folder)/driver/unbind"] : [])
+        return ["echo \(holder.rawValue) > \(folder)/driver_override"]
+            + (isBound ? ["echo \(name) > \(folder)/driver/unbind"] : [])
             + ["echo \(name) > /sys/bus/pci/drivers_probe"]
     }
 

@@ -30,7 +30,10 @@ public struct DeviceReadiness: Sendable {
     ///   - interface: the kernel interface that shall pass it
     ///   - tree: this host, or a made-up one
     ///   - lockedMemory: the limit to judge by; nil: this process's
-    public init(_ interface: AssignmentInterface = .group, tree: HostFilesystem = HostFilesystem(), lockedMemory: LockedMemoryLimit? = nil) {
+    public init(
+        _ interface: AssignmentInterface = .group, tree: HostFilesystem = HostFilesystem(),
+        lockedMemory: LockedMemoryLimit? = nil
+    ) {
         self.interface = interface
         self.tree = tree
         self.lockedMemory = lockedMemory
@@ -46,12 +49,15 @@ public struct DeviceReadiness: Sendable {
     /// - Throws: the first thing that stands in the way.
     @discardableResult
     public static func check(
-        _ address: PCIAddress, guestMemory: UInt64 = 0, tree: HostFilesystem = HostFilesystem(), lockedMemory: LockedMemoryLimit? = nil
+        _ address: PCIAddress, guestMemory: UInt64 = 0, tree: HostFilesystem = HostFilesystem(),
+        lockedMemory: LockedMemoryLimit? = nil
     ) throws(DeviceNotReady) -> Int {
         let readiness = DeviceReadiness(tree: tree, lockedMemory: lockedMemory)
         try readiness.demand(address, guestMemory: guestMemory)
         // It was there for the checks; the function may have been unplugged since.
-        guard let group = tree.iommuGroup(of: address) else { throw .hasNoIOMMUGroup(address, cause: readiness.missingIOMMU()) }
+        guard let group = tree.iommuGroup(of: address) else {
+            throw .hasNoIOMMUGroup(address, cause: readiness.missingIOMMU())
+        }
         return group
     }
 
@@ -72,7 +78,8 @@ public struct DeviceReadiness: Sendable {
         let presence = checkPresence(address)
         let kind = presence.isPassed ? checkKind(address) : .notReached
         if interface == .kvm {
-            // What is left, the IOMMU and who shares its group, this kernel tells by the errno of KVM_ASSIGN_PCI_DEVICE.
+            // What is left, the IOMMU and who shares its group, this kernel tells by the errno of
+            // KVM_ASSIGN_PCI_DEVICE.
             return [
                 Check(title: "presence", outcome: presence),
                 Check(title: "kind", outcome: kind),
@@ -101,10 +108,12 @@ public struct DeviceReadiness: Sendable {
     }
 
     private func checkPresence(_ address: PCIAddress) -> Outcome {
-        tree.exists(HostFilesystem.folder(address)) ? .passed("\(address) exists") : .failed(.notFound(address, candidates: candidates(address)))
+        tree.exists(HostFilesystem.folder(address))
+            ? .passed("\(address) exists") : .failed(.notFound(address, candidates: candidates(address)))
     }
 
-    /// The functions that share most with the address: those of the same device, then those of the same slot on other buses, then NICs.
+    /// The functions that share most with the address: those of the same device, then those of the same slot on other
+    /// buses, then NICs.
     private func candidates(_ address: PCIAddress) -> [DeviceNotReady.Candidate] {
         guard let host = try? HostPCI(tree: tree), let functions = try? host.functions() else { return [] }
         let usable = functions.filter { !$0.isBridge }
@@ -112,7 +121,9 @@ public struct DeviceReadiness: Sendable {
         let sameSlot = usable.filter { $0.address.device == address.device && $0.address.function == address.function }
         let nics = usable.filter(\.isNetworkController)
         var chosen: [PCIAddress] = []
-        for function in sameDevice + sameSlot + nics where !chosen.contains(function.address) { chosen.append(function.address) }
+        for function in sameDevice + sameSlot + nics where !chosen.contains(function.address) {
+            chosen.append(function.address)
+        }
         // Names only for the few that are shown: they cost reading pci.ids.
         return chosen.prefix(4).compactMap { address in
             guard let function = try? host.function(at: address, named: true) else { return nil }
@@ -123,7 +134,9 @@ public struct DeviceReadiness: Sendable {
     private func checkKind(_ address: PCIAddress) -> Outcome {
         // Who has taken one from the host by force has seen to it.
         let isHeld = tree.driver(of: address).map { DriverBinding.Holder(rawValue: $0) != nil } ?? false
-        guard tree.isBridge(address) || tree.isBridgeByClass(address) && !isHeld else { return .passed("a device, not a bridge") }
+        guard tree.isBridge(address) || tree.isBridgeByClass(address) && !isHeld else {
+            return .passed("a device, not a bridge")
+        }
         return .failed(.isBridge(address))
     }
 
@@ -151,7 +164,8 @@ public struct DeviceReadiness: Sendable {
         return .passed("bound to \(driver)")
     }
 
-    /// KVM's own assignment asks that nobody holds the function's ranges: no driver, or one that only keeps others away.
+    /// KVM's own assignment asks that nobody holds the function's ranges: no driver, or one that only keeps others
+    /// away.
     private func checkHolder(_ address: PCIAddress) -> Outcome {
         guard let driver = tree.driver(of: address) else { return .passed("bound to none") }
         guard DriverBinding.Holder(rawValue: driver) != nil else { return .failed(.isHeld(address, driver: driver)) }
@@ -162,8 +176,11 @@ public struct DeviceReadiness: Sendable {
         // The function's own driver is the check before.
         let companions = group.members.filter { $0.address != address }
         let culprits = companions.filter { !$0.isViable }
-        guard culprits.isEmpty else { return .failed(.groupIsNotViable(address, group: group.number, culprits: culprits)) }
-        return .passed(companions.isEmpty ? "alone in its group" : "none of the \(companions.count) others has a host driver")
+        guard culprits.isEmpty else {
+            return .failed(.groupIsNotViable(address, group: group.number, culprits: culprits))
+        }
+        return .passed(
+            companions.isEmpty ? "alone in its group" : "none of the \(companions.count) others has a host driver")
     }
 
     private func checkNode(_ path: String) -> Outcome {

@@ -54,17 +54,21 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         return interfaces(tree, folder) + mounts(tree, folder)
     }
 
-    /// How deep below a function its interfaces and disks lie: nvme/nvme0/nvme0n1, ata1/host0/target0:0:0/0:0:0:0/block/sda.
+    /// How deep below a function its interfaces and disks lie: nvme/nvme0/nvme0n1,
+    /// ata1/host0/target0:0:0/0:0:0:0/block/sda.
     ///
     /// Behind a hub of USB or an expander of SAS they lie deeper.
     private static let depth = 10
 
-    private static func children(_ tree: HostFilesystem, _ folder: String, of kind: String, depth: Int = depth) -> [String] {
+    private static func children(_ tree: HostFilesystem, _ folder: String, of kind: String, depth: Int = depth)
+        -> [String]
+    {
         let found = tree.names(in: "\(folder)/\(kind)").map { "\(folder)/\(kind)/\($0)" }
         guard depth > 0 else { return found }
         let below = tree.names(in: folder).filter { name in
             // Links lead out of the function; another function's folder lies below a bridge.
-            name != kind && PCIAddress(name) == nil && tree.linkTarget("\(folder)/\(name)") == nil && tree.isFolder("\(folder)/\(name)")
+            name != kind && PCIAddress(name) == nil && tree.linkTarget("\(folder)/\(name)") == nil
+                && tree.isFolder("\(folder)/\(name)")
         }
         return found + below.flatMap { children(tree, "\(folder)/\($0)", of: kind, depth: depth - 1) }
     }
@@ -75,16 +79,20 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
             guard let flags = try? tree.text("\(interface)/flags"), let number = UInt32(flags.dropFirst(2), radix: 16),
                 number & UInt32(IFF_UP) != 0, let name = interface.split(separator: "/").last
             else { return nil }
-            return carriesDefaultRoute(tree, interface, routed) ? .defaultRoute(String(name)) : .interfaceUp(String(name))
+            return carriesDefaultRoute(tree, interface, routed)
+                ? .defaultRoute(String(name)) : .interfaceUp(String(name))
         }
     }
 
     /// Whether an interface, or one above it (a bridge, bond or VLAN), is one of the routed.
-    private static func carriesDefaultRoute(_ tree: HostFilesystem, _ interface: String, _ routed: Set<String>, depth: Int = 4) -> Bool {
+    private static func carriesDefaultRoute(
+        _ tree: HostFilesystem, _ interface: String, _ routed: Set<String>, depth: Int = 4
+    ) -> Bool {
         if let name = interface.split(separator: "/").last, routed.contains(String(name)) { return true }
         guard depth > 0 else { return false }
         let above = tree.names(in: interface).compactMap { name in
-            name.hasPrefix("upper_") ? String(name.dropFirst(6)) : name == "master" ? tree.linkedName("\(interface)/master") : nil
+            name.hasPrefix("upper_")
+                ? String(name.dropFirst(6)) : name == "master" ? tree.linkedName("\(interface)/master") : nil
         }
         return above.contains { carriesDefaultRoute(tree, "sys/class/net/\($0)", routed, depth: depth - 1) }
     }
@@ -98,8 +106,10 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
             for subsystem in tree.names(in: "sys/class/nvme-subsystem") {
                 let shared = "sys/class/nvme-subsystem/\(subsystem)"
                 guard tree.exists("\(shared)/\(controller)") else { continue }
-                disks += tree.names(in: shared).filter { $0.hasPrefix("nvme") && $0.contains("n") && tree.exists("\(shared)/\($0)/dev") }
-                    .map { "\(shared)/\($0)" }
+                disks += tree.names(in: shared).filter {
+                    $0.hasPrefix("nvme") && $0.contains("n") && tree.exists("\(shared)/\($0)/dev")
+                }
+                .map { "\(shared)/\($0)" }
             }
         }
         return disks.isEmpty ? [] : DiskUse(tree).uses(of: disks)
@@ -108,7 +118,9 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     private static func openers(_ tree: HostFilesystem, _ address: PCIAddress) -> [DeviceUse] {
         var nodes: Set<String> = []
         if let group = tree.iommuGroup(of: address) { nodes.insert("/dev/vfio/\(group)") }
-        for device in tree.names(in: "\(HostFilesystem.folder(address))/vfio-dev") { nodes.insert("/dev/vfio/devices/\(device)") }
+        for device in tree.names(in: "\(HostFilesystem.folder(address))/vfio-dev") {
+            nodes.insert("/dev/vfio/devices/\(device)")
+        }
         guard !nodes.isEmpty else { return [] }
         return openers(tree, of: nodes)
     }
@@ -117,7 +129,9 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
     static func openers(_ tree: HostFilesystem, of paths: Set<String>) -> [DeviceUse] {
         tree.names(in: "proc").compactMap { name in
             guard let process = Int(name),
-                tree.names(in: "proc/\(name)/fd").contains(where: { tree.linkTarget("proc/\(name)/fd/\($0)").map(paths.contains) ?? false })
+                tree.names(in: "proc/\(name)/fd").contains(where: {
+                    tree.linkTarget("proc/\(name)/fd/\($0)").map(paths.contains) ?? false
+                })
             else { return nil }
             return .opened(process: process, name: (try? tree.text("proc/\(name)/comm")) ?? "?")
         }

@@ -9,17 +9,24 @@ struct DiskUse {
     init(_ tree: HostFilesystem) {
         self.tree = tree
         func lines(_ path: String) -> [[String]] {
-            ((try? tree.text(path)) ?? "").split(separator: "\n").map { $0.split { $0 == " " || $0 == "\t" }.map(String.init) }
+            ((try? tree.text(path)) ?? "").split(separator: "\n").map {
+                $0.split { $0 == " " || $0 == "\t" }.map(String.init)
+            }
         }
-        // The number tells what the name does not: /dev/root, or a path that is not here. proc(5): id, parent, major:minor, root, place, ... - type, device.
+        // The number tells what the name does not: /dev/root, or a path that is not here. proc(5): id, parent,
+        // major:minor, root, place, ... - type, device.
         let mounts = lines("proc/self/mountinfo").compactMap { fields -> (String, String?, String)? in
             guard fields.count > 4, let dash = fields.firstIndex(of: "-"), fields.count > dash + 2 else { return nil }
             return (fields[dash + 2], fields[2], fields[4])
         }
         let named = lines("proc/mounts").filter { $0.count > 1 }.map { ($0[0], String?.none, $0[1]) }
-        let swaps = lines("proc/swaps").dropFirst().compactMap { fields in fields.first.map { ($0, String?.none, "swap") } }
+        let swaps = lines("proc/swaps").dropFirst().compactMap { fields in
+            fields.first.map { ($0, String?.none, "swap") }
+        }
         // What is mounted at the root counts first.
-        places = (mounts + named + swaps).sorted { $0.2 == "/" && $1.2 != "/" }.map { (device: $0.0, number: $0.1, place: $0.2) }
+        places = (mounts + named + swaps).sorted { $0.2 == "/" && $1.2 != "/" }.map {
+            (device: $0.0, number: $0.1, place: $0.2)
+        }
     }
 
     /// A block device: a disk, a partition, or what was made of them.
@@ -35,7 +42,9 @@ struct DiskUse {
         for disk in disks {
             let name = disk.split(separator: "/").last.map(String.init) ?? ""
             add(Block(name: name, folder: disk), to: &blocks)
-            for part in tree.names(in: disk) where part.hasPrefix(name) { add(Block(name: part, folder: "\(disk)/\(part)"), to: &blocks) }
+            for part in tree.names(in: disk) where part.hasPrefix(name) {
+                add(Block(name: part, folder: "\(disk)/\(part)"), to: &blocks)
+            }
         }
         var paths: Set<String> = []
         var numbers: Set<String> = []
@@ -56,10 +65,13 @@ struct DiskUse {
     private func add(_ block: Block, to blocks: inout [Block]) {
         guard !blocks.contains(where: { $0.name == block.name }) else { return }
         blocks.append(block)
-        for holder in tree.names(in: "\(block.folder)/holders") { add(Block(name: holder, folder: "sys/class/block/\(holder)"), to: &blocks) }
+        for holder in tree.names(in: "\(block.folder)/holders") {
+            add(Block(name: holder, folder: "sys/class/block/\(holder)"), to: &blocks)
+        }
     }
 
-    /// Whether the kernel gives it to nobody else: open(2), O_EXCL on block devices. ZFS and bcache leave no other trace.
+    /// Whether the kernel gives it to nobody else: open(2), O_EXCL on block devices. ZFS and bcache leave no other
+    /// trace.
     private func isClaimed(_ block: Block) -> Bool {
         let path = tree.path("dev/\(block.name)")
         var status = stat()

@@ -1,8 +1,9 @@
 import Glibc
 public import PCI
 
-/// Who keeps KVM from taking a function: `KVM_ASSIGN_PCI_DEVICE` answers EBUSY for a driver of the host and for another virtual machine alike, since both
-/// have asked for its ranges (`pci_request_regions` in virt/kvm/assigned-dev.c of Linux 4.4).
+/// Who keeps KVM from taking a function: `KVM_ASSIGN_PCI_DEVICE` answers EBUSY for a driver of the host and for another
+/// virtual machine alike, since both have asked for its ranges (`pci_request_regions` in virt/kvm/assigned-dev.c of
+/// Linux 4.4).
 public enum FunctionHolder {
     /// One sentence with the way out.
     public static func words(_ address: PCIAddress, tree: HostFilesystem) -> String {
@@ -13,14 +14,17 @@ public enum FunctionHolder {
         if let opened { return "\(opened): \(opened.fix)" }
         let machines = machines(tree)
         return "no driver of the host has it, so another virtual machine does, which must end first"
-            + (machines.isEmpty ? "" : ": \(machines.joined(separator: ", ")) \(machines.count == 1 ? "runs one" : "run some")")
+            + (machines.isEmpty
+                ? "" : ": \(machines.joined(separator: ", ")) \(machines.count == 1 ? "runs one" : "run some")")
     }
 
     /// Other processes with a virtual machine; those of other users are seen by root only.
     private static func machines(_ tree: HostFilesystem) -> [String] {
         tree.names(in: "proc").compactMap { name in
             guard let process = Int32(name), process != getpid(),
-                tree.names(in: "proc/\(name)/fd").contains(where: { tree.linkTarget("proc/\(name)/fd/\($0)") == "anon_inode:kvm-vm" })
+                tree.names(in: "proc/\(name)/fd").contains(where: {
+                    tree.linkTarget("proc/\(name)/fd/\($0)") == "anon_inode:kvm-vm"
+                })
             else { return nil }
             return "process \(process) (\((try? tree.text("proc/\(name)/comm")) ?? "?"))"
         }

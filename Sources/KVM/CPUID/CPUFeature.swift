@@ -9,7 +9,8 @@ public struct CPUFeature: Hashable, Sendable {
     let register: Register
     let bit: Int
 
-    /// A feature by its name: `x2apic`, `tsc-deadline`. Underscores are taken for hyphens; nil where no such name is known.
+    /// A feature by its name: `x2apic`, `tsc-deadline`. Underscores are taken for hyphens; nil where no such name is
+    /// known.
     public init?(_ name: String) {
         guard let feature = Self.byName[String(name.lowercased().map { $0 == "_" ? "-" : $0 })] else { return nil }
         self = feature
@@ -60,7 +61,12 @@ public struct CPUFeature: Hashable, Sendable {
                 """),
         Word(
             function: 7, index: 1, register: .eax,
-            names: "- - - - avx-vnni avx512-bf16 - cmpccxadd - - fzrm fsrs fsrc - - - - - - - - amx-fp16 - avx-ifma - - lam - - - - -"),
+            names:
+                """
+                - - - - avx-vnni avx512-bf16 - cmpccxadd - - fzrm fsrs fsrc - - - - - - - - amx-fp16 - avx-ifma - \
+                - lam - - - - -
+                """
+        ),
         Word(function: 0xD, index: 1, register: .eax, names: "xsaveopt xsavec xgetbv1 xsaves xfd"),
         Word(
             function: 0x8000_0001, register: .ecx,
@@ -70,14 +76,22 @@ public struct CPUFeature: Hashable, Sendable {
                 """),
         Word(
             function: 0x8000_0001, register: .edx,
-            names: "- - - - - - - - - - - syscall - - - - - - - - nx - mmxext - - fxsr-opt pdpe1gb rdtscp - lm 3dnowext 3dnow"),
+            names:
+                """
+                - - - - - - - - - - - syscall - - - - - - - - nx - mmxext - - fxsr-opt pdpe1gb rdtscp - lm \
+                3dnowext 3dnow
+                """
+        ),
         Word(function: 0x8000_0008, register: .ebx, names: "clzero - xsaveerptr - rdpru - - - - wbnoinvd - - ibpb"),
-        Word(function: 0x8000_000A, register: .edx, names: "npt lbrv svm-lock nrip-save tsc-scale vmcb-clean flushbyasid decodeassists - - pause-filter"),
+        Word(
+            function: 0x8000_000A, register: .edx,
+            names: "npt lbrv svm-lock nrip-save tsc-scale vmcb-clean flushbyasid decodeassists - - pause-filter"),
     ]
 
     /// Names that mean the same.
     private static let aliases = [
-        "pni": "sse3", "sse4-1": "sse4.1", "sse4-2": "sse4.2", "i64": "lm", "xd": "nx", "ffxsr": "fxsr-opt", "pclmuldq": "pclmulqdq",
+        "pni": "sse3", "sse4-1": "sse4.1", "sse4-2": "sse4.2", "i64": "lm", "xd": "nx", "ffxsr": "fxsr-opt",
+        "pclmuldq": "pclmulqdq",
     ]
 
     private static let byName: [String: CPUFeature] = {
@@ -112,7 +126,9 @@ public struct CPUFeature: Hashable, Sendable {
         }
     }
 
-    func covers(_ entry: CPUID.Entry) -> Bool { entry.function == function && (entry.flags & 1 == 0 || entry.index == index) }
+    func covers(_ entry: CPUID.Entry) -> Bool {
+        entry.function == function && (entry.flags & 1 == 0 || entry.index == index)
+    }
 
     /// All that have a name.
     static var all: [CPUFeature] { Array(Set(byName.values)) }

@@ -26,9 +26,12 @@ public struct CPUID: Sendable {
         entries = table.withUnsafeBytes { bytes in
             let count = min(Int(bytes.load(as: UInt32.self)), Self.capacity)
             return (0..<count).map { number in
-                func word(_ index: Int) -> UInt32 { bytes.load(fromByteOffset: 8 + number * Self.entrySize + index * 4, as: UInt32.self) }
+                func word(_ index: Int) -> UInt32 {
+                    bytes.load(fromByteOffset: 8 + number * Self.entrySize + index * 4, as: UInt32.self)
+                }
                 return Entry(
-                    function: word(0), index: word(1), flags: word(2), eax: word(3), ebx: word(4), ecx: word(5), edx: word(6))
+                    function: word(0), index: word(1), flags: word(2), eax: word(3), ebx: word(4), ecx: word(5),
+                    edx: word(6))
             }
         }
     }
@@ -62,7 +65,9 @@ public struct CPUID: Sendable {
     static func host(_ function: UInt32) -> Entry {
         var registers: [UInt32] = [0, 0, 0, 0]
         registers.withUnsafeMutableBufferPointer { cl_cpuid(function, 0, $0.baseAddress) }
-        return Entry(function: function, index: 0, flags: 0, eax: registers[0], ebx: registers[1], ecx: registers[2], edx: registers[3])
+        return Entry(
+            function: function, index: 0, flags: 0, eax: registers[0], ebx: registers[1], ecx: registers[2],
+            edx: registers[3])
     }
 
     /// The processor's name and its first caches, which KVM leaves zero although there is nothing in them to support.

@@ -1,5 +1,5 @@
-/// The processor that guests see: the host's own or a named one, with features added and taken away. Written as QEMU's `-cpu` takes it:
-/// `host,-xsave`, `qemu64,+x2apic`, `max,vendor=GenuineIntel`.
+/// The processor that guests see: the host's own or a named one, with features added and taken away. Written as QEMU's
+/// `-cpu` takes it: `host,-xsave`, `qemu64,+x2apic`, `max,vendor=GenuineIntel`.
 ///
 /// A guest never gets a feature that KVM does not offer it; what is asked for beyond that is `missing(from:)`.
 public struct CPUModel: Equatable, Sendable {
@@ -60,8 +60,12 @@ public struct CPUModel: Equatable, Sendable {
 
     /// What tests written for QEMU ask for: its own minimal 64-bit processor, and AMD's first Opteron.
     private static let models = [
-        Named("qemu64", signature: 0x0006_0FB1, highestLeaf: 0xD, highestExtendedLeaf: 0x8000_000A, features: "\(common) cx16 lahf-lm"),
-        Named("Opteron_G1", signature: 0x0000_0F61, highestLeaf: 5, highestExtendedLeaf: 0x8000_0008, features: "\(common) vme"),
+        Named(
+            "qemu64", signature: 0x0006_0FB1, highestLeaf: 0xD, highestExtendedLeaf: 0x8000_000A,
+            features: "\(common) cx16 lahf-lm"),
+        Named(
+            "Opteron_G1", signature: 0x0000_0F61, highestLeaf: 5, highestExtendedLeaf: 0x8000_0008,
+            features: "\(common) vme"),
     ]
 
     /// The names it may begin with.
@@ -84,10 +88,14 @@ public struct CPUModel: Equatable, Sendable {
         let value = parts.count == 2 ? parts[1] : nil
         switch key {
         case "vendor":
-            guard let value, value.utf8.count == 12, value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else { throw .badVendor(value ?? "") }
+            guard let value, value.utf8.count == 12, value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+                throw .badVendor(value ?? "")
+            }
             vendor = value
         case "phys-bits":
-            guard let value, let bits = UInt32(value), (32...52).contains(bits) else { throw .badAddressBits(value ?? "") }
+            guard let value, let bits = UInt32(value), (32...52).contains(bits) else {
+                throw .badAddressBits(value ?? "")
+            }
             addressBits = bits
         // Guests always have the host's number of bits unless told otherwise, and there is no migration.
         case "host-phys-bits" where value == nil || value == "on" || value == "off": break
@@ -110,11 +118,15 @@ public struct CPUModel: Equatable, Sendable {
     /// The features asked for that KVM does not offer on this host.
     public func missing(from host: CPUID) -> [CPUFeature] {
         let wanted = changes.filter(\.isOn).map(\.feature)
-        return wanted.filter { feature in !Self.isEmulated(feature) && !host.entries.contains { feature.covers($0) && feature.isSet(in: $0) } }
+        return wanted.filter { feature in
+            !Self.isEmulated(feature) && !host.entries.contains { feature.covers($0) && feature.isSet(in: $0) }
+        }
     }
 
     /// KVM gives these to every guest with local APICs in the kernel, whatever the host's processor is.
-    private static func isEmulated(_ feature: CPUFeature) -> Bool { ["x2apic", "tsc-deadline", "hypervisor"].contains(feature.name) }
+    private static func isEmulated(_ feature: CPUFeature) -> Bool {
+        ["x2apic", "tsc-deadline", "hypervisor"].contains(feature.name)
+    }
 
     /// One vCPU's table as this model has it.
     /// - Parameter table: what `CPUID.forVCPU` made of KVM's answer.
@@ -136,7 +148,8 @@ public struct CPUModel: Equatable, Sendable {
         let kept = copy.entries.filter { entry in
             guard let named else { return true }
             // The hypervisor's leaves, from 0x40000000 on, stay.
-            return entry.function < 0x4000_0000 ? entry.function <= named.highestLeaf : entry.function <= named.highestExtendedLeaf
+            return entry.function < 0x4000_0000
+                ? entry.function <= named.highestLeaf : entry.function <= named.highestExtendedLeaf
         }
         copy.entries = kept
         return copy.withoutOrphans
@@ -158,7 +171,9 @@ public struct CPUModel: Equatable, Sendable {
                     function: entry.function, index: entry.index, flags: entry.flags, eax: 0, ebx: 0, ecx: 0, edx: 0)
             default: break
             }
-            for feature in others where feature.covers(table.entries[number]) { feature.set(false, in: &table.entries[number]) }
+            for feature in others where feature.covers(table.entries[number]) {
+                feature.set(false, in: &table.entries[number])
+            }
         }
     }
 }
@@ -171,15 +186,19 @@ extension CPUID {
         avx-vnni avx512-bf16 amx-fp16 avx-ifma xsaveopt xsavec xgetbv1 xsaves
         """.split(separator: " ").compactMap { CPUFeature(String($0)) }
 
-    /// The table without features that need XSAVE where there is none: no processor is so, and kernels from Linux 7.2 on die of it.
+    /// The table without features that need XSAVE where there is none: no processor is so, and kernels from Linux 7.2
+    /// on die of it.
     var withoutOrphans: CPUID {
         guard let leaf = entry(1), leaf.ecx & 1 << 26 == 0 else { return self }
         var copy = self
         for number in copy.entries.indices {
-            for feature in Self.extendedState where feature.covers(copy.entries[number]) { feature.set(false, in: &copy.entries[number]) }
+            for feature in Self.extendedState where feature.covers(copy.entries[number]) {
+                feature.set(false, in: &copy.entries[number])
+            }
             let entry = copy.entries[number]
             guard entry.function == 0xD else { continue }
-            copy.entries[number] = Entry(function: entry.function, index: entry.index, flags: entry.flags, eax: 0, ebx: 0, ecx: 0, edx: 0)
+            copy.entries[number] = Entry(
+                function: entry.function, index: entry.index, flags: entry.flags, eax: 0, ebx: 0, ecx: 0, edx: 0)
         }
         return copy
     }
@@ -188,18 +207,24 @@ extension CPUID {
     var vendor: [UInt8] {
         get {
             guard let entry = entry(0) else { return [] }
-            return [entry.ebx, entry.edx, entry.ecx].flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32($0 * 8)) } }
+            return [entry.ebx, entry.edx, entry.ecx].flatMap { word in
+                (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32($0 * 8)) }
+            }
         }
         set {
-            func word(_ index: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(newValue[index * 4 + $1]) << UInt32($1 * 8) } }
+            func word(_ index: Int) -> UInt32 {
+                (0..<4).reduce(0) { $0 | UInt32(newValue[index * 4 + $1]) << UInt32($1 * 8) }
+            }
             guard newValue.count == 12 else { return }
-            for number in entries.indices where entries[number].function == 0 || entries[number].function == 0x8000_0000 {
+            for number in entries.indices where entries[number].function == 0 || entries[number].function == 0x8000_0000
+            {
                 (entries[number].ebx, entries[number].edx, entries[number].ecx) = (word(0), word(1), word(2))
             }
         }
     }
 
-    /// AMD's processors have in EDX of leaf 0x80000001 what is in EDX of leaf 1, for the bits that both have; others don't. APM volume 3, E.4.2.
+    /// AMD's processors have in EDX of leaf 0x80000001 what is in EDX of leaf 1, for the bits that both have; others
+    /// don't. APM volume 3, E.4.2.
     mutating func repeatFeaturesAsAMDDoes() {
         let shared: UInt32 = 0x0183_F3FF
         guard let leaf = entry(1) else { return }

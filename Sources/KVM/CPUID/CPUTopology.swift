@@ -1,4 +1,5 @@
-/// One package of cores that have one thread each, APIC ids from 0 on: what a virtual machine's vCPUs tell about each other by CPUID.
+/// One package of cores that have one thread each, APIC ids from 0 on: what a virtual machine's vCPUs tell about each
+/// other by CPUID.
 struct CPUTopology {
     /// How many vCPUs there are, 1 or more.
     let count: UInt32
@@ -18,7 +19,9 @@ struct CPUTopology {
     /// Leaves 0xB and 0x1F: a level of threads, one a core, a level of cores, and the end. Intel SDM volume 2A, CPUID.
     func extendedTopology(_ function: UInt32, apicID: UInt32) -> [CPUID.Entry] {
         func level(_ index: UInt32, shift: UInt32, processors: UInt32, kind: UInt32) -> CPUID.Entry {
-            CPUID.Entry(function: function, index: index, flags: 1, eax: shift, ebx: processors & 0xFFFF, ecx: kind << 8 | index, edx: apicID)
+            CPUID.Entry(
+                function: function, index: index, flags: 1, eax: shift, ebx: processors & 0xFFFF,
+                ecx: kind << 8 | index, edx: apicID)
         }
         return [
             level(0, shift: 0, processors: 1, kind: 1), level(1, shift: coreBits, processors: count, kind: 2),
@@ -26,8 +29,8 @@ struct CPUTopology {
         ]
     }
 
-    /// EAX of a cache in leaf 4 (Intel) or 0x8000001D (AMD APM volume 3, E.4.15): first and second level are a core's own, the third is the
-    /// package's. Bits 31:26 are Intel's count of cores, which AMD reserves.
+    /// EAX of a cache in leaf 4 (Intel) or 0x8000001D (AMD APM volume 3, E.4.15): first and second level are a core's
+    /// own, the third is the package's. Bits 31:26 are Intel's count of cores, which AMD reserves.
     func cache(_ eax: UInt32, countsCores: Bool) -> UInt32 {
         guard eax & 0x1F != 0 else { return eax }
         let sharing = (eax >> 5) & 7 >= 3 ? addressable : 1
@@ -35,7 +38,8 @@ struct CPUTopology {
         return eax & 0x3FFF | min(sharing - 1, 4095) << 14 | cores
     }
 
-    /// ECX of leaf 0x80000008: how many threads there are, and how many bits of the APIC id tell them apart. APM volume 3, E.4.7.
+    /// ECX of leaf 0x80000008: how many threads there are, and how many bits of the APIC id tell them apart. APM volume
+    /// 3, E.4.7.
     func sizeIdentifiers(_ ecx: UInt32) -> UInt32 {
         ecx & ~0xF0FF | min(coreBits, 15) << 12 | min(count - 1, 255)
     }
@@ -48,10 +52,12 @@ extension CPUID {
     /// Whether leaf 0 says that Intel made the processor.
     public var isIntel: Bool { entry(0)?.ebx == 0x756E_6547 }
 
-    /// The same table as the vCPU with this APIC id sees it, in a machine of `count` vCPUs, one thread a core, one package.
+    /// The same table as the vCPU with this APIC id sees it, in a machine of `count` vCPUs, one thread a core, one
+    /// package.
     ///
-    /// Sets what tells vCPUs apart and how many there are, in the leaves of both makers; the x2APIC and hypervisor bits; and the TSC-deadline
-    /// bit, which KVM emulates but leaves out of its own answer. KVM's own leaves (0x40000000, 0x40000001) stay as KVM gives them.
+    /// Sets what tells vCPUs apart and how many there are, in the leaves of both makers; the x2APIC and hypervisor
+    /// bits; and the TSC-deadline bit, which KVM emulates but leaves out of its own answer. KVM's own leaves
+    /// (0x40000000, 0x40000001) stay as KVM gives them.
     public func forVCPU(apicID: UInt32, count: Int) -> CPUID {
         let topology = CPUTopology(count: count)
         let isAMD = isAMD
@@ -61,14 +67,17 @@ extension CPUID {
         let hasCaches = (entry(0x8000_001D)?.eax ?? 0) & 0x1F != 0 && entry(0x8000_001E) != nil
         for number in copy.entries.indices {
             Self.specialize(&copy.entries[number], topology, apicID: apicID, isAMD: isAMD)
-            if isAMD, hasCaches, copy.entries[number].function == 0x8000_0001 { copy.entries[number].ecx |= Self.topologyExtensions }
+            if isAMD, hasCaches, copy.entries[number].function == 0x8000_0001 {
+                copy.entries[number].ecx |= Self.topologyExtensions
+            }
         }
         copy.entries += topology.extendedTopology(0xB, apicID: apicID)
         if hasLeaf1F { copy.entries += topology.extendedTopology(0x1F, apicID: apicID) }
         return copy
     }
 
-    /// Topology extensions: leaves 0x8000001D and 0x8000001E hold. KVM gives the leaves and leaves the bit out. APM volume 3, E.4.2.
+    /// Topology extensions: leaves 0x8000001D and 0x8000001E hold. KVM gives the leaves and leaves the bit out. APM
+    /// volume 3, E.4.2.
     private static let topologyExtensions: UInt32 = 1 << 22
 
     private static func specialize(_ entry: inout Entry, _ topology: CPUTopology, apicID: UInt32, isAMD: Bool) {

@@ -14,9 +14,10 @@ public enum IRQRoute: Hashable, Sendable {
 
 /// The table that KVM_SET_GSI_ROUTING takes whole (api.rst 4.52): routes by GSI, with the free GSIs kept for messages.
 public struct IRQRouting: Sendable {
-    /// At first a PC's wiring: GSI 0...15 to the PICs, GSI 0...23 to the IOAPIC's pin of their number, but for the timer, GSI 0, which is wired to
-    /// IOAPIC pin 2, and for GSI 2, the PICs' cascade, which is wired to none. KVM's own table at the irqchip's creation has the timer at pin 0
-    /// (arch/x86/kvm/irq_comm.c, default_routing), where systems don't look for it.
+    /// At first a PC's wiring: GSI 0...15 to the PICs, GSI 0...23 to the IOAPIC's pin of their number, but for the
+    /// timer, GSI 0, which is wired to IOAPIC pin 2, and for GSI 2, the PICs' cascade, which is wired to none. KVM's
+    /// own table at the irqchip's creation has the timer at pin 0 (arch/x86/kvm/irq_comm.c, default_routing), where
+    /// systems don't look for it.
     public private(set) var routes: [(gsi: UInt32, route: IRQRoute)]
     private var messageGSIs: Set<UInt32> = []
 
@@ -34,7 +35,8 @@ public struct IRQRouting: Sendable {
     /// How many messages can have one at a time.
     public let messageLimit: Int
 
-    /// - Parameter limit: routes that the kernel takes, pins included: KVM_CAP_IRQ_ROUTING's answer, 1024 up to Linux 4.8, 4096 since.
+    /// - Parameter limit: routes that the kernel takes, pins included: KVM_CAP_IRQ_ROUTING's answer, 1024 up to Linux
+    ///   4.8, 4096 since.
     public init(limit: Int = 4096) {
         // GSIs too are below that number (virt/kvm/irqchip.c, kvm_set_irq_routing).
         messageLimit = min(Self.messageGSILimit, max(0, limit - Self.pinRoutes))
@@ -79,7 +81,10 @@ public struct IRQRouting: Sendable {
                     case .picSlave(let pin): [entry.gsi, 1, 0, 0, 1, pin]
                     case .ioapic(let pin): [entry.gsi, 1, 0, 0, 2, pin]
                     case .msi(let message):
-                        [entry.gsi, 2, 0, 0, UInt32(truncatingIfNeeded: message.address), message.upperWord, message.data]
+                        [
+                            entry.gsi, 2, 0, 0, UInt32(truncatingIfNeeded: message.address), message.upperWord,
+                            message.data,
+                        ]
                     }
                 for (index, word) in words.enumerated() {
                     bytes.storeBytes(of: word, toByteOffset: 8 + number * 48 + index * 4, as: UInt32.self)

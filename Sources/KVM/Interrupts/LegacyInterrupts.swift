@@ -5,8 +5,8 @@ extension VirtualMachine {
     /// Line 2 of the first PIC is the second one's.
     private static let cascadedLines: UInt8 = 0xDE
 
-    /// Sets one of the two PICs up, as if the guest had written its initialization words: no line requested or in service, all edge-triggered.
-    /// KVM_SET_IRQCHIP, api.rst 4.27.
+    /// Sets one of the two PICs up, as if the guest had written its initialization words: no line requested or in
+    /// service, all edge-triggered. KVM_SET_IRQCHIP, api.rst 4.27.
     /// - Parameters:
     ///   - number: 0 for the first, 1 for the second.
     ///   - base: the vector of its first line, a multiple of 8.
@@ -24,8 +24,8 @@ extension VirtualMachine {
         }
     }
 
-    /// Lets the timer's first channel count down from 65536 again and again, 18.2 times a second, as a PC's firmware leaves it.
-    /// KVM_SET_PIT2, api.rst 4.73.
+    /// Lets the timer's first channel count down from 65536 again and again, 18.2 times a second, as a PC's firmware
+    /// leaves it. KVM_SET_PIT2, api.rst 4.73.
     public func startFirmwareTimer() throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var state = try timerState()
@@ -38,7 +38,8 @@ extension VirtualMachine {
     public var hasFirmwareTimer: Bool {
         guard let channel = try? timerState().channels.0 else { return false }
         let left = Self.firmwareChannel
-        return channel.count == left.count && channel.mode == left.mode && channel.rw_mode == left.rw_mode && channel.write_latch == left.write_latch
+        return channel.count == left.count && channel.mode == left.mode && channel.rw_mode == left.rw_mode
+            && channel.write_latch == left.write_latch
     }
 
     private func timerState() throws(SystemCallError) -> kvm_pit_state2 {
@@ -47,7 +48,8 @@ extension VirtualMachine {
         return state
     }
 
-    /// Mode 2 (a rate), both bytes of the count. The latch for the count's first byte holds a mark, which whoever sets a count overwrites.
+    /// Mode 2 (a rate), both bytes of the count. The latch for the count's first byte holds a mark, which whoever sets
+    /// a count overwrites.
     private static var firmwareChannel: kvm_pit_channel_state {
         var channel = kvm_pit_channel_state()
         channel.count = 0x10000

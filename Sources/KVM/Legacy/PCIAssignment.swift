@@ -2,20 +2,23 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// A PCI function that KVM itself hands to a guest: `KVM_ASSIGN_PCI_DEVICE` and its companions, Linux 2.6.28 to 4.11 with
-/// CONFIG_KVM_DEVICE_ASSIGNMENT (Documentation/virtual/kvm/api.txt of those kernels, 4.48 to 4.60 and what they name).
+/// A PCI function that KVM itself hands to a guest: `KVM_ASSIGN_PCI_DEVICE` and its companions, Linux 2.6.28 to 4.11
+/// with CONFIG_KVM_DEVICE_ASSIGNMENT (Documentation/virtual/kvm/api.txt of those kernels, 4.48 to 4.60 and what they
+/// name).
 ///
-/// Each method is one ioctl, typed; what order they come in is the caller's. The kernel keeps the function until `deassign` or the end of
-/// the virtual machine's descriptor.
+/// Each method is one ioctl, typed; what order they come in is the caller's. The kernel keeps the function until
+/// `deassign` or the end of the virtual machine's descriptor.
 public struct PCIAssignment: Sendable {
     /// Flags of `assign` and `setINTxMask`.
     public struct Flags: OptionSet, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-        /// The function's DMA goes through the IOMMU, into the guest's memory alone. Mandatory. KVM_DEV_ASSIGN_ENABLE_IOMMU.
+        /// The function's DMA goes through the IOMMU, into the guest's memory alone. Mandatory.
+        /// KVM_DEV_ASSIGN_ENABLE_IOMMU.
         public static let enableIOMMU = Flags(rawValue: 1 << 0)
-        /// KVM masks INTx by the function's own INTx-disable bit, so that the host's line may be shared. KVM_DEV_ASSIGN_PCI_2_3.
+        /// KVM masks INTx by the function's own INTx-disable bit, so that the host's line may be shared.
+        /// KVM_DEV_ASSIGN_PCI_2_3.
         public static let pci23 = Flags(rawValue: 1 << 1)
         /// The guest's INTx-disable bit is set. KVM_DEV_ASSIGN_MASK_INTX.
         public static let maskINTx = Flags(rawValue: 1 << 2)
@@ -57,7 +60,8 @@ public struct PCIAssignment: Sendable {
 
     // MARK: The function
 
-    /// Takes the function from the host, resets it, and puts it behind the IOMMU with all of the guest's memory mapped. KVM_ASSIGN_PCI_DEVICE.
+    /// Takes the function from the host, resets it, and puts it behind the IOMMU with all of the guest's memory mapped.
+    /// KVM_ASSIGN_PCI_DEVICE.
     public func assign(_ flags: Flags) throws(PCIAssignmentError) {
         var argument = device(flags)
         try call(.assignPCIDevice, &argument)
@@ -69,10 +73,11 @@ public struct PCIAssignment: Sendable {
         try call(.deassignPCIDevice, &argument)
     }
 
-    /// Tells KVM the guest's INTx-disable bit, before the physical COMMAND register is written. KVM_ASSIGN_SET_INTX_MASK, api.txt 4.60.
-    /// - Parameter sharing: whether the function was assigned with `.pci23`. The document says that only the mask is evaluated, but the kernel
-    ///   looks for PCI_2_3 in this argument too (virt/kvm/assigned-dev.c, kvm_vm_ioctl_set_pci_irq_mask): without it, it would enable a host
-    ///   interrupt that it never disabled.
+    /// Tells KVM the guest's INTx-disable bit, before the physical COMMAND register is written.
+    /// KVM_ASSIGN_SET_INTX_MASK, api.txt 4.60.
+    /// - Parameter sharing: whether the function was assigned with `.pci23`. The document says that only the mask is
+    ///   evaluated, but the kernel looks for PCI_2_3 in this argument too (virt/kvm/assigned-dev.c,
+    ///   kvm_vm_ioctl_set_pci_irq_mask): without it, it would enable a host interrupt that it never disabled.
     public func setINTxMask(_ masked: Bool, sharing: Bool) throws(PCIAssignmentError) {
         var flags: Flags = masked ? .maskINTx : []
         if sharing { flags.insert(.pci23) }
@@ -113,7 +118,8 @@ public struct PCIAssignment: Sendable {
         }
     }
 
-    /// The call that `assignIRQ` took the place of in Linux 2.6.31. KVM_ASSIGN_IRQ; later kernels refuse it (EOPNOTSUPP, ENOTTY).
+    /// The call that `assignIRQ` took the place of in Linux 2.6.31. KVM_ASSIGN_IRQ; later kernels refuse it
+    /// (EOPNOTSUPP, ENOTTY).
     public func assignIRQBefore2631(gsi: UInt32) throws(PCIAssignmentError) {
         var argument = cl_assigned_irq()
         argument.assigned_dev_id = identifier
@@ -121,7 +127,8 @@ public struct PCIAssignment: Sendable {
         try call(.assignIRQ, &argument)
     }
 
-    /// How many MSI-X entries will be used; once before `assignIRQ`, and again only after `deassignIRQ`. KVM_ASSIGN_SET_MSIX_NR.
+    /// How many MSI-X entries will be used; once before `assignIRQ`, and again only after `deassignIRQ`.
+    /// KVM_ASSIGN_SET_MSIX_NR.
     /// - Parameter count: 1...`messageLimit`.
     public func setMessageCount(_ count: Int) throws(PCIAssignmentError) {
         var argument = cl_assigned_msix_nr()
@@ -147,7 +154,9 @@ public struct PCIAssignment: Sendable {
         return argument
     }
 
-    private func call<Argument: BitwiseCopyable>(_ request: IoctlRequest, _ argument: inout Argument) throws(PCIAssignmentError) {
+    private func call<Argument: BitwiseCopyable>(_ request: IoctlRequest, _ argument: inout Argument)
+        throws(PCIAssignmentError)
+    {
         do throws(SystemCallError) {
             try vm.descriptor.ioctl(request, &argument)
         } catch {

@@ -1,8 +1,8 @@
 import Glibc
 public import LinuxSystem
 
-/// What one of KVM's assignment calls refused, with what the errno means there: the same number means different things in different calls
-/// (virt/kvm/assigned-dev.c and iommu.c of Linux 4.4).
+/// What one of KVM's assignment calls refused, with what the errno means there: the same number means different things
+/// in different calls (virt/kvm/assigned-dev.c and iommu.c of Linux 4.4).
 public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
     /// The call, the function's address and the errno.
     public let error: SystemCallError
@@ -21,7 +21,11 @@ public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
     /// What the errno says in this call and what to do about it; nil for one that the kernel's sources don't give.
     public var meaning: String? {
         if number == ENOTTY {
-            return "this kernel's KVM has no such call: it came with Linux 2.6.28 (INTx masks 3.4) and went with 4.12; use VFIO: backend=group"
+            return
+                """
+                this kernel's KVM has no such call: it came with Linux 2.6.28 (INTx masks 3.4) and went with 4.12; \
+                use VFIO: backend=group
+                """
         }
         return switch error.call {
         case "KVM_ASSIGN_PCI_DEVICE": assigning
@@ -38,37 +42,56 @@ public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
 
     private var number: Int32 { error.errno.rawValue }
 
-    private static let unknown = "KVM does not know the function: it was never assigned to this virtual machine, or is no longer"
+    private static let unknown =
+        "KVM does not know the function: it was never assigned to this virtual machine, or is no longer"
 
     private var assigning: String? {
         switch number {
         case EINVAL:
-            "the host has no such function, or it shares its IOMMU group with others (swiftlet devices show \(error.object) names them): "
-                + "choose one that is alone in its group"
+            """
+            the host has no such function, or it shares its IOMMU group with others (swiftlet devices show \
+            \(error.object) names them): \
+            choose one that is alone in its group
+            """
         case EEXIST: "it is assigned to this virtual machine already"
         case ENOMEM: "the host has no memory left to pin the guest's: give the guest less"
         case EPERM:
-            "bridges and functions without memory or ports can't be assigned, and nothing can where the IOMMU does not remap interrupts: "
-                + "boot the host with intremap=on, or, for a guest you trust, echo 1 > /sys/module/kvm/parameters/allow_unsafe_assigned_interrupts"
+            """
+            bridges and functions without memory or ports can't be assigned, and nothing can where the IOMMU does \
+            not remap interrupts: boot the host with intremap=on, or, for a guest you trust, \
+            echo 1 > /sys/module/kvm/parameters/allow_unsafe_assigned_interrupts
+            """
         case ENOENT, EACCES:
-            "reading and writing its ranges must be allowed: run as root, or chown \"$USER\" /sys/bus/pci/devices/\(error.object)/resource*"
+            """
+            reading and writing its ranges must be allowed: run as root, or chown \"$USER\" \
+            /sys/bus/pci/devices/\(error.object)/resource*
+            """
         case EBUSY:
             holder
                 ?? "another virtual machine has it, which must end first, or a driver of the host holds its ranges: "
                 + "swiftlet devices bind --driver pci-stub \(error.object)"
-        case ENODEV: "the host's IOMMU is off: boot the host with intel_iommu=on or amd_iommu=on, and enable it in the firmware"
+        case ENODEV:
+            "the host's IOMMU is off: boot the host with intel_iommu=on or amd_iommu=on, and enable it in the firmware"
         default: nil
         }
     }
 
     private var assigningIRQ: String? {
         switch number {
-        case EINVAL: "the virtual machine has no interrupt controllers in the kernel, or MSI-X entries were not counted before"
+        case EINVAL:
+            "the virtual machine has no interrupt controllers in the kernel, or MSI-X entries were not counted before"
         case ENODEV: Self.unknown
         case EEXIST: "its interrupt is assigned already: KVM_DEASSIGN_DEV_IRQ comes first"
         case EIO:
-            "the host can't take its interrupt: another driver holds the line and one of the two can't share it; unload that driver, or have the guest use MSI"
-        case ENOSPC: "the host has fewer interrupt vectors left than its MSI-X table wants: unload drivers that take many, or pass fewer vectors"
+            """
+            the host can't take its interrupt: another driver holds the line and one of the two can't share it; \
+            unload that driver, or have the guest use MSI
+            """
+        case ENOSPC:
+            """
+            the host has fewer interrupt vectors left than its MSI-X table wants: unload drivers that take many, \
+            or pass fewer vectors
+            """
         case ENOMEM: "the host is out of memory"
         case EOPNOTSUPP: "this kernel wants KVM_ASSIGN_IRQ in its place: it is older than Linux 2.6.31"
         default: nil
@@ -87,7 +110,10 @@ public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
     private var countingMessages: String? {
         switch number {
         case EINVAL:
-            "KVM does not know the function, or its MSI-X entries were counted before and not given back, or they are none or more than \(PCIAssignment.messageLimit)"
+            """
+            KVM does not know the function, or its MSI-X entries were counted before and not given back, or they \
+            are none or more than \(PCIAssignment.messageLimit)
+            """
         case ENOMEM: "the host is out of memory"
         default: nil
         }

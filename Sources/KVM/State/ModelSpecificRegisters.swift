@@ -2,8 +2,9 @@ import CLinux
 import LinuxSystem
 
 extension Hypervisor {
-    /// The model-specific registers that make up a vCPU's state: those that KVM lists (KVM_GET_MSR_INDEX_LIST, api.rst 4.3), and the memory type
-    /// ranges, which it keeps and does not list. The TSC comes before its deadline, which is last.
+    /// The model-specific registers that make up a vCPU's state: those that KVM lists (KVM_GET_MSR_INDEX_LIST, api.rst
+    /// 4.3), and the memory type ranges, which it keeps and does not list. The TSC comes before its deadline, which is
+    /// last.
     public func msrIndices() throws(KVMError) -> [UInt32] {
         let listed = try KVMError.catching { () throws(SystemCallError) -> [UInt32] in
             // struct kvm_msr_list: a count, then the indices. 1024 are more than any kernel lists.
@@ -17,7 +18,8 @@ extension Hypervisor {
         }
         let ranges = MSR.memoryTypeRanges.filter { !listed.contains($0) }
         let ordered = (listed + ranges).filter { $0 != MSR.tscDeadline && $0 != MSR.tsc }
-        return (listed.contains(MSR.tsc) ? [MSR.tsc] : []) + ordered + (listed.contains(MSR.tscDeadline) ? [MSR.tscDeadline] : [])
+        return (listed.contains(MSR.tsc) ? [MSR.tsc] : []) + ordered
+            + (listed.contains(MSR.tscDeadline) ? [MSR.tscDeadline] : [])
     }
 }
 
@@ -28,11 +30,13 @@ extension MSR {
     static let tscDeadline: UInt32 = 0x6E0
     /// IA32_MTRR_DEF_TYPE, the variable and the fixed ranges; Intel SDM volume 3A, 12.11.
     static let memoryTypeRanges: [UInt32] =
-        [0x2FF, 0x250, 0x258, 0x259] + Array(0x268...0x26F as ClosedRange<UInt32>) + Array(0x200...0x20F as ClosedRange<UInt32>)
+        [0x2FF, 0x250, 0x258, 0x259] + Array(0x268...0x26F as ClosedRange<UInt32>)
+        + Array(0x200...0x20F as ClosedRange<UInt32>)
 }
 
 extension VirtualCPU {
-    /// What model-specific registers hold, in the order asked; those that this vCPU has not are left out. KVM_GET_MSRS, api.rst 4.18.
+    /// What model-specific registers hold, in the order asked; those that this vCPU has not are left out. KVM_GET_MSRS,
+    /// api.rst 4.18.
     func msrs(_ indices: [UInt32]) throws(KVMError) -> [MSR] {
         var values: [MSR] = []
         var rest = indices[...]

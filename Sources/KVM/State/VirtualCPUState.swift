@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// All of a vCPU that KVM keeps, as a value: copied out of a vCPU that stands outside the guest, and put into one of a new machine.
+/// All of a vCPU that KVM keeps, as a value: copied out of a vCPU that stands outside the guest, and put into one of a
+/// new machine.
 ///
 /// Not in it: what a guest's own virtual machines need (KVM_GET_NESTED_STATE).
 public struct VirtualCPUState: Sendable, Equatable {
@@ -26,10 +27,11 @@ public struct VirtualCPUState: Sendable, Equatable {
 }
 
 extension VirtualCPU {
-    /// Copies the vCPU's state out. Its thread stands outside the guest, with no access half done (`requestExit` and one `enter`).
+    /// Copies the vCPU's state out. Its thread stands outside the guest, with no access half done (`requestExit` and
+    /// one `enter`).
     ///
-    /// In an order of its own: reading whether it runs may take in a start-up interrupt, which changes the local APIC; events are read last,
-    /// since other calls may change them (Firecracker and Cloud Hypervisor have the same order).
+    /// In an order of its own: reading whether it runs may take in a start-up interrupt, which changes the local APIC;
+    /// events are read last, since other calls may change them (Firecracker and Cloud Hypervisor have the same order).
     /// - Parameters:
     ///   - msrs: those that this host's KVM keeps: `Hypervisor.msrIndices`.
     ///   - xsaveSize: bytes: `VirtualMachine.xsaveSize`.
@@ -37,7 +39,8 @@ extension VirtualCPU {
         let activity = try activity()
         let registers = try structure(.getRegisters, count: MemoryLayout<kvm_regs>.size)
         let special = try structure(.getSpecialRegisters, count: MemoryLayout<kvm_sregs>.size)
-        let xsave = try structure(xsaveSize > Self.legacyXSAVESize ? .getXSAVE2 : .getXSAVE, count: max(xsaveSize, Self.legacyXSAVESize))
+        let xsave = try structure(
+            xsaveSize > Self.legacyXSAVESize ? .getXSAVE2 : .getXSAVE, count: max(xsaveSize, Self.legacyXSAVESize))
         let xcrs = hasXSAVE ? try structure(.getXCRS, count: MemoryLayout<kvm_xcrs>.size) : []
         let debug = try structure(.getDebugRegisters, count: MemoryLayout<kvm_debugregs>.size)
         let localAPIC = try localAPIC()
@@ -45,15 +48,18 @@ extension VirtualCPU {
         let values = try msrs(indices)
         let events = try structure(.getVCPUEvents, count: MemoryLayout<kvm_vcpu_events>.size)
         return VirtualCPUState(
-            activity: activity, registers: registers, specialRegisters: special, debugRegisters: debug, events: events, xsave: xsave,
-            extendedControlRegisters: xcrs, localAPIC: localAPIC, tscFrequency: UInt32(max(frequency ?? 0, 0)), msrs: values)
+            activity: activity, registers: registers, specialRegisters: special, debugRegisters: debug, events: events,
+            xsave: xsave,
+            extendedControlRegisters: xcrs, localAPIC: localAPIC, tscFrequency: UInt32(max(frequency ?? 0, 0)),
+            msrs: values)
     }
 
-    /// Puts a state into this vCPU, which has the CPUID of the one it comes from and has not run. Memory and the machine's own state come first.
+    /// Puts a state into this vCPU, which has the CPUID of the one it comes from and has not run. Memory and the
+    /// machine's own state come first.
     ///
-    /// The order matters. Registers clear a pending exception, so events come last. The local APIC's page follows the special registers, which hold
-    /// its base. Model-specific registers follow the local APIC: KVM drops a TSC deadline while the timer is not in deadline mode, and says
-    /// that it took it.
+    /// The order matters. Registers clear a pending exception, so events come last. The local APIC's page follows the
+    /// special registers, which hold its base. Model-specific registers follow the local APIC: KVM drops a TSC deadline
+    /// while the timer is not in deadline mode, and says that it took it.
     /// - Returns: model-specific registers that KVM does not take back, as those that can only be read.
     @discardableResult
     public func restore(_ state: VirtualCPUState) throws(KVMError) -> [MSR] {
@@ -78,7 +84,8 @@ extension VirtualCPU {
     /// What comes behind the model-specific registers.
     func restoreEvents(_ state: VirtualCPUState) throws(KVMError) {
         try put(.setVCPUEvents, state.events)
-        // Tells the guest's watchdog that it stood still; refused (EINVAL) where the guest has no KVM clock, api.rst 4.68.
+        // Tells the guest's watchdog that it stood still; refused (EINVAL) where the guest has no KVM clock, api.rst
+        // 4.68.
         _ = try? KVMError.catching { () throws(SystemCallError) in try descriptor.ioctl(.kvmclockControl) }
     }
 

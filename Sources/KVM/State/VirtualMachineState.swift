@@ -1,7 +1,8 @@
 import CLinux
 import LinuxSystem
 
-/// All of a virtual machine that KVM keeps beside its vCPUs and memory, as a value: the interrupt controllers, the timer and the clock.
+/// All of a virtual machine that KVM keeps beside its vCPUs and memory, as a value: the interrupt controllers, the
+/// timer and the clock.
 public struct VirtualMachineState: Sendable, Equatable {
     /// `struct kvm_irqchip` of the first PIC, the second one, and the I/O APIC.
     var irqchips: [[UInt8]]
@@ -34,12 +35,14 @@ extension VirtualMachine {
         }
     }
 
-    /// Puts a state into this machine, which has interrupt controllers and a timer. Before its vCPUs get theirs: none may run before the clock is set.
+    /// Puts a state into this machine, which has interrupt controllers and a timer. Before its vCPUs get theirs: none
+    /// may run before the clock is set.
     public func restore(_ state: VirtualMachineState) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var timer = state.timer
             try descriptor.ioctl(.setPIT2, bytes: &timer)
-            // Without flags the clock goes on from there: what passed on the host's clock meanwhile did not pass for the guest.
+            // Without flags the clock goes on from there: what passed on the host's clock meanwhile did not pass for
+            // the guest.
             var clock = kvm_clock_data()
             clock.clock = state.clock
             try descriptor.ioctl(.setClock, &clock)

@@ -1,4 +1,5 @@
-/// Why KVM_RUN came back; `struct kvm_run` of api.rst section 5. Plain numbers only, so that handling an exit allocates nothing.
+/// Why KVM_RUN came back; `struct kvm_run` of api.rst section 5. Plain numbers only, so that handling an exit allocates
+/// nothing.
 public enum VCPUExit: Sendable, Equatable {
     /// KVM_EXIT_IO, outwards. The data are `VirtualCPU.portValue`.
     case portOut(port: UInt16, size: UInt8, count: UInt32)
@@ -16,7 +17,8 @@ public enum VCPUExit: Sendable, Equatable {
     case shutdown
     /// KVM_EXIT_SYSTEM_EVENT; type 1 shutdown, 2 reset, 3 crash.
     case systemEvent(type: UInt32)
-    /// KVM_EXIT_INTERNAL_ERROR; suberror 1 is an instruction that KVM could not emulate. `data` is how many words came with it.
+    /// KVM_EXIT_INTERNAL_ERROR; suberror 1 is an instruction that KVM could not emulate. `data` is how many words came
+    /// with it.
     case internalError(suberror: UInt32, data: UInt32)
     /// KVM_EXIT_FAIL_ENTRY: the processor refused the guest's state.
     case failEntry(hardwareReason: UInt64)
@@ -49,7 +51,8 @@ public enum VCPUExit: Sendable, Equatable {
 
     /// The exit's kind, for counting.
     public enum Kind: Int, CaseIterable, Sendable {
-        case portOut, portIn, mmioWrite, mmioRead, interrupted, halt, shutdown, systemEvent, internalError, failEntry, unknown, debug,
+        case portOut, portIn, mmioWrite, mmioRead, interrupted, halt, shutdown, systemEvent, internalError, failEntry,
+            unknown, debug,
             hypercall
         case irqWindowOpen, nmi, setTPR, ioapicEOI, readMSR, writeMSR, busLock, notify, other, failed
 

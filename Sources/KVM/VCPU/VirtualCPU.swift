@@ -6,7 +6,8 @@ import LinuxSystem
 ///
 /// `run` and the accessors of an exit's data belong to the vCPU's own thread; `requestExit` may be called from any.
 public final class VirtualCPU: @unchecked Sendable {
-    // @unchecked: the kernel's rule (api.rst section 3) is that vCPU ioctls come from one thread; `requestExit` writes atomically.
+    // @unchecked: the kernel's rule (api.rst section 3) is that vCPU ioctls come from one thread; `requestExit` writes
+    // atomically.
 
     /// How a thread's `kick` gets a vCPU out of the guest without being lost between the loop's last look and KVM_RUN.
     public enum Kick: Sendable {
@@ -41,8 +42,8 @@ public final class VirtualCPU: @unchecked Sendable {
         earlier?.keep()
         let result = cl_kvm_run(descriptor.raw)
         guard result == 0 else {
-            // A blocked kick stays pending when it ended KVM_RUN; left there it would end every later one. Of a vCPU that waits to be started
-            // Linux 4.9 says EAGAIN then.
+            // A blocked kick stays pending when it ended KVM_RUN; left there it would end every later one. Of a vCPU
+            // that waits to be started Linux 4.9 says EAGAIN then.
             if takesKicks, result == -EINTR || result == -EAGAIN { cl_take_kick() }
             return result == -EINTR || result == -EAGAIN ? .interrupted : .failed(errno: -result)
         }
@@ -50,19 +51,23 @@ public final class VirtualCPU: @unchecked Sendable {
         case KVM_EXIT_IO:
             let io = run.pointee.io
             return io.direction == UInt8(KVM_EXIT_IO_OUT)
-                ? .portOut(port: io.port, size: io.size, count: io.count) : .portIn(port: io.port, size: io.size, count: io.count)
+                ? .portOut(port: io.port, size: io.size, count: io.count)
+                : .portIn(port: io.port, size: io.size, count: io.count)
         case KVM_EXIT_MMIO:
             let length = UInt8(truncatingIfNeeded: min(run.pointee.mmio.len, 8))
             let address = run.pointee.mmio.phys_addr
             guard run.pointee.mmio.is_write != 0 else { return .mmioRead(address: address, length: length) }
             let value = mmioData.loadUnaligned(as: UInt64.self)
-            return .mmioWrite(address: address, length: length, value: length == 8 ? value : value & (1 << (8 * UInt64(length)) - 1))
+            return .mmioWrite(
+                address: address, length: length, value: length == 8 ? value : value & (1 << (8 * UInt64(length)) - 1))
         case KVM_EXIT_INTR: return .interrupted
         case KVM_EXIT_HLT: return .halt
         case KVM_EXIT_SHUTDOWN: return .shutdown
         case KVM_EXIT_SYSTEM_EVENT: return .systemEvent(type: run.pointee.system_event.type)
-        case KVM_EXIT_INTERNAL_ERROR: return .internalError(suberror: run.pointee.internal.suberror, data: run.pointee.internal.ndata)
-        case KVM_EXIT_FAIL_ENTRY: return .failEntry(hardwareReason: run.pointee.fail_entry.hardware_entry_failure_reason)
+        case KVM_EXIT_INTERNAL_ERROR:
+            return .internalError(suberror: run.pointee.internal.suberror, data: run.pointee.internal.ndata)
+        case KVM_EXIT_FAIL_ENTRY:
+            return .failEntry(hardwareReason: run.pointee.fail_entry.hardware_entry_failure_reason)
         case KVM_EXIT_UNKNOWN: return .unknown(hardwareReason: run.pointee.hw.hardware_exit_reason)
         case KVM_EXIT_DEBUG: return .debug
         case KVM_EXIT_HYPERCALL: return .hypercall(number: run.pointee.hypercall.nr)
@@ -135,14 +140,16 @@ public final class VirtualCPU: @unchecked Sendable {
         takesKicks = true
     }
 
-    /// Makes the current or next `enter` return `.interrupted`. Follow it with the thread's kick: a host that knows the flag reads it
-    /// with the signal's delivery settled (api.rst section 5, immediate_exit), an older one has the signal waiting; see `prepare`.
+    /// Makes the current or next `enter` return `.interrupted`. Follow it with the thread's kick: a host that knows the
+    /// flag reads it with the signal's delivery settled (api.rst section 5, immediate_exit), an older one has the
+    /// signal waiting; see `prepare`.
     public func requestExit() {
         guard let offset = MemoryLayout<kvm_run>.offset(of: \.immediate_exit) else { return }
         cl_store_u8((page.base + offset).assumingMemoryBound(to: UInt8.self), 1)
     }
 
-    /// Takes `requestExit` back. Of the vCPU's own thread: who requests an exit again meanwhile must be looked for afterwards.
+    /// Takes `requestExit` back. Of the vCPU's own thread: who requests an exit again meanwhile must be looked for
+    /// afterwards.
     public func clearExitRequest() {
         guard let offset = MemoryLayout<kvm_run>.offset(of: \.immediate_exit) else { return }
         cl_store_u8((page.base + offset).assumingMemoryBound(to: UInt8.self), 0)
@@ -150,13 +157,15 @@ public final class VirtualCPU: @unchecked Sendable {
 
     // MARK: State
 
-    /// From now on what its registers were at the exit before the last one stays known: `registersBefore`. Before its registers are set.
+    /// From now on what its registers were at the exit before the last one stays known: `registersBefore`. Before its
+    /// registers are set.
     ///
     /// Of a host that answers for `Capability.syncRegisters` with KVM_SYNC_X86_REGS and KVM_SYNC_X86_SREGS.
     public func keepEarlierRegisters() { earlier = EarlierRegisters(page) }
 
-    /// The registers at the exit before the last one, or those that the vCPU began with where it made but one exit; nil where they are not kept. The
-    /// special ones may be up to 64 exits older. Of its own thread, or when that has ended.
+    /// The registers at the exit before the last one, or those that the vCPU began with where it made but one exit; nil
+    /// where they are not kept. The special ones may be up to 64 exits older. Of its own thread, or when that has
+    /// ended.
     public var registersBefore: (general: kvm_regs, special: kvm_sregs)? { earlier.map { ($0.general, $0.special) } }
 
     public func registers() throws(KVMError) -> kvm_regs {
@@ -217,7 +226,8 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// Whether it runs, is halted, or waits to be started: KVM_MP_STATE_RUNNABLE and its like. KVM_GET_MP_STATE, api.rst 4.38.
+    /// Whether it runs, is halted, or waits to be started: KVM_MP_STATE_RUNNABLE and its like. KVM_GET_MP_STATE,
+    /// api.rst 4.38.
     public func activity() throws(KVMError) -> UInt32 {
         try KVMError.catching { () throws(SystemCallError) in
             var state = kvm_mp_state()
@@ -226,8 +236,8 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// Completes the access that its last exit was for, without running the guest: registers and memory are as the guest will find them.
-    /// Only where `Kick.immediateExit` is at hand.
+    /// Completes the access that its last exit was for, without running the guest: registers and memory are as the
+    /// guest will find them. Only where `Kick.immediateExit` is at hand.
     public func completeAccess() {
         requestExit()
         _ = enter()

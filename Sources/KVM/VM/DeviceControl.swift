@@ -5,7 +5,8 @@ import LinuxSystem
 public struct DeviceControl: ~Copyable, Sendable {
     /// The device types of `enum kvm_device_type`.
     public enum Kind: UInt32, Sendable {
-        /// Tells KVM which VFIO files work with the VM; Documentation/virt/kvm/devices/vfio.rst. One a VM: a second one answers EBUSY.
+        /// Tells KVM which VFIO files work with the VM; Documentation/virt/kvm/devices/vfio.rst. One a VM: a second one
+        /// answers EBUSY.
         case vfio = 4
         /// POWER9's interrupt controller; an x86 host answers ENODEV.
         case xive = 9

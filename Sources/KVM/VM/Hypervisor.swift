@@ -21,7 +21,8 @@ public struct Capability: Sendable {
     public static let irqfdResample = Capability(number: 82, name: "KVM_CAP_IRQFD_RESAMPLE")
     public static let signalMSI = Capability(number: 77, name: "KVM_CAP_SIGNAL_MSI")
     public static let immediateExit = Capability(number: 136, name: "KVM_CAP_IMMEDIATE_EXIT")
-    /// Which registers KVM leaves in `kvm_run` at every exit where it is asked to: KVM_SYNC_X86_REGS and its like. Linux 4.17.
+    /// Which registers KVM leaves in `kvm_run` at every exit where it is asked to: KVM_SYNC_X86_REGS and its like.
+    /// Linux 4.17.
     public static let syncRegisters = Capability(number: 74, name: "KVM_CAP_SYNC_REGS")
     public static let maximumVCPUs = Capability(number: 66, name: "KVM_CAP_MAX_VCPUS")
     /// The first APIC id that a vCPU can't have.
@@ -76,7 +77,8 @@ public struct Hypervisor: ~Copyable, Sendable {
         }
     }
 
-    /// The CPUID leaves this host can give a guest, the processor's name among them. KVM_GET_SUPPORTED_CPUID, api.rst 4.46.
+    /// The CPUID leaves this host can give a guest, the processor's name among them. KVM_GET_SUPPORTED_CPUID, api.rst
+    /// 4.46.
     public func supportedCPUID() throws(KVMError) -> CPUID {
         try KVMError.catching { () throws(SystemCallError) in
             var bytes = CPUID.emptyTable

@@ -20,14 +20,23 @@ public enum KVMError: Error, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unavailable(let path):
-            "\(path) is not there: load the module (modprobe kvm_intel or kvm_amd), enable virtualization in the firmware, "
-                + "or, inside a virtual machine, ask its host for nested virtualization"
+            """
+            \(path) is not there: load the module (modprobe kvm_intel or kvm_amd), enable virtualization in the \
+            firmware, \
+            or, inside a virtual machine, ask its host for nested virtualization
+            """
         case .noPermission(let path):
-            "\(path) may not be opened by this user: add the user to the group that owns it (usermod -aG kvm NAME, then log in again)"
+            """
+            \(path) may not be opened by this user: add the user to the group that owns it (usermod -aG kvm NAME, \
+            then log in again)
+            """
         case .version(let version):
             "this host's KVM speaks interface version \(version), swiftlet speaks 12: run a kernel from 2.6.22 on"
         case .noRoute(let limit):
-            "all \(limit) routes for messages are taken: pass fewer devices or vectors, or, with VFIO, deliver by msi=signal"
+            """
+            all \(limit) routes for messages are taken: pass fewer devices or vectors, or, with VFIO, deliver by \
+            msi=signal
+            """
         case .call(let error):
             "\(error)"
         }

@@ -2,12 +2,13 @@ import CLinux
 public import LinuxSystem
 public import PCI
 
-/// A virtual machine of KVM: the ioctls of api.rst on a VM descriptor. Safe to use from several threads, as the kernel's own interface is.
+/// A virtual machine of KVM: the ioctls of api.rst on a VM descriptor. Safe to use from several threads, as the
+/// kernel's own interface is.
 public final class VirtualMachine: Sendable {
     let descriptor: Descriptor
     private let vcpuMapSize: Int
-    /// Told of every line and message that goes through this VM's calls, by the thread that makes them. Set before the first of them, constant
-    /// from then on.
+    /// Told of every line and message that goes through this VM's calls, by the thread that makes them. Set before the
+    /// first of them, constant from then on.
     nonisolated(unsafe) public var onInterrupt: (@Sendable (InterruptEvent) -> Void)?
 
     init(_ descriptor: consuming Descriptor, vcpuMapSize: Int) {
@@ -56,7 +57,8 @@ public final class VirtualMachine: Sendable {
 
     /// Takes a slot's memory out of the guest.
     public func removeMemory(slot: UInt32) throws(KVMError) {
-        try setRegion(kvm_userspace_memory_region(slot: slot, flags: 0, guest_phys_addr: 0, memory_size: 0, userspace_addr: 0))
+        try setRegion(
+            kvm_userspace_memory_region(slot: slot, flags: 0, guest_phys_addr: 0, memory_size: 0, userspace_addr: 0))
     }
 
     private func setRegion(_ region: kvm_userspace_memory_region) throws(KVMError) {
@@ -66,7 +68,8 @@ public final class VirtualMachine: Sendable {
         }
     }
 
-    /// Where Intel hosts keep four pages for real mode: below 4 GiB, clear of RAM. KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR, api.rst 4.18, 4.40.
+    /// Where Intel hosts keep four pages for real mode: below 4 GiB, clear of RAM. KVM_SET_TSS_ADDR,
+    /// KVM_SET_IDENTITY_MAP_ADDR, api.rst 4.18, 4.40.
     public func setIntelScratchPages(at address: UInt64) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var identityMap = address
@@ -82,8 +85,8 @@ public final class VirtualMachine: Sendable {
         try KVMError.catching { () throws(SystemCallError) in _ = try descriptor.ioctl(.createIRQChip) }
     }
 
-    /// The I/O APIC's state, `struct kvm_ioapic_state`: base address, select, id, requests, padding, 24 redirections of 8 bytes.
-    /// KVM_GET_IRQCHIP, api.rst 4.26.
+    /// The I/O APIC's state, `struct kvm_ioapic_state`: base address, select, id, requests, padding, 24 redirections of
+    /// 8 bytes. KVM_GET_IRQCHIP, api.rst 4.26.
     public func ioapic() throws(KVMError) -> [UInt8] { try irqchip(2, count: 216) }
 
     /// A PIC's state, `struct kvm_pic_state`. KVM_GET_IRQCHIP, api.rst 4.26.
@@ -128,12 +131,14 @@ public final class VirtualMachine: Sendable {
     }
 
     /// Lets the kernel inject a GSI whenever an eventfd is signalled. KVM_IRQFD, api.rst 4.75.
-    /// - Parameter resample: the GSI is a level; when the guest acknowledges it, it is lowered and this eventfd signalled.
+    /// - Parameter resample: the GSI is a level; when the guest acknowledges it, it is lowered and this eventfd
+    ///   signalled.
     public func attachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
         try irqfd(gsi, event, resample, flags: resample == nil ? 0 : 2)
     }
 
-    /// Ends what `attachIRQFD` began. The last resampling irqfd of a GSI lowers its line as it goes (virt/kvm/eventfd.c, irqfd_resampler_shutdown).
+    /// Ends what `attachIRQFD` began. The last resampling irqfd of a GSI lowers its line as it goes
+    /// (virt/kvm/eventfd.c, irqfd_resampler_shutdown).
     public func detachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
         try irqfd(gsi, event, resample, flags: 1)
     }
@@ -149,11 +154,14 @@ public final class VirtualMachine: Sendable {
         }
     }
 
-    /// Lets the kernel signal an eventfd when the guest writes to an address, without an exit. KVM_IOEVENTFD, api.rst 4.59.
+    /// Lets the kernel signal an eventfd when the guest writes to an address, without an exit. KVM_IOEVENTFD, api.rst
+    /// 4.59.
     /// - Parameters:
     ///   - port: whether `address` is an I/O port.
     ///   - length: 1, 2, 4 or 8 bytes; 0 for any.
-    public func attachIOEventFD(address: UInt64, port: Bool, length: UInt32, event: Int32, detach: Bool = false) throws(KVMError) {
+    public func attachIOEventFD(address: UInt64, port: Bool, length: UInt32, event: Int32, detach: Bool = false)
+        throws(KVMError)
+    {
         try KVMError.catching { () throws(SystemCallError) in
             var argument = kvm_ioeventfd()
             argument.addr = address
@@ -208,7 +216,8 @@ public final class VirtualMachine: Sendable {
         }
     }
 
-    /// Whether a device type can be created, asked with KVM_CREATE_DEVICE_TEST: KVM_CAP_DEVICE_CTRL answers 0 on hosts where it can.
+    /// Whether a device type can be created, asked with KVM_CREATE_DEVICE_TEST: KVM_CAP_DEVICE_CTRL answers 0 on hosts
+    /// where it can.
     public func canMakeDevice(_ type: DeviceControl.Kind) -> Bool {
         var argument = kvm_create_device()
         argument.type = type.rawValue

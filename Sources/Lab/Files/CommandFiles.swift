@@ -4,8 +4,9 @@ import LinuxSystem
 
 /// Finds what a command needs of this machine's files, for a lab that can't share them.
 ///
-/// That is: the command's program, every regular file that a word of its arguments names, the files asked for, busybox in the place of all
-/// other programs, and of each program its interpreter and shared libraries. What a program opens only while it runs isn't known.
+/// That is: the command's program, every regular file that a word of its arguments names, the files asked for, busybox
+/// in the place of all other programs, and of each program its interpreter and shared libraries. What a program opens
+/// only while it runs isn't known.
 struct CommandFiles: Sendable {
     private let configuration: LabConfiguration
     private let programs: HostPrograms
@@ -23,7 +24,8 @@ struct CommandFiles: Sendable {
             directory = try tree.add(configuration.currentDirectory)
             for name in ["/bin", "/tmp"] { try tree.add(name) }
             for cache in ["/etc/ld.so.cache"] where HostFile.status(cache) != nil { try tree.add(cache) }
-            for home in configuration.environment where home.hasPrefix("HOME=/") && HostFile.status(String(home.dropFirst(5))) != nil {
+            for home in configuration.environment
+            where home.hasPrefix("HOME=/") && HostFile.status(String(home.dropFirst(5))) != nil {
                 try tree.add(String(home.dropFirst(5)))
             }
         } catch {
@@ -83,17 +85,22 @@ struct CommandFiles: Sendable {
 
     /// What a program needs to start. What isn't there is left out: the program will say so, if it is run at all.
     private mutating func addNeeds(of path: String) throws(SystemCallError) {
-        guard seen.insert(path).inserted, let status = HostFile.status(path), status.isRegular, HostFile.isReadable(path) else { return }
+        guard seen.insert(path).inserted, let status = HostFile.status(path), status.isRegular,
+            HostFile.isReadable(path)
+        else { return }
         let file = try Descriptor(opening: path, flags: O_RDONLY)
         let start = try HostFile.bytes(of: file, at: 0, count: min(status.size, 1 << 16))
         if let interpreter = ELFProbe.interpreter(start) {
             guard HostFile.status(interpreter)?.isRegular == true else { return }
             try tree.add(interpreter)
-            for library in try SharedLibraries.of(path, interpreter: interpreter, environment: configuration.environment) {
+            for library in try SharedLibraries.of(
+                path, interpreter: interpreter, environment: configuration.environment)
+            {
                 try tree.add(library)
             }
         } else if start.starts(with: "#!".utf8) {
-            let line = String(decoding: start.dropFirst(2).prefix(256).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+            let line = String(
+                decoding: start.dropFirst(2).prefix(256).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
             let words = line.split(separator: " ").map(String.init)
             guard let interpreter = words.first, HostFile.status(interpreter) != nil else { return }
             try addNeeds(of: try tree.add(interpreter))
@@ -103,7 +110,8 @@ struct CommandFiles: Sendable {
         }
     }
 
-    /// Busybox under the name of each program it can stand for and that isn't packed, and this very program under its name.
+    /// Busybox under the name of each program it can stand for and that isn't packed, and this very program under its
+    /// name.
     private mutating func addBusybox(_ busybox: [UInt8], _ applets: [String]) throws(LabError) {
         let place: String
         do throws(SystemCallError) { place = try tree.add("/bin") } catch { throw .system(error) }

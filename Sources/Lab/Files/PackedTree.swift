@@ -3,8 +3,8 @@ import HostSystem
 import LinuxSystem
 import SystemPackage
 
-/// A part of this machine's file system, gathered to be packed into the lab's initramfs: files at their own paths, with the directories
-/// and symbolic links that lead to them.
+/// A part of this machine's file system, gathered to be packed into the lab's initramfs: files at their own paths, with
+/// the directories and symbolic links that lead to them.
 struct PackedTree: Sendable {
     enum Node: Equatable, Sendable {
         case directory(permissions: UInt32)
@@ -50,7 +50,9 @@ struct PackedTree: Sendable {
             let status = try HostFile.ownStatus(place)
             if status.isSymbolicLink {
                 links += 1
-                guard links <= 40 else { throw SystemCallError(call: "stat", object: path, errno: Errno(rawValue: ELOOP)) }
+                guard links <= 40 else {
+                    throw SystemCallError(call: "stat", object: path, errno: Errno(rawValue: ELOOP))
+                }
                 let target = try HostFile.target(ofLink: place)
                 nodes[place] = .link(target: target)
                 if target.hasPrefix("/") { resolved = "" }
@@ -59,7 +61,9 @@ struct PackedTree: Sendable {
                 nodes[place] = .directory(permissions: status.permissions)
                 resolved = place
             } else {
-                guard pending.isEmpty else { throw SystemCallError(call: "stat", object: path, errno: Errno(rawValue: ENOTDIR)) }
+                guard pending.isEmpty else {
+                    throw SystemCallError(call: "stat", object: path, errno: Errno(rawValue: ENOTDIR))
+                }
                 if status.isRegular { nodes[place] = .file(permissions: status.permissions, size: status.size) }
                 resolved = place
             }
@@ -67,7 +71,8 @@ struct PackedTree: Sendable {
         return resolved.isEmpty ? "/" : resolved
     }
 
-    /// Adds what is in a directory and below, which was added itself. Links stay links; a regular file they lead to comes along.
+    /// Adds what is in a directory and below, which was added itself. Links stay links; a regular file they lead to
+    /// comes along.
     /// - Returns: the files that were added.
     mutating func addContents(of directory: String) throws(SystemCallError) -> [String] {
         var files: [String] = []
@@ -102,9 +107,12 @@ struct PackedTree: Sendable {
             case .directory(let permissions): archive.addDirectory(prefix + path, permissions: permissions)
             case .file(let permissions, let size):
                 // The format counts with 32 bits.
-                guard size <= UInt32.max else { throw SystemCallError(call: "pack", object: path, errno: Errno(rawValue: EFBIG)) }
+                guard size <= UInt32.max else {
+                    throw SystemCallError(call: "pack", object: path, errno: Errno(rawValue: EFBIG))
+                }
                 archive.addFile(prefix + path, contents: try HostFile.contents(path), permissions: permissions)
-            case .contents(let bytes, let permissions): archive.addFile(prefix + path, contents: bytes, permissions: permissions)
+            case .contents(let bytes, let permissions):
+                archive.addFile(prefix + path, contents: bytes, permissions: permissions)
             case .link(let target): archive.addSymbolicLink(prefix + path, to: target)
             }
         }

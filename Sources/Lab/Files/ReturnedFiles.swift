@@ -3,7 +3,8 @@ import HostSystem
 import LinuxSystem
 import SystemPackage
 
-/// The files that a command wrote in a lab that shares none, as its host sends them: a cpio archive in the `newc` format.
+/// The files that a command wrote in a lab that shares none, as its host sends them: a cpio archive in the `newc`
+/// format.
 struct ReturnedFiles: Equatable, Sendable {
     struct File: Equatable, Sendable {
         /// Relative to the current directory.
@@ -23,7 +24,9 @@ struct ReturnedFiles: Equatable, Sendable {
         var position = 0
         func aligned(_ offset: Int) -> Int { (offset + 3) & ~3 }
         while true {
-            guard archive.count - position >= 110, archive[position..<position + 6].elementsEqual("070701".utf8) else { throw Self.cut }
+            guard archive.count - position >= 110, archive[position..<position + 6].elementsEqual("070701".utf8) else {
+                throw Self.cut
+            }
             let start = position
             func field(_ index: Int) -> UInt64 {
                 let place = start + 6 + 8 * index
@@ -42,15 +45,22 @@ struct ReturnedFiles: Equatable, Sendable {
             }
             let contents = Array(archive[data..<data + size])
             if links > 1 && size > 0 { linked[inode] = contents }
-            found.append((parts.joined(separator: "/"), UInt32(truncatingIfNeeded: mode & 0o777), contents, links > 1 ? inode : nil))
+            found.append(
+                (
+                    parts.joined(separator: "/"), UInt32(truncatingIfNeeded: mode & 0o777), contents,
+                    links > 1 ? inode : nil
+                ))
         }
         files = found.map { file in
-            File(path: file.path, permissions: file.permissions, contents: file.link.flatMap { linked[$0] } ?? file.contents)
+            File(
+                path: file.path, permissions: file.permissions,
+                contents: file.link.flatMap { linked[$0] } ?? file.contents)
         }
     }
 
     /// Writes every file below `directory`, with the directories on its way.
-    /// - Throws: `LabError.unwritable`; where a symbolic link lies on the way, which may lead out of the directory, too.
+    /// - Throws: `LabError.unwritable`; where a symbolic link lies on the way, which may lead out of the directory,
+    ///   too.
     func write(below directory: String) throws(LabError) {
         for file in files {
             var place = directory
@@ -73,14 +83,20 @@ struct ReturnedFiles: Equatable, Sendable {
             } catch {
                 throw .unwritable(Self.what, path: path, error)
             }
-            do throws(SystemCallError) { try target.descriptor.write(contents: file.contents) } catch { throw Self.unwritable(path, error) }
-            guard fchmod(target.descriptor.raw, file.permissions) == 0 else { throw Self.unwritable(path, .last("fchmod", path)) }
+            do throws(SystemCallError) { try target.descriptor.write(contents: file.contents) } catch {
+                throw Self.unwritable(path, error)
+            }
+            guard fchmod(target.descriptor.raw, file.permissions) == 0 else {
+                throw Self.unwritable(path, .last("fchmod", path))
+            }
         }
     }
 
     private static let what = "a file of the command"
 
-    private static func unwritable(_ path: String, _ error: SystemCallError) -> LabError { .unwritable(what, path: path, .system(error)) }
+    private static func unwritable(_ path: String, _ error: SystemCallError) -> LabError {
+        .unwritable(what, path: path, .system(error))
+    }
 
     private static var cut: LabError { .setup("the files it sent back are cut off") }
 }

@@ -12,10 +12,13 @@ enum SharedLibraries {
             interpreter, arguments: ["--list", path], environment: environment,
             descriptors: [null.raw, output.descriptor.raw, null.raw])
         guard try child.wait() == .exited(0) else { return [] }
-        return paths(inList: String(decoding: try HostFile.bytes(of: output.descriptor, at: 0, count: output.size), as: UTF8.self))
+        return paths(
+            inList: String(
+                decoding: try HostFile.bytes(of: output.descriptor, at: 0, count: output.size), as: UTF8.self))
     }
 
-    /// Each line reads `NAME => PATH (ADDRESS)`, `PATH (ADDRESS)`, `NAME => not found` or, for the kernel's own, `NAME (ADDRESS)`.
+    /// Each line reads `NAME => PATH (ADDRESS)`, `PATH (ADDRESS)`, `NAME => not found` or, for the kernel's own, `NAME
+    /// (ADDRESS)`.
     static func paths(inList list: String) -> [String] {
         list.split(separator: "\n").compactMap { line in
             let end = line.firstRange(of: " (0x")?.lowerBound ?? line.endIndex

@@ -25,7 +25,8 @@ struct HostInterface: Equatable, Sendable {
     }
 
     /// What serves with this kernel.
-    /// - Parameter image: the kernel unpacked; only asked for where modules don't answer, nil where it can't be unpacked.
+    /// - Parameter image: the kernel unpacked; only asked for where modules don't answer, nil where it can't be
+    ///   unpacked.
     init(modules: KernelModules, image: () throws(LabError) -> [UInt8]?) throws(LabError) {
         var unpacked: [UInt8]??
         func has(_ driver: HostKernel.Driver) throws(LabError) -> Bool {

@@ -3,27 +3,31 @@ import LinuxSystem
 
 /// The first program of the lab's host: a script for busybox, and the files it reads.
 ///
-/// It tells how far it is on the second serial port, one line each: `stage TEXT`, `started`, `exit STATUS`, `failed TEXT`. Where that port
-/// carries the command's input too, `more` asks for a line of it; where files come back, they do as lines of base64 between `files` and `end`.
+/// It tells how far it is on the second serial port, one line each: `stage TEXT`, `started`, `exit STATUS`, `failed
+/// TEXT`. Where that port carries the command's input too, `more` asks for a line of it; where files come back, they do
+/// as lines of base64 between `files` and `end`.
 struct LabInit: Sendable {
     let configuration: LabConfiguration
     let interface: HostInterface
     /// Ends the command's two streams; see `EndMark`.
     let mark: EndMark
 
-    /// Lists of modules that the script loads: `root` and `virtualization` side by side, and before them what both need; the last once the
-    /// devices are bound.
+    /// Lists of modules that the script loads: `root` and `virtualization` side by side, and before them what both
+    /// need; the last once the devices are bound.
     enum ModuleList: CaseIterable {
         case shared, root, virtualization, requested
     }
 
     /// The commands that the script calls by these names; the shell has the rest built in.
     static let applets = [
-        "cat", "chroot", "env", "hostname", "ifconfig", "insmod", "ln", "mkdir", "mkfifo", "mount", "poweroff", "readlink", "setsid", "sh",
+        "cat", "chroot", "env", "hostname", "ifconfig", "insmod", "ln", "mkdir", "mkfifo", "mount", "poweroff",
+        "readlink", "setsid", "sh",
         "sleep", "sync",
     ]
 
-    private var parts: InterfaceScript { InterfaceScript(interface: interface, currentDirectory: configuration.currentDirectory) }
+    private var parts: InterfaceScript {
+        InterfaceScript(interface: interface, currentDirectory: configuration.currentDirectory)
+    }
 
     /// The script. It holds nothing of the command's own text but quoted words.
     var script: String {
@@ -168,7 +172,9 @@ struct LabInit: Sendable {
         busybox: [UInt8], modules: [ModuleList: [(name: String, contents: [UInt8])]], tree: PackedTree?
     ) throws(SystemCallError) -> [UInt8] {
         var archive = CPIOArchive()
-        for directory in ["bin", "dev", "lower", "modules", "proc", "root", "sys", "upper"] { archive.addDirectory(directory) }
+        for directory in ["bin", "dev", "lower", "modules", "proc", "root", "sys", "upper"] {
+            archive.addDirectory(directory)
+        }
         archive.addCharacterDevice("dev/console", major: 5, minor: 1)
         archive.addFile("bin/busybox", contents: busybox, permissions: 0o755)
         for applet in Self.applets + InterfaceScript.applets { archive.addSymbolicLink("bin/\(applet)", to: "busybox") }

@@ -2,8 +2,8 @@ import Glibc
 import HostSystem
 import LinuxSystem
 
-/// What QEMU is told to boot: an ELF kernel by its PVH entry, which spares the lab's host its own decompressor (2.5 CPU seconds in
-/// software emulation), or the bzImage as it is.
+/// What QEMU is told to boot: an ELF kernel by its PVH entry, which spares the lab's host its own decompressor (2.5 CPU
+/// seconds in software emulation), or the bzImage as it is.
 struct BootImage: ~Copyable {
     /// The file; empty where it is `descriptor`.
     let path: String
@@ -35,7 +35,8 @@ struct BootImage: ~Copyable {
             throw .system(error)
         }
         guard isELF else {
-            throw .kernel("\(kernel) is neither a bzImage nor an ELF kernel with a PVH note (CONFIG_PVH): the lab can't boot it")
+            throw .kernel(
+                "\(kernel) is neither a bzImage nor an ELF kernel with a PVH note (CONFIG_PVH): the lab can't boot it")
         }
         self.init(path: kernel)
     }
@@ -89,7 +90,9 @@ struct BootImage: ~Copyable {
     }
 
     /// Writes the file under another name first, so that no other lab ever sees half of it.
-    private static func store(_ contents: [UInt8], as path: String, in directory: String, replacing prefix: String) -> Bool {
+    private static func store(_ contents: [UInt8], as path: String, in directory: String, replacing prefix: String)
+        -> Bool
+    {
         var parent = ""
         for part in directory.split(separator: "/") {
             parent += "/\(part)"

@@ -6,7 +6,8 @@ struct QEMUCommandLine: Sendable {
         case nothing, nowhere, complaints
         /// The host's first and second serial port.
         case console, control
-        /// The command's streams: ports 1, 2 and 3 of a virtio console; or the third and fourth serial port, the input by way of `control`.
+        /// The command's streams: ports 1, 2 and 3 of a virtio console; or the third and fourth serial port, the input
+        /// by way of `control`.
         case input, output, error
         case initramfs, kernel
         /// All drives, one after another.
@@ -30,13 +31,14 @@ struct QEMUCommandLine: Sendable {
         ]
     }
 
-    /// QEMU 7.2 doesn't intercept XSETBV under SVM: with xsave the programs of a Linux guest in the lab would die of SIGSEGV. The split
-    /// irqchip is what the emulated IOMMU remaps interrupts with.
+    /// QEMU 7.2 doesn't intercept XSETBV under SVM: with xsave the programs of a Linux guest in the lab would die of
+    /// SIGSEGV. The split irqchip is what the emulated IOMMU remaps interrupts with.
     private var platform: [String] {
         [
             "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", configuration.cpuModel,
             "-smp", "\(configuration.cpus + (keepsProgramsOffFirstCPU ? 1 : 0))", "-m", "\(configuration.memoryMiB)M",
-            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-device", "intel-iommu,intremap=on,caching-mode=on",
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-device",
+            "intel-iommu,intremap=on,caching-mode=on",
         ]
     }
 
@@ -53,7 +55,10 @@ struct QEMUCommandLine: Sendable {
             }
         case .serial:
             // Interrupts of their own: on an ISA bus they can't be shared with the first two.
-            words += ["-device", "isa-serial,index=2,irq=5,chardev=output", "-device", "isa-serial,index=3,irq=7,chardev=error"]
+            words += [
+                "-device", "isa-serial,index=2,irq=5,chardev=output", "-device",
+                "isa-serial,index=3,irq=7,chardev=error",
+            ]
             // A kernel that lacks other virtio drivers may also be one that has no randomness of its own for minutes.
             words += ["-device", "virtio-rng-pci,bus=pcie.0,addr=3"]
         }
@@ -87,7 +92,9 @@ struct QEMUCommandLine: Sendable {
             let offset = Self.driveSize * configuration.devices[..<index].count { $0.model == "nvme" }
             words += [
                 "-blockdev",
-                "driver=raw,node-name=drive\(index),offset=\(offset),size=\(Self.driveSize),file.driver=file,file.locking=off,"
+                """
+                driver=raw,node-name=drive\(index),offset=\(offset),size=\(Self.driveSize),file.driver=file,file.locking=off,
+                """
                     + "file.filename=\(Self.path(.drives))",
             ]
             properties += ["drive=drive\(index)", "serial=lab\(index)"]
@@ -97,18 +104,19 @@ struct QEMUCommandLine: Sendable {
 
     /// Whether the host has one CPU more than was asked for, its first, which runs no program.
     ///
-    /// FXRSTOR on any CPU of QEMU's emulation rewrites a flag word of the first CPU (`cpu_clear_ignne`), unlocked. The same word holds whether that
-    /// CPU is within a guest and whether nested paging is on: where the first CPU enters or leaves a guest meanwhile, it then runs the guest with
-    /// its host's registers, or lets it write to its host's memory. So no guest may run there as long as there is another CPU.
+    /// FXRSTOR on any CPU of QEMU's emulation rewrites a flag word of the first CPU (`cpu_clear_ignne`), unlocked. The
+    /// same word holds whether that CPU is within a guest and whether nested paging is on: where the first CPU enters
+    /// or leaves a guest meanwhile, it then runs the guest with its host's registers, or lets it write to its host's
+    /// memory. So no guest may run there as long as there is another CPU.
     private var keepsProgramsOffFirstCPU: Bool { configuration.cpus > 1 }
 
     /// Bytes of file `drives`.
     var drivesSize: Int { Self.driveSize * configuration.devices.count { $0.model == "nvme" } }
 
-    /// What is left out saves a second of emulation: self-tests, zeroing, page protection, the NMI watchdog. One self-test can do harm: whether
-    /// ten timer interrupts come while the TSC counts ten ticks depends on how much of a loaded machine QEMU's threads get, and where they
-    /// don't, the kernel panics. An oops is a panic, so is a CPU that stands still, and a panic ends QEMU, so that a crash of the lab's own
-    /// kernel is known as one.
+    /// What is left out saves a second of emulation: self-tests, zeroing, page protection, the NMI watchdog. One
+    /// self-test can do harm: whether ten timer interrupts come while the TSC counts ten ticks depends on how much of a
+    /// loaded machine QEMU's threads get, and where they don't, the kernel panics. An oops is a panic, so is a CPU that
+    /// stands still, and a panic ends QEMU, so that a crash of the lab's own kernel is known as one.
     private var kernelCommandLine: String {
         """
         console=ttyS0 quiet panic=-1 oops=panic intel_iommu=on mitigations=off cryptomgr.notests init_on_alloc=0 rodata=off nmi_watchdog=0 \

@@ -14,7 +14,9 @@ enum Base64 {
         var index = bytes.startIndex
         while index < bytes.endIndex {
             let group = bytes[index..<min(index + 3, bytes.endIndex)]
-            let bits = (0..<3).reduce(UInt32(0)) { $0 << 8 | ($1 < group.count ? UInt32(group[group.startIndex + $1]) : 0) }
+            let bits = (0..<3).reduce(UInt32(0)) {
+                $0 << 8 | ($1 < group.count ? UInt32(group[group.startIndex + $1]) : 0)
+            }
             for digit in 0..<4 {
                 text.append(digit <= group.count ? digits[Int(bits >> UInt32(18 - 6 * digit) & 63)] : UInt8(ascii: "="))
             }

@@ -46,7 +46,9 @@ struct CommandInput: Sendable {
 
     /// Gives what waits to a socket, as much as it takes.
     mutating func give(to socket: Int32) {
-        let count = taken[given...].withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
+        let count = taken[given...].withUnsafeBytes {
+            send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
         if count > 0 { given += count }
     }
 

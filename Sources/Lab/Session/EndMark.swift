@@ -1,4 +1,5 @@
-/// A text that cannot occur in a stream by chance and so marks its end: the streams of the lab have no end of their own that the host sees.
+/// A text that cannot occur in a stream by chance and so marks its end: the streams of the lab have no end of their own
+/// that the host sees.
 struct EndMark: Equatable, Sendable {
     let text: String
 
@@ -23,7 +24,8 @@ struct EndMark: Equatable, Sendable {
             self.mark = Array(mark.text.utf8)
         }
 
-        /// Takes what came and answers what can be passed on: all but the mark, and but a tail that may be the mark's beginning.
+        /// Takes what came and answers what can be passed on: all but the mark, and but a tail that may be the mark's
+        /// beginning.
         mutating func pass(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
             var all = held
             all += bytes

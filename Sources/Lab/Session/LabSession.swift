@@ -65,7 +65,8 @@ struct LabSession: ~Copyable {
 
     /// Starts QEMU.
     init(
-        _ configuration: LabConfiguration, _ interface: HostInterface, qemu path: String, guardian: String, image: borrowing BootImage,
+        _ configuration: LabConfiguration, _ interface: HostInterface, qemu path: String, guardian: String,
+        image: borrowing BootImage,
         archive: [UInt8]
     ) throws(LabError) {
         let consoleFile = try Self.consoleFile(configuration.consoleLog)
@@ -93,7 +94,8 @@ struct LabSession: ~Copyable {
                 descriptors.append(descriptor < 0 ? null.raw : descriptor)
             }
             let qemu = try ChildProcess(
-                guardian, arguments: ["--pdeathsig", "KILL", "--", path] + commandLine.arguments, environment: ["PATH=/usr/bin:/bin"],
+                guardian, arguments: ["--pdeathsig", "KILL", "--", path] + commandLine.arguments,
+                environment: ["PATH=/usr/bin:/bin"],
                 descriptors: descriptors)
             connections.closeFar()
             self.configuration = configuration
@@ -109,7 +111,9 @@ struct LabSession: ~Copyable {
 
     private static func consoleFile(_ path: String?) throws(LabError) -> Descriptor? {
         guard let path else { return nil }
-        do throws(OutputFileError) { return try OutputFile(path, appends: true).release() } catch { throw .unwritable("the console", path: path, error) }
+        do throws(OutputFileError) { return try OutputFile(path, appends: true).release() } catch {
+            throw .unwritable("the console", path: path, error)
+        }
     }
 
     /// Borrowing by its signature: a pattern on the file itself takes it over, and closes it.
@@ -126,7 +130,9 @@ struct LabSession: ~Copyable {
         guard consoleFailure == nil, !bytes.isEmpty else { return }
         switch consoleFile {
         case .some(let file):
-            do throws(SystemCallError) { try BlockingCall.write(bytes, to: file.raw, file.object) } catch { consoleFailure = error }
+            do throws(SystemCallError) { try BlockingCall.write(bytes, to: file.raw, file.object) } catch {
+                consoleFailure = error
+            }
         case .none: break
         }
     }
@@ -136,7 +142,8 @@ struct LabSession: ~Copyable {
         guard let path = configuration.consoleLog else { return }
         if let consoleFailure { notice("the console's log \(path) is cut off: \(consoleFailure.errno)") }
         if let consoleLimit, case let missing = consoleLimit.missing, missing > 0 {
-            notice("the console's log \(path) has reached \(consoleLimit.limit.words): \(missing) bytes are missing in it")
+            notice(
+                "the console's log \(path) has reached \(consoleLimit.limit.words): \(missing) bytes are missing in it")
         }
     }
 
@@ -171,7 +178,8 @@ struct LabSession: ~Copyable {
     /// Whether the host got as far as the command.
     var isStarted: Bool { progress.isStarted }
 
-    /// The files the command wrote, once it has ended: base64 of a compressed archive, empty where there are none or all are shared.
+    /// The files the command wrote, once it has ended: base64 of a compressed archive, empty where there are none or
+    /// all are shared.
     var files: [UInt8] { progress.files }
 
     /// The log's last lines.
@@ -228,8 +236,8 @@ struct LabSession: ~Copyable {
         if waits[9].isReady { try error.write() }
     }
 
-    /// Answers the host's request for a line of input, if it made one. It makes the next when it has taken this one, for a serial port
-    /// can't say that it is full.
+    /// Answers the host's request for a line of input, if it made one. It makes the next when it has taken this one,
+    /// for a serial port can't say that it is full.
     private mutating func giveLine(of input: inout CommandInput) {
         guard progress.inputRequests > inputAnswers, let line = input.takeLine() else { return }
         inputAnswers += 1
@@ -268,8 +276,9 @@ struct LabSession: ~Copyable {
                 : .emulator("QEMU ended with status \(status)\(words.isEmpty ? "" : ": \(words)")")
         case .signaled(let signal):
             let text = "QEMU was ended by signal \(signal)\(words.isEmpty ? "" : ": \(words)")"
-            // QEMU 7.2 aborts where a device model meets what it did not expect, as its e1000e with MSI-X switched off at the wrong moment.
-            // From outside come SIGTERM, SIGINT and, where memory is short, SIGKILL: those would come again.
+            // QEMU 7.2 aborts where a device model meets what it did not expect, as its e1000e with MSI-X switched off
+            // at the wrong moment. From outside come SIGTERM, SIGINT and, where memory is short, SIGKILL: those would
+            // come again.
             return [SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE].contains(signal) ? .crashed(text) : .emulator(text)
         case nil: return .emulator("QEMU ended\(words.isEmpty ? "" : ": \(words)")")
         }

@@ -38,8 +38,8 @@ struct OutputRelay: Sendable {
         }
     }
 
-    /// Writes what the target takes at once: a pipe that is ready takes PIPE_BUF bytes without blocking, so that signals and timeouts
-    /// are seen to even where the reader is slow.
+    /// Writes what the target takes at once: a pipe that is ready takes PIPE_BUF bytes without blocking, so that
+    /// signals and timeouts are seen to even where the reader is slow.
     mutating func write() throws(LabError) {
         let end = min(pending.count, written + Int(PIPE_BUF))
         let count = pending[written..<end].withUnsafeBytes { Glibc.write(target, $0.baseAddress, $0.count) }

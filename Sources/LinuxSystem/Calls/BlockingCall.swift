@@ -3,8 +3,8 @@ import Glibc
 
 /// A call that may wait for somebody else: a FIFO's other end, a pipe's reader, a child.
 ///
-/// It is made again when a signal interrupts it, unless that signal asks the process to end; what the process waits for is then part of its last
-/// sentence, `EndingSignals.sentence`.
+/// It is made again when a signal interrupts it, unless that signal asks the process to end; what the process waits for
+/// is then part of its last sentence, `EndingSignals.sentence`.
 public enum BlockingCall {
     public enum Activity: Sendable {
         case opening, reading, writing, waitingFor
@@ -57,7 +57,9 @@ public enum BlockingCall {
             }
             if count == -Int(EAGAIN) { continue }
             guard count > 0 else {
-                throw SystemCallError(call: "write", object: object, errno: .init(rawValue: count < 0 ? Int32(truncatingIfNeeded: -count) : EIO))
+                throw SystemCallError(
+                    call: "write", object: object,
+                    errno: .init(rawValue: count < 0 ? Int32(truncatingIfNeeded: -count) : EIO))
             }
             done += count
         }

@@ -16,8 +16,9 @@ public struct IoctlRequest: Sendable {
 /// The one door through which every ioctl goes, `KVM_RUN` alone excepted, and with them what else is asked of the same
 /// descriptors: opening them by a path, reads and writes at an offset.
 ///
-/// The base class asks the kernel. `CallRecorder` writes down what passes. Tests subclass it to watch calls and their order, to
-/// answer in the kernel's place, or to make a call fail with an errno that the hardware at hand would never give.
+/// The base class asks the kernel. `CallRecorder` writes down what passes. Tests subclass it to watch calls and their
+/// order, to answer in the kernel's place, or to make a call fail with an errno that the hardware at hand would never
+/// give.
 open class IoctlDoor: @unchecked Sendable {
     // @unchecked: the base class has no state; subclasses guard theirs.
 
@@ -26,7 +27,8 @@ open class IoctlDoor: @unchecked Sendable {
 
     public init() {}
 
-    /// Says what a descriptor is open on, once for each, before any other call on it. A number that was closed may come again.
+    /// Says what a descriptor is open on, once for each, before any other call on it. A number that was closed may come
+    /// again.
     open func opened(_ descriptor: Int32, object: String) {}
 
     /// Says why the calls that follow are made, where somebody writes them down; the words are not made otherwise.

@@ -3,9 +3,9 @@ import SystemPackage
 
 /// Owns one file descriptor and closes it at the end of its life.
 ///
-/// Every ioctl of the house is made through a descriptor, and each descriptor hands its ioctls, its reads and its writes to its
-/// `IoctlDoor`, so that they can be recorded, and a test can watch them, answer them or make them fail. Descriptors that an ioctl
-/// creates inherit the door.
+/// Every ioctl of the house is made through a descriptor, and each descriptor hands its ioctls, its reads and its
+/// writes to its `IoctlDoor`, so that they can be recorded, and a test can watch them, answer them or make them fail.
+/// Descriptors that an ioctl creates inherit the door.
 public struct Descriptor: ~Copyable, Sendable {
     /// The number, valid while this value lives. For calls that take a descriptor inside a structure.
     public let raw: Int32
@@ -22,11 +22,15 @@ public struct Descriptor: ~Copyable, Sendable {
         door.opened(raw, object: object)
     }
 
-    /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set. Waits for a FIFO's other end until the process is to end.
+    /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set. Waits for a FIFO's other end
+    /// until the process is to end.
     public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, door: IoctlDoor = .kernel)
         throws(SystemCallError)
     {
-        let result = Int32(truncatingIfNeeded: BlockingCall.make(.opening, path) { Int(door.open(path, flags: flags | O_CLOEXEC, mode: mode)) })
+        let result = Int32(
+            truncatingIfNeeded: BlockingCall.make(.opening, path) {
+                Int(door.open(path, flags: flags | O_CLOEXEC, mode: mode))
+            })
         guard result >= 0 else { throw SystemCallError(call: "open", object: path, errno: Errno(rawValue: -result)) }
         self.init(owning: result, object: path, door: door)
     }
@@ -121,7 +125,8 @@ public struct Descriptor: ~Copyable, Sendable {
             let now = step(done)
             if now == -Int(EINTR) { continue }
             guard now > 0 else {
-                throw SystemCallError(call: call, object: object, errno: Errno(rawValue: now < 0 ? Int32(truncatingIfNeeded: -now) : EIO))
+                throw SystemCallError(
+                    call: call, object: object, errno: Errno(rawValue: now < 0 ? Int32(truncatingIfNeeded: -now) : EIO))
             }
             done += now
         }

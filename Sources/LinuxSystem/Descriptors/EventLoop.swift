@@ -15,7 +15,9 @@ public struct EventLoop: ~Copyable, Sendable {
     /// - Throws: EPERM for a descriptor that can't be waited for, such as a regular file.
     public func watch(_ raw: Int32, token: UInt64) throws(SystemCallError) {
         var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: token))
-        guard epoll_ctl(descriptor.raw, EPOLL_CTL_ADD, raw, &event) == 0 else { throw .last("epoll_ctl", descriptor.object) }
+        guard epoll_ctl(descriptor.raw, EPOLL_CTL_ADD, raw, &event) == 0 else {
+            throw .last("epoll_ctl", descriptor.object)
+        }
     }
 
     /// Stops watching `raw`. Harmless where it isn't watched.

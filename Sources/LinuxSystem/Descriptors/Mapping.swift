@@ -3,7 +3,8 @@ import Glibc
 
 /// Owns a range of mapped memory and unmaps it at the end of its life. See mmap(2).
 public struct Mapping: ~Copyable, @unchecked Sendable {
-    // @unchecked: the address is constant; what lies behind it is shared with the kernel, a guest or a device by nature.
+    // @unchecked: the address is constant; what lies behind it is shared with the kernel, a guest or a device by
+    // nature.
 
     public let base: UnsafeMutableRawPointer
     public let count: Int
@@ -24,7 +25,8 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
     }
 
     /// Maps fresh zeroed memory that takes host memory only as it is touched.
-    /// - Parameter alignment: of its address, a power of two; `count` is a multiple of the page size where that is larger than a page.
+    /// - Parameter alignment: of its address, a power of two; `count` is a multiple of the page size where that is
+    ///   larger than a page.
     public init(anonymous count: Int, alignment: Int = 1, object: String) throws(SystemCallError) {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         let (whole, isTooLarge) = count.addingReportingOverflow(alignment - 1)
@@ -39,8 +41,8 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
         if whole - head > count { munmap(base + count, whole - head - count) }
     }
 
-    /// Asks the kernel to back what is touched from `offset` on with pages of 2 MiB, where it can: madvise(2), MADV_HUGEPAGE. A kernel without
-    /// them goes on as before.
+    /// Asks the kernel to back what is touched from `offset` on with pages of 2 MiB, where it can: madvise(2),
+    /// MADV_HUGEPAGE. A kernel without them goes on as before.
     /// - Parameter offset: a multiple of the page size, inside.
     public func preferHugePages(from offset: Int) {
         guard offset >= 0, offset < count else { return }
@@ -60,7 +62,8 @@ public struct Mapping: ~Copyable, @unchecked Sendable {
         self.count = count
     }
 
-    /// Reads a device's register: one access of exactly `width` bytes where the bus has such accesses (1, 2, 4, 8), else byte by byte.
+    /// Reads a device's register: one access of exactly `width` bytes where the bus has such accesses (1, 2, 4, 8),
+    /// else byte by byte.
     /// - Returns: all ones outside of the mapping.
     public func readRegister(_ offset: Int, width: Int) -> UInt64 {
         guard isInside(offset, width) else { return .max }

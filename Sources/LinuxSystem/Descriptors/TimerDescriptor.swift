@@ -1,7 +1,8 @@
 import CLinux
 import Glibc
 
-/// A timerfd on the host's wall clock: readable once its time has come. See timerfd_create(2). Non-blocking and close-on-exec.
+/// A timerfd on the host's wall clock: readable once its time has come. See timerfd_create(2). Non-blocking and
+/// close-on-exec.
 public struct TimerDescriptor: ~Copyable, Sendable {
     public let descriptor: Descriptor
 

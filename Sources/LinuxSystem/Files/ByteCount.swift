@@ -1,4 +1,5 @@
-/// A number of bytes in the largest unit of which it is a whole number, at most TiB: `64M` as options take it, `64 MiB` in sentences.
+/// A number of bytes in the largest unit of which it is a whole number, at most TiB: `64M` as options take it, `64 MiB`
+/// in sentences.
 public struct ByteCount: Sendable {
     /// By their letters, the largest first, as powers of two.
     public static let units: [(letter: Character, shift: UInt64)] = [("T", 40), ("G", 30), ("M", 20), ("K", 10)]

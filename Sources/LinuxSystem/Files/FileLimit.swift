@@ -2,7 +2,8 @@ import Glibc
 
 /// How large a file may become that a guest fills: docs/files.md.
 ///
-/// Whoever writes the file counts what comes when the limit is reached, and does not write it. That is no failure: the file was to have no more.
+/// Whoever writes the file counts what comes when the limit is reached, and does not write it. That is no failure: the
+/// file was to have no more.
 public struct FileLimit: Sendable, Equatable {
     /// The least that can be asked for, in bytes: room for what frames a file and says that it is cut.
     public static let least = 64 << 10
@@ -21,7 +22,8 @@ public struct FileLimit: Sendable, Equatable {
     /// `its limit of 64 MiB (--file-limit)`.
     public var words: String { "its limit of \(ByteCount(UInt64(bytes)).words) (\(option))" }
 
-    /// Whether it holds for what a descriptor is open on: a file, by whatever path, and no pipe, terminal or device, which keep nothing.
+    /// Whether it holds for what a descriptor is open on: a file, by whatever path, and no pipe, terminal or device,
+    /// which keep nothing.
     public static func holds(for descriptor: Int32) -> Bool {
         var status = stat()
         return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG

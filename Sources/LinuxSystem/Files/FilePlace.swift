@@ -1,9 +1,10 @@
 import Glibc
 
-/// Which file a path names, whatever the path's spelling: equal for `z` and `./z`, for a link and what it leads to, and for two names of one file.
+/// Which file a path names, whatever the path's spelling: equal for `z` and `./z`, for a link and what it leads to, and
+/// for two names of one file.
 public struct FilePlace: Hashable, Sendable {
-    /// It is a pipe, a terminal or another device, or what a link of procfs leads to, as /dev/stdout: there to be shared,
-    /// but one report's alone.
+    /// It is a pipe, a terminal or another device, or what a link of procfs leads to, as /dev/stdout: there to be
+    /// shared, but one report's alone.
     public let isStream: Bool
     private let device: UInt64
     private let inode: UInt64

@@ -2,8 +2,9 @@ import Glibc
 
 /// A file that swiftlet writes: every option that names one opens it here. docs/files.md has the rules.
 ///
-/// Nothing that another user has put into a directory where everybody may make files is written to or followed, and no file is emptied
-/// before that is known. Pipes, terminals, /dev/stdout, /dev/fd/N and the user's own links are as good as files.
+/// Nothing that another user has put into a directory where everybody may make files is written to or followed, and no
+/// file is emptied before that is known. Pipes, terminals, /dev/stdout, /dev/fd/N and the user's own links are as good
+/// as files.
 public struct OutputFile: ~Copyable, Sendable {
     /// Who may read a file that is made; the caller's umask takes away more. A file that was there keeps its mode.
     public enum Audience: Sendable {
@@ -29,13 +30,14 @@ public struct OutputFile: ~Copyable, Sendable {
 
     /// Opens a file, and empties a regular one.
     /// - Parameters:
-    ///   - appends: whether each write goes to the end, whoever else writes. What a link of /proc or /dev leads to is never emptied and
-    ///     always appended to: others may have written there.
+    ///   - appends: whether each write goes to the end, whoever else writes. What a link of /proc or /dev leads to is
+    ///     never emptied and always appended to: others may have written there.
     ///   - reads: whether it is read, too.
     ///   - followsLinks: whether the path may end in a symbolic link.
     /// - Throws: `OutputFileError`.
     public init(
-        _ path: String, for audience: Audience = .everybody, appends: Bool = false, reads: Bool = false, followsLinks: Bool = true
+        _ path: String, for audience: Audience = .everybody, appends: Bool = false, reads: Bool = false,
+        followsLinks: Bool = true
     ) throws(OutputFileError) {
         let place = try OutputPath(path, followsLinks: followsLinks)
         let flags = (reads ? O_RDWR : O_WRONLY) | O_NOCTTY | O_CLOEXEC
@@ -52,7 +54,9 @@ public struct OutputFile: ~Copyable, Sendable {
     }
 
     /// Opens what is there if it may be written to, and makes a file where nothing is.
-    private static func open(_ place: borrowing OutputPath, _ flags: Int32, _ mode: mode_t, _ path: String) throws(OutputFileError) -> Descriptor {
+    private static func open(_ place: borrowing OutputPath, _ flags: Int32, _ mode: mode_t, _ path: String)
+        throws(OutputFileError) -> Descriptor
+    {
         // Whoever may remove files there can do so between two calls.
         for _ in 0..<100 {
             let entry = openat(place.directory.raw, place.name, OutputPath.pathOnly | O_NOFOLLOW | O_CLOEXEC)
@@ -75,7 +79,9 @@ public struct OutputFile: ~Copyable, Sendable {
             }
             let opened = try OutputPath.status(file)
             guard opened.st_dev == found.st_dev, opened.st_ino == found.st_ino else { continue }
-            if found.st_mode & S_IFMT == S_IFREG, ftruncate(file.raw, 0) != 0 { throw .system(.last("ftruncate", path)) }
+            if found.st_mode & S_IFMT == S_IFREG, ftruncate(file.raw, 0) != 0 {
+                throw .system(.last("ftruncate", path))
+            }
             return file
         }
         throw .system(SystemCallError(call: "open", object: path, errno: .resourceBusy))
@@ -87,7 +93,10 @@ public struct OutputFile: ~Copyable, Sendable {
             let raw = open()
             return raw < 0 ? -Int(errno) : Int(raw)
         }
-        guard raw >= 0 else { throw .system(SystemCallError(call: "open", object: path, errno: .init(rawValue: Int32(truncatingIfNeeded: -raw)))) }
+        guard raw >= 0 else {
+            throw .system(
+                SystemCallError(call: "open", object: path, errno: .init(rawValue: Int32(truncatingIfNeeded: -raw))))
+        }
         return Descriptor(owning: Int32(truncatingIfNeeded: raw), object: path)
     }
 
@@ -104,10 +113,11 @@ public struct OutputFile: ~Copyable, Sendable {
     /// Its descriptor, for an owner that takes it over.
     public consuming func release() -> Descriptor { descriptor }
 
-    /// Puts these contents in the file's place, all at once: whoever reads by the file's name sees the old ones or the new ones.
+    /// Puts these contents in the file's place, all at once: whoever reads by the file's name sees the old ones or the
+    /// new ones.
     ///
-    /// They go to a file beside it, whose name nobody can know before, and which then takes the file's name and has its mode. Only for a
-    /// regular file; the descriptor stays open on the old contents.
+    /// They go to a file beside it, whose name nobody can know before, and which then takes the file's name and has its
+    /// mode. Only for a regular file; the descriptor stays open on the old contents.
     public func replace(with contents: [UInt8]) throws(OutputFileError) {
         let mode = try OutputPath.status(descriptor).st_mode & 0o7777
         // Its own name is shortened where both would be too long for a file system (255 bytes).
@@ -124,7 +134,9 @@ public struct OutputFile: ~Copyable, Sendable {
             do throws(SystemCallError) {
                 try file.write(contents: contents)
                 guard fchmod(raw, mode) == 0 else { throw .last("fchmod", file.object) }
-                guard renameat(directory.raw, beside, directory.raw, name) == 0 else { throw .last("rename", file.object) }
+                guard renameat(directory.raw, beside, directory.raw, name) == 0 else {
+                    throw .last("rename", file.object)
+                }
             } catch {
                 unlinkat(directory.raw, beside, 0)
                 throw .system(error)

@@ -21,7 +21,10 @@ public enum OutputFileError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .system(let error): "\(error.errno)"
         case .foreign(let kind, let owner):
-            "user \(owner) has put a \(kind) there, in a directory where everybody may make files; remove it or choose another directory"
+            """
+            user \(owner) has put a \(kind) there, in a directory where everybody may make files; remove it or \
+            choose another directory
+            """
         case .severalNames:
             "the file there has other names too (hard links), in a directory where everybody may make files; "
                 + "remove it or choose another directory"

@@ -4,10 +4,11 @@ import Glibc
 
 /// Where the path of an output file leads: the directory, held open, and the last component below it.
 ///
-/// The path is followed component by component, so that each symbolic link is looked at before it is followed. In a directory where
-/// everybody may make files and which is sticky, as /tmp, a link must belong to us or to the directory's owner: what
-/// fs.protected_symlinks does (proc(5), Documentation/admin-guide/sysctl/fs.rst), on hosts where that is off too, and for links in the
-/// middle of a path. Links of procfs are the kernel's own (/dev/stdout is one) and are followed by it.
+/// The path is followed component by component, so that each symbolic link is looked at before it is followed. In a
+/// directory where everybody may make files and which is sticky, as /tmp, a link must belong to us or to the
+/// directory's owner: what fs.protected_symlinks does (proc(5), Documentation/admin-guide/sysctl/fs.rst), on hosts
+/// where that is off too, and for links in the middle of a path. Links of procfs are the kernel's own (/dev/stdout is
+/// one) and are followed by it.
 struct OutputPath: ~Copyable {
     let directory: Descriptor
     /// Zero-terminated; "." where the path ends in a slash.
@@ -23,7 +24,9 @@ struct OutputPath: ~Copyable {
     /// - Parameter followsLinks: whether the last component may be a link.
     init(_ path: String, followsLinks: Bool) throws(OutputFileError) {
         var rest = ByteText.bytes(path)[...]
-        guard !rest.isEmpty else { throw .system(SystemCallError(call: "open", object: path, errno: .noSuchFileOrDirectory)) }
+        guard !rest.isEmpty else {
+            throw .system(SystemCallError(call: "open", object: path, errno: .noSuchFileOrDirectory))
+        }
         var directory = try Self.open(AT_FDCWD, rest.first == UInt8(ascii: "/") ? "/" : ".", path)
         var links = 0
         while true {
@@ -31,7 +34,9 @@ struct OutputPath: ~Copyable {
             let component = rest.prefix { $0 != UInt8(ascii: "/") }
             rest = rest[component.endIndex...]
             let isLast = rest.isEmpty
-            let name = component.isEmpty ? [CChar(bitPattern: UInt8(ascii: ".")), 0] : component.map { CChar(bitPattern: $0) } + [0]
+            let name =
+                component.isEmpty
+                ? [CChar(bitPattern: UInt8(ascii: ".")), 0] : component.map { CChar(bitPattern: $0) } + [0]
             let entry = openat(directory.raw, name, Self.pathOnly | O_NOFOLLOW | O_CLOEXEC)
             if entry < 0, errno == ENOENT, isLast {
                 self.init(directory, name)
@@ -56,10 +61,14 @@ struct OutputPath: ~Copyable {
                 directory = try Self.open(directory.raw, name, path)
                 continue
             }
-            guard followsLinks || !isLast else { throw .system(SystemCallError(call: "open", object: path, errno: .tooManySymbolicLinkLevels)) }
+            guard followsLinks || !isLast else {
+                throw .system(SystemCallError(call: "open", object: path, errno: .tooManySymbolicLinkLevels))
+            }
             try Self.check(status, "symbolic link", in: directory)
             links += 1
-            guard links <= Self.linkLimit else { throw .system(SystemCallError(call: "open", object: path, errno: .tooManySymbolicLinkLevels)) }
+            guard links <= Self.linkLimit else {
+                throw .system(SystemCallError(call: "open", object: path, errno: .tooManySymbolicLinkLevels))
+            }
             let target = try Self.target(of: found)
             if target.first == UInt8(ascii: "/") { directory = try Self.open(AT_FDCWD, "/", path) }
             rest = (target + rest)[...]
@@ -76,7 +85,9 @@ struct OutputPath: ~Copyable {
     static func check(_ status: stat, _ kind: String, in directory: borrowing Descriptor) throws(OutputFileError) {
         let parent = try Self.status(directory)
         guard parent.st_mode & S_ISVTX != 0, parent.st_mode & (S_IWOTH | S_IWGRP) != 0 else { return }
-        guard status.st_uid == geteuid() || status.st_uid == parent.st_uid else { throw .foreign(kind, owner: status.st_uid) }
+        guard status.st_uid == geteuid() || status.st_uid == parent.st_uid else {
+            throw .foreign(kind, owner: status.st_uid)
+        }
         // A second name of a file of ours that somebody else gave it.
         guard status.st_mode & S_IFMT != S_IFREG || status.st_nlink <= 1 else { throw .severalNames }
     }
@@ -101,7 +112,10 @@ struct OutputPath: ~Copyable {
         var target = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlinkat(link.raw, "", &target, target.count)
         guard count > 0 else {
-            throw .system(count < 0 ? .last("readlink", link.object) : SystemCallError(call: "readlink", object: link.object, errno: .noSuchFileOrDirectory))
+            throw .system(
+                count < 0
+                    ? .last("readlink", link.object)
+                    : SystemCallError(call: "readlink", object: link.object, errno: .noSuchFileOrDirectory))
         }
         return target[..<count].map { UInt8(bitPattern: $0) }
     }

@@ -16,8 +16,8 @@ public struct ChildProcess: Sendable {
     /// The path of its program, for error sentences.
     public let program: String
 
-    /// Starts `program` with its signals unblocked and at their defaults, in a process group of its own (so that a ^C at the
-    /// terminal reaches only its parent), and with the descriptors named; all others of ours are `O_CLOEXEC`.
+    /// Starts `program` with its signals unblocked and at their defaults, in a process group of its own (so that a ^C
+    /// at the terminal reaches only its parent), and with the descriptors named; all others of ours are `O_CLOEXEC`.
     /// - Parameters:
     ///   - program: path of the executable; PATH isn't searched.
     ///   - arguments: those after the name of the program itself.
@@ -31,7 +31,8 @@ public struct ChildProcess: Sendable {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
 
-        // Out of the way first: a descriptor that already has a number below the child's last would be overwritten, or keep its O_CLOEXEC.
+        // Out of the way first: a descriptor that already has a number below the child's last would be overwritten, or
+        // keep its O_CLOEXEC.
         var moved: [Int32] = []
         defer { for descriptor in moved { close(descriptor) } }
         for (number, descriptor) in descriptors.enumerated() {
@@ -51,7 +52,8 @@ public struct ChildProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
 
         let argumentVector = ([program] + arguments).map { ByteText.withCString($0) { strdup($0) } }
         let environmentVector = environment.map { ByteText.withCString($0) { strdup($0) } }

@@ -11,8 +11,9 @@ public protocol EndRequests: ~Copyable {
 
 /// The signals that ask this process to end, and its time limit, from its first instructions on. docs/architecture.md.
 ///
-/// Handlers take them (CSignals), so that a call which waits for somebody else is interrupted. Who listens ends by itself; where it has not after
-/// 0.8 s, or 1 s after the time limit, the handler restores the terminal, says the sentence and ends the process.
+/// Handlers take them (CSignals), so that a call which waits for somebody else is interrupted. Who listens ends by
+/// itself; where it has not after 0.8 s, or 1 s after the time limit, the handler restores the terminal, says the
+/// sentence and ends the process.
 public struct EndingSignals: ~Copyable, EndRequests, Sendable {
     /// Why the process is to end.
     public enum Cause: Equatable, Sendable {
@@ -91,7 +92,8 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
         return moment > 0 ? moment : nil
     }
 
-    /// How the process ends, and what it was in the middle of: `ended by SIGTERM while k.elf was being opened`. Empty without a cause.
+    /// How the process ends, and what it was in the middle of: `ended by SIGTERM while k.elf was being opened`. Empty
+    /// without a cause.
     public static var sentence: String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in
             guard let start = buffer.baseAddress else { return "" }
@@ -101,7 +103,9 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
     }
 
     /// A signal's name: `SIGINT (^C)`.
-    public static func name(of signal: Int32) -> String { cs_name(signal).map { String(cString: $0) } ?? "signal \(signal)" }
+    public static func name(of signal: Int32) -> String {
+        cs_name(signal).map { String(cString: $0) } ?? "signal \(signal)"
+    }
 
     /// The process comes on after its time limit, and has another second; 10 s in all.
     public static func prolong() { cs_prolong() }

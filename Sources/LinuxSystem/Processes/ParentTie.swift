@@ -9,10 +9,11 @@ public enum ParentTie {
     /// What a parent adds to a child's environment.
     public static var entry: String { "\(variable)=\(getpid())" }
 
-    /// Has the kernel kill this process when its parent ends, where the environment asks for it. See prctl(2), PR_SET_PDEATHSIG.
+    /// Has the kernel kill this process when its parent ends, where the environment asks for it. See prctl(2),
+    /// PR_SET_PDEATHSIG.
     ///
-    /// To be called before the process does anything that must not stay. SIGKILL, since a run that hangs must end too; what it held, devices
-    /// above all, the kernel then resets and takes back.
+    /// To be called before the process does anything that must not stay. SIGKILL, since a run that hangs must end too;
+    /// what it held, devices above all, the kernel then resets and takes back.
     /// - Returns: false where the parent has ended already.
     public static func bind() -> Bool {
         guard let value = getenv(variable), let parent = pid_t(String(cString: value)) else { return true }

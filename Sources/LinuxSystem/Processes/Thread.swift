@@ -70,8 +70,8 @@ public struct Thread: ~Copyable, @unchecked Sendable {
     /// Waits for its end.
     public consuming func join() { pthread_join(thread, nil) }
 
-    /// Prepares the process for threads that run guests: a handler for `kick` that does nothing, so that the signal interrupts and no
-    /// more, and one heap for all, since these threads hardly allocate.
+    /// Prepares the process for threads that run guests: a handler for `kick` that does nothing, so that the signal
+    /// interrupts and no more, and one heap for all, since these threads hardly allocate.
     public static func prepare() {
         // Without it a kick would end the process.
         if cl_install_kick_handler() != 0 { _ = cl_install_kick_handler() }

@@ -3,9 +3,10 @@ import Synchronization
 
 /// A door that writes down what passes through it, in a file whose format docs/recording.md has.
 ///
-/// Made for a whole run: `/dev/kvm` and the devices' files are opened through it, and every descriptor that comes of them inherits it. Calls
-/// may come from any thread; each is written when it was answered. What becomes of the file never changes what a caller is answered: the
-/// first error is kept, the rest of the run is not recorded, and `finish` throws it.
+/// Made for a whole run: `/dev/kvm` and the devices' files are opened through it, and every descriptor that comes of
+/// them inherits it. Calls may come from any thread; each is written when it was answered. What becomes of the file
+/// never changes what a caller is answered: the first error is kept, the rest of the run is not recorded, and `finish`
+/// throws it.
 public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
@@ -42,7 +43,8 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     ///   - limit: how large the file may become.
     /// - Throws: `OutputFileError` where the file can't be made.
     public init(
-        path: String, door: IoctlDoor = .kernel, limit: FileLimit = FileLimit(Recording.sizeLimit, option: "--file-limit")
+        path: String, door: IoctlDoor = .kernel,
+        limit: FileLimit = FileLimit(Recording.sizeLimit, option: "--file-limit")
     ) throws(OutputFileError) {
         file = try OutputFile(path, for: .owner)
         self.limit = limit
@@ -61,16 +63,23 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     /// How many calls the file's limit took so far.
     public var missing: Int { state.withLock { $0.missing } }
 
-    /// Ends the recording and closes it off with a last line, without which no reader takes it for whole. What is called later is not recorded.
+    /// Ends the recording and closes it off with a last line, without which no reader takes it for whole. What is
+    /// called later is not recorded.
     /// - Returns: how many calls were recorded.
-    /// - Throws: `RecordingError.unwritten` for the first error that writing met with, at whatever time; again with every further call.
+    /// - Throws: `RecordingError.unwritten` for the first error that writing met with, at whatever time; again with
+    ///   every further call.
     @discardableResult
     public func finish() throws(RecordingError) -> Int {
         let (count, failure) = state.withLock { state in
             if !state.isFinished {
                 state.isFinished = true
                 if state.missing > 0 {
-                    state.pending += "# this file has reached \(limit.words): \(state.missing) calls more were made and are not in it\n".utf8
+                    state.pending +=
+                        """
+                        # this file has reached \(limit.words): \(state.missing) calls more were made and are not \
+                        in it\n
+                        """
+                        .utf8
                 }
                 state.pending += "end \(state.count)\(state.missing > 0 ? " cut \(state.missing)" : "")\n".utf8
                 flush(&state)
@@ -83,7 +92,9 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
 
     private func flush(_ state: inout State) {
         if state.failure == nil {
-            do throws(SystemCallError) { try BlockingCall.write(state.pending, to: file.descriptor.raw, path) } catch { state.failure = error }
+            do throws(SystemCallError) { try BlockingCall.write(state.pending, to: file.descriptor.raw, path) } catch {
+                state.failure = error
+            }
         }
         state.pending.removeAll(keepingCapacity: true)
     }
@@ -144,12 +155,18 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         return answer
     }
 
-    public override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
-        // The direction in a request's number is no guide to what the kernel writes: KVM_ASSIGN_PCI_DEVICE has it wrong.
+    public override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer)
+        -> Int32
+    {
+        // The direction in a request's number is no guide to what the kernel writes: KVM_ASSIGN_PCI_DEVICE has it
+        // wrong.
         let given = Array(argument)
         let answer = door.call(descriptor, request, argument)
         let call = given.withUnsafeBytes { RecordedCall.ioctl(object(descriptor), request, $0) }
-        note(call, RecordedAnswer(request: request.number, given: given, taken: UnsafeRawBufferPointer(argument), answer: answer))
+        note(
+            call,
+            RecordedAnswer(
+                request: request.number, given: given, taken: UnsafeRawBufferPointer(argument), answer: answer))
         return answer
     }
 
@@ -161,7 +178,9 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
 
     public override func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
         let answer = door.read(descriptor, buffer, at: offset)
-        note(.read(object(descriptor), at: offset, count: buffer.count), RecordedAnswer(read: UnsafeRawBufferPointer(buffer), count: answer))
+        note(
+            .read(object(descriptor), at: offset, count: buffer.count),
+            RecordedAnswer(read: UnsafeRawBufferPointer(buffer), count: answer))
         return answer
     }
 

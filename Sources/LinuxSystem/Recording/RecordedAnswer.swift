@@ -44,16 +44,19 @@ public struct RecordedAnswer: Equatable, Sendable {
     /// The answer to a pread.
     init(read buffer: UnsafeRawBufferPointer, count: Int) {
         let bytes = Array(buffer.prefix(max(count, 0)))
-        self.init(changes: bytes.isEmpty ? [] : [Change(offset: 0, bytes: RecordedBytes(bytes))], result: .number(count))
+        self.init(
+            changes: bytes.isEmpty ? [] : [Change(offset: 0, bytes: RecordedBytes(bytes))], result: .number(count))
     }
 
     private static func result(_ request: UInt, _ answer: Int32) -> Result {
         answer >= 0 && ReplayMask.answersDescriptor(request) ? .descriptor : .number(Int(answer))
     }
 
-    /// The runs of bytes that differ, and `included` in any case as a run of its own. Runs with less than four equal bytes between them are
-    /// one: a field whose middle stayed the same reads better whole.
-    private static func differences(_ old: [UInt8], _ new: UnsafeRawBufferPointer, with included: Range<Int>?) -> [Range<Int>] {
+    /// The runs of bytes that differ, and `included` in any case as a run of its own. Runs with less than four equal
+    /// bytes between them are one: a field whose middle stayed the same reads better whole.
+    private static func differences(_ old: [UInt8], _ new: UnsafeRawBufferPointer, with included: Range<Int>?)
+        -> [Range<Int>]
+    {
         var runs: [Range<Int>] = included.map { [$0] } ?? []
         var start = -1
         var end = -1

@@ -32,9 +32,12 @@ public struct RecordedCall: Equatable, Sendable {
     }
 
     /// An ioctl with its structure as it goes in.
-    public static func ioctl(_ object: String, _ request: IoctlRequest, _ argument: UnsafeRawBufferPointer) -> RecordedCall {
+    public static func ioctl(_ object: String, _ request: IoctlRequest, _ argument: UnsafeRawBufferPointer)
+        -> RecordedCall
+    {
         let bytes = RecordedBytes(Array(argument), varying: ReplayMask.given(request.number, argument))
-        return RecordedCall(object: object, name: "\(request.name)", argument: .structure(request: request.number, bytes))
+        return RecordedCall(
+            object: object, name: "\(request.name)", argument: .structure(request: request.number, bytes))
     }
 
     public static func read(_ object: String, at offset: UInt64, count: Int) -> RecordedCall {

@@ -1,6 +1,7 @@
 import Glibc
 
-/// A recording that was read back: calls and their answers, in the order in which they were answered. docs/recording.md.
+/// A recording that was read back: calls and their answers, in the order in which they were answered.
+/// docs/recording.md.
 public struct Recording: Sendable {
     public struct Line: Equatable, Sendable {
         /// In the file, counted from 1.
@@ -25,7 +26,9 @@ public struct Recording: Sendable {
             let file = try Descriptor(opening: path, flags: O_RDONLY)
             var status = stat()
             guard fstat(file.raw, &status) == 0 else { throw .last("fstat", path) }
-            guard status.st_size <= Self.sizeLimit else { throw SystemCallError(call: "read", object: path, errno: .fileTooLarge) }
+            guard status.st_size <= Self.sizeLimit else {
+                throw SystemCallError(call: "read", object: path, errno: .fileTooLarge)
+            }
             contents = try file.read(count: Int(status.st_size), at: 0)
         } catch {
             if error.errno == .fileTooLarge { throw .tooLarge(path) }
@@ -34,7 +37,8 @@ public struct Recording: Sendable {
         try self.init(contents, name: path)
     }
 
-    /// Reads a recording's contents. Made for any bytes whatever: what isn't a recording is refused with the line and the reason.
+    /// Reads a recording's contents. Made for any bytes whatever: what isn't a recording is refused with the line and
+    /// the reason.
     public init(_ contents: [UInt8], name: String) throws(RecordingError) {
         let header = Array("\(RecordingText.header)\n".utf8)
         guard contents.starts(with: header) else { throw .notARecording(name) }
@@ -52,13 +56,17 @@ public struct Recording: Sendable {
                     let count = try parser.decimal()
                     let missing = parser.takes(" cut ") ? try parser.decimal() : 0
                     guard parser.isAtEnd else { throw .init("something follows the number of calls") }
-                    guard count == lines.count else { throw .init("it says that there are \(count) calls, and there are \(lines.count)") }
+                    guard count == lines.count else {
+                        throw .init("it says that there are \(count) calls, and there are \(lines.count)")
+                    }
                     guard rest.isEmpty else { throw .init("this is the last line, and more follow") }
                     (self.name, self.lines, self.missing) = (name, lines, missing)
                     return
                 }
                 let position = try parser.decimal()
-                guard position == lines.count + 1 else { throw .init("call \(lines.count + 1) should be here, and this is call \(position)") }
+                guard position == lines.count + 1 else {
+                    throw .init("call \(lines.count + 1) should be here, and this is call \(position)")
+                }
                 let (call, answer) = try parser.callAndAnswer()
                 lines.append(Line(number: number, call: call, answer: answer))
             } catch {

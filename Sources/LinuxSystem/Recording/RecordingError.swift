@@ -19,13 +19,24 @@ public enum RecordingError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .notMade(let path, let error): "the recording can't be written to \(path): \(error)"
         case .unwritten(let path, let error):
-            "the recording \(path) is not whole (\(error.call): \(error.errno)): make room there, or record to another file system, and run again"
+            """
+            the recording \(path) is not whole (\(error.call): \(error.errno)): make room there, or record to \
+            another file system, and run again
+            """
         case .unreadable(let path, let error): "the recording \(path) can't be read (\(error.call): \(error.errno))"
-        case .tooLarge(let path): "\(path) is larger than \(Recording.sizeLimit >> 20) MiB, the most that a recording may have: record a shorter run"
-        case .notARecording(let path): "\(path) is no recording that this version reads: its first line is not \"\(RecordingText.header)\""
+        case .tooLarge(let path):
+            """
+            \(path) is larger than \(Recording.sizeLimit >> 20) MiB, the most that a recording may have: record a \
+            shorter run
+            """
+        case .notARecording(let path):
+            "\(path) is no recording that this version reads: its first line is not \"\(RecordingText.header)\""
         case .malformed(let path, let line, let reason): "\(path), line \(line): \(reason)"
         case .cut(let path, let calls):
-            "the recording \(path) breaks off after \(calls) calls: its last line, \"end\" and their number, is missing; record again"
+            """
+            the recording \(path) breaks off after \(calls) calls: its last line, \"end\" and their number, is \
+            missing; record again
+            """
         }
     }
 }

@@ -67,7 +67,8 @@ struct RecordingParser {
                 bytes.append(0)
             } else {
                 guard let high = Self.digit(pair.0), let low = Self.digit(pair.1) else {
-                    throw Failure("byte \(bytes.count) between \"[\" and \"]\" is neither two hexadecimal digits nor \"..\"")
+                    throw Failure(
+                        "byte \(bytes.count) between \"[\" and \"]\" is neither two hexadecimal digits nor \"..\"")
                 }
                 bytes.append(high << 4 | low)
             }
@@ -83,7 +84,8 @@ struct RecordingParser {
             switch byte {
             case UInt8(ascii: "\""): return String(decoding: bytes, as: UTF8.self)
             case UInt8(ascii: "\\"):
-                guard takes("x"), rest.count >= 2, let high = Self.digit(rest[rest.startIndex]), let low = Self.digit(rest[rest.startIndex + 1])
+                guard takes("x"), rest.count >= 2, let high = Self.digit(rest[rest.startIndex]),
+                    let low = Self.digit(rest[rest.startIndex + 1])
                 else { throw Failure("a backslash in the object is not followed by x and two hexadecimal digits") }
                 rest.removeFirst(2)
                 bytes.append(high << 4 | low)
@@ -129,7 +131,9 @@ struct RecordingParser {
         case "pwrite": return .write(offset: number, try bytes())
         default:
             let isStructure = rest.first == UInt8(ascii: "[")
-            return isStructure ? .structure(request: UInt(number), try bytes()) : .number(request: UInt(number), UInt(try hexadecimal()))
+            return isStructure
+                ? .structure(request: UInt(number), try bytes())
+                : .number(request: UInt(number), UInt(try hexadecimal()))
         }
     }
 
@@ -152,7 +156,9 @@ struct RecordingParser {
         let number = try decimal()
         guard (1...4095).contains(number) else { throw Failure("\(number) is no errno") }
         if let name = RecordingText.errnoNames[Int32(number)] {
-            guard takes(" "), try word() == name else { throw Failure("errno \(number) is not followed by its name, \(name)") }
+            guard takes(" "), try word() == name else {
+                throw Failure("errno \(number) is not followed by its name, \(name)")
+            }
         }
         return .number(-number)
     }
@@ -178,11 +184,15 @@ struct RecordingParser {
             guard change.offset <= room && change.bytes.bytes.count <= room - change.offset else {
                 throw Failure("what the call changed at \(change.offset) lies outside of its \(room) bytes")
             }
-            guard change.bytes.varying.allSatisfy({ $0.count == 4 }) else { throw Failure("a new descriptor has four bytes") }
+            guard change.bytes.varying.allSatisfy({ $0.count == 4 }) else {
+                throw Failure("a new descriptor has four bytes")
+            }
         }
         if case .read = argument {
             let count = if case .number(let number) = answer.result { max(number, 0) } else { 0 }
-            guard answer.changes.map(\.offset) == (count > 0 ? [0] : []), answer.changes.allSatisfy({ $0.bytes.bytes.count == count }) else {
+            guard answer.changes.map(\.offset) == (count > 0 ? [0] : []),
+                answer.changes.allSatisfy({ $0.bytes.bytes.count == count })
+            else {
                 throw Failure("the bytes read are not as many as the answer says")
             }
         }

@@ -1,9 +1,10 @@
 import CLinux
 
-/// Which bytes of an ioctl's argument differ from run to run without meaning anything: numbers of descriptors, addresses of our own memory.
+/// Which bytes of an ioctl's argument differ from run to run without meaning anything: numbers of descriptors,
+/// addresses of our own memory.
 ///
-/// An absent descriptor (-1) and an absent address (0) do mean something and are none of these. A request with such fields that is
-/// missing here is recorded with the values of that one run, and can't be replayed.
+/// An absent descriptor (-1) and an absent address (0) do mean something and are none of these. A request with such
+/// fields that is missing here is recorded with the values of that one run, and can't be replayed.
 enum ReplayMask {
     /// In a structure as it goes in.
     static func given(_ request: UInt, _ argument: UnsafeRawBufferPointer) -> [Range<Int>] {
@@ -14,7 +15,8 @@ enum ReplayMask {
             offset + 4 <= argument.count && Int32(bitPattern: word(offset)) >= 0 ? offset..<offset + 4 : nil
         }
         func address(_ offset: Int) -> Range<Int>? {
-            offset + 8 <= argument.count && argument.loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 ? offset..<offset + 8 : nil
+            offset + 8 <= argument.count && argument.loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0
+                ? offset..<offset + 8 : nil
         }
         switch request {
         case CL_KVM_SET_USER_MEMORY_REGION: return [address(24)].compactMap(\.self)
@@ -22,7 +24,8 @@ enum ReplayMask {
             // resamplefd counts with KVM_IRQFD_FLAG_RESAMPLE alone.
             return [descriptor(0), word(8) & 2 != 0 ? descriptor(12) : nil].compactMap(\.self)
         case CL_KVM_IOEVENTFD: return [descriptor(20)].compactMap(\.self)
-        case CL_KVM_SET_DEVICE_ATTR, CL_KVM_GET_DEVICE_ATTR, CL_KVM_HAS_DEVICE_ATTR: return [address(16)].compactMap(\.self)
+        case CL_KVM_SET_DEVICE_ATTR, CL_KVM_GET_DEVICE_ATTR, CL_KVM_HAS_DEVICE_ATTR:
+            return [address(16)].compactMap(\.self)
         case CL_VFIO_GROUP_SET_CONTAINER: return [descriptor(0)].compactMap(\.self)
         case CL_VFIO_IOMMU_MAP_DMA: return [address(8)].compactMap(\.self)
         case CL_VFIO_DEVICE_SET_IRQS where word(4) & 4 != 0:  // VFIO_IRQ_SET_DATA_EVENTFD

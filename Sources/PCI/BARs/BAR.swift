@@ -55,7 +55,8 @@ public struct BAR: Sendable, Hashable {
         }
     }
 
-    /// Lays the register into a configuration space, at address zero. Sizing (write ones, read back) follows from its fixed low bits.
+    /// Lays the register into a configuration space, at address zero. Sizing (write ones, read back) follows from its
+    /// fixed low bits.
     public func install(in space: inout ConfigSpace) {
         let mask = ~(size - 1)
         space.set(offset, typeBits, width: 4)
@@ -80,7 +81,8 @@ public struct BAR: Sendable, Hashable {
         if kind == .memory64 { space.write(offset + 4, UInt32(address >> 32), width: 4) }
     }
 
-    /// Whether its decoder answers: I/O BARs by COMMAND bit 0, memory BARs by bit 1, the expansion ROM by its own bit beside that.
+    /// Whether its decoder answers: I/O BARs by COMMAND bit 0, memory BARs by bit 1, the expansion ROM by its own bit
+    /// beside that.
     public func isDecoded(in space: ConfigSpace) -> Bool {
         if kind == .rom, space.read(offset, width: 4) & Self.romEnable == 0 { return false }
         return space.command.contains(isIO ? .ioSpace : .memorySpace)

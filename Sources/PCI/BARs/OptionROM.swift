@@ -1,6 +1,7 @@
 import Bytes
 
-/// A device's expansion ROM as it was read from it: PCI Local Bus 3.0, section 6.3; PCI Firmware Specification 3.0, section 5.1.
+/// A device's expansion ROM as it was read from it: PCI Local Bus 3.0, section 6.3; PCI Firmware Specification 3.0,
+/// section 5.1.
 ///
 /// Nothing in it is trusted: it is bytes that a guest may read, and what is told of it here is for people.
 public struct OptionROM: Equatable, Sendable {
@@ -19,9 +20,13 @@ public struct OptionROM: Equatable, Sendable {
         public var description: String {
             switch self {
             case .empty: "its expansion ROM is empty"
-            case .tooLarge(let bytes): "its expansion ROM has \(bytes) bytes, more than the \(OptionROM.maximumSize) that are read"
+            case .tooLarge(let bytes):
+                "its expansion ROM has \(bytes) bytes, more than the \(OptionROM.maximumSize) that are read"
             case .noSignature(let found):
-                "its expansion ROM begins with \(found.hexadecimal) where 0xaa55 is expected: the ROM is empty, or the device doesn't show it"
+                """
+                its expansion ROM begins with \(found.hexadecimal) where 0xaa55 is expected: the ROM is empty, or \
+                the device doesn't show it
+                """
             }
         }
     }

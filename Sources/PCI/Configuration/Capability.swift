@@ -15,8 +15,8 @@ public struct Capability: Sendable, Hashable {
     public static let extendedSerialNumber: UInt16 = 0x0003
     public static let extendedVendorSpecific: UInt16 = 0x000B
 
-    /// The capabilities a function lists in its first 256 bytes. Ends at a loop or at a pointer out of range, so that a broken device
-    /// can't hold us.
+    /// The capabilities a function lists in its first 256 bytes. Ends at a loop or at a pointer out of range, so that a
+    /// broken device can't hold us.
     public static func list(_ bytes: [UInt8]) -> [Capability] {
         guard bytes.count >= 64, bytes[ConfigRegister.status] & UInt8(Status.capabilitiesList) != 0 else { return [] }
         var found: [Capability] = []

@@ -6,10 +6,12 @@ public struct ConfigAccess: Sendable, Hashable {
     /// 0..<4096.
     public let offset: Int
 
-    /// Configuration mechanism 1: the address latched at port 0xCF8 and the data port used, 0xCFC + `lane`. PCI Local Bus 3.0, section 3.2.2.3.2.
+    /// Configuration mechanism 1: the address latched at port 0xCF8 and the data port used, 0xCFC + `lane`. PCI Local
+    /// Bus 3.0, section 3.2.2.3.2.
     ///
-    /// That section has bits 1:0 of the address read as zero. Here they name a byte as the lane does, as with QEMU, whose guests latch a byte
-    /// address and then use 0xCFC itself (kvm-unit-tests) or the lane (which says the same twice).
+    /// That section has bits 1:0 of the address read as zero. Here they name a byte as the lane does, as with QEMU,
+    /// whose guests latch a byte address and then use 0xCFC itself (kvm-unit-tests) or the lane (which says the same
+    /// twice).
     /// - Returns: nil while the address's enable bit is clear: the access is then an ordinary I/O access.
     public init?(latch: UInt32, lane: Int) {
         guard latch & 0x8000_0000 != 0 else { return nil }
@@ -19,8 +21,8 @@ public struct ConfigAccess: Sendable, Hashable {
         offset = Int(latch & 0xFF) | (lane & 3)
     }
 
-    /// How much of an access the bus makes at once: the largest naturally aligned piece of up to 4 bytes. PCI Express 3.0, section 7.2.2: no
-    /// register access crosses a doubleword.
+    /// How much of an access the bus makes at once: the largest naturally aligned piece of up to 4 bytes. PCI Express
+    /// 3.0, section 7.2.2: no register access crosses a doubleword.
     /// - Parameters:
     ///   - offset: where the rest of the access begins.
     ///   - count: how many bytes are left, 1 or more.

@@ -1,8 +1,8 @@
 /// A function's configuration space as a guest sees it, with an owner for each bit.
 ///
-/// A bit is one of: *fixed* (the view's value, writes are lost), *virtual* (the view's value, the guest may change it), *live*
-/// (read from the hardware). Beside that, the writes of a *forwarded* bit go to the hardware, with the value the guest wrote.
-/// What lies outside reads all ones, as an absent function does.
+/// A bit is one of: *fixed* (the view's value, writes are lost), *virtual* (the view's value, the guest may change it),
+/// *live* (read from the hardware). Beside that, the writes of a *forwarded* bit go to the hardware, with the value the
+/// guest wrote. What lies outside reads all ones, as an absent function does.
 public struct ConfigSpace: Sendable {
     /// 256, or 4096 with PCI Express extended space.
     public let size: Int
@@ -74,15 +74,18 @@ public struct ConfigSpace: Sendable {
     /// The bits of a write that go to the hardware.
     public func hardwareWriteMask(_ offset: Int, width: Int) -> UInt32 { load(forwarded, offset, width) }
 
-    /// What a guest's write brings to the hardware, after the view took it: of the bits that are virtual too the view's value, which may be
-    /// another than the guest wrote; of the others what it wrote.
+    /// What a guest's write brings to the hardware, after the view took it: of the bits that are virtual too the view's
+    /// value, which may be another than the guest wrote; of the others what it wrote.
     public func hardwareWriteValue(_ offset: Int, _ value: UInt32, width: Int) -> UInt32 {
         let virtual = load(writable, offset, width)
-        return (value & ~virtual | load(view, offset, width) & virtual) & load(forwarded, offset, width) | load(held, offset, width)
+        return (value & ~virtual | load(view, offset, width) & virtual) & load(forwarded, offset, width)
+            | load(held, offset, width)
     }
 
     /// Sets what bits carry that are not forwarded, in a register of which others are.
-    public mutating func hold(_ offset: Int, _ value: UInt32, width: Int) { Self.store(value, width, &held, offset, size) }
+    public mutating func hold(_ offset: Int, _ value: UInt32, width: Int) {
+        Self.store(value, width, &held, offset, size)
+    }
 
     /// Whether the guest's write leaves a trace in the view.
     public func isVirtual(_ offset: Int, width: Int) -> Bool { load(writable, offset, width) != 0 }

@@ -1,5 +1,5 @@
-/// What an emulated function shows of itself: its type 0 header, its base address registers and its interrupt capabilities. PCI Local Bus 3.0,
-/// sections 6.1, 6.2 and 6.8.
+/// What an emulated function shows of itself: its type 0 header, its base address registers and its interrupt
+/// capabilities. PCI Local Bus 3.0, sections 6.1, 6.2 and 6.8.
 public struct FunctionHeader: Sendable {
     public var vendorID: UInt16
     public var deviceID: UInt16

@@ -1,13 +1,15 @@
 /// Decides the owner of every configuration bit of a passed-through function.
 ///
-/// What is not named here is hidden: it reads zero and keeps no write. The device's own registers are read once, at assignment.
+/// What is not named here is hidden: it reads zero and keeps no write. The device's own registers are read once, at
+/// assignment.
 public struct PassthroughLayout: Sendable {
     /// What lies between a forwarded write and the device.
     public enum Access: Sendable {
         /// A kernel that filters: VFIO, which virtualizes what would harm the host.
         case filtered
-        /// Nothing: sysfs writes registers as they are. What the host's kernel manages is then the guest's in its view alone: resets, power
-        /// states, error reporting, express controls. The kernel delivers one MSI vector and knows no masks for it.
+        /// Nothing: sysfs writes registers as they are. What the host's kernel manages is then the guest's in its view
+        /// alone: resets, power states, error reporting, express controls. The kernel delivers one MSI vector and knows
+        /// no masks for it.
         case raw
     }
 
@@ -50,23 +52,28 @@ public struct PassthroughLayout: Sendable {
             copy(bytes, register, 1)
             space.setMasks(register, width: 1, writable: 0xFF, forwarded: 0xFF)
         }
-        // COMMAND is read from the guest's view alone: the host's kernel uses the physical INTx-disable for its own ends.
+        // COMMAND is read from the guest's view alone: the host's kernel uses the physical INTx-disable for its own
+        // ends.
         var command: Command = [.busMaster, .memoryWriteInvalidate, .parityErrorResponse, .systemError, .intxDisable]
         if bars.contains(where: { $0.isIO }) { command.insert(.ioSpace) }
         if bars.contains(where: { !$0.isIO }) { command.insert(.memorySpace) }
-        // The decoders of a function behind sysfs stay on: the host's kernel needs them, and what answers is for the bus to say.
+        // The decoders of a function behind sysfs stay on: the host's kernel needs them, and what answers is for the
+        // bus to say.
         let forwarded = access == .raw ? command.intersection([.busMaster, .intxDisable]) : command
-        space.setMasks(ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(forwarded.rawValue))
+        space.setMasks(
+            ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(forwarded.rawValue))
         // STATUS is the device's, but that the list of capabilities is ours.
         space.setMasks(
-            ConfigRegister.status, width: 2, live: UInt32(~Status.capabilitiesList), forwarded: UInt32(Status.clearedByOne))
+            ConfigRegister.status, width: 2, live: UInt32(~Status.capabilitiesList),
+            forwarded: UInt32(Status.clearedByOne))
         for bar in bars { bar.install(in: &space) }
     }
 
     private mutating func layCapabilities(_ bytes: [UInt8]) {
         let capabilities = Capability.list(bytes)
         var previous = ConfigRegister.capabilitiesPointer
-        for capability in capabilities where lay(capability, bytes, limit: Self.limit(of: capability, among: capabilities, 256)) {
+        for capability in capabilities
+        where lay(capability, bytes, limit: Self.limit(of: capability, among: capabilities, 256)) {
             space.set(capability.offset, UInt32(capability.id), width: 1)
             space.set(previous, UInt32(capability.offset), width: 1)
             previous = capability.offset + 1
@@ -74,8 +81,8 @@ public struct PassthroughLayout: Sendable {
         }
     }
 
-    /// Where a capability must end: at the next one or at the space's end. What runs further stays hidden, so that no byte has two owners and no
-    /// write to one capability reaches the device as a register of another.
+    /// Where a capability must end: at the next one or at the space's end. What runs further stays hidden, so that no
+    /// byte has two owners and no write to one capability reaches the device as a register of another.
     private static func limit(of capability: Capability, among capabilities: [Capability], _ end: Int) -> Int {
         capabilities.reduce(end) { $1.offset > capability.offset ? min($0, $1.offset) : $0 }
     }
@@ -86,7 +93,9 @@ public struct PassthroughLayout: Sendable {
         let offset = capability.offset
         switch capability.id {
         case Capability.powerManagement:
-            guard offset + PowerCapability.length <= limit, let found = PowerCapability(bytes, at: offset) else { return false }
+            guard offset + PowerCapability.length <= limit, let found = PowerCapability(bytes, at: offset) else {
+                return false
+            }
             // No PME: nobody would hear it. The power state is the guest's to set, read back from the device.
             space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
             if access == .raw {
@@ -107,7 +116,8 @@ public struct PassthroughLayout: Sendable {
             found.install(in: &space)
             msi = found
         case Capability.msix:
-            guard msix == nil, offset + MSIXCapability.length <= limit, let found = MSIXCapability(bytes, at: offset) else { return false }
+            guard msix == nil, offset + MSIXCapability.length <= limit, let found = MSIXCapability(bytes, at: offset)
+            else { return false }
             found.install(in: &space)
             msix = found
         case Capability.vendorSpecific:
@@ -130,7 +140,8 @@ public struct PassthroughLayout: Sendable {
     /// Device Control's Max_Payload_Size and Max_Read_Request_Size; PCI Express 3.0, section 7.8.4.
     private static let packetSizes: UInt32 = 0x70E0
 
-    /// PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one, which has no link: its link registers go.
+    /// PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one, which has no link: its link
+    /// registers go.
     private mutating func layExpress(_ offset: Int, _ bytes: [UInt8], limit: Int) -> Bool {
         let flags = Capability.word16(bytes, offset + 2)
         let isEndpoint = [0, 1, 9].contains(flags >> 4 & 0xF)
@@ -146,9 +157,12 @@ public struct PassthroughLayout: Sendable {
         }
         // Device control is the guest's; its function-level reset bit is heard by the device and never reads one.
         space.set(offset + 8, UInt32(Capability.word16(bytes, offset + 8) & 0x7FFF), width: 2)
-        space.setMasks(offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF & ~Self.packetSizes)
+        space.setMasks(
+            offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF & ~Self.packetSizes)
         // The path to the device is the host's: it keeps the sizes that the host gave it.
-        if access != .raw { space.hold(offset + 8, UInt32(Capability.word16(bytes, offset + 8)) & Self.packetSizes, width: 2) }
+        if access != .raw {
+            space.hold(offset + 8, UInt32(Capability.word16(bytes, offset + 8)) & Self.packetSizes, width: 2)
+        }
         space.setMasks(offset + 0x0A, width: 2, live: 0xFFFF, forwarded: 0x000F)
         if offset + 0x2A <= end, length == 0x3C {
             copy(bytes, offset + 0x24, 4)
@@ -201,7 +215,9 @@ public struct PassthroughLayout: Sendable {
 
     private mutating func copy(_ bytes: [UInt8], _ offset: Int, _ width: Int) {
         var value: UInt32 = 0
-        for index in 0..<width where offset + index < bytes.count { value |= UInt32(bytes[offset + index]) << UInt32(8 * index) }
+        for index in 0..<width where offset + index < bytes.count {
+            value |= UInt32(bytes[offset + index]) << UInt32(8 * index)
+        }
         space.set(offset, value, width: width)
     }
 }

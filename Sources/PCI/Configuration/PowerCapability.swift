@@ -34,8 +34,9 @@ public struct PowerCapability: Sendable, Hashable {
         space.set(control, space.read(control, width: 1) & ~3 | UInt32(state.rawValue), width: 1)
     }
 
-    /// The state a function is in after a write of `wanted`: a state that it lacks is discarded (section 3.2.4, PowerState), and out of a low
-    /// state it goes deeper or to D0, nowhere else (section 5.3; Linux refuses other transitions, drivers/pci/pci.c, pci_set_power_state).
+    /// The state a function is in after a write of `wanted`: a state that it lacks is discarded (section 3.2.4,
+    /// PowerState), and out of a low state it goes deeper or to D0, nowhere else (section 5.3; Linux refuses other
+    /// transitions, drivers/pci/pci.c, pci_set_power_state).
     public func state(after wanted: State, from old: State) -> State {
         switch wanted {
         case .d0, .d3hot: wanted

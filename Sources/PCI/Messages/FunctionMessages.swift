@@ -23,7 +23,8 @@ public struct VectorSetting: Hashable, Sendable {
     }
 }
 
-/// Where the registers of a function's messages lie: its MSI and MSI-X capabilities, and of the latter the table and the pending bits in BARs.
+/// Where the registers of a function's messages lie: its MSI and MSI-X capabilities, and of the latter the table and
+/// the pending bits in BARs.
 public struct MessageLayout: Sendable {
     public let msi: MSICapability?
     public let msix: MSIXCapability?
@@ -47,12 +48,15 @@ public struct MessageLayout: Sendable {
         return nil
     }
 
-    /// Whether an access begins before the table or the pending bits and reaches into them: it must be taken apart, so that it reaches no device's
-    /// own. Of one that begins inside, what lies behind the end is lost.
+    /// Whether an access begins before the table or the pending bits and reaches into them: it must be taken apart, so
+    /// that it reaches no device's own. Of one that begins inside, what lies behind the end is lost.
     public func splits(bar: Int, offset: UInt64, width: Int) -> Bool {
         guard let msix, width > 1 else { return false }
-        func reachesInto(_ range: Range<UInt64>) -> Bool { offset < range.lowerBound && offset + UInt64(width) > range.lowerBound }
-        return bar == msix.tableBAR && reachesInto(msix.tableRange) || bar == msix.pendingBAR && reachesInto(msix.pendingRange)
+        func reachesInto(_ range: Range<UInt64>) -> Bool {
+            offset < range.lowerBound && offset + UInt64(width) > range.lowerBound
+        }
+        return bar == msix.tableBAR && reachesInto(msix.tableRange)
+            || bar == msix.pendingBAR && reachesInto(msix.pendingRange)
     }
 
     /// The pages of a BAR that hold the table and the pending bits: the guest's accesses there must not reach a device.
@@ -65,8 +69,9 @@ public struct MessageLayout: Sendable {
     }
 }
 
-/// A function's messages as its guest set them: its capabilities' registers, which are in the configuration space, and the MSI-X table. The
-/// same for functions that are passed through and for emulated ones. PCI Local Bus 3.0, section 6.8.
+/// A function's messages as its guest set them: its capabilities' registers, which are in the configuration space, and
+/// the MSI-X table. The same for functions that are passed through and for emulated ones. PCI Local Bus 3.0, section
+/// 6.8.
 public struct FunctionMessages: Sendable {
     public let layout: MessageLayout
     private var table: MSIXTable
@@ -92,7 +97,9 @@ public struct FunctionMessages: Sendable {
     /// Whether a configuration write of `width` bytes at `offset` touches one of the capabilities.
     public func areTouched(byWriteAt offset: Int, width: Int) -> Bool {
         if let msi, ConfigSpace.touches(offset, width, msi.offset..<msi.offset + msi.length) { return true }
-        if let msix, ConfigSpace.touches(offset, width, msix.offset..<msix.offset + MSIXCapability.length) { return true }
+        if let msix, ConfigSpace.touches(offset, width, msix.offset..<msix.offset + MSIXCapability.length) {
+            return true
+        }
         return false
     }
 
@@ -136,21 +143,29 @@ public struct FunctionMessages: Sendable {
 
     // MARK: Pending bits
 
-    /// The MSI pending bits, at the place where a configuration read of `width` bytes at `offset` sees them; zero where MSI is not the mode.
-    public func pendingBits(readAt offset: Int, width: Int, in space: ConfigSpace, isPending: (_ vector: Int) -> Bool) -> UInt32 {
-        guard let msi, let register = msi.pendingOffset, ConfigSpace.touches(offset, width, register..<register + 4) else { return 0 }
+    /// The MSI pending bits, at the place where a configuration read of `width` bytes at `offset` sees them; zero where
+    /// MSI is not the mode.
+    public func pendingBits(readAt offset: Int, width: Int, in space: ConfigSpace, isPending: (_ vector: Int) -> Bool)
+        -> UInt32
+    {
+        guard let msi, let register = msi.pendingOffset, ConfigSpace.touches(offset, width, register..<register + 4)
+        else { return 0 }
         var bits: UInt64 = 0
         for vector in 0..<msi.vectorCount(in: space) where isPending(vector) { bits |= 1 << UInt64(vector) }
-        let shifted = offset >= register ? bits >> UInt64(8 * (offset - register)) : bits << UInt64(8 * (register - offset))
+        let shifted =
+            offset >= register ? bits >> UInt64(8 * (offset - register)) : bits << UInt64(8 * (register - offset))
         return UInt32(truncatingIfNeeded: shifted & (1 << UInt64(8 * width) - 1))
     }
 
-    /// The MSI-X pending bits as a read of `width` bytes at `offset` of their BAR sees them. What lies behind the last vector is zero.
+    /// The MSI-X pending bits as a read of `width` bytes at `offset` of their BAR sees them. What lies behind the last
+    /// vector is zero.
     public func pendingArray(readAt offset: UInt64, width: Int, isPending: (_ vector: Int) -> Bool) -> UInt64 {
         guard let msix, msix.pendingRange.contains(offset) else { return 0 }
         var bits: UInt64 = 0
         let first = Int(offset - msix.pendingOffset) * 8
-        for bit in 0..<width * 8 where first + bit < msix.vectorCount && isPending(first + bit) { bits |= 1 << UInt64(bit) }
+        for bit in 0..<width * 8 where first + bit < msix.vectorCount && isPending(first + bit) {
+            bits |= 1 << UInt64(bit)
+        }
         return bits
     }
 
@@ -163,9 +178,12 @@ public struct FunctionMessages: Sendable {
     }
 
     /// A write of 1, 2, 4 or 8 bytes at `offset` of the table's BAR.
-    /// - Returns: the vectors it touched: two where it reaches from one entry's last word into the next one; none outside.
+    /// - Returns: the vectors it touched: two where it reaches from one entry's last word into the next one; none
+    ///   outside.
     public mutating func writeTable(at offset: UInt64, _ value: UInt64, width: Int) -> Range<Int> {
-        guard let msix, offset >= msix.tableOffset, let first = table.write(offset - msix.tableOffset, value, width: width) else { return 0..<0 }
+        guard let msix, offset >= msix.tableOffset,
+            let first = table.write(offset - msix.tableOffset, value, width: width)
+        else { return 0..<0 }
         let last = Int((offset - msix.tableOffset + UInt64(width) - 1) / 16)
         return first..<min(last + 1, table.count)
     }

@@ -55,29 +55,38 @@ public struct MSICapability: Sendable, Hashable {
     /// The pending bits' offset, nil without per-vector masks.
     public var pendingOffset: Int? { hasMasks ? maskOffset + 4 : nil }
 
-    /// Lays the capability into the guest's view: the guest owns enable, vector count, address, data and masks; none goes to the device.
+    /// Lays the capability into the guest's view: the guest owns enable, vector count, address, data and masks; none
+    /// goes to the device.
     public func install(in space: inout ConfigSpace) {
         let control =
             (hasMasks ? Control.vectorMasks : 0) | (is64Bit ? Control.address64 : 0)
             | UInt32(maximumVectors.trailingZeroBitCount) << Control.capableShift
         space.set(offset + Register.control, control, width: 2)
         space.setMasks(
-            offset + Register.control, width: 2, writable: Control.enable | Control.countMask << Control.enabledShift, live: 0, forwarded: 0)
+            offset + Register.control, width: 2, writable: Control.enable | Control.countMask << Control.enabledShift,
+            live: 0, forwarded: 0)
         space.setMasks(offset + Register.address, width: 4, writable: Self.addressMask, live: 0, forwarded: 0)
-        if is64Bit { space.setMasks(offset + Register.upperAddress, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0) }
+        if is64Bit {
+            space.setMasks(offset + Register.upperAddress, width: 4, writable: 0xFFFF_FFFF, live: 0, forwarded: 0)
+        }
         space.setMasks(dataOffset, width: 2, writable: 0xFFFF, live: 0, forwarded: 0)
         if hasMasks {
             space.setMasks(
-                maskOffset, width: 4, writable: UInt32(truncatingIfNeeded: UInt64(1) << UInt64(maximumVectors) - 1), live: 0, forwarded: 0)
+                maskOffset, width: 4, writable: UInt32(truncatingIfNeeded: UInt64(1) << UInt64(maximumVectors) - 1),
+                live: 0, forwarded: 0)
             space.setMasks(maskOffset + 4, width: 4, writable: 0, live: 0, forwarded: 0)
         }
     }
 
-    public func isEnabled(in space: ConfigSpace) -> Bool { space.read(offset + Register.control, width: 2) & Control.enable != 0 }
+    public func isEnabled(in space: ConfigSpace) -> Bool {
+        space.read(offset + Register.control, width: 2) & Control.enable != 0
+    }
 
     /// How many vectors the guest enabled: 1, 2, ... never above `maximumVectors`.
     public func vectorCount(in space: ConfigSpace) -> Int {
-        min(1 << Int(space.read(offset + Register.control, width: 2) >> Control.enabledShift & Control.countMask), maximumVectors)
+        min(
+            1 << Int(space.read(offset + Register.control, width: 2) >> Control.enabledShift & Control.countMask),
+            maximumVectors)
     }
 
     /// The message of a vector: the low bits of data count the vector.

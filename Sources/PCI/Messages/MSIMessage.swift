@@ -1,4 +1,5 @@
-/// A message-signalled interrupt as a device writes it: PCI Local Bus 3.0, 6.8.1; its fields on x86: Intel SDM volume 3A, 11.11.
+/// A message-signalled interrupt as a device writes it: PCI Local Bus 3.0, 6.8.1; its fields on x86: Intel SDM volume
+/// 3A, 11.11.
 public struct MSIMessage: Hashable, Sendable {
     public var address: UInt64
     public var data: UInt32

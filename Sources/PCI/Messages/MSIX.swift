@@ -58,13 +58,19 @@ public struct MSIXCapability: Sendable, Hashable {
     /// Lays the capability into the guest's view: the guest owns enable and function mask; neither goes to the device.
     public func install(in space: inout ConfigSpace) {
         space.set(offset + Register.control, UInt32(vectorCount - 1), width: 2)
-        space.setMasks(offset + Register.control, width: 2, writable: Control.enable | Control.functionMask, live: 0, forwarded: 0)
+        space.setMasks(
+            offset + Register.control, width: 2, writable: Control.enable | Control.functionMask, live: 0, forwarded: 0)
         space.set(offset + Register.table, UInt32(truncatingIfNeeded: tableOffset) | UInt32(tableBAR), width: 4)
-        space.set(offset + Register.pendingBits, UInt32(truncatingIfNeeded: pendingOffset) | UInt32(pendingBAR), width: 4)
+        space.set(
+            offset + Register.pendingBits, UInt32(truncatingIfNeeded: pendingOffset) | UInt32(pendingBAR), width: 4)
     }
 
-    public func isEnabled(in space: ConfigSpace) -> Bool { space.read(offset + Register.control, width: 2) & Control.enable != 0 }
-    public func isFunctionMasked(in space: ConfigSpace) -> Bool { space.read(offset + Register.control, width: 2) & Control.functionMask != 0 }
+    public func isEnabled(in space: ConfigSpace) -> Bool {
+        space.read(offset + Register.control, width: 2) & Control.enable != 0
+    }
+    public func isFunctionMasked(in space: ConfigSpace) -> Bool {
+        space.read(offset + Register.control, width: 2) & Control.functionMask != 0
+    }
 }
 
 /// The MSI-X table as the guest wrote it: 16 bytes a vector, masked at reset. PCI Local Bus 3.0, section 6.8.2.6 on.
@@ -105,7 +111,8 @@ public struct MSIXTable: Sendable {
             guard place < UInt64(words.count * 4) else { break }
             let shift = UInt32(place % 4 * 8)
             let word = Int(place / 4)
-            words[word] = words[word] & ~(0xFF << shift) | UInt32(truncatingIfNeeded: value >> UInt64(8 * index) & 0xFF) << shift
+            words[word] =
+                words[word] & ~(0xFF << shift) | UInt32(truncatingIfNeeded: value >> UInt64(8 * index) & 0xFF) << shift
             if word % 4 == 3 { words[word] &= 1 }
         }
         return Int(offset / 16)
@@ -113,7 +120,8 @@ public struct MSIXTable: Sendable {
 
     /// The message of a vector, which must be below `count`.
     public func message(_ vector: Int) -> MSIMessage {
-        MSIMessage(address: UInt64(words[vector * 4 + 1]) << 32 | UInt64(words[vector * 4] & ~3), data: words[vector * 4 + 2])
+        MSIMessage(
+            address: UInt64(words[vector * 4 + 1]) << 32 | UInt64(words[vector * 4] & ~3), data: words[vector * 4 + 2])
     }
 
     public func isMasked(_ vector: Int) -> Bool { words[vector * 4 + 3] & 1 != 0 }

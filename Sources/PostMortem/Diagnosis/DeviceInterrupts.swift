@@ -29,7 +29,9 @@ public struct DeviceInterrupts: Sendable, Equatable {
     /// Vectors that the guest set up, or that pend.
     public let vectors: [Vector]
 
-    public init(address: String, mode: String, gsi: UInt32?, isINTxDisabled: Bool, isFunctionMasked: Bool, vectors: [Vector]) {
+    public init(
+        address: String, mode: String, gsi: UInt32?, isINTxDisabled: Bool, isFunctionMasked: Bool, vectors: [Vector]
+    ) {
         (self.address, self.mode, self.gsi) = (address, mode, gsi)
         (self.isINTxDisabled, self.isFunctionMasked, self.vectors) = (isINTxDisabled, isFunctionMasked, vectors)
     }
@@ -38,14 +40,20 @@ public struct DeviceInterrupts: Sendable, Equatable {
     func obstacle(_ ioapic: IOAPIC?) -> String? {
         let held = vectors.filter { $0.isMasked && $0.isPending }
         if let first = held.first {
-            let mask = isFunctionMasked ? "the function's MSI-X is masked" : "\(mode) vector \(first.number) of \(address) is masked"
+            let mask =
+                isFunctionMasked
+                ? "the function's MSI-X is masked" : "\(mode) vector \(first.number) of \(address) is masked"
             return "\(mask), \(held.count) pending\(isFunctionMasked ? " (\(address))" : "")"
         }
         guard mode == "INTx", let gsi else { return nil }
         if isINTxDisabled { return "\(address) may not assert INTx: the guest set INTx-disable" }
         guard let pin = ioapic?.pins.first(where: { $0.number == Int(gsi) }) else { return nil }
-        if pin.isRequested, pin.isMasked { return "INTx of \(address) is asserted, but pin \(gsi) of the I/O APIC is masked" }
-        if pin.isInService { return "INTx of \(address), pin \(gsi) of the I/O APIC, was taken and never ended by an EOI" }
+        if pin.isRequested, pin.isMasked {
+            return "INTx of \(address) is asserted, but pin \(gsi) of the I/O APIC is masked"
+        }
+        if pin.isInService {
+            return "INTx of \(address), pin \(gsi) of the I/O APIC, was taken and never ended by an EOI"
+        }
         return nil
     }
 
@@ -54,8 +62,12 @@ public struct DeviceInterrupts: Sendable, Equatable {
         if let gsi { words += ", GSI \(gsi)" }
         if isINTxDisabled { words += ", INTx disabled" }
         if isFunctionMasked { words += ", function masked" }
-        let open = vectors.filter { !$0.isMasked }.map { "\($0.number) (guest vector \(UInt64($0.guestVector).hexadecimal))" }
-        if !open.isEmpty { words += ", unmasked \(open.prefix(8).joined(separator: " "))\(open.count > 8 ? " ..." : "")" }
+        let open = vectors.filter { !$0.isMasked }.map {
+            "\($0.number) (guest vector \(UInt64($0.guestVector).hexadecimal))"
+        }
+        if !open.isEmpty {
+            words += ", unmasked \(open.prefix(8).joined(separator: " "))\(open.count > 8 ? " ..." : "")"
+        }
         let masked = vectors.filter(\.isMasked)
         if !masked.isEmpty { words += ", masked \(masked.prefix(8).map { "\($0.number)" }.joined(separator: " "))" }
         let pending = vectors.filter(\.isPending)

@@ -1,6 +1,7 @@
 public import X86
 
-/// What was known of a vCPU at its last exit before the one with which its registers were lost, and what its stack held at the end.
+/// What was known of a vCPU at its last exit before the one with which its registers were lost, and what its stack held
+/// at the end.
 public struct EarlierState: Sendable, Equatable {
     public var registers: ProcessorRegisters
     /// The same as lines for people.
@@ -28,11 +29,13 @@ public struct EarlierState: Sendable, Equatable {
         let moment = age.map { "\(PostMortem.seconds($0)) before the triple fault" } ?? "at its beginning"
         var lines = ["registers of vCPU \(number) as they were \(moment):"] + registerLines
         if !exceptions.isEmpty {
-            lines.append("exceptions whose frames lie near that stack pointer, the oldest first (they may be leftovers):")
+            lines.append(
+                "exceptions whose frames lie near that stack pointer, the oldest first (they may be leftovers):")
             lines += ExceptionFrame.runs(exceptions).prefix(2).map { "  " + $0 }
         }
         if stack.count > 1 {
-            lines.append("from the stack near that pointer, as the triple fault left it (? = found on the stack, may be stale):")
+            lines.append(
+                "from the stack near that pointer, as the triple fault left it (? = found on the stack, may be stale):")
             lines += stack.prefix(exceptions.isEmpty ? 8 : 5).map { "  " + $0.words }
         }
         return lines

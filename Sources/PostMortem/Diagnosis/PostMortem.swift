@@ -31,7 +31,8 @@ public struct PostMortem: Sendable, Equatable {
     private let name: @Sendable (UInt64) -> String?
 
     public static func == (left: PostMortem, right: PostMortem) -> Bool {
-        left.cause == right.cause && left.vcpus == right.vcpus && left.ioapic == right.ioapic && left.pic == right.pic && left.devices == right.devices
+        left.cause == right.cause && left.vcpus == right.vcpus && left.ioapic == right.ioapic && left.pic == right.pic
+            && left.devices == right.devices
             && left.screen == right.screen && left.hints == right.hints && left.log == right.log
             && left.hasConsoleOutput == right.hasConsoleOutput
     }
@@ -62,8 +63,14 @@ public struct PostMortem: Sendable, Equatable {
         case .tripleFault(vcpu.number):
             // On AMD's processors KVM puts the vCPU into the state after INIT.
             guard registers.isReset else { return "triple-faulted at \(place)" }
-            guard let earlier = vcpu.earlier else { return "triple-faulted; KVM has reset its registers since, so where is not known" }
-            return "triple-faulted; KVM has reset its registers since; \(earlier.words(self.place(earlier.registers.instruction)))"
+            guard let earlier = vcpu.earlier else {
+                return "triple-faulted; KVM has reset its registers since, so where is not known"
+            }
+            return
+                """
+                triple-faulted; KVM has reset its registers since; \
+                \(earlier.words(self.place(earlier.registers.instruction)))
+                """
         case .internalError(vcpu.number): return "could not be run on at \(place)"
         default: break
         }
@@ -74,7 +81,9 @@ public struct PostMortem: Sendable, Equatable {
             let last = VCPUState.Sample(address: registers.instruction, hasInterruptsOn: registers.hasInterruptsOn)
             if let usual = usualPlace(vcpu.samples + [last]) {
                 if isNear(usual, last.address) { return "is spinning at \(place)\(interrupts)" }
-                if !last.hasInterruptsOn { return "is spinning at \(self.place(usual)), and was stopped in an interrupt, at \(place)" }
+                if !last.hasInterruptsOn {
+                    return "is spinning at \(self.place(usual)), and was stopped in an interrupt, at \(place)"
+                }
             }
             return "is running\(interrupts), last at \(place)"
         }
@@ -82,10 +91,14 @@ public struct PostMortem: Sendable, Equatable {
     }
 
     private func halted(_ vcpu: VCPUState, _ registers: ProcessorRegisters, _ place: String) -> String {
-        guard registers.hasInterruptsOn else { return "is halted with interrupts off at \(place): only an NMI or a reset can wake it" }
+        guard registers.hasInterruptsOn else {
+            return "is halted with interrupts off at \(place): only an NMI or a reset can wake it"
+        }
         let start = "is halted at \(place), waiting for an interrupt"
         if let apic = vcpu.apic, let highest = apic.requested.last {
-            if apic.canDeliver { return "\(start): vector \(UInt64(highest).hexadecimal) is pending, and about to wake it" }
+            if apic.canDeliver {
+                return "\(start): vector \(UInt64(highest).hexadecimal) is pending, and about to wake it"
+            }
             let vector = "\(start): vector \(UInt64(highest).hexadecimal) is pending, but "
             if !apic.isEnabled { return vector + "its local APIC is disabled" }
             if let served = apic.inService.last, served >> 4 >= highest >> 4 {
@@ -96,7 +109,11 @@ public struct PostMortem: Sendable, Equatable {
         if let obstacle = devices.lazy.compactMap({ $0.obstacle(ioapic) }).first { return "\(start): \(obstacle)" }
         if vcpu.apic?.acceptsPIC != false, let obstacle = pic?.obstacle { return "\(start): \(obstacle)" }
         if let apic = vcpu.apic, let served = apic.inService.last {
-            return "\(start): none is pending; vector \(UInt64(served).hexadecimal) was never ended by an EOI and holds back those below it"
+            return
+                """
+                \(start): none is pending; vector \(UInt64(served).hexadecimal) was never ended by an EOI and \
+                holds back those below it
+                """
         }
         return "\(start): none is pending"
     }
@@ -107,7 +124,8 @@ public struct PostMortem: Sendable, Equatable {
 
     /// The last place of those that two thirds or more are near to; nil for none.
     ///
-    /// Only those with interrupts on count, where there are two: on a slow host a guest spends a good part of its time in its clock's interrupt.
+    /// Only those with interrupts on count, where there are two: on a slow host a guest spends a good part of its time
+    /// in its clock's interrupt.
     private func usualPlace(_ samples: [VCPUState.Sample]) -> UInt64? {
         let open = samples.filter(\.hasInterruptsOn)
         let places = (open.count > 1 ? open : samples).map(\.address)
@@ -140,7 +158,8 @@ public struct PostMortem: Sendable, Equatable {
     /// All vCPUs, those first whose trouble it is.
     var ranked: [VCPUState] {
         switch cause {
-        case .tripleFault(let number), .internalError(let number): return vcpus.filter { $0.number == number } + vcpus.filter { $0.number != number }
+        case .tripleFault(let number), .internalError(let number):
+            return vcpus.filter { $0.number == number } + vcpus.filter { $0.number != number }
         default: break
         }
         func rank(_ vcpu: VCPUState) -> Int {
@@ -151,13 +170,15 @@ public struct PostMortem: Sendable, Equatable {
             guard vcpu.isHalted else { return 0 }
             return vcpu.registers?.hasInterruptsOn == false ? 1 : 2
         }
-        return vcpus.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
+        return vcpus.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(
+            \.element)
     }
 
     /// The rows of the guest's text screen under a heading; none where it is blank.
     public var screenLines: [String] {
         guard let screen else { return [] }
-        return ["the guest's text screen at \(screen.address.hexadecimal), without blank rows:"] + screen.lines.map { "  " + $0 }
+        return ["the guest's text screen at \(screen.address.hexadecimal), without blank rows:"]
+            + screen.lines.map { "  " + $0 }
     }
 
     /// For people, at most 40 lines and those of the text screen, the kernel's log and the hints.
@@ -181,7 +202,9 @@ public struct PostMortem: Sendable, Equatable {
             lines += pins.prefix(4).map { "I/O APIC \($0.words)" }
             if pins.count > 4 { lines.append("I/O APIC: and \(pins.count - 4) more pins: see the report") }
         }
-        if let pic, pic.isUsed || pic.obstacle != nil, vcpus.contains(where: { $0.apic?.acceptsPIC != false }) { lines.append("PIC: \(pic.words)") }
+        if let pic, pic.isUsed || pic.obstacle != nil, vcpus.contains(where: { $0.apic?.acceptsPIC != false }) {
+            lines.append("PIC: \(pic.words)")
+        }
         lines += devices.prefix(4).map(\.words)
         for vcpu in suspects { lines += Self.trail(vcpu) }
         return lines + logLines(Self.fullLogLimit) + screenLines + hintLines
@@ -200,7 +223,10 @@ public struct PostMortem: Sendable, Equatable {
         guard !runs.isEmpty else { return ["vCPU \(vcpu.number) made no exit"] }
         return ["the last of \(vcpu.exitCount) exits of vCPU \(vcpu.number):"]
             + runs.suffix(6).map { run in
-                "  \(seconds(run.record.age)) before the end: \(run.record.words)\(run.count > 1 ? ", and \(run.count - 1) alike before it" : "")"
+                """
+                  \(seconds(run.record.age)) before the end: \
+                \(run.record.words)\(run.count > 1 ? ", and \(run.count - 1) alike before it" : "")
+                """
             }
     }
 

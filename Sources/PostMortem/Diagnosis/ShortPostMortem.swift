@@ -15,7 +15,9 @@ extension PostMortem {
     public var shortLines: [String] {
         var lines = vcpus.count <= Self.vcpuLimit ? diagnosis : ranked.prefix(Self.vcpuLimit).map { self.diagnosis($0) }
         if vcpus.count > Self.vcpuLimit {
-            lines.append("and \(vcpus.count - Self.vcpuLimit) more vCPUs: --post-mortem full has the first of them, a report all")
+            lines.append(
+                "and \(vcpus.count - Self.vcpuLimit) more vCPUs: --post-mortem full has the first of them, a report all"
+            )
         }
         for vcpu in suspects {
             // Nothing else says which instruction KVM could not go on with.
@@ -23,7 +25,9 @@ extension PostMortem {
             if let exception = vcpu.earlier.flatMap({ ExceptionFrame.runs($0.exceptions).first }) {
                 lines.append("the oldest exception near its stack pointer then (it may be stale): \(exception)")
             }
-            if let callers = Self.callers(vcpu.earlier?.stack ?? vcpu.backtrace) { lines.append("backtrace of vCPU \(vcpu.number): \(callers)") }
+            if let callers = Self.callers(vcpu.earlier?.stack ?? vcpu.backtrace) {
+                lines.append("backtrace of vCPU \(vcpu.number): \(callers)")
+            }
         }
         lines.append("registers, stack and the last exits: --post-mortem full")
         lines += logLines(Self.logLimit)
@@ -45,9 +49,12 @@ extension PostMortem {
     func logLines(_ limit: Int) -> [String] {
         guard let log else { return [] }
         let count = min(log.lines.count, limit)
-        let part = count < log.lines.count ? "the last \(count) of \(log.lines.count) lines" : "\(count) \(count == 1 ? "line" : "lines")"
+        let part =
+            count < log.lines.count
+            ? "the last \(count) of \(log.lines.count) lines" : "\(count) \(count == 1 ? "line" : "lines")"
         let way = log.source == .symbols ? "by its names" : "found by its first words"
-        return ["the kernel's log, read out of its memory (\(way)), \(part):"] + log.lines.suffix(limit).map { "  " + Self.cut($0) }
+        return ["the kernel's log, read out of its memory (\(way)), \(part):"]
+            + log.lines.suffix(limit).map { "  " + Self.cut($0) }
     }
 
     /// A line of bounded length: what is told here goes through a suite's pipe, which holds no more than 64 KiB.

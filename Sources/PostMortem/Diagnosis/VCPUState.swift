@@ -9,7 +9,9 @@ public struct VCPUState: Sendable, Equatable {
         public let address: UInt64
         public let hasInterruptsOn: Bool
 
-        public init(address: UInt64, hasInterruptsOn: Bool) { (self.address, self.hasInterruptsOn) = (address, hasInterruptsOn) }
+        public init(address: UInt64, hasInterruptsOn: Bool) {
+            (self.address, self.hasInterruptsOn) = (address, hasInterruptsOn)
+        }
     }
 
     public let number: UInt32
@@ -63,7 +65,11 @@ public struct ExitRecord: Sendable, Equatable {
 
     var words: String {
         guard width > 0 else { return kind }
-        return "\(kind) \(address.hexadecimal) \(kind.hasSuffix("out") || kind.hasSuffix("write") ? "<-" : "->") \(value.hexadecimal) (\(width))"
+        return
+            """
+            \(kind) \(address.hexadecimal) \(kind.hasSuffix("out") || kind.hasSuffix("write") ? "<-" : "->") \
+            \(value.hexadecimal) (\(width))
+            """
     }
 
     /// Whether it is the same access, whatever the value and the time.

@@ -1,6 +1,7 @@
 public import X86
 
-/// A Linux kernel's log, read out of its memory where its console showed little or nothing. The guest wrote it: nothing in it is believed.
+/// A Linux kernel's log, read out of its memory where its console showed little or nothing. The guest wrote it: nothing
+/// in it is believed.
 public struct KernelLog: Sendable, Equatable {
     /// How it was found.
     public enum Source: String, Sendable {
@@ -62,7 +63,8 @@ public struct KernelLog: Sendable, Equatable {
         private var stamp: String {
             guard let nanoseconds else { return "" }
             let (seconds, micros) = (String(nanoseconds / 1_000_000_000), String(nanoseconds % 1_000_000_000 / 1000))
-            return "[" + String(repeating: " ", count: max(5 - seconds.count, 0)) + seconds + "." + String(repeating: "0", count: 6 - micros.count) + micros
+            return "[" + String(repeating: " ", count: max(5 - seconds.count, 0)) + seconds + "."
+                + String(repeating: "0", count: 6 - micros.count) + micros
                 + "] "
         }
 
@@ -91,17 +93,25 @@ extension KernelLog {
     /// - Returns: nil where the names, or what they lead to, make no log.
     public init?(_ symbols: SymbolTable, _ memory: VirtualMemory<some PhysicalMemory>, width: Int) {
         func place(_ name: String) -> UInt64? { symbols.address(of: name).map { $0 &+ symbols.offset } }
-        func value(_ name: String, _ count: Int) -> UInt64? { place(name).flatMap { memory.number(at: $0, count: count) } }
+        func value(_ name: String, _ count: Int) -> UInt64? {
+            place(name).flatMap { memory.number(at: $0, count: count) }
+        }
         // The kernel uses the one that `prb` points to: the second one where the log was enlarged.
         for ring in [value("prb", width), place("printk_rb_static")] {
-            if let ring, let ring = PrintkRing(at: ring, memory, width: width), let log = KernelLog(.symbols, newestFirst: ring.newestFirst) {
+            if let ring, let ring = PrintkRing(at: ring, memory, width: width),
+                let log = KernelLog(.symbols, newestFirst: ring.newestFirst)
+            {
                 self = log
                 return
             }
         }
-        guard let buffer = value("log_buf", width) ?? place("__log_buf"), let size = value("log_buf_len", 4) else { return nil }
+        guard let buffer = value("log_buf", width) ?? place("__log_buf"), let size = value("log_buf_len", 4) else {
+            return nil
+        }
         if let first = value("log_first_idx", 4), let next = value("log_next_idx", 4) {
-            let records = PrintkRecords(at: buffer, size: size, first: first, next: next) { memory.read(at: $0, count: $1) }
+            let records = PrintkRecords(at: buffer, size: size, first: first, next: next) {
+                memory.read(at: $0, count: $1)
+            }
             self.init(.symbols, newestFirst: records.newestFirst)
         } else if let end = value("log_end", 4), let count = value("logged_chars", 4) {
             guard size > 0, size & (size - 1) == 0, count <= size else { return nil }

@@ -10,8 +10,8 @@ extension KernelLog {
 
     /// Reads the log without any name, from where its first words stand in RAM.
     ///
-    /// What stands before them says what kind of log it is; the words also stand elsewhere, in the kernel's own data. Of a log that has gone round
-    /// its buffer the beginning is gone, and nothing is found.
+    /// What stands before them says what kind of log it is; the words also stand elsewhere, in the kernel's own data.
+    /// Of a log that has gone round its buffer the beginning is gone, and nothing is found.
     public init?(beginningAt address: UInt64, _ memory: some PhysicalMemory) {
         guard address >= 24, let before = memory.read(at: address - 24, count: 24) else { return nil }
         for width in [8, 4] where Self.isFirst(before.littleEndian(at: 24 - width, count: width), width) {
@@ -25,12 +25,15 @@ extension KernelLog {
             guard dictionary == 0, text >= Self.beginning.count, text <= Self.lineLength,
                 (UInt64(size) + text..<UInt64(size) + text + 8).contains(length)
             else { continue }
-            let records = PrintkRecords(at: address - UInt64(size), size: UInt64(Self.reach), first: 0, next: nil) { memory.read(at: $0, count: $1) }
+            let records = PrintkRecords(at: address - UInt64(size), size: UInt64(Self.reach), first: 0, next: nil) {
+                memory.read(at: $0, count: $1)
+            }
             self.init(.pattern, newestFirst: records.newestFirst)
             return
         }
         // "<5>[    0.000000] ", or without a time.
-        for length in [18, 3] where before[24 - length] == UInt8(ascii: "<") && before[26 - length] == UInt8(ascii: ">") {
+        for length in [18, 3] where before[24 - length] == UInt8(ascii: "<") && before[26 - length] == UInt8(ascii: ">")
+        {
             let text = Self.bytes(memory, at: address - UInt64(length)).prefix { $0 != 0 }
             self.init(.pattern, newestFirst: PlainLog.newestFirst(Array(text.suffix(Self.byteLimit))))
             return
@@ -41,18 +44,22 @@ extension KernelLog {
     /// All that can be read from an address on.
     private static func bytes(_ memory: some PhysicalMemory, at address: UInt64) -> [UInt8] {
         var bytes: [UInt8] = []
-        while bytes.count < reach, let piece = memory.read(at: address &+ UInt64(bytes.count), count: 4096) { bytes += piece }
+        while bytes.count < reach, let piece = memory.read(at: address &+ UInt64(bytes.count), count: 4096) {
+            bytes += piece
+        }
         return bytes
     }
 
-    /// Whether a number is that of the first record in a ring: DESC0_ID + 1 in kernel/printk/printk_ringbuffer.h, which is minus the number of
-    /// descriptors, as an unsigned int, without the two bits of an unsigned long that hold a descriptor's state.
+    /// Whether a number is that of the first record in a ring: DESC0_ID + 1 in kernel/printk/printk_ringbuffer.h, which
+    /// is minus the number of descriptors, as an unsigned int, without the two bits of an unsigned long that hold a
+    /// descriptor's state.
     private static func isFirst(_ number: UInt64, _ width: Int) -> Bool {
         let end: UInt64 = width == 8 ? 1 << 32 : 1 << 30
         return number < end && end - number <= 1 << 26 && (end - number).nonzeroBitCount == 1 && end - number > 1
     }
 
-    /// The blocks of a ring's text, one behind the other: each begins with its record's number. Their times are in another ring.
+    /// The blocks of a ring's text, one behind the other: each begins with its record's number. Their times are in
+    /// another ring.
     private static func blocks(_ bytes: [UInt8], _ width: Int) -> [Record] {
         let mask: UInt64 = width == 8 ? .max >> 2 : 0x3FFF_FFFF
         func number(_ place: Int) -> UInt64 {
@@ -78,8 +85,9 @@ extension KernelLog {
         return records.reversed()
     }
 
-    /// A block's text without what the kernel left behind it. The kernel formats a level's two bytes, the text and a line feed into the block, and
-    /// moves the text to the block's start (printk_sprint in kernel/printk/printk.c): the text's last two bytes and the line feed stand there again.
+    /// A block's text without what the kernel left behind it. The kernel formats a level's two bytes, the text and a
+    /// line feed into the block, and moves the text to the block's start (printk_sprint in kernel/printk/printk.c): the
+    /// text's last two bytes and the line feed stand there again.
     private static func withoutRemains(_ block: ArraySlice<UInt8>) -> [UInt8] {
         guard block.last == UInt8(ascii: "\n") else { return Array(block) }
         let text = block.dropLast()
@@ -88,8 +96,8 @@ extension KernelLog {
 }
 
 extension VirtualMemory {
-    /// Where a 64-bit Linux's own code and data lie in RAM: what the GiB at 0xffffffff80000000 maps (Documentation/arch/x86/x86_64/mm.rst). In order, and
-    /// at most 512 ranges.
+    /// Where a 64-bit Linux's own code and data lie in RAM: what the GiB at 0xffffffff80000000 maps
+    /// (Documentation/arch/x86/x86_64/mm.rst). In order, and at most 512 ranges.
     public var linuxRanges: [Range<UInt64>] {
         var ranges: [Range<UInt64>] = []
         for index: UInt64 in 0..<512 {

@@ -1,6 +1,7 @@
 /// A Linux kernel's command line, as far as it says where the kernel prints.
 ///
-/// Linux, Documentation/admin-guide/kernel-parameters.txt and serial-console.rst; lib/cmdline.c, next_arg, has the quotation marks.
+/// Linux, Documentation/admin-guide/kernel-parameters.txt and serial-console.rst; lib/cmdline.c, next_arg, has the
+/// quotation marks.
 public struct LinuxCommandLine: Sendable, Equatable {
     /// Name and value of each parameter in order; a value is nil where there is no equals sign.
     private let parameters: [(name: String, value: String?)]
@@ -27,7 +28,10 @@ public struct LinuxCommandLine: Sendable, Equatable {
         // What stands behind "--" is init's.
         parameters = words.prefix { $0 != Array("--".utf8) }.map { word in
             let parts = word.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            return (String(decoding: parts[0], as: UTF8.self), parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil)
+            return (
+                String(decoding: parts[0], as: UTF8.self),
+                parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil
+            )
         }
     }
 
@@ -47,7 +51,9 @@ public struct LinuxCommandLine: Sendable, Equatable {
         values("earlycon").contains { Self.isFirstPort($0) }
             || values("earlyprintk").contains { value in
                 let words = value.split(separator: ",")
-                guard let index = words.firstIndex(where: { $0 == "serial" || $0.hasPrefix("ttyS") }) else { return false }
+                guard let index = words.firstIndex(where: { $0 == "serial" || $0.hasPrefix("ttyS") }) else {
+                    return false
+                }
                 if words[index].hasPrefix("ttyS") { return words[index] == "ttyS0" || words[index] == "ttyS" }
                 guard words.count > index + 1 else { return true }
                 return ["ttys0", "0", "0x3f8"].contains(words[index + 1].lowercased())

@@ -1,7 +1,8 @@
 import Bytes
 
-/// The log of Linux 3.5 to 5.9: records one behind the other, `struct printk_log` in kernel/printk/printk.c: the time (8 bytes), the record's size, that of
-/// its text and that of its dictionary (2 each), facility and level (2), since 5.1 perhaps who printed (4), and the text.
+/// The log of Linux 3.5 to 5.9: records one behind the other, `struct printk_log` in kernel/printk/printk.c: the time
+/// (8 bytes), the record's size, that of its text and that of its dictionary (2 each), facility and level (2), since
+/// 5.1 perhaps who printed (4), and the text.
 struct PrintkRecords {
     /// Where a record's text is.
     private struct Place {
@@ -38,7 +39,10 @@ struct PrintkRecords {
             // A number of who printed: none of a text's first bytes is zero.
             let start: UInt64 = text >= 4 && header[16..<20].contains(0) ? 20 : 16
             guard length >= start + text, length <= size - place else { break }
-            places.append(Place(nanoseconds: header.littleEndian(at: 0, count: 8), text: address &+ place &+ start, count: Int(min(text, 4096))))
+            places.append(
+                Place(
+                    nanoseconds: header.littleEndian(at: 0, count: 8), text: address &+ place &+ start,
+                    count: Int(min(text, 4096))))
             place += length
         }
         self.places = places
@@ -57,12 +61,16 @@ struct PrintkRecords {
 enum PlainLog {
     /// The lines of a text as records, newest first.
     static func newestFirst(_ text: [UInt8]) -> [KernelLog.Record] {
-        text.split(separator: 10).reversed().prefix(KernelLog.lineLimit).map { KernelLog.Record(text: Array(withoutLevel($0))) }
+        text.split(separator: 10).reversed().prefix(KernelLog.lineLimit).map {
+            KernelLog.Record(text: Array(withoutLevel($0)))
+        }
     }
 
     /// `<6>` and its like.
     private static func withoutLevel(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        guard line.first == UInt8(ascii: "<"), let end = line.prefix(6).firstIndex(of: UInt8(ascii: ">")) else { return line }
+        guard line.first == UInt8(ascii: "<"), let end = line.prefix(6).firstIndex(of: UInt8(ascii: ">")) else {
+            return line
+        }
         let digits = line[(line.startIndex + 1)..<end]
         return !digits.isEmpty && digits.allSatisfy { (0x30...0x39).contains($0) } ? line[(end + 1)...] : line
     }

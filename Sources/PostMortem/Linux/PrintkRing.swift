@@ -2,7 +2,8 @@ import X86
 
 /// The log of Linux 5.10 and later: a ring of descriptors and one of text. kernel/printk/printk_ringbuffer.h and .c.
 ///
-/// The guest wrote all of it: sizes are checked against the kernel's own limits, and no more descriptors are looked at than lines are kept.
+/// The guest wrote all of it: sizes are checked against the kernel's own limits, and no more descriptors are looked at
+/// than lines are kept.
 struct PrintkRing<Memory: PhysicalMemory> {
     private let memory: VirtualMemory<Memory>
     /// Of a pointer and a `long`.
@@ -20,14 +21,18 @@ struct PrintkRing<Memory: PhysicalMemory> {
     init?(at address: UInt64, _ memory: VirtualMemory<Memory>, width: Int) {
         func word(_ index: Int) -> UInt64? { memory.number(at: address &+ UInt64(index * width), count: width) }
         func half(_ index: Int) -> UInt64? { memory.number(at: address &+ UInt64(index * width), count: 4) }
-        guard let countBits = half(0), (1...26).contains(countBits), let descriptors = word(1), let infos = word(2), let head = word(3), let tail = word(4),
+        guard let countBits = half(0), (1...26).contains(countBits), let descriptors = word(1), let infos = word(2),
+            let head = word(3), let tail = word(4),
             descriptors > 0, infos > 0
         else { return nil }
         (self.memory, self.width) = (memory, width)
-        (self.countBits, self.descriptors, self.infos, self.head, self.tail) = (countBits, descriptors, infos, head, tail)
+        (self.countBits, self.descriptors, self.infos, self.head, self.tail) = (
+            countBits, descriptors, infos, head, tail
+        )
         // The ring of text follows, since Linux 6.8 behind last_finalized_seq.
         for index in [5, 6] {
-            guard let sizeBits = half(index), (10...31).contains(sizeBits), let data = word(index + 1), data > 4096, let first = word(index + 2),
+            guard let sizeBits = half(index), (10...31).contains(sizeBits), let data = word(index + 1), data > 4096,
+                let first = word(index + 2),
                 let last = word(index + 3), Self.cut(first &- last, width) <= 1 << sizeBits
             else { continue }
             (self.sizeBits, self.data) = (sizeBits, data)
@@ -60,8 +65,10 @@ struct PrintkRing<Memory: PhysicalMemory> {
     /// Where a record's text lies, and its state; nil for one that is not whole.
     private func block(_ id: UInt64) -> (begin: UInt64, next: UInt64)? {
         let place = descriptors &+ (id & (1 << countBits - 1)) * UInt64(3 * width)
-        guard let state = memory.number(at: place, count: width), state & idMask == id, [1, 2].contains(state >> stateShift),
-            let begin = memory.number(at: place &+ UInt64(width), count: width), let next = memory.number(at: place &+ UInt64(2 * width), count: width)
+        guard let state = memory.number(at: place, count: width), state & idMask == id,
+            [1, 2].contains(state >> stateShift),
+            let begin = memory.number(at: place &+ UInt64(width), count: width),
+            let next = memory.number(at: place &+ UInt64(2 * width), count: width)
         else { return nil }
         return (begin, next)
     }
@@ -69,7 +76,8 @@ struct PrintkRing<Memory: PhysicalMemory> {
     private func record(_ id: UInt64, infoSize: UInt64) -> KernelLog.Record? {
         guard let (begin, next) = block(id) else { return nil }
         let info = infos &+ (id & (1 << countBits - 1)) * infoSize
-        guard let time = memory.number(at: info &+ 8, count: 8), let length = memory.number(at: info &+ 16, count: 2) else { return nil }
+        guard let time = memory.number(at: info &+ 8, count: 8), let length = memory.number(at: info &+ 16, count: 2)
+        else { return nil }
         // Numbers that no text has: of a record without any.
         guard begin & 1 == 0 || next & 1 == 0 else { return nil }
         let (start, end) = (begin & dataMask, next & dataMask)
@@ -78,18 +86,21 @@ struct PrintkRing<Memory: PhysicalMemory> {
         if begin >> sizeBits == next >> sizeBits, start < end {
             (offset, size) = (start, end - start)
         } else if Self.cut((begin >> sizeBits &+ 1) << sizeBits, width) == next & ~dataMask {
-            // What would go beyond the end begins anew at the ring's start; newer kernels leave what just fits where it is.
+            // What would go beyond the end begins anew at the ring's start; newer kernels leave what just fits where it
+            // is.
             (offset, size) = end == 0 ? (start, dataMask + 1 - start) : (0, end)
         } else {
             return nil
         }
-        guard size >= UInt64(width), let owner = memory.number(at: data &+ offset, count: width), owner & idMask == id else { return nil }
+        guard size >= UInt64(width), let owner = memory.number(at: data &+ offset, count: width), owner & idMask == id
+        else { return nil }
         let count = min(length, size - UInt64(width), 4096)
         guard let text = memory.read(at: data &+ offset &+ UInt64(width), count: Int(count)) else { return nil }
         return KernelLog.Record(nanoseconds: time, text: text)
     }
 
-    /// Bytes of a `struct printk_info`: kernels that keep more of who printed have larger ones. The numbers of neighbours follow each other.
+    /// Bytes of a `struct printk_info`: kernels that keep more of who printed have larger ones. The numbers of
+    /// neighbours follow each other.
     private var infoSize: UInt64 {
         let sizes: [UInt64] = [88, 112, 96, 104]
         return sizes.first { size in
@@ -97,7 +108,9 @@ struct PrintkRing<Memory: PhysicalMemory> {
             for back: UInt64 in 0..<4 where back + 1 < 1 << countBits {
                 let (id, before) = ((head &- back) & idMask, (head &- back &- 1) & idMask)
                 guard block(id) != nil, block(before) != nil else { continue }
-                let numbers = [id, before].map { memory.number(at: infos &+ ($0 & (1 << countBits - 1)) * size, count: 8) }
+                let numbers = [id, before].map {
+                    memory.number(at: infos &+ ($0 & (1 << countBits - 1)) * size, count: 8)
+                }
                 guard let number = numbers[0], let previous = numbers[1], number == previous &+ 1 else { return false }
                 pairs += 1
             }

@@ -4,7 +4,8 @@ public import X86
 public struct SilentLinux: Sendable, Equatable {
     /// How far it is known to have come.
     public enum Stage: Sendable, Equatable {
-        /// It runs where it was loaded, not at the addresses that it is linked to: it decompresses itself, or takes its first steps.
+        /// It runs where it was loaded, not at the addresses that it is linked to: it decompresses itself, or takes its
+        /// first steps.
         case decompressor
         /// Nothing is known of that.
         case unknown
@@ -27,10 +28,16 @@ public struct SilentLinux: Sendable, Equatable {
         let others = commandLine.consoles.filter { !$0.isEmpty }
         if commandLine.namesSerialConsole {
             if let word = commandLine.silencer {
-                hints.append("\(start), and the command line has \(word): without it the kernel shows what it does before its first process runs")
+                hints.append(
+                    """
+                    \(start), and the command line has \(word): without it the kernel shows what it does before \
+                    its first process runs
+                    """
+                )
             }
             if stage == .unknown, !commandLine.printsEarly {
-                hints.append("\(start): --append earlyprintk=serial,ttyS0 shows what the kernel says before its console is up")
+                hints.append(
+                    "\(start): --append earlyprintk=serial,ttyS0 shows what the kernel says before its console is up")
             }
         } else if !commandLine.printsEarly {
             if others.isEmpty {
@@ -43,13 +50,18 @@ public struct SilentLinux: Sendable, Equatable {
             hints.append("\(start), which only earlyprintk or earlycon ask for: add --append console=ttyS0")
         }
         if stage == .decompressor {
-            hints.append("the kernel still runs where it was loaded: it decompresses itself, or takes its first steps, and has said nothing yet")
+            hints.append(
+                """
+                the kernel still runs where it was loaded: it decompresses itself, or takes its first steps, and \
+                has said nothing yet
+                """
+            )
         }
         return hints
     }
 
-    /// How far a kernel has come by where a vCPU is. Of a kernel of 64 bits, the lower half is what it runs in before it has its own addresses, and after
-    /// that its processes'.
+    /// How far a kernel has come by where a vCPU is. Of a kernel of 64 bits, the lower half is what it runs in before
+    /// it has its own addresses, and after that its processes'.
     public static func stage(_ registers: ProcessorRegisters?) -> Stage {
         guard let registers, registers.privilege == 0, !registers.isReset else { return .unknown }
         if registers.is64Bit { return registers.instruction >> 47 == 0 ? .decompressor : .unknown }

@@ -11,7 +11,8 @@ extension SymbolTable {
     /// nil where the file is none, has been stripped, or contradicts itself.
     /// - Parameter isOver: whether there is no time for more; asked now and then.
     public init?(elf read: FileReader, isOver: () -> Bool = { false }) {
-        guard let identification = read(0, 64), identification.count == 64, identification.starts(with: [0x7F, 0x45, 0x4C, 0x46]),
+        guard let identification = read(0, 64), identification.count == 64,
+            identification.starts(with: [0x7F, 0x45, 0x4C, 0x46]),
             identification[5] == 1
         else { return nil }
         let is64 = identification[4] == 2
@@ -25,7 +26,9 @@ extension SymbolTable {
         let size = is64 ? 24 : 16
         let all = symbols.size / UInt64(size)
         let used = Int(min(all, UInt64(Self.maximumCount)))
-        guard let text = read(names.offset, Int(min(names.size, Self.textLimit))), let list = read(symbols.offset, used * size) else { return nil }
+        guard let text = read(names.offset, Int(min(names.size, Self.textLimit))),
+            let list = read(symbols.offset, used * size)
+        else { return nil }
         var omission: Omission? = all > UInt64(used) || names.size > Self.textLimit ? .count(used) : nil
         let isCode = sections.map(\.isCode)
         var found: [Entry] = []
@@ -34,7 +37,9 @@ extension SymbolTable {
                 omission = .time(index)
                 break
             }
-            if let entry = Self.entry(list, at: index * size, is64: is64, names: text, sections: isCode) { found.append(entry) }
+            if let entry = Self.entry(list, at: index * size, is64: is64, names: text, sections: isCode) {
+                found.append(entry)
+            }
         }
         guard !found.isEmpty else { return nil }
         self.init(found, in: text, endedBy: 0, omission: omission)
@@ -50,9 +55,11 @@ extension SymbolTable {
         let section = Int(number(is64 ? 6 : 14, 2))
         let name = Int(number(0, 4))
         // Functions, objects and what assembly files leave without a type; in a section of the file.
-        guard info & 15 <= 2, section > 0, section < sections.count, name > 0, name < names.count, names[name] != 0 else { return nil }
+        guard info & 15 <= 2, section > 0, section < sections.count, name > 0, name < names.count, names[name] != 0
+        else { return nil }
         return Entry(
-            address: is64 ? number(8, 8) : number(4, 4), size: is64 ? number(16, 8) : number(8, 4), name: name, order: start, isCode: sections[section])
+            address: is64 ? number(8, 8) : number(4, 4), size: is64 ? number(16, 8) : number(8, 4), name: name,
+            order: start, isCode: sections[section])
     }
 
     private struct Section {

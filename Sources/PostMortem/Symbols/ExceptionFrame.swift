@@ -1,6 +1,7 @@
 import Bytes
 
-/// What the processor pushed as it took an exception or an interrupt in 64-bit mode: SS, RSP, RFLAGS, CS, RIP. AMD APM volume 2, 8.9.3.
+/// What the processor pushed as it took an exception or an interrupt in 64-bit mode: SS, RSP, RFLAGS, CS, RIP. AMD APM
+/// volume 2, 8.9.3.
 public struct ExceptionFrame: Sendable, Equatable {
     /// Where the frame lies, linear.
     public let address: UInt64
@@ -28,7 +29,8 @@ public struct ExceptionFrame: Sendable, Equatable {
         return runs.map { run in
             let name = run.frame.symbol.map { " (\($0))" } ?? ""
             let more = run.count > 1 ? ", and \(run.count - 1) more there" : ""
-            return "at rip \(run.frame.instruction.hexadecimal)\(name), rsp \(run.frame.stackPointer.hexadecimal)\(more)"
+            return
+                "at rip \(run.frame.instruction.hexadecimal)\(name), rsp \(run.frame.stackPointer.hexadecimal)\(more)"
         }
     }
 }
@@ -39,10 +41,11 @@ extension StackWalk {
     private static var height: UInt64 { 4096 }
     private static var frameLimit: Int { 256 }
 
-    /// Exceptions that were taken near the stack pointer, those at higher addresses (which are older) first. 64-bit code only.
+    /// Exceptions that were taken near the stack pointer, those at higher addresses (which are older) first. 64-bit
+    /// code only.
     ///
-    /// A frame is told by its code and stack segments, by flags that a processor can have, and by a stack pointer above it and not far. It may be that
-    /// of an exception that was handled.
+    /// A frame is told by its code and stack segments, by flags that a processor can have, and by a stack pointer above
+    /// it and not far. It may be that of an exception that was handled.
     /// - Parameters:
     ///   - code: the kernel's code segment.
     ///   - stack: its stack segment.
@@ -53,14 +56,21 @@ extension StackWalk {
         let base = registers.rsp & ~0xF &+ 8
         for step: UInt64 in 0..<(Self.depth + Self.height) / 16 where frames.count < Self.frameLimit {
             let place = base &+ Self.height &- 16 * step
-            guard memory.number(at: place &+ 8, count: 8) == code, let words = memory.read(at: place, count: 40) else { continue }
+            guard memory.number(at: place &+ 8, count: 8) == code, let words = memory.read(at: place, count: 40) else {
+                continue
+            }
             func word(_ index: Int) -> UInt64 { words.littleEndian(at: index * 8, count: 8) }
             let (instruction, flags, pointer, segment) = (word(0), word(2), word(3), word(4))
             // Bit 1 is always set, 3, 5, 15 and all from 22 on never are. APM volume 2, 3.1.6.
-            guard flags & 0xFFFF_FFFF_FFC0_802A == 2, segment == stack || segment == 0, pointer &- place < 1 << 16, pointer &- place >= 40,
-                symbols?.isEmpty != false || symbols?.isCode(instruction) == true, memory.read(at: instruction, count: 1) != nil
+            guard flags & 0xFFFF_FFFF_FFC0_802A == 2, segment == stack || segment == 0, pointer &- place < 1 << 16,
+                pointer &- place >= 40,
+                symbols?.isEmpty != false || symbols?.isCode(instruction) == true,
+                memory.read(at: instruction, count: 1) != nil
             else { continue }
-            frames.append(ExceptionFrame(address: place, instruction: instruction, symbol: symbols?.name(of: instruction), stackPointer: pointer))
+            frames.append(
+                ExceptionFrame(
+                    address: place, instruction: instruction, symbol: symbols?.name(of: instruction),
+                    stackPointer: pointer))
         }
         return frames
     }

@@ -17,7 +17,8 @@ public struct StackFrame: Sendable, Equatable {
     var words: String { "\(address.hexadecimalDigits(16))\(isCertain ? "  " : " ?")\(symbol.map { " " + $0 } ?? "")" }
 }
 
-/// Finds how a vCPU came to where it is, from its stack. The guest wrote the stack: every step is bounded, and nothing there is believed.
+/// Finds how a vCPU came to where it is, from its stack. The guest wrote the stack: every step is bounded, and nothing
+/// there is believed.
 public struct StackWalk<Memory: PhysicalMemory> {
     /// Frames at the most.
     public static var limit: Int { 24 }
@@ -34,7 +35,8 @@ public struct StackWalk<Memory: PhysicalMemory> {
         (self.registers, self.memory, self.symbols) = (registers, memory, symbols)
     }
 
-    /// The instruction, then the return addresses: by frame pointers as long as they make sense, then by looking through the stack.
+    /// The instruction, then the return addresses: by frame pointers as long as they make sense, then by looking
+    /// through the stack.
     public func frames() -> [StackFrame] {
         var frames = [frame(registers.instruction, true)]
         guard registers.is64Bit || registers.is32Bit else { return frames }
@@ -53,8 +55,8 @@ public struct StackWalk<Memory: PhysicalMemory> {
         return frames
     }
 
-    /// The instruction, then the return addresses that lie on the stack, from a little below the stack pointer on: where the guest has run on since,
-    /// and came back from where it was or went further, is told by those alone.
+    /// The instruction, then the return addresses that lie on the stack, from a little below the stack pointer on:
+    /// where the guest has run on since, and came back from where it was or went further, is told by those alone.
     public func leftovers() -> [StackFrame] {
         var frames = [frame(registers.instruction, true)]
         guard registers.is64Bit || registers.is32Bit else { return frames }
@@ -78,7 +80,8 @@ public struct StackWalk<Memory: PhysicalMemory> {
         var end = registers.stackBase &+ registers.rsp
         var pointer = registers.stackBase &+ registers.rbp
         while addresses.count < Self.limit - 1, pointer >= end, pointer &- end < 65536, pointer % UInt64(width) == 0,
-            let next = memory.number(at: pointer, count: width), let address = memory.number(at: pointer &+ UInt64(width), count: width),
+            let next = memory.number(at: pointer, count: width),
+            let address = memory.number(at: pointer &+ UInt64(width), count: width),
             isReturn(address)
         {
             addresses.append(address)
@@ -100,8 +103,11 @@ public struct StackWalk<Memory: PhysicalMemory> {
                 last = value
                 place = place &+ UInt64(width)
             } else {
-                // Behind Linux's interrupt stack nothing is mapped, and its last word says where the interrupted stack was left.
-                guard let link = last, place % 4096 == 0, link % UInt64(width) == 0, links < Self.linkLimit else { break }
+                // Behind Linux's interrupt stack nothing is mapped, and its last word says where the interrupted stack
+                // was left.
+                guard let link = last, place % 4096 == 0, link % UInt64(width) == 0, links < Self.linkLimit else {
+                    break
+                }
                 (place, last) = (link, nil)
                 links += 1
             }
@@ -109,7 +115,8 @@ public struct StackWalk<Memory: PhysicalMemory> {
         return found
     }
 
-    /// Whether an address can be a return address: in the kernel's code where that is known, and behind a call instruction.
+    /// Whether an address can be a return address: in the kernel's code where that is known, and behind a call
+    /// instruction.
     private func isReturn(_ address: UInt64) -> Bool {
         guard address > 16 else { return false }
         if let symbols, !symbols.isEmpty, !symbols.isCode(address) || symbols.isReturnThunk(address) { return false }

@@ -50,7 +50,8 @@ public struct SymbolTable: Sendable {
     /// Whether these are the names of a 64-bit Linux.
     private let isLinux: Bool
 
-    /// Where a 64-bit Linux puts modules, moved or not (Documentation/arch/x86/x86_64/mm.rst). Their names are in no file of the kernel's.
+    /// Where a 64-bit Linux puts modules, moved or not (Documentation/arch/x86/x86_64/mm.rst). Their names are in no
+    /// file of the kernel's.
     private static let modules: Range<UInt64> = 0xFFFF_FFFF_C000_0000..<0xFFFF_FFFF_FF00_0000
 
     /// Where the file has the handlers of exceptions whose gates tell how far a kernel moved, by the gates' vectors.
@@ -67,7 +68,8 @@ public struct SymbolTable: Sendable {
         var text: [UInt8] = []
         let entries = symbols.map { symbol in
             defer { text += Array(symbol.name.utf8) + [0] }
-            return Entry(address: symbol.address, size: symbol.size, name: text.count, order: text.count, isCode: symbol.isCode)
+            return Entry(
+                address: symbol.address, size: symbol.size, name: text.count, order: text.count, isCode: symbol.isCode)
         }
         self.init(entries, in: text, endedBy: 0)
     }
@@ -101,7 +103,9 @@ public struct SymbolTable: Sendable {
                 let vector = Self.handlerVector(Self.name(at: entry.name, in: text, endedBy: terminator))
             else { continue }
             isLinux = isLinux || vector == Self.pageFault
-            if handlers.count(where: { $0.vector == vector }) < Self.handlerLimit { handlers.append((vector, entry.address)) }
+            if handlers.count(where: { $0.vector == vector }) < Self.handlerLimit {
+                handlers.append((vector, entry.address))
+            }
         }
         (self.places, self.handlers, self.isLinux) = (places, handlers, isLinux)
         code = first.map { $0..<last.address.addingSaturating(max(last.size, 4096)) } ?? 0..<0
@@ -111,7 +115,9 @@ public struct SymbolTable: Sendable {
         text[min(start, text.count)...].prefix(nameLimit).prefix { $0 != terminator }
     }
 
-    private func name(_ entry: Entry) -> String { String(decoding: Self.name(at: entry.name, in: text, endedBy: terminator), as: UTF8.self) }
+    private func name(_ entry: Entry) -> String {
+        String(decoding: Self.name(at: entry.name, in: text, endedBy: terminator), as: UTF8.self)
+    }
 
     private func symbol(_ entry: Entry) -> Symbol {
         Symbol(address: entry.address, size: entry.size, name: name(entry), isCode: entry.isCode)
@@ -125,14 +131,16 @@ public struct SymbolTable: Sendable {
     /// Whether an address lies where code is, a Linux kernel's modules included.
     public func isCode(_ address: UInt64) -> Bool { code.contains(address &- offset) || isInModule(address) }
 
-    /// Whether an address lies in what a Linux kernel has in place of return instructions: it calls something, never returns, and leaves its address on
-    /// the stack (arch/x86/lib/retpoline.S).
-    func isReturnThunk(_ address: UInt64) -> Bool { symbol(at: address &- offset)?.name.hasSuffix("return_thunk") == true }
+    /// Whether an address lies in what a Linux kernel has in place of return instructions: it calls something, never
+    /// returns, and leaves its address on the stack (arch/x86/lib/retpoline.S).
+    func isReturnThunk(_ address: UInt64) -> Bool {
+        symbol(at: address &- offset)?.name.hasSuffix("return_thunk") == true
+    }
 
     private func isInModule(_ address: UInt64) -> Bool { isLinux && Self.modules.contains(address) }
 
-    /// `name+0x12`, the innermost symbol at or before an address; `[module]` for a Linux kernel's module; nil for none, or one that is too far away to mean
-    /// anything.
+    /// `name+0x12`, the innermost symbol at or before an address; `[module]` for a Linux kernel's module; nil for none,
+    /// or one that is too far away to mean anything.
     public func name(of address: UInt64) -> String? {
         let place = address &- offset
         guard let symbol = symbol(at: place) else { return isInModule(address) ? "[module]" : nil }
@@ -163,8 +171,8 @@ public struct SymbolTable: Sendable {
 }
 
 extension SymbolTable {
-    /// A `System.map`: lines of address, type and name, as `nm` writes them and /proc/kallsyms has them. nil where no line names code: what Debian puts
-    /// in the place of its kernels' is one line that says where the real one is.
+    /// A `System.map`: lines of address, type and name, as `nm` writes them and /proc/kallsyms has them. nil where no
+    /// line names code: what Debian puts in the place of its kernels' is one line that says where the real one is.
     /// - Parameter isOver: whether there is no time for more; asked now and then.
     public init?(map text: [UInt8], isOver: () -> Bool = { false }) {
         var entries: [Entry] = []
@@ -175,7 +183,11 @@ extension SymbolTable {
             let end = text[start...].firstIndex(of: 10) ?? text.count
             defer { start = end + 1 }
             lines += 1
-            if entries.count >= Self.maximumCount { omission = .count(entries.count) } else if lines % 1024 == 0, isOver() { omission = .time(entries.count) }
+            if entries.count >= Self.maximumCount {
+                omission = .count(entries.count)
+            } else if lines % 1024 == 0, isOver() {
+                omission = .time(entries.count)
+            }
             guard omission == nil else { break }
             if let entry = Self.entry(text[start..<end]) { entries.append(entry) }
         }
@@ -217,24 +229,28 @@ extension SymbolTable {
     /// The vector whose gate leads to what has this name.
     fileprivate static func handlerVector(_ name: ArraySlice<UInt8>) -> UInt64? {
         switch name.count {
-        case 10...18 where ["asm_exc_page_fault", "page_fault", "async_page_fault"].contains { name.elementsEqual($0.utf8) }: pageFault
+        case 10...18
+        where ["asm_exc_page_fault", "page_fault", "async_page_fault"].contains { name.elementsEqual($0.utf8) }:
+            pageFault
         case 23 where name.elementsEqual("early_idt_handler_array".utf8): 0
         default: nil
         }
     }
 
-    /// How far a Linux kernel of 64 bits moved itself (KASLR): a gate of its IDT against the name that its handler has in the file. The page fault's,
-    /// and before that is set up the first of the early handlers (arch/x86/kernel/head_64.S).
-    /// nil where the gates are another's, as in a boot loader.
+    /// How far a Linux kernel of 64 bits moved itself (KASLR): a gate of its IDT against the name that its handler has
+    /// in the file. The page fault's, and before that is set up the first of the early handlers
+    /// (arch/x86/kernel/head_64.S). nil where the gates are another's, as in a boot loader.
     public func shift(_ registers: ProcessorRegisters, _ memory: VirtualMemory<some PhysicalMemory>) -> UInt64? {
         guard registers.is64Bit else { return nil }
         for vector in [Self.pageFault, 0] {
             guard let gate = memory.read(at: registers.idtBase &+ vector * 16, count: 16) else { continue }
             let fields = gate
-            let place = fields.littleEndian(at: 0, count: 2) | fields.littleEndian(at: 6, count: 2) << 16 | fields.littleEndian(at: 8, count: 4) << 32
+            let place =
+                fields.littleEndian(at: 0, count: 2) | fields.littleEndian(at: 6, count: 2) << 16 | fields.littleEndian(
+                    at: 8, count: 4) << 32
             for handler in handlers where handler.vector == vector {
-                // It moves by multiples of 2 MiB, within 1 GiB (Documentation/arch/x86/x86_64/mm.rst). Names that come from a running kernel's
-                // /proc/kallsyms may have been moved further than this one.
+                // It moves by multiples of 2 MiB, within 1 GiB (Documentation/arch/x86/x86_64/mm.rst). Names that come
+                // from a running kernel's /proc/kallsyms may have been moved further than this one.
                 let shift = place &- handler.address
                 if shift % (2 << 20) == 0, shift < 1 << 30 || 0 &- shift < 1 << 30 { return shift }
             }

@@ -13,14 +13,19 @@ public struct ConsoleAnswer: Sendable, Equatable {
 
         public var description: String {
             switch self {
-            case .hasNoText: "it takes REGEX=TEXT, and there is no = behind a regular expression; one within the expression is written \\="
+            case .hasNoText:
+                """
+                it takes REGEX=TEXT, and there is no = behind a regular expression; one within the expression is \
+                written \\=
+                """
             case .expression(let error): "\(error)"
             case .text(let place, let reason): "character \(place): \(reason)"
             }
         }
     }
 
-    /// Reads `REGEX=TEXT`, parted at the first `=` that has no backslash before it. TEXT knows `\n`, `\r`, `\t`, `\e`, `\\` and `\xNN`.
+    /// Reads `REGEX=TEXT`, parted at the first `=` that has no backslash before it. TEXT knows `\n`, `\r`, `\t`, `\e`,
+    /// `\\` and `\xNN`.
     public init(_ text: String) throws(Malformed) {
         let scalars = Array(text.unicodeScalars)
         var parting = 0
@@ -41,7 +46,9 @@ public struct ConsoleAnswer: Sendable, Equatable {
                 bytes += Array(String(scalar).utf8)
                 continue
             }
-            guard next < scalars.count else { throw .text(place: place + 1, reason: "the text ends in a backslash; write \\\\ for the character") }
+            guard next < scalars.count else {
+                throw .text(place: place + 1, reason: "the text ends in a backslash; write \\\\ for the character")
+            }
             let escape = scalars[next]
             next += 1
             switch escape {
@@ -51,15 +58,22 @@ public struct ConsoleAnswer: Sendable, Equatable {
             case "e": bytes.append(0x1B)
             case "\\": bytes.append(0x5C)
             case "x":
-                guard next + 1 < scalars.count, let byte = RegularExpressionParser.hexadecimal(scalars[next], scalars[next + 1]) else {
+                guard next + 1 < scalars.count,
+                    let byte = RegularExpressionParser.hexadecimal(scalars[next], scalars[next + 1])
+                else {
                     throw .text(place: place + 1, reason: "\\x takes two hexadecimal digits")
                 }
                 bytes.append(byte)
                 next += 2
-            default: throw .text(place: place + 1, reason: "the escape \\\(escape) is not known here; there are \\n \\r \\t \\e \\\\ \\xNN")
+            default:
+                throw .text(
+                    place: place + 1,
+                    reason: "the escape \\\(escape) is not known here; there are \\n \\r \\t \\e \\\\ \\xNN")
             }
         }
-        guard !bytes.isEmpty else { throw .text(place: parting + 1, reason: "there is nothing behind the = to be typed") }
+        guard !bytes.isEmpty else {
+            throw .text(place: parting + 1, reason: "there is nothing behind the = to be typed")
+        }
         self.bytes = bytes
     }
 }

@@ -4,14 +4,16 @@ public struct ConsoleScript: Sendable, Equatable {
     public var expectations: [RegularExpression]
     /// What ends the run as failed: `--fail-on`.
     public var failures: [RegularExpression]
-    /// What is typed once something was seen: `--send`. Each is typed once; those with the same expression one after the other.
+    /// What is typed once something was seen: `--send`. Each is typed once; those with the same expression one after
+    /// the other.
     public var answers: [ConsoleAnswer]
     /// Whether signs of a Linux kernel in distress end the run: `KernelDistress`.
     public var watchesKernel: Bool
     /// Whether the run ends when every expectation was seen. Otherwise the guest has to end by itself.
     public var endsWhenMet: Bool
 
-    /// How many steps all expressions of a run may have, and how many expressions there may be. It bounds what a byte of the console can cost.
+    /// How many steps all expressions of a run may have, and how many expressions there may be. It bounds what a byte
+    /// of the console can cost.
     static let (sizeLimit, countLimit) = (64_000, 2000)
 
     /// Written out, all expressions together.
@@ -24,13 +26,18 @@ public struct ConsoleScript: Sendable, Equatable {
             return "--expect, --fail-on and --send are given \(count) times, and a run takes \(Self.countLimit)"
         }
         guard size <= Self.sizeLimit else {
-            return "the regular expressions are too large together: written out, their repetitions take \(size) steps, and a run takes \(Self.sizeLimit)"
+            return
+                """
+                the regular expressions are too large together: written out, their repetitions take \(size) steps, \
+                and a run takes \(Self.sizeLimit)
+                """
         }
         return nil
     }
 
     public init(
-        expectations: [RegularExpression] = [], failures: [RegularExpression] = [], answers: [ConsoleAnswer] = [], watchesKernel: Bool = true,
+        expectations: [RegularExpression] = [], failures: [RegularExpression] = [], answers: [ConsoleAnswer] = [],
+        watchesKernel: Bool = true,
         endsWhenMet: Bool = true
     ) {
         self.expectations = expectations

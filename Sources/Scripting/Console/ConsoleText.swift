@@ -1,5 +1,6 @@
-/// What a console's bytes say, without what only moves a cursor or changes a colour: ECMA-48's escape sequences, control characters other than
-/// tab and line feed. Carriage returns beside a line feed go; one elsewhere begins the line anew and counts as a line feed.
+/// What a console's bytes say, without what only moves a cursor or changes a colour: ECMA-48's escape sequences,
+/// control characters other than tab and line feed. Carriage returns beside a line feed go; one elsewhere begins the
+/// line anew and counts as a line feed.
 struct ConsoleText {
     private enum State {
         case text, escape, sequence

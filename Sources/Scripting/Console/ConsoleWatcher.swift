@@ -1,7 +1,8 @@
 /// Follows a guest's console: bytes and the time in, what to type and when to end the run out.
 ///
-/// A line's end is where `$` holds: a line feed, or 100 ms in which nothing came, since a prompt's line does not end. Expressions see the
-/// console as one text, so that what the kernel prints in the middle of a prompt hides nothing that came before.
+/// A line's end is where `$` holds: a line feed, or 100 ms in which nothing came, since a prompt's line does not end.
+/// Expressions see the console as one text, so that what the kernel prints in the middle of a prompt hides nothing that
+/// came before.
 public struct ConsoleWatcher {
     /// What is to be done now.
     public struct Action {
@@ -15,9 +16,11 @@ public struct ConsoleWatcher {
 
     /// In which silence a line counts as ended, in seconds.
     static let pause = 0.1
-    /// How long a guest may go on to speak after what decided the run, in seconds: as long as the lines come, and no longer than this.
+    /// How long a guest may go on to speak after what decided the run, in seconds: as long as the lines come, and no
+    /// longer than this.
     ///
-    /// A kernel's report is what people want, and a slow console needs its time for it. What is longer than any report is a flood, and not heard out.
+    /// A kernel's report is what people want, and a slow console needs its time for it. What is longer than any report
+    /// is a flood, and not heard out.
     static let patience = (met: 0.5, script: 0.5, report: 3.0, flood: 0.9)
     private static let reportLimit = 16384
     /// A kernel's report comes in one go; a serial line on a busy host may halt in between.
@@ -49,7 +52,8 @@ public struct ConsoleWatcher {
         self.script = script
         unmet = script.expectations.count
         findings = ConsoleFindings(
-            expectations: Array(repeating: nil, count: script.expectations.count), answers: Array(repeating: nil, count: script.answers.count))
+            expectations: Array(repeating: nil, count: script.expectations.count),
+            answers: Array(repeating: nil, count: script.answers.count))
     }
 
     /// How many steps the script's expressions have together: what a byte costs at worst grows with it.
@@ -162,7 +166,8 @@ public struct ConsoleWatcher {
     private mutating func suffer(_ index: Int, at seconds: Double) {
         guard harmlessLine != lineNumber else { return }
         let distress = KernelDistress.all[index]
-        let failure = ConsoleFindings.Failure(cause: .kernel(distress.name, isPanic: distress.isPanic), sighting: sighting(at: seconds))
+        let failure = ConsoleFindings.Failure(
+            cause: .kernel(distress.name, isPanic: distress.isPanic), sighting: sighting(at: seconds))
         if distress.isPanic, findings.panic == nil { findings.panic = failure }
         // "BUG: " is seen before the rest of the line tells which.
         let isSameLine = findings.failure?.sighting.lineNumber == lineNumber
@@ -208,7 +213,9 @@ public struct ConsoleWatcher {
         for index in findings.expectations.indices where findings.expectations[index]?.lineNumber == lineNumber {
             findings.expectations[index]?.line = text
         }
-        for index in findings.answers.indices where findings.answers[index]?.lineNumber == lineNumber { findings.answers[index]?.line = text }
+        for index in findings.answers.indices where findings.answers[index]?.lineNumber == lineNumber {
+            findings.answers[index]?.line = text
+        }
         if findings.failure?.sighting.lineNumber == lineNumber { findings.failure?.sighting.line = text }
         if findings.panic?.sighting.lineNumber == lineNumber { findings.panic?.sighting.line = text }
     }

@@ -1,8 +1,9 @@
-/// What a Linux kernel on x86 says when it can't be trusted any more. Each names what is wrong; docs/verdicts.md lists them.
+/// What a Linux kernel on x86 says when it can't be trusted any more. Each names what is wrong; docs/verdicts.md lists
+/// them.
 ///
-/// The words are those of the kernel's own messages (kernel/panic.c, arch/x86/kernel/dumpstack.c, arch/x86/mm/fault.c, kernel/watchdog.c,
-/// kernel/rcu/tree_stall.h, kernel/hung_task.c, mm/kasan/report.c). Not here, because a kernel goes on after them as it should: WARNING (lockdep's
-/// reports among them), UBSAN, a process that was killed.
+/// The words are those of the kernel's own messages (kernel/panic.c, arch/x86/kernel/dumpstack.c, arch/x86/mm/fault.c,
+/// kernel/watchdog.c, kernel/rcu/tree_stall.h, kernel/hung_task.c, mm/kasan/report.c). Not here, because a kernel goes
+/// on after them as it should: WARNING (lockdep's reports among them), UBSAN, a process that was killed.
 public struct KernelDistress: Sendable {
     /// In words: `kernel panic`.
     public let name: String
@@ -38,7 +39,8 @@ public struct KernelDistress: Sendable {
         KernelDistress("oops", #"\bOops(?: -|:) |: [0-9a-f]{4} \[#\d{1,5}\]"#),
     ]
 
-    /// Lines that hold a word of the above and mean no harm: a limit of lockdep's own tables, after which it turns itself off.
+    /// Lines that hold a word of the above and mean no harm: a limit of lockdep's own tables, after which it turns
+    /// itself off.
     static let harmless = [#"\bBUG: MAX_(?:LOCKDEP|LOCK|STACK)\w* too low"#, #"\bBUG: \w+ looping lockdep"#]
 
     /// What a kernel says last.

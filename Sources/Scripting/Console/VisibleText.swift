@@ -1,14 +1,16 @@
 import Bytes
 
-/// Makes what guests, files and users write safe to show: control characters, invisible characters and the commands of CI systems become visible
-/// escapes, as `\x1b`, `\u{202e}` and `\x3a`. Everything else stays as it is, a backslash too, so the result can be read but not turned back.
+/// Makes what guests, files and users write safe to show: control characters, invisible characters and the commands of
+/// CI systems become visible escapes, as `\x1b`, `\u{202e}` and `\x3a`. Everything else stays as it is, a backslash
+/// too, so the result can be read but not turned back.
 ///
-/// It takes bytes as they come, so that a console can be shown while the guest writes it. Bytes that are no UTF-8 become `\xNN` each. What it keeps
-/// from one call to the next is a character's first bytes at most.
+/// It takes bytes as they come, so that a console can be shown while the guest writes it. Bytes that are no UTF-8
+/// become `\xNN` each. What it keeps from one call to the next is a character's first bytes at most.
 ///
-/// CI systems read commands in what a job prints. GitHub Actions obeys `::error::` and its like at a line's start behind blanks, and `##[` anywhere
-/// in a line (actions/runner, ActionCommand.cs); Azure Pipelines obeys `##vso[` and `##[` anywhere (azure-pipelines-agent, Command.cs); TeamCity
-/// obeys `##teamcity[`. GitLab's and Travis' sections need an escape sequence or a carriage return.
+/// CI systems read commands in what a job prints. GitHub Actions obeys `::error::` and its like at a line's start
+/// behind blanks, and `##[` anywhere in a line (actions/runner, ActionCommand.cs); Azure Pipelines obeys `##vso[` and
+/// `##[` anywhere (azure-pipelines-agent, Command.cs); TeamCity obeys `##teamcity[`. GitLab's and Travis' sections need
+/// an escape sequence or a carriage return.
 public struct VisibleText: Sendable {
     /// How much of `##name[` was seen: nothing, `#`, `##`, `##name`.
     private enum Mark {
@@ -28,8 +30,8 @@ public struct VisibleText: Sendable {
     private var mark = Mark.none
     private var place = Place.start
 
-    /// - Parameter keepsLines: whether line ends and tabs are let through. A carriage return that no line feed follows is not one of them, since what
-    ///   comes behind it would be written over the line.
+    /// - Parameter keepsLines: whether line ends and tabs are let through. A carriage return that no line feed follows
+    ///   is not one of them, since what comes behind it would be written over the line.
     public init(keepsLines: Bool) { self.keepsLines = keepsLines }
 
     /// The text in one line.
@@ -89,11 +91,13 @@ public struct VisibleText: Sendable {
     /// A printable character of ASCII.
     private mutating func put(_ byte: UInt8, _ result: inout [UInt8]) {
         let isCommand =
-            byte == UInt8(ascii: "[") && (mark == .hashes || mark == .name) || byte == UInt8(ascii: ":") && place == .colon
+            byte == UInt8(ascii: "[") && (mark == .hashes || mark == .name)
+            || byte == UInt8(ascii: ":") && place == .colon
         switch (byte, mark) {
         case (UInt8(ascii: "#"), .none), (UInt8(ascii: "#"), .name): mark = .hash
         case (UInt8(ascii: "#"), _): mark = .hashes
-        case (UInt8(ascii: "a")...UInt8(ascii: "z"), .hashes), (UInt8(ascii: "A")...UInt8(ascii: "Z"), .hashes): mark = .name
+        case (UInt8(ascii: "a")...UInt8(ascii: "z"), .hashes), (UInt8(ascii: "A")...UInt8(ascii: "Z"), .hashes):
+            mark = .name
         case (UInt8(ascii: "a")...UInt8(ascii: "z"), .name), (UInt8(ascii: "A")...UInt8(ascii: "Z"), .name): break
         default: mark = .none
         }
@@ -133,8 +137,8 @@ public struct VisibleText: Sendable {
         }
     }
 
-    /// Whether a character does something to a terminal or can't be seen: control characters, bidirectional controls, line and paragraph
-    /// separators, what has no width, noncharacters. Unicode Standard, sections 4.5 and 5.21.
+    /// Whether a character does something to a terminal or can't be seen: control characters, bidirectional controls,
+    /// line and paragraph separators, what has no width, noncharacters. Unicode Standard, sections 4.5 and 5.21.
     static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
         let properties = scalar.properties

@@ -1,8 +1,8 @@
 /// Looks for many regular expressions at once in a text that comes byte by byte.
 ///
-/// The nondeterministic automaton is made deterministic as the text needs it, and what was made is kept up to a limit. So a byte costs a
-/// table look-up as a rule, and at worst a walk over all instructions; nothing of the text is kept, and no expression can cost more. Where states would
-/// be made only to be forgotten, none is kept for some time.
+/// The nondeterministic automaton is made deterministic as the text needs it, and what was made is kept up to a limit.
+/// So a byte costs a table look-up as a rule, and at worst a walk over all instructions; nothing of the text is kept,
+/// and no expression can cost more. Where states would be made only to be forgotten, none is kept for some time.
 struct PatternAutomaton {
     /// Beyond a byte's values: the text pauses here.
     private static let pause = 256
@@ -76,14 +76,17 @@ struct PatternAutomaton {
                 sizes.append(shared[old])
             }
             set.forEach { byte in
-                if let number = numbers[Int(classes[Int(byte)])] { classes[Int(byte)] = UInt8(truncatingIfNeeded: number) }
+                if let number = numbers[Int(classes[Int(byte)])] {
+                    classes[Int(byte)] = UInt8(truncatingIfNeeded: number)
+                }
             }
         }
         return (classes, sizes.count)
     }
 
     /// Takes the next byte.
-    /// - Returns: the expressions that end here, or ended before this byte if they had to see it. One that goes on matching is told again.
+    /// - Returns: the expressions that end here, or ended before this byte if they had to see it. One that goes on
+    ///   matching is told again.
     mutating func take(_ byte: UInt8) -> [Int]? {
         guard loose == 0 else { return advanceLoose(byte) }
         let place = Int(current) * classCount + Int(classes[Int(byte)])
@@ -233,7 +236,8 @@ struct PatternAutomaton {
     }
 
     private static func holds(_ assertion: RegularExpression.Assertion, _ flags: Int32, _ ahead: Int) -> Bool {
-        let isBoundary = (flags & afterWord != 0) != (ahead < 256 && ByteSet.word.contains(UInt8(truncatingIfNeeded: ahead)))
+        let isBoundary =
+            (flags & afterWord != 0) != (ahead < 256 && ByteSet.word.contains(UInt8(truncatingIfNeeded: ahead)))
         switch assertion {
         case .lineStart: return flags & lineStart != 0
         case .lineEnd: return ahead == pause || ahead == 0x0A

@@ -95,7 +95,8 @@ struct PatternProgram: Sendable {
             case .bytes, .assertion: 1
             case .sequence(let nodes): nodes.reduce(0) { min($0 + Self.size(of: $1), sizeLimit + 1) }
             case .choice(let nodes): nodes.reduce(0) { min($0 + 1 + Self.size(of: $1), sizeLimit + 1) }
-            case .repeated(let node, let minimum, let maximum): (Self.size(of: node) + 1) * max(maximum ?? minimum + 1, 1)
+            case .repeated(let node, let minimum, let maximum):
+                (Self.size(of: node) + 1) * max(maximum ?? minimum + 1, 1)
             }
         return min(size, sizeLimit + 1)
     }

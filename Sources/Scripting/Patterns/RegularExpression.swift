@@ -1,6 +1,7 @@
 /// A regular expression over bytes, as `--expect`, `--fail-on` and `--send` take it; docs/verdicts.md has the syntax.
 ///
-/// There are no back references and no looking around: whatever the expression and whatever the guest writes, a byte costs a bounded time.
+/// There are no back references and no looking around: whatever the expression and whatever the guest writes, a byte
+/// costs a bounded time.
 public struct RegularExpression: Sendable, Equatable, CustomStringConvertible {
     /// As it was written.
     public let text: String
@@ -36,20 +37,31 @@ public struct RegularExpression: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Reads an expression.
-    /// - Throws: `Malformed`, also for an expression that is too large or that an empty text matches, so that it would always be seen.
+    /// - Throws: `Malformed`, also for an expression that is too large or that an empty text matches, so that it would
+    ///   always be seen.
     public init(_ text: String) throws(Malformed) {
         guard text.utf8.count <= Self.lengthLimit else {
-            throw Malformed(place: 1, reason: "the expression is too long: it has \(text.utf8.count) bytes, and may have \(Self.lengthLimit)")
+            throw Malformed(
+                place: 1,
+                reason: "the expression is too long: it has \(text.utf8.count) bytes, and may have \(Self.lengthLimit)")
         }
         var parser = RegularExpressionParser(text)
         node = try parser.parse()
         self.text = text
         size = PatternProgram.size(of: node)
         guard size <= PatternProgram.sizeLimit else {
-            throw Malformed(place: 1, reason: "the expression is too large: written out, its repetitions take more than \(PatternProgram.sizeLimit) steps")
+            throw Malformed(
+                place: 1,
+                reason:
+                    """
+                    the expression is too large: written out, its repetitions take more than \
+                    \(PatternProgram.sizeLimit) steps
+                    """
+            )
         }
         guard !Self.isNullable(node) else {
-            throw Malformed(place: 1, reason: "the empty text matches this, so it would be seen before the guest has said anything")
+            throw Malformed(
+                place: 1, reason: "the empty text matches this, so it would be seen before the guest has said anything")
         }
     }
 

@@ -19,7 +19,9 @@ struct RegularExpressionParser {
         return node
     }
 
-    private func error(_ reason: String, at index: Int? = nil) -> Malformed { Malformed(place: (index ?? next) + 1, reason: reason) }
+    private func error(_ reason: String, at index: Int? = nil) -> Malformed {
+        Malformed(place: (index ?? next) + 1, reason: reason)
+    }
 
     private var peek: Unicode.Scalar? { next < text.count ? text[next] : nil }
 
@@ -59,7 +61,9 @@ struct RegularExpressionParser {
         default: return atom
         }
         next += 1
-        if case .assertion = atom { throw error("there is nothing to repeat: the anchor before it takes no character", at: place) }
+        if case .assertion = atom {
+            throw error("there is nothing to repeat: the anchor before it takes no character", at: place)
+        }
         // Whether as much or as little as possible is taken makes no difference to whether it is there.
         if !take("?"), peek == "+" { throw error("possessive repetitions (\(text[next - 1])+) are not known here") }
         if let again = peek, again == "*" || again == "+" || again == "?" {
@@ -81,7 +85,8 @@ struct RegularExpressionParser {
                 bounds.append(nil)
             } else {
                 guard (0x30...0x39).contains(scalar.value) else { return nil }
-                bounds[bounds.count - 1] = min((bounds[bounds.count - 1] ?? 0) * 10 + Int(scalar.value - 0x30), Self.countLimit + 1)
+                bounds[bounds.count - 1] = min(
+                    (bounds[bounds.count - 1] ?? 0) * 10 + Int(scalar.value - 0x30), Self.countLimit + 1)
             }
         }
         guard bounds.contains(where: { $0 != nil }) else { return nil }
@@ -109,7 +114,10 @@ struct RegularExpressionParser {
         case ".": return .bytes(.dot)
         case "^": return .assertion(.lineStart)
         case "$": return .assertion(.lineEnd)
-        case "*", "+", "?": throw error("there is nothing before the \(scalar) that it could repeat; write \\\(scalar) for the character", at: start)
+        case "*", "+", "?":
+            throw error(
+                "there is nothing before the \(scalar) that it could repeat; write \\\(scalar) for the character",
+                at: start)
         case "\\": return try escape(start)
         default: return literal(scalar)
         }
@@ -144,7 +152,9 @@ struct RegularExpressionParser {
             next += 1
         }
         depth += 1
-        guard depth <= Self.depthLimit else { throw error("groups are nested more than \(Self.depthLimit) deep", at: start) }
+        guard depth <= Self.depthLimit else {
+            throw error("groups are nested more than \(Self.depthLimit) deep", at: start)
+        }
         let node = try choice()
         depth -= 1
         guard take(")") else { throw error("this ( is never closed; write \\( for the character", at: start) }
@@ -168,7 +178,9 @@ struct RegularExpressionParser {
 
     /// What follows a backslash, as the bytes of one character.
     private mutating func escapedSet(_ start: Int) throws(Malformed) -> [ByteSet]? {
-        guard let scalar = peek else { throw error("the expression ends in a backslash; write \\\\ for the character", at: start) }
+        guard let scalar = peek else {
+            throw error("the expression ends in a backslash; write \\\\ for the character", at: start)
+        }
         next += 1
         switch scalar {
         case "d": return [.digits]
@@ -236,7 +248,9 @@ struct RegularExpressionParser {
         let scalar = text[next]
         next += 1
         guard scalar == "\\" else {
-            guard scalar.isASCII else { throw error("a set holds ASCII characters only; write (?:\(scalar)|...)", at: place) }
+            guard scalar.isASCII else {
+                throw error("a set holds ASCII characters only; write (?:\(scalar)|...)", at: place)
+            }
             return (ByteSet(UInt8(scalar.value)), UInt8(scalar.value))
         }
         if peek == "b" || peek == "B" { throw error("\\b has no meaning in a set", at: place) }
@@ -251,13 +265,17 @@ struct RegularExpressionParser {
     private mutating func named() throws(Malformed) -> ByteSet? {
         guard next + 1 < text.count, text[next + 1] == ":" else { return nil }
         // No class has a longer name.
-        guard let end = text[(next + 2)...].prefix(16).firstIndex(of: ":"), end + 1 < text.count, text[end + 1] == "]" else { return nil }
+        guard let end = text[(next + 2)...].prefix(16).firstIndex(of: ":"), end + 1 < text.count, text[end + 1] == "]"
+        else { return nil }
         let name = String(String.UnicodeScalarView(text[(next + 2)..<end]))
         let sets: [String: ByteSet] = [
-            "alpha": .letters, "digit": .digits, "alnum": ByteSet.letters.union(.digits), "space": .space, "blank": ByteSet(" \t"),
+            "alpha": .letters, "digit": .digits, "alnum": ByteSet.letters.union(.digits), "space": .space,
+            "blank": ByteSet(" \t"),
             "upper": ByteSet(0x41...0x5A), "lower": ByteSet(0x61...0x7A), "xdigit": ByteSet("0123456789abcdefABCDEF"),
-            "print": ByteSet(0x20...0x7E), "graph": ByteSet(0x21...0x7E), "cntrl": ByteSet(0x00...0x1F).union(ByteSet(0x7F)),
-            "punct": ByteSet(0x21...0x2F).union(ByteSet(0x3A...0x40)).union(ByteSet(0x5B...0x60)).union(ByteSet(0x7B...0x7E)),
+            "print": ByteSet(0x20...0x7E), "graph": ByteSet(0x21...0x7E),
+            "cntrl": ByteSet(0x00...0x1F).union(ByteSet(0x7F)),
+            "punct": ByteSet(0x21...0x2F).union(ByteSet(0x3A...0x40)).union(ByteSet(0x5B...0x60)).union(
+                ByteSet(0x7B...0x7E)),
         ]
         guard let set = sets[name] else { throw error("there is no class [:\(name):]") }
         next = end + 2

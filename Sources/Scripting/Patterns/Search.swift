@@ -28,7 +28,9 @@ struct Search {
         if script.watchesKernel {
             // A test holds that every one of them can be read.
             for text in KernelDistress.harmless { add(try? RegularExpression(text), .harmless) }
-            for (index, distress) in KernelDistress.all.enumerated() { add(try? RegularExpression(distress.expression), .distress(index)) }
+            for (index, distress) in KernelDistress.all.enumerated() {
+                add(try? RegularExpression(distress.expression), .distress(index))
+            }
             add(try? RegularExpression(KernelDistress.panicEnd), .panicEnd)
         }
         self.purposes = purposes

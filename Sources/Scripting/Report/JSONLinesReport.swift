@@ -12,13 +12,19 @@ enum JSONLinesReport {
             case .skipped(let reason): ("skipped", reason)
             case .error(let reason): ("error", reason)
             }
-        let attempts = record.retried.map { "{\"reason\":\(ReportText.json($0.reason)),\"seconds\":\(ReportText.seconds($0.seconds)),\"error\":\($0.isError)}" }
+        let attempts = record.retried.map {
+            """
+            {\"reason\":\(ReportText.json($0.reason)),\"seconds\":\(ReportText.seconds($0.seconds)),\"error\":\($0.isError)}
+            """
+        }
         let members = [
             "\"event\":\"test\"", "\"name\":\(ReportText.json(record.name))", "\"outcome\":\"\(outcome)\"",
             "\"reason\":\(reason.map(ReportText.json) ?? "null")", "\"seconds\":\(ReportText.seconds(record.seconds))",
             "\"flaky\":\(record.isFlaky)", "\"failed_before\":[\(attempts.joined(separator: ","))]",
-            "\"details\":[\(record.details.map(ReportText.json).joined(separator: ","))]", "\"console\":\(ReportText.json(record.console))",
-            "\"post_mortem\":[\(record.postMortem.map(ReportText.json).joined(separator: ","))]", "\"log\":\(record.log.map(ReportText.json) ?? "null")",
+            "\"details\":[\(record.details.map(ReportText.json).joined(separator: ","))]",
+            "\"console\":\(ReportText.json(record.console))",
+            "\"post_mortem\":[\(record.postMortem.map(ReportText.json).joined(separator: ","))]",
+            "\"log\":\(record.log.map(ReportText.json) ?? "null")",
         ]
         return "{\(members.joined(separator: ","))}\n"
     }
@@ -26,7 +32,8 @@ enum JSONLinesReport {
     static func closing(_ counts: TestCounts, planned: Int, because reason: String?) -> String {
         let members = [
             "\"event\":\"end\"", "\"planned\":\(planned)", "\"passed\":\(counts.passed)", "\"failed\":\(counts.failed)",
-            "\"skipped\":\(counts.skipped)", "\"errors\":\(counts.errors)", "\"flaky\":\(counts.flaky)", "\"seconds\":\(ReportText.seconds(counts.seconds))",
+            "\"skipped\":\(counts.skipped)", "\"errors\":\(counts.errors)", "\"flaky\":\(counts.flaky)",
+            "\"seconds\":\(ReportText.seconds(counts.seconds))",
             "\"unfinished\":\(reason.map(ReportText.json) ?? "null")",
         ]
         return "{\(members.joined(separator: ","))}\n"

@@ -1,7 +1,8 @@
 /// JUnit's XML.
 ///
-/// There is no standard; this is what the readers of it agree on: elements and attributes of Ant's `junit` task, and the elements that
-/// Maven Surefire added for attempts (`flakyFailure`, `rerunFailure`, `flakyError`, `rerunError`), which readers that don't know them pass over.
+/// There is no standard; this is what the readers of it agree on: elements and attributes of Ant's `junit` task, and
+/// the elements that Maven Surefire added for attempts (`flakyFailure`, `rerunFailure`, `flakyError`, `rerunError`),
+/// which readers that don't know them pass over.
 enum JUnitReport {
     /// - Parameters:
     ///   - cases: what `testCase` made of those that are over.
@@ -17,7 +18,11 @@ enum JUnitReport {
         text += "    <properties>\n      <property name=\"planned\" value=\"\(planned)\"/>\n    </properties>\n" + cases
         if let unfinished {
             let message = ReportText.xml("\(unfinished): \(counts.all) of \(planned) tests are over")
-            text += "    <testcase \(identity("(suite)", suite: name, seconds: 0))>\n      <error message=\"\(message)\" type=\"unfinished\"/>\n"
+            text +=
+                """
+                    <testcase \(identity("(suite)", suite: name, seconds: 0))>\n      <error \
+                message=\"\(message)\" type=\"unfinished\"/>\n
+                """
             text += "    </testcase>\n"
         }
         return text + "  </testsuite>\n</testsuites>\n"
@@ -30,7 +35,9 @@ enum JUnitReport {
             text += lines.isEmpty ? "/>\n" : ">\(ReportText.xmlLines(lines.joined(separator: "\n")))</\(name)>\n"
         }
         func attempts(_ failure: String, _ error: String) {
-            for attempt in record.retried { element(attempt.isError ? error : failure, attempt.reason, type: attempt.isError ? "host" : "failed") }
+            for attempt in record.retried {
+                element(attempt.isError ? error : failure, attempt.reason, type: attempt.isError ? "host" : "failed")
+            }
         }
         switch record.outcome {
         case .passed:
@@ -51,6 +58,9 @@ enum JUnitReport {
     }
 
     private static func identity(_ name: String, suite: String, seconds: Double) -> String {
-        "classname=\"\(ReportText.xml(suite))\" name=\"\(ReportText.xml(name))\" time=\"\(ReportText.seconds(seconds))\""
+        """
+        classname=\"\(ReportText.xml(suite))\" name=\"\(ReportText.xml(name))\" \
+        time=\"\(ReportText.seconds(seconds))\"
+        """
     }
 }

@@ -1,11 +1,13 @@
 import Bytes
 
-/// Text of guests and users within reports. Whatever it holds, the report stays well-formed, and a terminal or an editor that shows the file
-/// does nothing but show it: what is hidden (`VisibleText`) is escaped.
+/// Text of guests and users within reports. Whatever it holds, the report stays well-formed, and a terminal or an
+/// editor that shows the file does nothing but show it: what is hidden (`VisibleText`) is escaped.
 public enum ReportText {
-    /// Characters of XML: text or an attribute's value. Extensible Markup Language 1.0, sections 2.2, 2.4, 2.11 and 3.3.3.
+    /// Characters of XML: text or an attribute's value. Extensible Markup Language 1.0, sections 2.2, 2.4, 2.11 and
+    /// 3.3.3.
     ///
-    /// XML has no way to tell most control characters, and shows others raw: all that is hidden becomes a visible escape, as `\x1b`.
+    /// XML has no way to tell most control characters, and shows others raw: all that is hidden becomes a visible
+    /// escape, as `\x1b`.
     static func xml(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
@@ -34,7 +36,9 @@ public enum ReportText {
     }
 
     /// A string in quotation marks, as JSON has it. RFC 8259, section 7.
-    static func json(_ text: String) -> String { JSONText.quoted(text) { VisibleText.isHidden($0) ? JSONText.escaped($0) : nil } }
+    static func json(_ text: String) -> String {
+        JSONText.quoted(text) { VisibleText.isHidden($0) ? JSONText.escaped($0) : nil }
+    }
 
     /// A string in quotation marks, as YAML has it. YAML 1.2.2, sections 5.1 and 5.7.
     static func yaml(_ text: String) -> String {

@@ -6,7 +6,9 @@ public enum StepSummary {
     /// - Parameters:
     ///   - summary: the last line of the suite.
     ///   - unfinished: why the suite ended before its end; nil where it did not.
-    public static func markdown(name: String, summary: String, _ records: [TestRecord], unfinished: String? = nil) -> String {
+    public static func markdown(name: String, summary: String, _ records: [TestRecord], unfinished: String? = nil)
+        -> String
+    {
         var text = "### \(escaped(name))\n\n\(escaped(summary))\n"
         if let unfinished { text += "\n\(escaped(unfinished))\n" }
         let bad = records.compactMap { record -> (word: String, reason: String, record: TestRecord)? in
@@ -20,13 +22,15 @@ public enum StepSummary {
         guard !bad.isEmpty else { return text + "\n" }
         text += "\n| | test | why | seconds |\n|---|---|---|---|\n"
         for (word, reason, record) in bad.prefix(testLimit) {
-            text += "| \(word) | \(escaped(record.name)) | \(escaped(reason)) | \(ReportText.seconds(record.seconds)) |\n"
+            text +=
+                "| \(word) | \(escaped(record.name)) | \(escaped(reason)) | \(ReportText.seconds(record.seconds)) |\n"
         }
         if bad.count > testLimit { text += "\nand \(bad.count - testLimit) more\n" }
         return text + "\n"
     }
 
-    /// Text that means nothing but itself, in a cell too. GitHub Flavored Markdown, sections 2.4 (any ASCII punctuation) and 4.10 (tables).
+    /// Text that means nothing but itself, in a cell too. GitHub Flavored Markdown, sections 2.4 (any ASCII
+    /// punctuation) and 4.10 (tables).
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in String(VisibleText.line(text).prefix(500)).unicodeScalars {

@@ -43,9 +43,13 @@ public struct SuiteProgress: Sendable, Equatable {
         for boot in running.prefix(shown) {
             let time = Self.time(boot.seconds)
             let attempt = boot.attempt > 1 ? " (attempt \(boot.attempt))" : ""
-            lines.append(String(repeating: " ", count: max(8 - time.utf8.count, 1)) + time + " " + ReportText.line(boot.name) + attempt)
+            lines.append(
+                String(repeating: " ", count: max(8 - time.utf8.count, 1)) + time + " " + ReportText.line(boot.name)
+                    + attempt)
         }
-        if shown < running.count, room > 0 { lines.append("         and \(running.count - shown)\(shown > 0 ? " more" : "")") }
+        if shown < running.count, room > 0 {
+            lines.append("         and \(running.count - shown)\(shown > 0 ? " more" : "")")
+        }
         return lines.map { Self.cut($0, to: min(width, Self.widest)) }
     }
 
@@ -55,7 +59,8 @@ public struct SuiteProgress: Sendable, Equatable {
         return minutes == 0 ? "\(rest)s" : "\(minutes)m\(rest < 10 ? "0" : "")\(rest)s"
     }
 
-    /// Never wider than asked for: a terminal would break the line. What is no ASCII counts double, as the widest characters do.
+    /// Never wider than asked for: a terminal would break the line. What is no ASCII counts double, as the widest
+    /// characters do.
     private static func cut(_ line: String, to width: Int) -> String {
         func columns(_ scalar: Unicode.Scalar) -> Int { scalar.isASCII ? 1 : 2 }
         guard line.unicodeScalars.reduce(0, { $0 + columns($1) }) > width else { return line }

@@ -18,8 +18,9 @@ public enum SuiteReportChange: Sendable, Equatable {
 
 /// A suite's report, told of the tests as they end.
 ///
-/// After each change the file is a valid report of the tests that are over: a suite that is killed leaves it so. Such a report doesn't look like
-/// that of a suite that came to its end: JUnit's then has a test in error, `(suite)`; TAP's has fewer tests than its plan; JSON's has no `end`.
+/// After each change the file is a valid report of the tests that are over: a suite that is killed leaves it so. Such a
+/// report doesn't look like that of a suite that came to its end: JUnit's then has a test in error, `(suite)`; TAP's
+/// has fewer tests than its plan; JSON's has no `end`.
 public struct SuiteReport: Sendable {
     private let name: String
     private let planned: Int
@@ -85,6 +86,7 @@ public struct SuiteReport: Sendable {
 
     private func junit(ended: Bool, because reason: String? = nil) -> String {
         JUnitReport.document(
-            name: name, counts: counts, planned: planned, cases: cases, unfinished: ended ? nil : reason ?? "the suite did not come to its end")
+            name: name, counts: counts, planned: planned, cases: cases,
+            unfinished: ended ? nil : reason ?? "the suite did not come to its end")
     }
 }

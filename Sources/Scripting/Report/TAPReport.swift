@@ -15,7 +15,8 @@ enum TAPReport {
         switch record.outcome {
         case .passed: lines.append("ok \(number) - \(name)")
         case .failed: lines.append("not ok \(number) - \(name)")
-        // The protocol has no errors: a test that is not ok, by a directive of ours that readers show as they show any words.
+        // The protocol has no errors: a test that is not ok, by a directive of ours that readers show as they show any
+        // words.
         case .error(let reason): lines.append("not ok \(number) - \(name) # ERROR \(ReportText.tap(reason))")
         case .skipped(let reason): return "ok \(number) - \(name) # SKIP \(ReportText.tap(reason))\n"
         }
@@ -31,7 +32,9 @@ enum TAPReport {
         if !record.postMortem.isEmpty { tell("post_mortem", record.postMortem) }
         if let log = record.log { lines.append("  log: \(ReportText.yaml(log))") }
         if !record.console.isEmpty, record.outcome != .passed {
-            tell("console", record.console.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init))
+            tell(
+                "console",
+                record.console.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init))
         }
         return (lines + ["  ..."]).joined(separator: "\n") + "\n"
     }

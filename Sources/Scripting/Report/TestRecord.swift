@@ -40,7 +40,8 @@ public struct TestRecord: Sendable, Equatable {
     public var log: String?
 
     public init(
-        name: String, outcome: Outcome, seconds: Double, retried: [Attempt] = [], details: [String] = [], console: String = "", postMortem: [String] = [],
+        name: String, outcome: Outcome, seconds: Double, retried: [Attempt] = [], details: [String] = [],
+        console: String = "", postMortem: [String] = [],
         log: String? = nil
     ) {
         self.name = name
@@ -53,7 +54,8 @@ public struct TestRecord: Sendable, Equatable {
         self.log = log
     }
 
-    /// What there is to say of a failure in one text, since some readers show no other: GitLab shows only what stands in `<failure>`.
+    /// What there is to say of a failure in one text, since some readers show no other: GitLab shows only what stands
+    /// in `<failure>`.
     var account: [String] {
         let lines = console.split(omittingEmptySubsequences: false) { $0.isNewline }
         let end = lines.last?.isEmpty == true ? lines.dropLast() : lines[...]

@@ -1,8 +1,9 @@
 /// Names of files for the boots of a suite: `consoles/NAME.log` and the like.
 ///
-/// Any name of a boot becomes one that file systems and uploads of artifacts take: no `" : < > | * ? [ ] = / \`, no control, format or private
-/// character, not `.` or `..`, no blank or full stop at an end, none of the names that Windows keeps for devices, and no more than 120 bytes. No two
-/// of a suite's names are equal, also where large and small letters are the same.
+/// Any name of a boot becomes one that file systems and uploads of artifacts take: no `" : < > | * ? [ ] = / \`, no
+/// control, format or private character, not `.` or `..`, no blank or full stop at an end, none of the names that
+/// Windows keeps for devices, and no more than 120 bytes. No two of a suite's names are equal, also where large and
+/// small letters are the same.
 public enum BootFileName {
     /// Bytes that a name may have with what comes behind it.
     static let byteLimit = 120
@@ -33,10 +34,13 @@ public enum BootFileName {
         // Windows drops them, a shell needs quotation marks, and a full stop at the start hides a file.
         while let last = name.unicodeScalars.last, last == " " || last == "." { name.unicodeScalars.removeLast() }
         if let first = name.unicodeScalars.first, first == " " || first == "." || first == "-" || first == "~" {
-            name.unicodeScalars.replaceSubrange(name.unicodeScalars.startIndex...name.unicodeScalars.startIndex, with: ["_"])
+            name.unicodeScalars.replaceSubrange(
+                name.unicodeScalars.startIndex...name.unicodeScalars.startIndex, with: ["_"])
         }
         let stem = name.split(separator: ".", omittingEmptySubsequences: false).first.map { $0.uppercased() } ?? ""
-        let isDevice = ["CON", "PRN", "AUX", "NUL"].contains(stem) || stem.count == 4 && (stem.hasPrefix("COM") || stem.hasPrefix("LPT"))
+        let isDevice =
+            ["CON", "PRN", "AUX", "NUL"].contains(stem)
+            || stem.count == 4 && (stem.hasPrefix("COM") || stem.hasPrefix("LPT"))
         return name.isEmpty || isDevice ? "_\(name)" : name
     }
 
@@ -52,7 +56,8 @@ public enum BootFileName {
         }
     }
 
-    /// As file systems compare that know no small letters; equal strings are also those that differ by the way an accent is written.
+    /// As file systems compare that know no small letters; equal strings are also those that differ by the way an
+    /// accent is written.
     private static func folded(_ name: String) -> String { name.uppercased().lowercased() }
 
     /// Whole characters only.

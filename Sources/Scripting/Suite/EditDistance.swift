@@ -1,4 +1,5 @@
-/// How many letters two words differ by: a letter put in, left out, or put for another, or two neighbours exchanged, counts one.
+/// How many letters two words differ by: a letter put in, left out, or put for another, or two neighbours exchanged,
+/// counts one.
 struct EditDistance {
     let count: Int
 
@@ -11,7 +12,9 @@ struct EditDistance {
             var next = [i + 1]
             for j in right.indices {
                 var least = min(row[j] + (left[i] == right[j] ? 0 : 1), row[j + 1] + 1, next[j] + 1)
-                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] { least = min(least, before[j - 1] + 1) }
+                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] {
+                    least = min(least, before[j - 1] + 1)
+                }
                 next.append(least)
             }
             (before, row) = (row, next)

@@ -10,7 +10,12 @@ public enum NearNames {
             let isPart = !word.isEmpty && (text.contains(word) || word.contains(text))
             // A boot's own name is what people write, not what its matrix chose.
             let stem = String(text.prefix { $0 != "[" }.prefix(200))
-            return (name: name, rank: isPart ? 0 : min(EditDistance(word, stem).count, EditDistance(word, String(text.prefix(200))).count), place: place)
+            return (
+                name: name,
+                rank: isPart
+                    ? 0 : min(EditDistance(word, stem).count, EditDistance(word, String(text.prefix(200))).count),
+                place: place
+            )
         }
         return ranked.sorted { ($0.rank, $0.place) < ($1.rank, $1.place) }.prefix(limit).map(\.name)
     }
@@ -20,6 +25,10 @@ public enum NearNames {
         let near = of(wanted, among: names, limit: 8)
         guard !near.isEmpty else { return "" }
         let more = names.count - near.count
-        return "; there \(names.count == 1 ? "is" : "are") \(near.joined(separator: ", "))\(more > 0 ? " and \(more) more (--list)" : "")"
+        return
+            """
+            ; there \(names.count == 1 ? "is" : "are") \
+            \(near.joined(separator: ", "))\(more > 0 ? " and \(more) more (--list)" : "")
+            """
     }
 }

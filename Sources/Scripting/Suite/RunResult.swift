@@ -1,7 +1,7 @@
 /// What a run hands to the suite that started it, as a value and as bytes.
 ///
-/// A process's exit status alone proves nothing: a program that printed its help, or never got as far as its arguments, ends with 0 too. So a suite
-/// believes only this, and only where it is whole and agrees with the exit status.
+/// A process's exit status alone proves nothing: a program that printed its help, or never got as far as its arguments,
+/// ends with 0 too. So a suite believes only this, and only where it is whole and agrees with the exit status.
 public struct RunResult: Sendable, Equatable {
     /// How the run ended.
     public enum Ending: String, Sendable, CaseIterable {
@@ -50,7 +50,8 @@ public struct RunResult: Sendable, Equatable {
     public var notes: [String]
 
     public init(
-        ending: Ending, outcome: String, status: Int32, sentence: String, postMortem: [String] = [], lostConsoleBytes: UInt64 = 0,
+        ending: Ending, outcome: String, status: Int32, sentence: String, postMortem: [String] = [],
+        lostConsoleBytes: UInt64 = 0,
         missingConsoleBytes: UInt64 = 0, consoleTail: String = "", notes: [String] = []
     ) {
         self.ending = ending
@@ -70,8 +71,8 @@ extension RunResult {
     public static let byteLimit = 1 << 20
     private static let heading = "swiftlet-result 1\n"
 
-    /// The same in so many bytes at most, where what can't be left out has as much room: without the console's end, the notes, and the
-    /// post-mortem's last lines, which are counted in its last one.
+    /// The same in so many bytes at most, where what can't be left out has as much room: without the console's end, the
+    /// notes, and the post-mortem's last lines, which are counted in its last one.
     public func encoded(within limit: Int) -> [UInt8] {
         let whole = encoded
         guard whole.count > limit else { return whole }
@@ -79,12 +80,17 @@ extension RunResult {
         (short.consoleTail, short.notes) = ("", [])
         // The last line's.
         var excess = short.encoded.count + 100 - limit
-        while excess > 0, let line = short.postMortem.popLast() { excess -= "post-mortem \(line.utf8.count)".utf8.count + line.utf8.count + 2 }
-        if case let rest = postMortem.count - short.postMortem.count, rest > 0 { short.postMortem.append("and \(rest) more lines") }
+        while excess > 0, let line = short.postMortem.popLast() {
+            excess -= "post-mortem \(line.utf8.count)".utf8.count + line.utf8.count + 2
+        }
+        if case let rest = postMortem.count - short.postMortem.count, rest > 0 {
+            short.postMortem.append("and \(rest) more lines")
+        }
         return short.encoded
     }
 
-    /// Lines of `key length`, each followed by so many bytes and a line end. `end` is the last one, so that half a result is none.
+    /// Lines of `key length`, each followed by so many bytes and a line end. `end` is the last one, so that half a
+    /// result is none.
     public var encoded: [UInt8] {
         var bytes = Array(Self.heading.utf8)
         func add(_ key: String, _ value: String) {
@@ -105,8 +111,12 @@ extension RunResult {
 
     public init(encoded bytes: [UInt8]) throws(Malformed) {
         guard !bytes.isEmpty else { throw Malformed(description: "it is empty") }
-        guard bytes.count <= Self.byteLimit else { throw Malformed(description: "it is longer than \(Self.byteLimit) bytes") }
-        guard bytes.starts(with: Self.heading.utf8) else { throw Malformed(description: "it does not begin as a result does") }
+        guard bytes.count <= Self.byteLimit else {
+            throw Malformed(description: "it is longer than \(Self.byteLimit) bytes")
+        }
+        guard bytes.starts(with: Self.heading.utf8) else {
+            throw Malformed(description: "it does not begin as a result does")
+        }
         var rest = bytes.dropFirst(Self.heading.utf8.count)
         var values: [String: String] = [:]
         var (lines, notes): ([String], [String]) = ([], [])
@@ -121,22 +131,29 @@ extension RunResult {
                 notes.append(value)
                 continue
             }
-            guard values.updateValue(value, forKey: key) == nil else { throw Malformed(description: "it has \(key) twice") }
+            guard values.updateValue(value, forKey: key) == nil else {
+                throw Malformed(description: "it has \(key) twice")
+            }
         }
         guard rest.isEmpty else { throw Malformed(description: "something follows its end") }
         func value(_ key: String) throws(Malformed) -> String {
             guard let value = values.removeValue(forKey: key) else { throw Malformed(description: "it has no \(key)") }
             return value
         }
-        guard let ending = Ending(rawValue: try value("ending")) else { throw Malformed(description: "its ending is not known") }
+        guard let ending = Ending(rawValue: try value("ending")) else {
+            throw Malformed(description: "its ending is not known")
+        }
         guard let status = Int32(try value("status")), (0...255).contains(status) else {
             throw Malformed(description: "its status is not a number from 0 to 255")
         }
-        guard let lost = UInt64(try value("lost-console-bytes")), let missing = UInt64(try value("missing-console-bytes")) else {
+        guard let lost = UInt64(try value("lost-console-bytes")),
+            let missing = UInt64(try value("missing-console-bytes"))
+        else {
             throw Malformed(description: "its count of lost bytes is not a number")
         }
         self.init(
-            ending: ending, outcome: try value("outcome"), status: status, sentence: try value("sentence"), postMortem: lines, lostConsoleBytes: lost,
+            ending: ending, outcome: try value("outcome"), status: status, sentence: try value("sentence"),
+            postMortem: lines, lostConsoleBytes: lost,
             missingConsoleBytes: missing, consoleTail: try value("console-tail"), notes: notes)
         guard values.isEmpty else { throw Malformed(description: "it has a key that is not known") }
     }
@@ -144,8 +161,11 @@ extension RunResult {
     private static func next(_ rest: inout ArraySlice<UInt8>) throws(Malformed) -> (key: String, value: String) {
         let cut = Malformed(description: "it is cut off")
         guard let lineEnd = rest.firstIndex(of: 10) else { throw cut }
-        let words = String(decoding: rest[..<lineEnd], as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 2, let count = Int(words[1]), count >= 0 else { throw Malformed(description: "a line of it names no key and length") }
+        let words = String(decoding: rest[..<lineEnd], as: UTF8.self).split(
+            separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 2, let count = Int(words[1]), count >= 0 else {
+            throw Malformed(description: "a line of it names no key and length")
+        }
         rest = rest[(lineEnd + 1)...]
         guard count < rest.count else { throw cut }
         let value = rest.prefix(count)

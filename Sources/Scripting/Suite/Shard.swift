@@ -10,7 +10,9 @@ public struct Shard: Sendable, Equatable {
     public let count: Int
 
     private init(_ number: Int?, _ count: Int?, _ failure: String) throws(Malformed) {
-        guard let number, let count, count >= 1, (1...count).contains(number) else { throw Malformed(description: failure) }
+        guard let number, let count, count >= 1, (1...count).contains(number) else {
+            throw Malformed(description: failure)
+        }
         (self.number, self.count) = (number, count)
     }
 
@@ -18,10 +20,12 @@ public struct Shard: Sendable, Equatable {
     public init(_ text: String) throws(Malformed) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         try self.init(
-            parts.count == 2 ? Int(parts[0]) : nil, parts.count == 2 ? Int(parts[1]) : nil, "\(text) is no shard: it takes I/N, from 1/N to N/N, as 2/4")
+            parts.count == 2 ? Int(parts[0]) : nil, parts.count == 2 ? Int(parts[1]) : nil,
+            "\(text) is no shard: it takes I/N, from 1/N to N/N, as 2/4")
     }
 
-    /// The variables by which systems that run a job several times tell each run which it is: index, count, and what the first index is.
+    /// The variables by which systems that run a job several times tell each run which it is: index, count, and what
+    /// the first index is.
     private static let variables: [(index: String, count: String, first: Int)] = [
         // GitLab CI/CD, "Predefined variables".
         ("CI_NODE_INDEX", "CI_NODE_TOTAL", 1),
@@ -39,7 +43,9 @@ public struct Shard: Sendable, Equatable {
     /// - Parameter value: a variable's value, nil where it isn't set.
     public static func fromEnvironment(_ value: (String) -> String?) throws(Malformed) -> Shard? {
         for (index, count, first) in variables {
-            guard let position = value(index), let total = value(count), !position.isEmpty, !total.isEmpty else { continue }
+            guard let position = value(index), let total = value(count), !position.isEmpty, !total.isEmpty else {
+                continue
+            }
             return try Shard(
                 Int(position).flatMap { $0 < Int.max ? $0 + 1 - first : nil }, Int(total),
                 "\(index)=\(position) and \(count)=\(total) are no shard; --shard 1/1 runs all")
@@ -47,6 +53,7 @@ public struct Shard: Sendable, Equatable {
         return nil
     }
 
-    /// Whether the test at a place, counted from 0, belongs to this shard. In turn, since neighbours often take alike long.
+    /// Whether the test at a place, counted from 0, belongs to this shard. In turn, since neighbours often take alike
+    /// long.
     public func contains(_ place: Int) -> Bool { place % count == number - 1 }
 }

@@ -58,7 +58,8 @@ public struct SuiteFile {
         private static func shortened(_ text: String) -> String {
             guard text.utf8.count > 1000 else { return text }
             let scalars = text.unicodeScalars
-            return String(String.UnicodeScalarView(scalars.prefix(600))) + "..." + String(String.UnicodeScalarView(scalars.suffix(200)))
+            return String(String.UnicodeScalarView(scalars.prefix(600))) + "..."
+                + String(String.UnicodeScalarView(scalars.suffix(200)))
         }
 
         /// Behind the file's name and a colon.
@@ -77,7 +78,9 @@ public struct SuiteFile {
         /// Why a file can't be read; nil where it can.
         public let file: (_ path: String) -> String?
 
-        public init(option: @escaping (_ name: String, _ value: String) -> String?, file: @escaping (_ path: String) -> String?) {
+        public init(
+            option: @escaping (_ name: String, _ value: String) -> String?, file: @escaping (_ path: String) -> String?
+        ) {
             self.option = option
             self.file = file
         }
@@ -135,10 +138,15 @@ public struct SuiteFile {
                 boots[index].outputs[place].path = path
                 // Behind all but the time limit, which is the last.
                 boots[index].arguments.insert(output.option + path, at: max(boots[index].arguments.count - 1, 0))
-                if let other = writers.updateValue(boots[index].name, forKey: path), !mistakes.contains(where: { $0.line == output.line }) {
+                if let other = writers.updateValue(boots[index].name, forKey: path),
+                    !mistakes.contains(where: { $0.line == output.line })
+                {
                     let remedy = "\(Output.placeholder) in a path stands for the boot's own name"
-                    let who = other == boots[index].name ? "the boot \"\(other)\" writes" : "the boots \"\(other)\" and \"\(boots[index].name)\" write"
-                    mistakes.append(Mistake(line: output.line, key: output.key, reason: "\(who) to \(path) twice: \(remedy)"))
+                    let who =
+                        other == boots[index].name
+                        ? "the boot \"\(other)\" writes" : "the boots \"\(other)\" and \"\(boots[index].name)\" write"
+                    mistakes.append(
+                        Mistake(line: output.line, key: output.key, reason: "\(who) to \(path) twice: \(remedy)"))
                 }
             }
         }

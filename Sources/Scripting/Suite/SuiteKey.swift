@@ -38,7 +38,8 @@ enum SuiteKey: String, CaseIterable {
         case .kernel, .firmware, .symbols: .path
         case .initrd: .paths
         case .modules: .commands
-        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole, .postMortem, .until, .skip, .fileLimit:
+        case .diskType, .trace, .append, .memory, .cpu, .format, .timeout, .onReset, .exitPortStyle, .debugConsole,
+            .postMortem, .until, .skip, .fileLimit:
             .text
         case .exitPort: .word
         case .devices, .testFunctions, .expect, .failOn, .send, .report: .texts

@@ -42,9 +42,13 @@ struct SuiteReading {
                         note(element.line, "boot", "expected a table, as [[boot]], found \(element.kind)")
                     }
                 }
-            case ("boot", .table): note(entry.line, "boot", "expected [[boot]], with two brackets, since there may be several")
+            case ("boot", .table):
+                note(entry.line, "boot", "expected [[boot]], with two brackets, since there may be several")
             case ("boot", _): note(entry, expected: "a table, as [[boot]]")
-            default: note(entry.line, entry.key, "there is no such key here\(Self.nearest(entry.key, ["name", "defaults", "boot"]))")
+            default:
+                note(
+                    entry.line, entry.key,
+                    "there is no such key here\(Self.nearest(entry.key, ["name", "defaults", "boot"]))")
             }
         }
         if tables.isEmpty, mistakes.isEmpty { note(1, "boot", "expected at least one [[boot]]") }
@@ -103,38 +107,57 @@ struct SuiteReading {
                 values[axis.key] = axis.values[choice]
                 labels.insert("\(axis.key.rawValue)=\(axis.labels[choice])", at: 0)
             }
-            return boot(labels.isEmpty ? group : "\(group)[\(labels.joined(separator: ","))]", group, values, table.line, isFirst: number == 0)
+            return boot(
+                labels.isEmpty ? group : "\(group)[\(labels.joined(separator: ","))]", group, values, table.line,
+                isFirst: number == 0)
         }
     }
 
-    private mutating func boot(_ name: String, _ group: String, _ values: [SuiteKey: SuiteValue], _ line: Int, isFirst: Bool) -> SuiteFile.Boot? {
+    private mutating func boot(
+        _ name: String, _ group: String, _ values: [SuiteKey: SuiteValue], _ line: Int, isFirst: Bool
+    ) -> SuiteFile.Boot? {
         guard values[.kernel] != nil || values[.firmware] != nil else {
             if isFirst, mistakes.isEmpty { note(line, "kernel", "expected a kernel or a firmware to boot") }
             return nil
         }
         let statuses = values[.status]?.texts.compactMap { Int32($0) }
-        if let value = values[.status], let status = statuses?.first(where: { !Self.isOfGuest($0, exitPortStyle: values[.exitPortStyle]?.texts.first) }) {
+        if let value = values[.status],
+            let status = statuses?.first(where: {
+                !Self.isOfGuest($0, exitPortStyle: values[.exitPortStyle]?.texts.first)
+            })
+        {
             if !mistakes.contains(where: { $0.line == value.line && $0.key == "status" }) {
-                note(value.line, "status", "\(status) is no outcome of a guest's: where the host fails no boot passes, and there is nothing to expect")
+                note(
+                    value.line, "status",
+                    """
+                    \(status) is no outcome of a guest's: where the host fails no boot passes, and there is \
+                    nothing to expect
+                    """
+                )
             }
         }
         var words = ["run"] + (values[.kernel]?.texts ?? [])
         for key in SuiteKey.allCases {
-            guard let option = key.option, key != .timeout, key != .report, key != .trace, let value = values[key] else { continue }
+            guard let option = key.option, key != .timeout, key != .report, key != .trace, let value = values[key]
+            else { continue }
             // As one word each, since a value may begin with a hyphen.
-            words += key.form == .truth ? value.texts.contains("true") ? [option] : [] : value.texts.map { "\(option)=\($0)" }
+            words +=
+                key.form == .truth
+                ? value.texts.contains("true") ? [option] : [] : value.texts.map { "\(option)=\($0)" }
         }
         let length = words.reduce(0) { $0 + $1.utf8.count + 9 }
         total += length
         guard length <= SuiteFile.lineLimit, total <= SuiteFile.totalLimit else {
-            let whose = length > SuiteFile.lineLimit ? "its command line is" : "the command lines of all boots are together"
+            let whose =
+                length > SuiteFile.lineLimit ? "its command line is" : "the command lines of all boots are together"
             let limit = length > SuiteFile.lineLimit ? SuiteFile.lineLimit : SuiteFile.totalLimit
             if isFirst || mistakes.isEmpty { note(line, "boot", "\(whose) longer than \(limit >> 20) MiB") }
             return nil
         }
         let timeout = values[.timeout]?.texts.first ?? SuiteFile.defaultTimeout
         return SuiteFile.Boot(
-            name: name, group: group, arguments: words + ["--timeout=\(timeout)"], timeout: timeout, devices: values[.devices]?.texts ?? [],
+            name: name, group: group, arguments: words + ["--timeout=\(timeout)"], timeout: timeout,
+            devices: values[.devices]?.texts ?? [],
             statuses: statuses, retries: values[.retries]?.texts.first.flatMap { Int($0) } ?? 0,
             skip: values[.skip]?.texts.first, line: line, outputs: outputs(values))
     }
@@ -145,7 +168,10 @@ struct SuiteReading {
         for text in values[.report]?.texts ?? [] {
             let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { continue }
-            outputs.append(.init(option: "--report=\(parts[0]):", path: path(parts[1]), key: "report", line: values[.report]?.line ?? 0))
+            outputs.append(
+                .init(
+                    option: "--report=\(parts[0]):", path: path(parts[1]), key: "report",
+                    line: values[.report]?.line ?? 0))
         }
         if let value = values[.trace], let text = value.texts.first {
             outputs.append(.init(option: "--trace=", path: path(text), key: "trace", line: value.line))
@@ -158,7 +184,9 @@ struct SuiteReading {
         for entry in matrix.entries {
             guard let key = key(entry, besides: [], in: "matrix.") else { continue }
             guard case .array(let elements) = entry.value.content, !elements.isEmpty else {
-                note(entry.value.line, "matrix.\(entry.key)", "expected an array of values to choose from, found \(entry.value.kind)")
+                note(
+                    entry.value.line, "matrix.\(entry.key)",
+                    "expected an array of values to choose from, found \(entry.value.kind)")
                 continue
             }
             if let own = table[entry.key] {
@@ -181,7 +209,9 @@ struct SuiteReading {
 
     private mutating func key(_ entry: TOMLTable.Entry, besides others: [String], in table: String = "") -> SuiteKey? {
         if let key = SuiteKey(rawValue: entry.key) { return key }
-        note(entry.line, table + entry.key, "there is no such key here\(Self.nearest(entry.key, others + SuiteKey.allCases.map(\.rawValue)))")
+        note(
+            entry.line, table + entry.key,
+            "there is no such key here\(Self.nearest(entry.key, others + SuiteKey.allCases.map(\.rawValue)))")
         return nil
     }
 
@@ -191,7 +221,9 @@ struct SuiteReading {
     private mutating func value(_ key: SuiteKey, _ value: TOMLValue, name: String) -> SuiteValue? {
         guard let texts = Self.texts(value, key.form) else {
             let culprit = Self.culprit(value, key.form)
-            note(culprit?.line ?? value.line, name, "expected \(key.expectation), found \(culprit.map { "\($0.kind) in the array" } ?? value.kind)")
+            note(
+                culprit?.line ?? value.line, name,
+                "expected \(key.expectation), found \(culprit.map { "\($0.kind) in the array" } ?? value.kind)")
             return nil
         }
         var result: [(text: String, line: Int)] = texts
@@ -218,10 +250,12 @@ struct SuiteReading {
 
     private static func texts(_ value: TOMLValue, _ form: SuiteKey.Form) -> [(text: String, line: Int)]? {
         switch (form, value.content) {
-        case (.text, .string(let text)), (.word, .string(let text)), (.texts, .string(let text)): return [(text, value.line)]
+        case (.text, .string(let text)), (.word, .string(let text)), (.texts, .string(let text)):
+            return [(text, value.line)]
         case (.path, .string(let text)), (.paths, .string(let text)): return text.isEmpty ? nil : [(text, value.line)]
         case (.commands, .string(let text)): return text.isEmpty || text.hasPrefix(" ") ? nil : [(text, value.line)]
-        case (.number, .integer(let number)), (.word, .integer(let number)), (.numbers, .integer(let number)): return [("\(number)", value.line)]
+        case (.number, .integer(let number)), (.word, .integer(let number)), (.numbers, .integer(let number)):
+            return [("\(number)", value.line)]
         case (.truth, .boolean(let truth)): return [("\(truth)", value.line)]
         case (_, .array(let elements)) where form.takesSeveral:
             var texts: [(text: String, line: Int)] = []
@@ -244,7 +278,8 @@ struct SuiteReading {
         if text.utf8.contains(0) { return "a zero byte can't stand in a command line" }
         switch key {
         case .trace: return text.isEmpty ? "expected \(key.expectation), found an empty string" : nil
-        case .kernel, .firmware, .initrd, .symbols: return checks.file(text).map { "\(text): \($0); expected a file that can be read" }
+        case .kernel, .firmware, .initrd, .symbols:
+            return checks.file(text).map { "\(text): \($0); expected a file that can be read" }
         case .modules:
             let file = String(text.prefix { $0 != " " })
             return checks.file(file).map { "\(file): \($0); expected a file that can be read" }
@@ -270,7 +305,9 @@ struct SuiteReading {
     }
 
     private static func malformed(_ text: String) -> String? {
-        do throws(RegularExpression.Malformed) { _ = try RegularExpression(text) } catch { return "\(text) is not a valid regular expression: \(error)" }
+        do throws(RegularExpression.Malformed) { _ = try RegularExpression(text) } catch {
+            return "\(text) is not a valid regular expression: \(error)"
+        }
         return nil
     }
 
@@ -289,7 +326,9 @@ struct SuiteReading {
     private static func nearest(_ key: String, _ known: [String]) -> String {
         let plain = { (text: String) in text.lowercased().filter { $0 != "-" && $0 != "_" } }
         let wanted = plain(key)
-        let near = known.first { plain($0) == wanted || "\(plain($0))s" == wanted || plain($0) == "\(wanted)s" } ?? NearMiss.word(wanted, among: known)
+        let near =
+            known.first { plain($0) == wanted || "\(plain($0))s" == wanted || plain($0) == "\(wanted)s" }
+            ?? NearMiss.word(wanted, among: known)
         return near.map { "; did you mean \($0)?" } ?? "; there are \(known.sorted().joined(separator: ", "))"
     }
 }

@@ -1,4 +1,5 @@
-/// A TOML document (toml.io, version 1.0.0) in which every key and value knows its line, so that a mistake can be shown where it stands.
+/// A TOML document (toml.io, version 1.0.0) in which every key and value knows its line, so that a mistake can be shown
+/// where it stands.
 struct TOMLDocument {
     /// Why a text is no TOML.
     struct Malformed: Error, Equatable, CustomStringConvertible {
@@ -11,8 +12,8 @@ struct TOMLDocument {
 
     let root: TOMLTable
 
-    /// How many keys a header or a dotted key may have, and how deep values may lie in each other: deeper than anyone writes, and so shallow that neither
-    /// reading nor letting go uses up the stack.
+    /// How many keys a header or a dotted key may have, and how deep values may lie in each other: deeper than anyone
+    /// writes, and so shallow that neither reading nor letting go uses up the stack.
     static let depthLimit = 64
 
     init(_ text: String) throws(Malformed) {
@@ -35,7 +36,9 @@ struct TOMLDocument {
         let isArray = reader.take("[[")
         if !isArray { _ = reader.take("[") }
         var keys = try reader.keys()
-        guard reader.take(isArray ? "]]" : "]") else { throw reader.unexpected("\(isArray ? "]]" : "]") to end the header") }
+        guard reader.take(isArray ? "]]" : "]") else {
+            throw reader.unexpected("\(isArray ? "]]" : "]") to end the header")
+        }
         let last = keys.removeLast()
         var table = root
         for key in keys {
@@ -88,7 +91,9 @@ struct TOMLDocument {
                 table = inner
                 continue
             }
-            guard case .table(let inner) = entry.value.content, inner.origin == .dotted else { throw repeated(key, line, entry) }
+            guard case .table(let inner) = entry.value.content, inner.origin == .dotted else {
+                throw repeated(key, line, entry)
+            }
             table = inner
         }
         if let entry = table[last] { throw repeated(last, line, entry) }

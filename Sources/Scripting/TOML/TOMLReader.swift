@@ -32,7 +32,8 @@ struct TOMLReader {
             switch next {
             case nil: "the file's end"
             case "\n", "\r": "the line's end"
-            case .some(let scalar): scalar.value < 0x20 || scalar.value == 0x7F ? "a control character" : "\"\(scalar)\""
+            case .some(let scalar):
+                scalar.value < 0x20 || scalar.value == 0x7F ? "a control character" : "\"\(scalar)\""
             }
         return Malformed(line: line, reason: "expected \(expected), found \(found)")
     }
@@ -61,7 +62,9 @@ struct TOMLReader {
     }
 
     /// TOML 1.0.0: control characters other than tab are permitted nowhere.
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool { (scalar.value < 0x20 && scalar != "\t") || scalar.value == 0x7F }
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        (scalar.value < 0x20 && scalar != "\t") || scalar.value == 0x7F
+    }
 
     mutating func endOfLine() throws(Malformed) {
         skipBlanks()
@@ -152,7 +155,9 @@ struct TOMLReader {
         let start = place
         var text = word { "+-_.:".unicodeScalars.contains($0) || Self.isLetterOrDigit($0) }
         // A date and a time may be parted by one blank.
-        if text.count == 10, text.contains("-"), next == " ", place + 1 < scalars.count, ("0"..."9").contains(scalars[place + 1]) {
+        if text.count == 10, text.contains("-"), next == " ", place + 1 < scalars.count,
+            ("0"..."9").contains(scalars[place + 1])
+        {
             place += 1
             text += " " + word { "+-.:".unicodeScalars.contains($0) || Self.isLetterOrDigit($0) }
         }
@@ -172,7 +177,9 @@ struct TOMLReader {
         default: break
         }
         for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] where text.hasPrefix(prefix) {
-            guard let digits = digits(text.dropFirst(2), radix), let number = Int64(digits, radix: radix) else { return nil }
+            guard let digits = digits(text.dropFirst(2), radix), let number = Int64(digits, radix: radix) else {
+                return nil
+            }
             return .integer(number)
         }
         let isSigned = text.hasPrefix("+") || text.hasPrefix("-")
@@ -204,21 +211,29 @@ struct TOMLReader {
 
     private static func isTime(_ text: Substring) -> Bool {
         let halves = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let numbers = numbers(halves[0], ":", [2, 2, 2]), numbers[0] < 24, numbers[1] < 60, numbers[2] < 60 else { return false }
+        guard let numbers = numbers(halves[0], ":", [2, 2, 2]), numbers[0] < 24, numbers[1] < 60, numbers[2] < 60 else {
+            return false
+        }
         return halves.count == 1 || (!halves[1].isEmpty && halves[1].allSatisfy { $0.isASCII && $0.isNumber })
     }
 
     /// Numbers of so many digits each.
     private static func numbers(_ text: Substring, _ separator: Character, _ widths: [Int]) -> [Int]? {
         let parts = text.split(separator: separator, omittingEmptySubsequences: false)
-        guard parts.map(\.count) == widths, parts.allSatisfy({ $0.allSatisfy { $0.isASCII && $0.isNumber } }) else { return nil }
+        guard parts.map(\.count) == widths, parts.allSatisfy({ $0.allSatisfy { $0.isASCII && $0.isNumber } }) else {
+            return nil
+        }
         return parts.compactMap { Int($0) }
     }
 
     /// Digits with single underscores between them, without these.
     private static func digits(_ text: Substring, _ radix: Int) -> String? {
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)
-        guard parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0.isASCII && $0.hexDigitValue.map { $0 < radix } == true } }) else { return nil }
+        guard
+            parts.allSatisfy({
+                !$0.isEmpty && $0.allSatisfy { $0.isASCII && $0.hexDigitValue.map { $0 < radix } == true }
+            })
+        else { return nil }
         return parts.joined()
     }
 
@@ -269,7 +284,9 @@ struct TOMLReader {
                 (reader.place, reader.line) = start
                 return [try reader.escape()]
             }
-            while let scalar = reader.next, scalar == " " || scalar == "\t" || scalar == "\n" || reader.hasPrefix("\r\n") { reader.advance() }
+            while let scalar = reader.next,
+                scalar == " " || scalar == "\t" || scalar == "\n" || reader.hasPrefix("\r\n")
+            { reader.advance() }
             return []
         }
     }
@@ -321,16 +338,26 @@ struct TOMLReader {
         case "u", "U":
             let count = letter == "u" ? 4 : 8
             let digits = String(String.UnicodeScalarView(scalars[place...].prefix(count)))
-            guard digits.unicodeScalars.count == count, digits.allSatisfy(\.isHexDigit), let value = UInt32(digits, radix: 16),
+            guard digits.unicodeScalars.count == count, digits.allSatisfy(\.isHexDigit),
+                let value = UInt32(digits, radix: 16),
                 let scalar = Unicode.Scalar(value)
-            else { throw Malformed(line: line, reason: "\\\(letter == "u" ? "u" : "U") takes \(count) hexadecimal digits of a character") }
+            else {
+                throw Malformed(
+                    line: line,
+                    reason: "\\\(letter == "u" ? "u" : "U") takes \(count) hexadecimal digits of a character")
+            }
             place += count
             return scalar
         default:
             let name = letter.map { String($0) } ?? ""
             throw Malformed(
                 line: line,
-                reason: "the escape \\\(name) is not known here; a regular expression stands best between single quotes, where a backslash is one")
+                reason:
+                    """
+                    the escape \\\(name) is not known here; a regular expression stands best between single \
+                    quotes, where a backslash is one
+                    """
+            )
         }
     }
 }

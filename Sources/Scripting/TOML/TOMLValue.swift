@@ -69,10 +69,13 @@ final class TOMLTable {
         entries.append(entry)
     }
 
-    /// Puts an element behind those of an array that headers made, in place, so that an array of many is made in a time that grows with their number.
+    /// Puts an element behind those of an array that headers made, in place, so that an array of many is made in a time
+    /// that grows with their number.
     /// - Returns: false where there is no such array.
     func extend(_ key: String, with element: TOMLValue) -> Bool {
-        guard let place = places[key], entries[place].isArrayOfTables, case .array(var elements) = entries[place].value.content else { return false }
+        guard let place = places[key], entries[place].isArrayOfTables,
+            case .array(var elements) = entries[place].value.content
+        else { return false }
         let line = entries[place].value.line
         // The only one that has the elements now: to append copies nothing.
         entries[place].value = TOMLValue(content: .array([]), line: line)

@@ -1,4 +1,5 @@
-/// What a device takes of the board's I/O space, and by what name sentences call it. Each device's own file has its entry.
+/// What a device takes of the board's I/O space, and by what name sentences call it. Each device's own file has its
+/// entry.
 public struct BoardEntry: Equatable, Sendable {
     /// Who answers at the ports.
     public enum Server: Sendable {

@@ -15,7 +15,8 @@ open class BusDevice: @unchecked Sendable {
     open func write(_ offset: UInt64, _ value: UInt64, width: Int) {}
 }
 
-/// The fixed ranges of an address space and who answers there. Complete before the first vCPU runs, constant from then on.
+/// The fixed ranges of an address space and who answers there. Complete before the first vCPU runs, constant from then
+/// on.
 public struct Bus: Sendable {
     /// Apart from the devices: the search reads numbers only and counts no references.
     private var ranges: [AddressRange] = []
@@ -61,7 +62,9 @@ public struct Bus: Sendable {
     public mutating func reserve(_ range: Range<UInt64>, for owner: String) throws(ClaimError) {
         let claim = Claim(owner: owner, range: AddressRange(range))
         guard !claim.range.isEmpty else { throw .empty(owner: owner) }
-        if let earlier = claims.first(where: { $0.range.overlaps(claim.range) }) { throw .overlap(claim, earlier: earlier) }
+        if let earlier = claims.first(where: { $0.range.overlaps(claim.range) }) {
+            throw .overlap(claim, earlier: earlier)
+        }
         claims.append(claim)
     }
 

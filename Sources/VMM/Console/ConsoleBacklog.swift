@@ -1,9 +1,10 @@
 import LinuxSystem
 
-/// Console bytes that their reader has not taken yet, in order: up to 1 MiB in memory, up to 1 GiB more in a file without a name.
+/// Console bytes that their reader has not taken yet, in order: up to 1 MiB in memory, up to 1 GiB more in a file
+/// without a name.
 ///
-/// The file is a ring of fixed size, so that a reader that is slow but steady keeps it from growing. It is made when it is first needed, in
-/// TMPDIR or /tmp.
+/// The file is a ring of fixed size, so that a reader that is slow but steady keeps it from growing. It is made when it
+/// is first needed, in TMPDIR or /tmp.
 struct ConsoleBacklog: ~Copyable {
     private let memoryLimit: Int
     private let fileLimit: Int

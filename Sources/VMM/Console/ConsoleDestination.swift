@@ -3,9 +3,10 @@ import LinuxSystem
 
 /// Where a console is written to, never waiting for a reader.
 ///
-/// poll(2) calls a pipe writable when it takes PIPE_BUF bytes, if nobody else writes to it meanwhile, and a terminal when it takes one. So both are
-/// opened once more through /proc, in a mode in which the kernel answers at once; the mode of the descriptor we were given would be that of
-/// everybody who has it. Where that can't be done, as for sockets and other people's terminals, small pieces are written when poll says so.
+/// poll(2) calls a pipe writable when it takes PIPE_BUF bytes, if nobody else writes to it meanwhile, and a terminal
+/// when it takes one. So both are opened once more through /proc, in a mode in which the kernel answers at once; the
+/// mode of the descriptor we were given would be that of everybody who has it. Where that can't be done, as for sockets
+/// and other people's terminals, small pieces are written when poll says so.
 final class ConsoleDestination: Sendable {
     enum Answer {
         case taken(Int)
@@ -30,7 +31,9 @@ final class ConsoleDestination: Sendable {
         self.given = given
         var status = stat()
         let isPipe = fstat(given, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
-        let number = isPipe || isatty(given) == 1 ? open("/proc/self/fd/\(given)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1
+        let number =
+            isPipe || isatty(given) == 1
+            ? open("/proc/self/fd/\(given)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1
         own = number < 0 ? nil : Descriptor(owning: number, object: "the console's reader")
     }
 

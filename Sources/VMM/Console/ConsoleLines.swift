@@ -1,7 +1,8 @@
 /// Finds where lines of a console begin, byte by byte.
 ///
-/// A line begins with the first byte that is neither a carriage return nor comes after something else than a line's end. A carriage return that
-/// no line feed follows ends a line too: what comes next is written over it, as by a progress display.
+/// A line begins with the first byte that is neither a carriage return nor comes after something else than a line's
+/// end. A carriage return that no line feed follows ends a line too: what comes next is written over it, as by a
+/// progress display.
 struct ConsoleLines {
     private enum Place {
         case start, inside, afterReturn

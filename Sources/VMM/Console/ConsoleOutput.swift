@@ -4,10 +4,11 @@ import Synchronization
 
 /// What the guest wrote to its console, on the way out.
 ///
-/// A burst's first byte is written by the vCPU that put it, if the destination takes it at once: nobody waits for another thread to wake.
-/// The burst's rest is buffered, and the run's main thread takes it once a millisecond for as long as more comes. It writes what the
-/// destination takes without waiting and keeps the rest in a `ConsoleBacklog`, so the guest waits for no reader. Only where 64 KiB come
-/// before the main thread has looked, or the backlog finds no more room, or who watches can't follow (`allow`), `put` waits. No byte is lost.
+/// A burst's first byte is written by the vCPU that put it, if the destination takes it at once: nobody waits for
+/// another thread to wake. The burst's rest is buffered, and the run's main thread takes it once a millisecond for as
+/// long as more comes. It writes what the destination takes without waiting and keeps the rest in a `ConsoleBacklog`,
+/// so the guest waits for no reader. Only where 64 KiB come before the main thread has looked, or the backlog finds no
+/// more room, or who watches can't follow (`allow`), `put` waits. No byte is lost.
 public final class ConsoleOutput: Sendable {
     private struct State {
         /// Reserved and not filled, so that a quiet guest costs no memory.
@@ -16,7 +17,8 @@ public final class ConsoleOutput: Sendable {
         var isBurst = false
         /// The burst's first byte where it was written at once: whoever watches the console has yet to see it.
         var writtenAtOnce: UInt8?
-        /// The run has ended; what vCPUs still put is taken whatever its length, since nobody drains while they are waited for.
+        /// The run has ended; what vCPUs still put is taken whatever its length, since nobody drains while they are
+        /// waited for.
         var isClosing = false
         /// How much may be buffered: less than the capacity where whoever watches the console can't follow.
         var limit = ConsoleOutput.capacity
@@ -38,7 +40,8 @@ public final class ConsoleOutput: Sendable {
         var lineStarts: [ConsoleLineStart] = []
         /// Nothing can be written any more. The guest goes on; its tail is still kept.
         var isBroken = false
-        /// Bytes that a full disk or a broken device took from us. A reader that went away by itself wants no more and loses nothing.
+        /// Bytes that a full disk or a broken device took from us. A reader that went away by itself wants no more and
+        /// loses nothing.
         var lost = 0
         var countsLosses = false
         var count: Int { backlog.count + held.count }
@@ -63,11 +66,13 @@ public final class ConsoleOutput: Sendable {
     ///   - destination: a descriptor that outlives this, nil to throw everything away.
     ///   - stamps: puts a time before each line.
     ///   - filter: changes what is written, stamps included.
-    ///   - limit: ends what is written where its file is as large as it may be; whoever watches the console sees what follows, too.
+    ///   - limit: ends what is written where its file is as large as it may be; whoever watches the console sees what
+    ///     follows, too.
     ///   - onLines: is shown every byte once, in order, and where lines begin. From the main thread.
     ///   - backlog: what is not yet written.
     init(
-        destination: Int32?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil, limit: ConsoleLimit? = nil,
+        destination: Int32?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil,
+        limit: ConsoleLimit? = nil,
         onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)? = nil,
         backlog: consuming ConsoleBacklog = ConsoleBacklog()
     ) throws(SystemCallError) {
@@ -117,7 +122,8 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// Takes what was put, writes out what the destination takes without waiting, and keeps the rest. From the main thread only.
+    /// Takes what was put, writes out what the destination takes without waiting, and keeps the rest. From the main
+    /// thread only.
     /// - Parameter see: is shown every byte once, in order, when it was written or kept; it must not call back.
     /// - Returns: whether the burst goes on: the caller looks again after a millisecond.
     @discardableResult
@@ -185,7 +191,9 @@ public final class ConsoleOutput: Sendable {
         }
         if outgoing.isBroken {
             if outgoing.countsLosses { outgoing.lost += bytes.count - done }
-        } else if done < bytes.count, !bytes.withUnsafeBytes({ outgoing.backlog.append(UnsafeRawBufferPointer(rebasing: $0[done...])) }) {
+        } else if done < bytes.count,
+            !bytes.withUnsafeBytes({ outgoing.backlog.append(UnsafeRawBufferPointer(rebasing: $0[done...])) })
+        {
             outgoing.held = Array(bytes[done...])
         }
     }
@@ -215,7 +223,8 @@ public final class ConsoleOutput: Sendable {
     /// Writes out the rest, waiting for the reader for as long as it takes something every ten seconds.
     /// - Parameters:
     ///   - see: as for `drain`.
-    ///   - isImpatient: asked every tenth of a second that the reader takes nothing, with the number of tenths; true gives it up now.
+    ///   - isImpatient: asked every tenth of a second that the reader takes nothing, with the number of tenths; true
+    ///     gives it up now.
     /// - Returns: how many bytes were lost: to a reader that was given up, or to a destination that failed.
     func flush(_ see: ([UInt8]) -> Void = { _ in }, isImpatient: (_ tenths: Int) -> Bool = { _ in false }) -> Int {
         var patience = 100

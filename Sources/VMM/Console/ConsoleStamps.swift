@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Puts the time before each line of a console: `[   12.345678] `, seconds since the run began, the first of several boots.
+/// Puts the time before each line of a console: `[ 12.345678] `, seconds since the run began, the first of several
+/// boots.
 ///
 /// Lines are stamped as they begin, so nothing is held back, and no byte of the guest's is changed or lost.
 public final class ConsoleStamps: Sendable {

@@ -1,11 +1,14 @@
-/// Follows the guest's console during a run. Called from the run's main thread alone; times are seconds from the first vCPU's start.
+/// Follows the guest's console during a run. Called from the run's main thread alone; times are seconds from the first
+/// vCPU's start.
 public protocol ConsoleWatch: AnyObject {
-    /// Takes what the guest wrote: every byte, in order, also those that no reader takes. At once: looking at it is for `look`.
+    /// Takes what the guest wrote: every byte, in order, also those that no reader takes. At once: looking at it is for
+    /// `look`.
     func take(_ bytes: [UInt8], at seconds: Double)
-    /// Looks at what was taken, for a few hundredths of a second at most, and says what is to be done. Called after every `take`, and at the time the
-    /// last answer named: now, where it was not done with all.
+    /// Looks at what was taken, for a few hundredths of a second at most, and says what is to be done. Called after
+    /// every `take`, and at the time the last answer named: now, where it was not done with all.
     func look(at seconds: Double) -> ConsoleAction
-    /// How many bytes more it can look at within a quarter of a second. The guest waits where it has written more than this.
+    /// How many bytes more it can look at within a quarter of a second. The guest waits where it has written more than
+    /// this.
     var room: Int { get }
     /// The run has ended, and nothing more comes. Looks at what is left.
     func close(at seconds: Double)

@@ -3,7 +3,8 @@ import LinuxSystem
 
 /// Carries what is typed at a terminal to the serial port, but for the keys that are swiftlet's own.
 ///
-/// A guest that takes nothing must not keep anybody from these: the terminal is read all the time, and what the guest has not taken waits here.
+/// A guest that takes nothing must not keep anybody from these: the terminal is read all the time, and what the guest
+/// has not taken waits here.
 struct TerminalInput: ~Copyable {
     /// So much may be typed ahead, or pasted.
     static let limit = 1 << 20
@@ -39,14 +40,18 @@ struct TerminalInput: ~Copyable {
             let count = Glibc.read(source, buffer.baseAddress, buffer.count)
             guard count > 0 else {
                 // A terminal that is gone would be ready for ever; its hangup signal comes by itself.
-                if count == 0 || errno != EINTR && errno != EAGAIN { if let gone = watched.take() { loop.remove(gone) } }
+                if count == 0 || errno != EINTR && errno != EAGAIN {
+                    if let gone = watched.take() { loop.remove(gone) }
+                }
                 return
             }
             command = keys.take(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
         }
         if command == .help { say(keys.help) }
         if keys.drop(beyond: Self.limit) {
-            if !isLossTold { say("\r\nswiftlet: the guest takes no input; what is typed now is lost (^A x ends the run)\r\n") }
+            if !isLossTold {
+                say("\r\nswiftlet: the guest takes no input; what is typed now is lost (^A x ends the run)\r\n")
+            }
             isLossTold = true
         }
         return command
@@ -63,7 +68,8 @@ struct TerminalInput: ~Copyable {
         }
     }
 
-    /// Puts words on the terminal as far as it takes them at once, by an open file of its own: one that is stopped would wait.
+    /// Puts words on the terminal as far as it takes them at once, by an open file of its own: one that is stopped
+    /// would wait.
     private func say(_ words: String) {
         let own = open("/proc/self/fd/\(source)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         guard own >= 0 else { return }

@@ -1,6 +1,8 @@
-/// Keys that a terminal's user has for swiftlet and not for the guest: ^A and a letter, as at QEMU's and kvmtool's consoles. docs/console.md.
+/// Keys that a terminal's user has for swiftlet and not for the guest: ^A and a letter, as at QEMU's and kvmtool's
+/// consoles. docs/console.md.
 ///
-/// One for a whole run: a guest that resets again and again must not take the ^A from its key, nor what was typed ahead from the next boot.
+/// One for a whole run: a guest that resets again and again must not take the ^A from its key, nor what was typed ahead
+/// from the next boot.
 public final class TerminalKeys: @unchecked Sendable {
     // @unchecked: belongs to the main thread.
 
@@ -74,7 +76,10 @@ public final class TerminalKeys: @unchecked Sendable {
             case .host: "^C      ends the run; ^A c sends it to the guest"
             case .guest: "^C      goes to the guest (--signal-keys guest)"
             }
-        return ["", "^A x    ends the run", signals, "^A ^A   sends ^A to the guest; so does ^A a", "^A h    shows this", ""].joined(separator: "\r\n")
+        return [
+            "", "^A x    ends the run", signals, "^A ^A   sends ^A to the guest; so does ^A a", "^A h    shows this",
+            "",
+        ].joined(separator: "\r\n")
     }
 }
 

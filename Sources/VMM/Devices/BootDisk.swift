@@ -2,12 +2,12 @@ import Boot
 import LinuxSystem
 import Synchronization
 
-/// The disk that the boot ROM reads and writes: an image file, over which lies, in the host's memory, what the guest wrote. The file itself
-/// is never written.
+/// The disk that the boot ROM reads and writes: an image file, over which lies, in the host's memory, what the guest
+/// wrote. The file itself is never written.
 ///
-/// The guest writes the physical address of a request to the port, and the request is carried out before its OUT is done. A request is 24
-/// bytes, little-endian: command (16 bits: 1 read, 2 write, 3 verify), sectors (16), status (32, answered), physical address of the buffer
-/// (64), first sector (64).
+/// The guest writes the physical address of a request to the port, and the request is carried out before its OUT is
+/// done. A request is 24 bytes, little-endian: command (16 bits: 1 read, 2 write, 3 verify), sectors (16), status (32,
+/// answered), physical address of the buffer (64), first sector (64).
 final class BootDisk: BusDevice, @unchecked Sendable {
     // @unchecked: `overlay` and `written` are touched with the lock held.
 
@@ -43,7 +43,8 @@ final class BootDisk: BusDevice, @unchecked Sendable {
         self.memory = memory
         base = Int(disk.start)
         sectorCount = disk.sectorCount
-        let blocks = Int((disk.sectorCount * DiskImage.sectorSize + UInt64(Self.blockSize) - 1) / UInt64(Self.blockSize))
+        let blocks = Int(
+            (disk.sectorCount * DiskImage.sectorSize + UInt64(Self.blockSize) - 1) / UInt64(Self.blockSize))
         overlay = try Mapping(anonymous: blocks * Self.blockSize, object: "what the guest writes to its disk")
         written = try Mapping(anonymous: blocks, object: "what the guest writes to its disk")
     }
@@ -57,14 +58,18 @@ final class BootDisk: BusDevice, @unchecked Sendable {
         guard offset == 0, width == 4 else { return }
         lock.withLock { _ in
             func field<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: UInt64, as type: Number.Type) -> Number? {
-                try? memory.withBytes(at: value + offset, count: MemoryLayout<Number>.size) { $0.loadUnaligned(as: type) }
+                try? memory.withBytes(at: value + offset, count: MemoryLayout<Number>.size) {
+                    $0.loadUnaligned(as: type)
+                }
             }
             // A request that isn't wholly in RAM has no place for an answer either.
             guard let command = field(0, as: UInt16.self), let count = field(2, as: UInt16.self),
                 let buffer = field(8, as: UInt64.self), let first = field(16, as: UInt64.self)
             else { return }
             let status = serve(command: command, count: UInt64(count), buffer: buffer, first: first)
-            try? memory.withBytes(at: value + 4, count: 4) { $0.storeBytes(of: status.rawValue.littleEndian, as: UInt32.self) }
+            try? memory.withBytes(at: value + 4, count: 4) {
+                $0.storeBytes(of: status.rawValue.littleEndian, as: UInt32.self)
+            }
         }
     }
 
@@ -95,7 +100,9 @@ final class BootDisk: BusDevice, @unchecked Sendable {
         let held = min(max(Int(file.size) - base - start, 0), bytes.count)
         UnsafeMutableRawBufferPointer(rebasing: bytes[held...]).initializeMemory(as: UInt8.self, repeating: 0)
         guard held > 0 else { return true }
-        return (try? file.descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<held]), at: UInt64(base + start))) != nil
+        return
+            (try? file.descriptor.read(
+                into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<held]), at: UInt64(base + start))) != nil
     }
 
     private func read(into bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Status {
@@ -126,7 +133,8 @@ final class BootDisk: BusDevice, @unchecked Sendable {
             let count = min((block + 1) * Self.blockSize - place, bytes.count - done)
             if !isWritten(block) {
                 if count < Self.blockSize {
-                    let whole = UnsafeMutableRawBufferPointer(start: overlay.base + block * Self.blockSize, count: Self.blockSize)
+                    let whole = UnsafeMutableRawBufferPointer(
+                        start: overlay.base + block * Self.blockSize, count: Self.blockSize)
                     guard load(into: whole, at: block * Self.blockSize) else { return .unreadable }
                 }
                 written.base.storeBytes(of: 1, toByteOffset: block, as: UInt8.self)

@@ -1,5 +1,5 @@
-/// What firmware finds in the clock's memory about the board: the bytes that SeaBIOS reads where fw_cfg tells it nothing (SeaBIOS,
-/// `src/fw/paravirt.c`, `src/hw/rtc.h`), and those that BIOSes keep for programs (RBIL, CMOS.LST).
+/// What firmware finds in the clock's memory about the board: the bytes that SeaBIOS reads where fw_cfg tells it
+/// nothing (SeaBIOS, `src/fw/paravirt.c`, `src/hw/rtc.h`), and those that BIOSes keep for programs (RBIL, CMOS.LST).
 enum CMOSMemory {
     private static let kibibyte: UInt64 = 1 << 10
     private static let unit: UInt64 = 64 << 10
@@ -11,7 +11,9 @@ enum CMOSMemory {
     static func cells(lowMemory: UInt64, highMemory: UInt64, cpus: Int) -> [UInt8] {
         var cells = [UInt8](repeating: 0, count: 128)
         func store(_ value: UInt64, limit: UInt64, at places: [Int]) {
-            for (number, place) in places.enumerated() { cells[place] = UInt8(truncatingIfNeeded: min(value, limit) >> UInt64(8 * number)) }
+            for (number, place) in places.enumerated() {
+                cells[place] = UInt8(truncatingIfNeeded: min(value, limit) >> UInt64(8 * number))
+            }
         }
         func above(_ start: UInt64) -> UInt64 { lowMemory > start ? lowMemory - start : 0 }
         // Equipment: a mathematics coprocessor; no floppy, no display.

@@ -17,7 +17,8 @@ final class ExitPort: BusDevice, @unchecked Sendable {
     }
 }
 
-/// Port 0x505, pvpanic (QEMU's docs/specs/pvpanic): bit 0 written says the guest panicked. A read says which events are heard: bit 0 alone.
+/// Port 0x505, pvpanic (QEMU's docs/specs/pvpanic): bit 0 written says the guest panicked. A read says which events are
+/// heard: bit 0 alone.
 final class PanicPort: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the panic port", at: 0x505)
     private let runState: RunState
@@ -31,7 +32,8 @@ final class PanicPort: BusDevice, @unchecked Sendable {
     }
 }
 
-/// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; what is written reads back.
+/// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; what is written reads
+/// back.
 final class SystemControlA: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("system control A", at: 0x92)
     private let runState: RunState
@@ -54,10 +56,13 @@ final class ResetVector: BusDevice, @unchecked Sendable {
 
     init(_ runState: RunState) { self.runState = runState }
 
-    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { runState.finish(.reset("jump to the reset vector, f000:fff0")) }
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        runState.finish(.reset("jump to the reset vector, f000:fff0"))
+    }
 }
 
-/// The port to which the boot ROM writes where it gives up. The run ends as by 1 at the exit port, which may lie elsewhere or nowhere.
+/// The port to which the boot ROM writes where it gives up. The run ends as by 1 at the exit port, which may lie
+/// elsewhere or nowhere.
 final class ROMFailure: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the boot ROM", at: BootROM.failurePort)
     private let runState: RunState
@@ -67,7 +72,8 @@ final class ROMFailure: BusDevice, @unchecked Sendable {
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) { runState.finish(.exitPort(1)) }
 }
 
-/// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to pass.
+/// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to
+/// pass.
 final class POSTPort: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the POST codes", at: 0x80)
     /// Above a byte's values: nothing was written yet.

@@ -1,7 +1,8 @@
 import Synchronization
 
-/// QEMU's firmware configuration device: a store of items from which firmware and test kernels read what they can't see for themselves, as how
-/// many vCPUs there are. Two ports, 0x510 to select an item, 0x511 to read it byte by byte; docs/specs/fw_cfg.rst in QEMU's source.
+/// QEMU's firmware configuration device: a store of items from which firmware and test kernels read what they can't see
+/// for themselves, as how many vCPUs there are. Two ports, 0x510 to select an item, 0x511 to read it byte by byte;
+/// docs/specs/fw_cfg.rst in QEMU's source.
 ///
 /// The DMA interface of that document is left out, and the ID item says so.
 public final class FirmwareConfig: BusDevice, @unchecked Sendable {
@@ -53,7 +54,8 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
 }
 
 extension FirmwareConfig {
-    /// An item's number. Those below 0x20 have fixed meanings, those from 0x20 on are files, those from 0x8000 on are the architecture's own.
+    /// An item's number. Those below 0x20 have fixed meanings, those from 0x20 on are files, those from 0x8000 on are
+    /// the architecture's own.
     public struct Key: RawRepresentable, Equatable, Sendable {
         public let rawValue: UInt16
 
@@ -92,9 +94,11 @@ extension FirmwareConfig {
 
         public var description: String {
             switch self {
-            case .badName(let name): "'\(name)' can't name a firmware file: give 1 to \(Items.nameLimit) printable ASCII characters"
+            case .badName(let name):
+                "'\(name)' can't name a firmware file: give 1 to \(Items.nameLimit) printable ASCII characters"
             case .repeatedName(let name): "the firmware file '\(name)' is there twice"
-            case .tooLarge(let name, let bytes): "the firmware file '\(name)' has \(bytes) bytes: the directory can say 4294967295 at most"
+            case .tooLarge(let name, let bytes):
+                "the firmware file '\(name)' has \(bytes) bytes: the directory can say 4294967295 at most"
             case .tooMany(let limit): "there are more than \(limit) firmware files"
             }
         }
@@ -133,7 +137,8 @@ extension FirmwareConfig {
 
         /// Adds a file, which guests look up by its name, as `etc/e820` or `genroms/nic.rom`.
         public mutating func addFile(_ name: String, _ content: [UInt8]) throws(FileError) {
-            guard (1...Self.nameLimit).contains(name.utf8.count), name.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            guard (1...Self.nameLimit).contains(name.utf8.count), name.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+            else {
                 throw .badName(name)
             }
             guard !fileNames.contains(name) else { throw .repeatedName(name) }
@@ -147,11 +152,13 @@ extension FirmwareConfig {
 
         private static func fileKey(_ number: Int) -> Key { Key(rawValue: Key.firstFile.rawValue + UInt16(number)) }
 
-        /// The directory: a count, and 64 bytes a file, in the order of their names, as firmware boots from them in that order. Its numbers have
-        /// their most significant byte first, unlike all others here.
+        /// The directory: a count, and 64 bytes a file, in the order of their names, as firmware boots from them in
+        /// that order. Its numbers have their most significant byte first, unlike all others here.
         private mutating func writeDirectory() {
             func append(_ number: some FixedWidthInteger, to list: inout [UInt8]) {
-                for shift in stride(from: number.bitWidth - 8, through: 0, by: -8) { list.append(UInt8(truncatingIfNeeded: number >> shift)) }
+                for shift in stride(from: number.bitWidth - 8, through: 0, by: -8) {
+                    list.append(UInt8(truncatingIfNeeded: number >> shift))
+                }
             }
             var directory: [UInt8] = []
             append(UInt32(fileNames.count), to: &directory)

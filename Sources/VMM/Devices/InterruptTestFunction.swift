@@ -1,7 +1,8 @@
 public import PCI
 import Synchronization
 
-/// A PCI function that raises INTx, MSI and MSI-X on request, so that a test kernel can try masks, pending bits and retargeting without any hardware.
+/// A PCI function that raises INTx, MSI and MSI-X on request, so that a test kernel can try masks, pending bits and
+/// retargeting without any hardware.
 ///
 /// | BAR 0 | register | access |
 /// |---|---|---|
@@ -11,8 +12,9 @@ import Synchronization
 /// | 0x0C | `ACKNOWLEDGE`: ends the causes whose bits are one | write |
 /// | 0x10 | `COUNT`: causes raised since the start | read |
 ///
-/// Registers are 32 bits wide and take dword accesses; any other access reads zero and writes nothing. There are 16 causes. By MSI-X cause n is
-/// vector n (the table is at BAR 1 + 0, the pending bits at BAR 1 + 0x800), by MSI vector n modulo the vectors that the guest enabled.
+/// Registers are 32 bits wide and take dword accesses; any other access reads zero and writes nothing. There are 16
+/// causes. By MSI-X cause n is vector n (the table is at BAR 1 + 0, the pending bits at BAR 1 + 0x800), by MSI vector n
+/// modulo the vectors that the guest enabled.
 public final class InterruptTestFunction: EmulatedFunction, @unchecked Sendable {
     // @unchecked: the state is guarded, the rest constant.
 
@@ -37,10 +39,13 @@ public final class InterruptTestFunction: EmulatedFunction, @unchecked Sendable 
     private let causes = Mutex(Causes())
 
     /// Its base address registers.
-    public static let registers = [BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .memory32, size: 4096)].compactMap(\.self)
+    public static let registers = [
+        BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .memory32, size: 4096),
+    ].compactMap(\.self)
 
     public init() {
-        // 0x1234 is no member of the PCI SIG; QEMU's edu has it too. 0xff: it fits no class (PCI Code and ID Assignment 1.11, section 1).
+        // 0x1234 is no member of the PCI SIG; QEMU's edu has it too. 0xff: it fits no class (PCI Code and ID Assignment
+        // 1.11, section 1).
         var header = FunctionHeader(vendorID: 0x1234, deviceID: 0x5446, classCode: 0xFF_0000, bars: Self.registers)
         header.interruptPin = 1
         header.msiVectors = Self.msiVectors

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// The i8042 keyboard controller, ports 0x60 (data) and 0x64 (command and status), with neither keyboard nor mouse at it: IBM PS/2 Hardware
-/// Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
+/// The i8042 keyboard controller, ports 0x60 (data) and 0x64 (command and status), with neither keyboard nor mouse at
+/// it: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
 ///
-/// Every command is answered by the time it is written, also what is sent to the absent devices: with the resend code and the time-out bit,
-/// as a real controller does after waiting. So nobody who asks has to wait.
+/// Every command is answered by the time it is written, also what is sent to the absent devices: with the resend code
+/// and the time-out bit, as a real controller does after waiting. So nobody who asks has to wait.
 final class KeyboardController: BusDevice, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
@@ -41,7 +41,8 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
         var output: UInt8?
         var status: UInt8 = Status.notInhibited
         var destination = Destination.keyboard
-        /// The output port: bit 0 keeps the processor out of reset, bit 1 opens the A20 gate, which is open whatever is written.
+        /// The output port: bit 0 keeps the processor out of reset, bit 1 opens the A20 gate, which is open whatever is
+        /// written.
         var outputPort: UInt8 = 0x03
         var isUp = false
     }
@@ -104,7 +105,8 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
         case 0xC0: answer(0x80, &state)
         case 0xD0: answer(state.outputPort | (state.output == nil ? 0 : 0x10), &state)
         case 0xD1: state.destination = .outputPort
-        // To the mouse's buffer as to the keyboard's: an answer that isn't marked as the mouse's says there is no mouse.
+        // To the mouse's buffer as to the keyboard's: an answer that isn't marked as the mouse's says there is no
+        // mouse.
         case 0xD2, 0xD3: state.destination = .outputBuffer
         case 0xD4: state.destination = .mouse
         case 0xDD: state.outputPort &= ~0x02
@@ -167,5 +169,7 @@ final class KeyboardCommandPort: BusDevice, @unchecked Sendable {
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 { controller.read(4 + offset, width: width) }
 
-    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { controller.write(4 + offset, value, width: width) }
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        controller.write(4 + offset, value, width: width)
+    }
 }

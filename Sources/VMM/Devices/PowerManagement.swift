@@ -1,7 +1,8 @@
 import LinuxSystem
 import Synchronization
 
-/// PM1a status and enable, two ports each: ACPI 6.5, section 4.8.3.1. Nothing here ever raises an event, so the status stays 0; what is enabled reads back.
+/// PM1a status and enable, two ports each: ACPI 6.5, section 4.8.3.1. Nothing here ever raises an event, so the status
+/// stays 0; what is enabled reads back.
 final class PowerEvents: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("ACPI's PM1 events", at: 0x600, count: 4)
     /// The system control interrupt, which is never raised.
@@ -21,7 +22,8 @@ final class PowerEvents: BusDevice, @unchecked Sendable {
     }
 }
 
-/// PM1a control: a write with SLP_EN (bit 13) goes to sleep; the only state there is is S5, soft off. ACPI 6.5, section 4.8.3.2.1.
+/// PM1a control: a write with SLP_EN (bit 13) goes to sleep; the only state there is is S5, soft off. ACPI 6.5, section
+/// 4.8.3.2.1.
 final class PowerManagement: BusDevice, @unchecked Sendable {
     /// The same port QEMU's q35 has.
     static let entry = BoardEntry("ACPI's PM1 control", at: 0x604, count: 2)

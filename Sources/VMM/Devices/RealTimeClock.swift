@@ -1,9 +1,11 @@
 import Synchronization
 
-/// The MC146818 clock with its 128 bytes of memory, ports 0x70 (index) and 0x71 (data): Motorola MC146818A data sheet; Intel ICH9 datasheet, 13.6.
+/// The MC146818 clock with its 128 bytes of memory, ports 0x70 (index) and 0x71 (data): Motorola MC146818A data sheet;
+/// Intel ICH9 datasheet, 13.6.
 ///
-/// Its time is the host's, UTC, moved by what the guest sets. Its interrupts (alarm, update ended, periodic) need somebody to wake it: `arm` is
-/// told when, and `timerExpired` is to be called then. While its line is up it asks for no waking, so that a guest that never reads register C costs nothing.
+/// Its time is the host's, UTC, moved by what the guest sets. Its interrupts (alarm, update ended, periodic) need
+/// somebody to wake it: `arm` is told when, and `timerExpired` is to be called then. While its line is up it asks for
+/// no waking, so that a guest that never reads register C costs nothing.
 final class RealTimeClock: BusDevice, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
@@ -111,7 +113,8 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
             look(&state)
             let flags = state.flags
             state.flags = 0
-            // Lowered here, whatever comes next: an event between this look and the one that settles must make an edge, or none ever comes again.
+            // Lowered here, whatever comes next: an event between this look and the one that settles must make an edge,
+            // or none ever comes again.
             drive(false, &state)
             updateFlagsAndLine(&state)
             return flags
@@ -186,7 +189,9 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         var time = CalendarTime(secondsSince1970: 0)
         time.year = value(Register.century) * 100 + value(Register.year)
         (time.month, time.day) = (value(Register.month), value(Register.day))
-        (time.hour, time.minute, time.second) = (Self.decodeHour(state.cells[Register.hour], control), value(Register.minute), value(Register.second))
+        (time.hour, time.minute, time.second) = (
+            Self.decodeHour(state.cells[Register.hour], control), value(Register.minute), value(Register.second)
+        )
         state.offset = time.secondsSince1970 - now() / Self.second
         state.lookedAt = now()
     }
@@ -210,7 +215,9 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         if let rate = rate(state), Self.ticks(now, rate) != Self.ticks(before, rate) { state.flags |= Flag.periodic }
         guard !isSet(state), now / Self.second != before / Self.second else { return }
         state.flags |= Flag.updateEnded
-        if let alarm = nextAlarm(after: before / Self.second, state), alarm <= now / Self.second { state.flags |= Flag.alarm }
+        if let alarm = nextAlarm(after: before / Self.second, state), alarm <= now / Self.second {
+            state.flags |= Flag.alarm
+        }
     }
 
     /// Brings flags, line and waking up to date.
@@ -238,7 +245,9 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         }
         if !isSet(state) {
             if enabled & Flag.updateEnded != 0 { first = min(first, (seconds + 1) * Self.second) }
-            if enabled & Flag.alarm != 0, let alarm = nextAlarm(after: seconds, state) { first = min(first, alarm * Self.second) }
+            if enabled & Flag.alarm != 0, let alarm = nextAlarm(after: seconds, state) {
+                first = min(first, alarm * Self.second)
+            }
         }
         return first == .max ? nil : first
     }
@@ -253,14 +262,20 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         }
     }
 
-    private static func ticks(_ time: Int64, _ rate: Int64) -> Int64 { time / second * rate + time % second * rate / second }
+    private static func ticks(_ time: Int64, _ rate: Int64) -> Int64 {
+        time / second * rate + time % second * rate / second
+    }
 
-    /// The first second after `moment` (host seconds) that the alarm registers name; nil for none. Values from 0xC0 on match everything.
+    /// The first second after `moment` (host seconds) that the alarm registers name; nil for none. Values from 0xC0 on
+    /// match everything.
     private func nextAlarm(after moment: Int64, _ state: State) -> Int64? {
         let control = state.cells[Register.b]
         let guest = CalendarTime(secondsSince1970: moment + 1 + state.offset)
-        func wanted(_ index: Int) -> Int? { state.cells[index] >= 0xC0 ? nil : Self.decode(state.cells[index], control) }
-        let hour = state.cells[Register.hourAlarm] >= 0xC0 ? nil : Self.decodeHour(state.cells[Register.hourAlarm], control)
+        func wanted(_ index: Int) -> Int? {
+            state.cells[index] >= 0xC0 ? nil : Self.decode(state.cells[index], control)
+        }
+        let hour =
+            state.cells[Register.hourAlarm] >= 0xC0 ? nil : Self.decodeHour(state.cells[Register.hourAlarm], control)
         let (minute, second) = (wanted(Register.minuteAlarm), wanted(Register.secondAlarm))
         var candidate = guest.hour * 3600 + guest.minute * 60 + guest.second
         let start = candidate

@@ -2,8 +2,8 @@ import Glibc
 import KVM
 import Synchronization
 
-/// The test device that kvm-unit-tests expect of a board, as QEMU's `pc-testdev` is one: ports and memory that hold what was written, a port
-/// that takes a page out of KVM's page tables, and ports that set interrupt lines.
+/// The test device that kvm-unit-tests expect of a board, as QEMU's `pc-testdev` is one: ports and memory that hold
+/// what was written, a port that takes a page out of KVM's page tables, and ports that set interrupt lines.
 ///
 /// | where | what |
 /// |---|---|
@@ -24,7 +24,9 @@ enum TestDevice {
     static let entry = BoardEntry("the test device", scratchPorts[0], flushPort, scratchPorts[1], linePorts)
 
     /// Claims the device's ranges.
-    static func claim(_ ports: inout Bus, _ mmio: inout Bus, vm: VirtualMachine, memory: GuestMemory) throws(Bus.ClaimError) {
+    static func claim(_ ports: inout Bus, _ mmio: inout Bus, vm: VirtualMachine, memory: GuestMemory) throws(Bus
+        .ClaimError)
+    {
         let scratch = TestScratch(count: 4)
         for range in scratchPorts { try ports.claim(range, scratch, for: entry.name) }
         try ports.claim(flushPort, TestPageFlush(memory), for: entry.name)
@@ -49,7 +51,9 @@ final class TestScratch: BusDevice, @unchecked Sendable {
         bytes.withLock { bytes in
             let end = min(bytes.count, Int(offset) + width)
             var value: UInt64 = 0
-            for index in stride(from: end - 1, through: Int(offset), by: -1) { value = value << 8 | UInt64(bytes[index]) }
+            for index in stride(from: end - 1, through: Int(offset), by: -1) {
+                value = value << 8 | UInt64(bytes[index])
+            }
             return value
         }
     }
@@ -65,8 +69,9 @@ final class TestScratch: BusDevice, @unchecked Sendable {
 
 /// A write takes the page at that guest-physical address out of KVM's page tables. Its bytes stay.
 ///
-/// A change of the host mapping's protection does it, of which the kernel tells KVM; Linux's Documentation/mm/mmu_notifier.rst. What changes is
-/// whether the host may execute the page, which it never does, so that other vCPUs read and write it all the while.
+/// A change of the host mapping's protection does it, of which the kernel tells KVM; Linux's
+/// Documentation/mm/mmu_notifier.rst. What changes is whether the host may execute the page, which it never does, so
+/// that other vCPUs read and write it all the while.
 final class TestPageFlush: BusDevice, @unchecked Sendable {
     private static let pageSize = 4096
     private let memory: GuestMemory
@@ -78,7 +83,8 @@ final class TestPageFlush: BusDevice, @unchecked Sendable {
         let page = value & ~UInt64(Self.pageSize - 1)
         // Outside of RAM there is nothing to flush.
         try? memory.withBytes(at: page, count: Self.pageSize) { bytes in
-            // A host that forbids memory to be executable as well as writable: other vCPUs must keep off the page for that moment.
+            // A host that forbids memory to be executable as well as writable: other vCPUs must keep off the page for
+            // that moment.
             if mprotect(bytes.baseAddress, bytes.count, PROT_READ | PROT_WRITE | PROT_EXEC) != 0 {
                 mprotect(bytes.baseAddress, bytes.count, PROT_READ)
             }

@@ -1,8 +1,9 @@
 import PCI
 import Synchronization
 
-/// The PCI function that kvm-unit-tests measure accesses with, as QEMU's `pci-testdev` is one (docs/specs/pci-testdev.rst in its source). BAR 0
-/// is memory, BAR 1 ports; each begins with a header that says where to write what, and counts such writes.
+/// The PCI function that kvm-unit-tests measure accesses with, as QEMU's `pci-testdev` is one
+/// (docs/specs/pci-testdev.rst in its source). BAR 0 is memory, BAR 1 ports; each begins with a header that says where
+/// to write what, and counts such writes.
 ///
 /// It offers the plain accesses, which exit to user space, and none of those that end in an eventfd.
 final class TestFunction: EmulatedFunction, @unchecked Sendable {
@@ -27,15 +28,19 @@ final class TestFunction: EmulatedFunction, @unchecked Sendable {
             case 4..<8: return UInt8(truncatingIfNeeded: offset >> UInt64((index - 4) * 8))
             case 8..<12: return UInt8(truncatingIfNeeded: TestFunction.datum >> UInt64((index - 8) * 8))
             case 12..<16: return UInt8(truncatingIfNeeded: count >> UInt32((index - 12) * 8))
-            case 16..<16 + name.utf8.count: return name.utf8[name.utf8.index(name.utf8.startIndex, offsetBy: index - 16)]
+            case 16..<16 + name.utf8.count:
+                return name.utf8[name.utf8.index(name.utf8.startIndex, offsetBy: index - 16)]
             default: return 0
             }
         }
     }
 
-    private let headers = Mutex([Header(name: "mmio-no-eventfd", offset: 0x800), Header(name: "portio-no-eventfd", offset: 0x80)])
+    private let headers = Mutex([
+        Header(name: "mmio-no-eventfd", offset: 0x800), Header(name: "portio-no-eventfd", offset: 0x80),
+    ])
 
-    static let registers = [BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .io, size: 256)].compactMap(\.self)
+    static let registers = [BAR(index: 0, kind: .memory32, size: 4096), BAR(index: 1, kind: .io, size: 256)].compactMap(
+        \.self)
 
     override var name: String { "test device" }
 

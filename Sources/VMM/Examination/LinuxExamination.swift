@@ -7,7 +7,8 @@ extension Machine {
     private static let littleOutput = 1024
 
     /// What a Linux that said little or nothing on the console has in its memory, and what makes it speak.
-    func examineLinux(_ registers: [ProcessorRegisters?], _ symbols: SymbolTable?) -> (log: KernelLog?, hints: [String]) {
+    func examineLinux(_ registers: [ProcessorRegisters?], _ symbols: SymbolTable?) -> (log: KernelLog?, hints: [String])
+    {
         guard let loaded, console.byteCount < Self.littleOutput, loaded.isLinux(in: memory) else { return (nil, []) }
         var stage = registers.first.map { SilentLinux.stage($0) } ?? .unknown
         let log = log(registers, symbols, searches: stage != .decompressor)
@@ -18,10 +19,14 @@ extension Machine {
 
     private func log(_ registers: [ProcessorRegisters?], _ symbols: SymbolTable?, searches: Bool) -> KernelLog? {
         let memories = registers.compactMap { $0 }.flatMap { registers in
-            // A process's page tables hold none of the kernel's data where the kernel keeps them apart (CONFIG_PAGE_TABLE_ISOLATION): its own lie beside.
+            // A process's page tables hold none of the kernel's data where the kernel keeps them apart
+            // (CONFIG_PAGE_TABLE_ISOLATION): its own lie beside.
             let kernels = registers.is64Bit && registers.privilege > 0 ? [registers.cr3 & ~0x1000] : []
             return (kernels + [registers.cr3]).map { root in
-                (Paging(cr0: registers.cr0, cr3: root, cr4: registers.cr4, efer: registers.efer), registers.is64Bit ? 8 : 4)
+                (
+                    Paging(cr0: registers.cr0, cr3: root, cr4: registers.cr4, efer: registers.efer),
+                    registers.is64Bit ? 8 : 4
+                )
             }
         }.prefix(4).map { (VirtualMemory($0.0, ExaminedMemory(memory: memory)), $0.1) }
         if let symbols {

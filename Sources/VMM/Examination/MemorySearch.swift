@@ -20,7 +20,8 @@ struct MemorySearch {
     /// Whether it is over, found or not.
     var isOver: Bool { MonotonicClock.now >= end || !wasAsked && Self.isAsked }
 
-    /// Whether a signal asks the process to end. The time limit asks for nothing: a run that it ended is examined in peace.
+    /// Whether a signal asks the process to end. The time limit asks for nothing: a run that it ended is examined in
+    /// peace.
     private static var isAsked: Bool { if case .signal? = EndingSignals.cause { true } else { false } }
 
     /// The lowest guest-physical address in a range at which the bytes stand; nil for none, or where the time is up.

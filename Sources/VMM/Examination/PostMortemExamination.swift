@@ -25,14 +25,19 @@ extension Machine {
             case .timeout, .hang, .signal, .terminal, .console: .stopped
             default: .ended
             }
-        // An exit that was served is complete only when KVM_RUN has come by again. What ended in an error has nothing to complete.
+        // An exit that was served is complete only when KVM_RUN has come by again. What ended in an error has nothing
+        // to complete.
         for worker in workers where kick == .immediateExit {
             let number = worker.vcpu.number
-            if cause != .tripleFault(vcpu: number), cause != .internalError(vcpu: number) { worker.vcpu.completeAccess() }
+            if cause != .tripleFault(vcpu: number), cause != .internalError(vcpu: number) {
+                worker.vcpu.completeAccess()
+            }
         }
         var symbols = symbols
         let registers = workers.map { $0.vcpu.examined() }
-        let earlier = zip(workers, registers).map { cause == .tripleFault(vcpu: $0.vcpu.number) && $1?.isReset != false ? $0.vcpu.registersBefore : nil }
+        let earlier = zip(workers, registers).map {
+            cause == .tripleFault(vcpu: $0.vcpu.number) && $1?.isReset != false ? $0.vcpu.registersBefore : nil
+        }
         let known = zip(registers, earlier).map { registers, earlier in
             earlier.map { ProcessorRegisters($0.general, $0.special) } ?? registers
         }
@@ -43,7 +48,9 @@ extension Machine {
         if let shift = shifts.first { symbols?.offset = shift }
         let vcpus = workers.indices.map { index in
             var state = state(workers[index], registers[index], symbols)
-            if let earlier = earlier[index] { state.earlier = self.earlier(workers[index], earlier.general, earlier.special, state.trail, symbols) }
+            if let earlier = earlier[index] {
+                state.earlier = self.earlier(workers[index], earlier.general, earlier.special, state.trail, symbols)
+            }
             return state
         }
         var examined = PostMortem(
@@ -66,14 +73,17 @@ extension Machine {
         state.exitCount = UInt64(worker.recorder.count)
         state.trail = worker.recorder.lastEntries.map { entry in
             ExitRecord(
-                kind: VCPUExit.Kind(rawValue: Int(entry.kind))?.name ?? "other", address: entry.address, width: Int(entry.width), value: entry.value,
+                kind: VCPUExit.Kind(rawValue: Int(entry.kind))?.name ?? "other", address: entry.address,
+                width: Int(entry.width), value: entry.value,
                 age: span.age(of: entry.time))
         }
         state.registerLines = vcpu.registerLines()
         guard let registers else { return state }
         state.registers = registers
         state.samples = worker.recorder.lastSamples.map {
-            VCPUState.Sample(address: registers.codeBase &+ $0.instruction, hasInterruptsOn: $0.flags & ProcessorRegisters.interruptFlag != 0)
+            VCPUState.Sample(
+                address: registers.codeBase &+ $0.instruction,
+                hasInterruptsOn: $0.flags & ProcessorRegisters.interruptFlag != 0)
         }
         let virtual = VirtualMemory(registers.paging, ExaminedMemory(memory: memory))
         if registers.instruction > 0 { state.code = virtual.read(at: registers.instruction - 1, count: 16) ?? [] }
@@ -96,7 +106,8 @@ extension Machine {
         } else if passed < .infinity {
             earlier.age = passed - end
         }
-        let walk = StackWalk(registers, VirtualMemory(registers.paging, ExaminedMemory(memory: memory)), symbols: symbols)
+        let walk = StackWalk(
+            registers, VirtualMemory(registers.paging, ExaminedMemory(memory: memory)), symbols: symbols)
         earlier.stack = walk.leftovers()
         earlier.exceptions = walk.exceptionFrames(code: UInt64(special.cs.selector), stack: UInt64(special.ss.selector))
         return earlier

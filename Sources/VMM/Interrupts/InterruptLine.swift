@@ -4,14 +4,16 @@ import Synchronization
 
 /// One level-triggered interrupt line of the PCI bus: a GSI on which several functions may share.
 ///
-/// A passed-through function brings a trigger eventfd (its device asserts) and a resample eventfd (the guest acknowledged; look whether the device still
-/// asserts). The kernel raises and lowers the line by itself through resampling irqfds; no user-space thread is on the path.
+/// A passed-through function brings a trigger eventfd (its device asserts) and a resample eventfd (the guest
+/// acknowledged; look whether the device still asserts). The kernel raises and lowers the line by itself through
+/// resampling irqfds; no user-space thread is on the path.
 ///
-/// The line is lowered when its last resampling irqfd goes (virt/kvm/eventfd.c, irqfd_resampler_shutdown), and only then. So a function
-/// that must stop asserting is taken off together with all others, and the others are put back and made to look again.
+/// The line is lowered when its last resampling irqfd goes (virt/kvm/eventfd.c, irqfd_resampler_shutdown), and only
+/// then. So a function that must stop asserting is taken off together with all others, and the others are put back and
+/// made to look again.
 ///
-/// Emulated functions set their level by KVM_IRQ_LINE, which is another source of the same pin: the kernel raises it while either of the two asserts
-/// (arch/x86/kvm/irq_comm.c, kvm_irq_line_state).
+/// Emulated functions set their level by KVM_IRQ_LINE, which is another source of the same pin: the kernel raises it
+/// while either of the two asserts (arch/x86/kvm/irq_comm.c, kvm_irq_line_state).
 public final class InterruptLine: Sendable {
     /// One function's part of the line. The eventfds are the function's and outlive its stay.
     public struct Source: Sendable {

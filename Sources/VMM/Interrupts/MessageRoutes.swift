@@ -2,7 +2,8 @@ public import KVM
 public import PCI
 import Synchronization
 
-/// A machine's GSI routes: those of its pins, and those of its message vectors. The kernel takes the table whole, so it is written from here alone.
+/// A machine's GSI routes: those of its pins, and those of its message vectors. The kernel takes the table whole, so it
+/// is written from here alone.
 public final class MessageRoutes: Sendable {
     private let vm: VirtualMachine
     private let table: Mutex<IRQRouting>

@@ -3,10 +3,12 @@ public import LinuxSystem
 public import PCI
 import Synchronization
 
-/// One MSI or MSI-X vector of a function: the eventfd on which its interrupts arrive, the guest's message for it, its mask.
+/// One MSI or MSI-X vector of a function: the eventfd on which its interrupts arrive, the guest's message for it, its
+/// mask.
 ///
-/// A passed-through device's host interrupt signals the eventfd, and `relay` delivers; an emulated function calls `raise`. A masked vector's
-/// eventfd is read by nobody, so its count is the pending bit. Unmasking takes the count and delivers once.
+/// A passed-through device's host interrupt signals the eventfd, and `relay` delivers; an emulated function calls
+/// `raise`. A masked vector's eventfd is read by nobody, so its count is the pending bit. Unmasking takes the count and
+/// delivers once.
 public final class MessageVector: Sendable {
     private struct State {
         var message = MSIMessage(address: 0, data: 0)
@@ -29,7 +31,9 @@ public final class MessageVector: Sendable {
     /// - Parameters:
     ///   - name: what recordings, traces and errors call it.
     ///   - routes: the machine's; only `.irqfd` takes one of them.
-    public init(_ name: String, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes) throws(SystemCallError) {
+    public init(_ name: String, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes)
+        throws(SystemCallError)
+    {
         event = try EventDescriptor(name)
         self.vm = vm
         self.delivery = delivery

@@ -3,8 +3,8 @@ import Glibc
 import KVM
 import LinuxSystem
 
-/// A firmware image, as a PC has it: a ROM that ends at 4 GiB, read-only, whose last 128 KiB also lie below 1 MiB. The low copy is RAM, since
-/// firmware unpacks itself there; that a chipset can make it read-only again is left out.
+/// A firmware image, as a PC has it: a ROM that ends at 4 GiB, read-only, whose last 128 KiB also lie below 1 MiB. The
+/// low copy is RAM, since firmware unpacks itself there; that a chipset can make it read-only again is left out.
 ///
 /// The first vCPU starts as after a reset, which KVM makes of a new one: at f000:fff0 with the segment at 0xffff0000.
 final class FirmwareROM: Sendable {
@@ -19,10 +19,13 @@ final class FirmwareROM: Sendable {
     init(_ path: String, _ files: InputFiles) throws(MachineError) {
         let file: InputFile
         do { file = try files.open(path) } catch { throw .noFirmware(path: path, cause: error) }
-        guard Self.sizes.contains(file.size), file.size % 4096 == 0 else { throw .badFirmware(path: path, size: file.size) }
+        guard Self.sizes.contains(file.size), file.size % 4096 == 0 else {
+            throw .badFirmware(path: path, size: file.size)
+        }
         do { mapping = try Mapping(anonymous: Int(file.size), object: "the firmware") } catch { throw .system(error) }
         do throws(SystemCallError) {
-            try file.descriptor.read(into: UnsafeMutableRawBufferPointer(start: mapping.base, count: mapping.count), at: 0)
+            try file.descriptor.read(
+                into: UnsafeMutableRawBufferPointer(start: mapping.base, count: mapping.count), at: 0)
         } catch {
             throw .noFirmware(path: path, cause: error)
         }
@@ -33,7 +36,8 @@ final class FirmwareROM: Sendable {
     func place(in vm: VirtualMachine, _ memory: GuestMemory, slot: UInt32) throws(MachineError) {
         let size = UInt64(mapping.count)
         do throws(KVMError) {
-            try vm.setMemory(slot: slot, guestAddress: (1 << 32) - size, memory: mapping.base, count: size, readOnly: true)
+            try vm.setMemory(
+                slot: slot, guestAddress: (1 << 32) - size, memory: mapping.base, count: size, readOnly: true)
         } catch {
             throw .kvm(error)
         }
@@ -49,10 +53,16 @@ final class FirmwareROM: Sendable {
 }
 
 extension FirmwareConfig.Items {
-    /// What firmware is told beside RAM and vCPUs: the memory map, and that it show its screen on the serial console and offer its boot menu.
-    mutating func describe(_ memory: GuestMemory, reserved: [MemoryMap.Region], serialPort: UInt16) throws(FirmwareConfig.FileError) {
-        let regions = memory.regions.map { MemoryMap.Region(start: $0.guestAddress, size: $0.count, kind: .ram, name: "RAM") } + reserved
-        try addFile("etc/e820", regions.flatMap { Self.bytes($0.start) + Self.bytes($0.size) + Self.bytes($0.kind.rawValue) })
+    /// What firmware is told beside RAM and vCPUs: the memory map, and that it show its screen on the serial console
+    /// and offer its boot menu.
+    mutating func describe(_ memory: GuestMemory, reserved: [MemoryMap.Region], serialPort: UInt16)
+        throws(FirmwareConfig.FileError)
+    {
+        let regions =
+            memory.regions.map { MemoryMap.Region(start: $0.guestAddress, size: $0.count, kind: .ram, name: "RAM") }
+            + reserved
+        try addFile(
+            "etc/e820", regions.flatMap { Self.bytes($0.start) + Self.bytes($0.size) + Self.bytes($0.kind.rawValue) })
         try addFile("etc/sercon-port", Self.bytes(UInt64(serialPort)))
         set(.bootMenu, UInt16(1))
     }

@@ -3,8 +3,9 @@ public import LinuxSystem
 
 /// A file that a guest is given, open for reading at any offset.
 ///
-/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read once and in order, so it is copied whole to a file without a name. So is a
-/// file that claims to be empty: those of /proc and of some FUSE file systems have a size of 0, whatever reading them brings.
+/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read once and in order, so it is copied whole to a file
+/// without a name. So is a file that claims to be empty: those of /proc and of some FUSE file systems have a size of 0,
+/// whatever reading them brings.
 public final class InputFile: Sendable {
     public let descriptor: Descriptor
     /// Bytes in it.
@@ -30,7 +31,8 @@ public final class InputFile: Sendable {
             descriptor = copy.release()
             isCopy = true
         default:
-            throw SystemCallError(call: "open", object: path, errno: status.st_mode & S_IFMT == S_IFDIR ? .isDirectory : .invalidArgument)
+            throw SystemCallError(
+                call: "open", object: path, errno: status.st_mode & S_IFMT == S_IFDIR ? .isDirectory : .invalidArgument)
         }
     }
 
@@ -41,7 +43,9 @@ public final class InputFile: Sendable {
         isCopy = false
     }
 
-    private static func copy(_ pipe: borrowing Descriptor, to file: borrowing Descriptor) throws(SystemCallError) -> UInt64 {
+    private static func copy(_ pipe: borrowing Descriptor, to file: borrowing Descriptor) throws(SystemCallError)
+        -> UInt64
+    {
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         var size = 0
         while true {
@@ -53,10 +57,14 @@ public final class InputFile: Sendable {
                 throw SystemCallError(call: "read", object: pipe.object, errno: .init(rawValue: Int32(-count)))
             }
             guard count > 0 else { return UInt64(size) }
-            guard size + count <= copyLimit else { throw SystemCallError(call: "read", object: pipe.object, errno: .fileTooLarge) }
+            guard size + count <= copyLimit else {
+                throw SystemCallError(call: "read", object: pipe.object, errno: .fileTooLarge)
+            }
             var failure: SystemCallError?
             piece.withUnsafeBytes { bytes in
-                do throws(SystemCallError) { try file.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: UInt64(size)) } catch { failure = error }
+                do throws(SystemCallError) {
+                    try file.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: UInt64(size))
+                } catch { failure = error }
             }
             if let failure { throw failure }
             size += count
@@ -67,7 +75,8 @@ public final class InputFile: Sendable {
         var failure: SystemCallError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             do throws(SystemCallError) {
-                try descriptor.read(into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count), at: offset)
+                try descriptor.read(
+                    into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count), at: offset)
                 initialized = count
             } catch {
                 failure = error
@@ -78,7 +87,8 @@ public final class InputFile: Sendable {
     }
 }
 
-/// The files that a run reads. What came through a pipe is kept, for a machine that starts again and for the kernel's names.
+/// The files that a run reads. What came through a pipe is kept, for a machine that starts again and for the kernel's
+/// names.
 public final class InputFiles: @unchecked Sendable {
     // @unchecked: used by the thread that builds machines, and by no other.
     private var kept: [(path: String, file: InputFile)] = []

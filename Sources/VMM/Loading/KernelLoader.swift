@@ -20,8 +20,11 @@ struct KernelLoader {
     /// The machine, as the firmware tables are to describe it.
     let board: Board
 
-    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, from which disk, if it is one, and what was loaded.
-    func load(_ boot: BootConfiguration) throws(MachineError) -> (entry: EntryState, disk: BootDisk?, kernel: LoadedKernel) {
+    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, from which disk, if it is
+    /// one, and what was loaded.
+    func load(_ boot: BootConfiguration) throws(MachineError) -> (
+        entry: EntryState, disk: BootDisk?, kernel: LoadedKernel
+    ) {
         let kernel = try decompressed(try open(boot.kernel, boot.files), boot)
         var modules: [LoadPlan.Module] = []
         var files = [kernel]
@@ -35,28 +38,35 @@ struct KernelLoader {
         let map = MemoryMap(
             belowFourGiB: low, aboveFourGiB: high, lowLimit: lowRAMLimit,
             reserved: [
-                .init(start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved, name: "the PCI configuration window")
+                .init(
+                    start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved,
+                    name: "the PCI configuration window")
             ])
         let tables: FirmwareTables
         do { tables = try FirmwareTables(describing: board) } catch { throw .noTables(error) }
         let plan: LoadPlan
         do {
             plan = try LoadPlan.plan(
-                image: ImageFile(file: kernel), name: boot.kernel, commandLine: boot.commandLine, modules: modules, memory: map,
+                image: ImageFile(file: kernel), name: boot.kernel, commandLine: boot.commandLine, modules: modules,
+                memory: map,
                 rsdpAddress: tables.rsdpAddress, format: boot.format, diskKind: boot.diskKind)
         } catch {
             throw .badKernel(path: boot.kernel, cause: error)
         }
         try placeBIOS(plan)
         for segment in plan.segments { try fill(segment, files) }
-        try place(tables.pieces + plan.blobs + [BootROM.extendedDataArea, BootROM(booting: plan, memory: map).parameters])
+        try place(
+            tables.pieces + plan.blobs + [BootROM.extendedDataArea, BootROM(booting: plan, memory: map).parameters])
         var disk: BootDisk?
         if let image = plan.disk {
             do { disk = try BootDisk(image, file: kernel, memory: memory) } catch { throw .system(error) }
         }
         let loaded = LoadedKernel(
-            format: plan.format, commandLine: boot.commandLine, linuxRelease: plan.format.isLinux ? LinuxRelease.of(ImageFile(file: kernel)) : nil,
-            ranges: plan.segments.filter { $0.source == .kernel }.map { $0.guestAddress..<$0.guestAddress + $0.memorySize })
+            format: plan.format, commandLine: boot.commandLine,
+            linuxRelease: plan.format.isLinux ? LinuxRelease.of(ImageFile(file: kernel)) : nil,
+            ranges: plan.segments.filter { $0.source == .kernel }.map {
+                $0.guestAddress..<$0.guestAddress + $0.memorySize
+            })
         return (plan.needsFirmware ? BootROM.entry : plan.entry, disk, loaded)
     }
 
@@ -66,7 +76,9 @@ struct KernelLoader {
             try memory.write(words: BootROM.lowWords, at: BootROM.lowArea.lowerBound)
             try memory.write(words: BootROM.words, at: BootROM.area.lowerBound)
             for range in BootROM.cleared(for: plan) {
-                try memory.withBytes(at: range.lowerBound, count: range.count) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }
+                try memory.withBytes(at: range.lowerBound, count: range.count) {
+                    _ = $0.initializeMemory(as: UInt8.self, repeating: 0)
+                }
             }
         } catch {
             throw .badMemorySize(bytes: memory.count, reason: "the boot ROM does not fit (\(error))")
@@ -87,7 +99,8 @@ struct KernelLoader {
         do { return try files.open(path) } catch { throw .noKernel(path: path, cause: error) }
     }
 
-    /// The kernel that is in a gzip-compressed file, as boot loaders take it; the file itself where it is none, or is said to be something else.
+    /// The kernel that is in a gzip-compressed file, as boot loaders take it; the file itself where it is none, or is
+    /// said to be something else.
     private func decompressed(_ file: InputFile, _ boot: BootConfiguration) throws(MachineError) -> InputFile {
         guard boot.format != .flat, boot.format != .disk else { return file }
         let contents: [UInt8]
@@ -98,7 +111,9 @@ struct KernelLoader {
         } catch {
             throw .badKernel(path: boot.kernel, cause: error)
         }
-        do throws(SystemCallError) { return try InputFile(contents: contents, of: boot.kernel) } catch { throw .system(error) }
+        do throws(SystemCallError) { return try InputFile(contents: contents, of: boot.kernel) } catch {
+            throw .system(error)
+        }
     }
 
     private func fill(_ segment: LoadPlan.Segment, _ files: [InputFile]) throws(MachineError) {

@@ -1,4 +1,5 @@
-/// Who answers where in the board's I/O space: the one list, from which the machine claims ports, tells its guest, and says what is free.
+/// Who answers where in the board's I/O space: the one list, from which the machine claims ports, tells its guest, and
+/// says what is free.
 ///
 /// What guests are told of can be moved. The others lie where every PC or the boot ROM has them.
 public struct BoardMap: Equatable, Sendable {
@@ -18,12 +19,14 @@ public struct BoardMap: Equatable, Sendable {
     /// The exit port's place, unless another was asked for.
     public static var exitPort: UInt16 { ExitPort.standard }
 
-    /// All but the exit port, which whoever asks chooses. Devices that are there only where they are asked for are in it, so two of them may have
-    /// the same port.
+    /// All but the exit port, which whoever asks chooses. Devices that are there only where they are asked for are in
+    /// it, so two of them may have the same port.
     public var entries: [BoardEntry] {
         [
-            serial, ConfigPorts.entry, panic, powerEvents, powerTimer, powerControl, KeyboardController.dataEntry, KeyboardController.commandEntry,
-            clock, POSTPort.entry, SystemControlA.entry, ResetVector.entry, ROMFailure.entry, BootDisk.entry, FirmwareConfig.entry,
+            serial, ConfigPorts.entry, panic, powerEvents, powerTimer, powerControl, KeyboardController.dataEntry,
+            KeyboardController.commandEntry,
+            clock, POSTPort.entry, SystemControlA.entry, ResetVector.entry, ROMFailure.entry, BootDisk.entry,
+            FirmwareConfig.entry,
             CRTController.entry, DisplayStatus.entry, DebugConsole.entry, TestDevice.entry, PortE9.entry,
         ] + Self.elsewhere
     }
@@ -37,7 +40,8 @@ public struct BoardMap: Equatable, Sendable {
 
     /// Who answers at a port, or may; nil for a free one that no PCI function can get either.
     ///
-    /// Those of devices that are there only where they are asked for count too: a port's meaning shouldn't hang on other options.
+    /// Those of devices that are there only where they are asked for count too: a port's meaning shouldn't hang on
+    /// other options.
     public func owner(of port: UInt16) -> String? {
         if PhysicalLayout.guestPortWindow.contains(UInt64(port)) { return "the PCI devices (0x1000 to 0xffff)" }
         let names = entries.filter { $0.contains(port) }.map(\.name)

@@ -27,7 +27,9 @@ public final class Machine {
             duration += earlier.duration
             exits.add(earlier.exits)
             unwrittenConsoleBytes += earlier.unwrittenConsoleBytes
-            consoleTail = String(decoding: (Array(earlier.consoleTail.utf8) + consoleTail.utf8).suffix(ConsoleOutput.tailLength), as: UTF8.self)
+            consoleTail = String(
+                decoding: (Array(earlier.consoleTail.utf8) + consoleTail.utf8).suffix(ConsoleOutput.tailLength),
+                as: UTF8.self)
         }
     }
 
@@ -90,15 +92,18 @@ public final class Machine {
         do {
             vm = try hypervisor.makeVirtualMachine()
             if let trace = configuration.trace { vm.onInterrupt = { trace.note($0) } }
-            // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's grace period.
+            // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's
+            // grace period.
             let slots = memory.slots
             for (slot, region) in slots.enumerated() {
                 // Each may take the kernel some tenths of a second, and again as it is torn down.
                 guard EndingSignals.cause == nil else {
-                    throw SystemCallError(call: "KVM_SET_USER_MEMORY_REGION", object: "guest memory", errno: .interrupted)
+                    throw SystemCallError(
+                        call: "KVM_SET_USER_MEMORY_REGION", object: "guest memory", errno: .interrupted)
                 }
                 try vm.setMemory(
-                    slot: UInt32(slot), guestAddress: region.guestAddress, memory: memory.hostAddress(of: region), count: region.count)
+                    slot: UInt32(slot), guestAddress: region.guestAddress, memory: memory.hostAddress(of: region),
+                    count: region.count)
             }
             try vm.setIntelScratchPages(at: PhysicalLayout.intelScratchPages)
             try vm.makeIRQChip()
@@ -111,7 +116,8 @@ public final class Machine {
             self.runState = runState
             let onLines = configuration.trace.map { trace in { @Sendable in trace.take($0, $1) } }
             console = try ConsoleOutput(
-                destination: configuration.consoleOutput, stamps: configuration.consoleStamps, filter: configuration.consoleFilter,
+                destination: configuration.consoleOutput, stamps: configuration.consoleStamps,
+                filter: configuration.consoleFilter,
                 limit: configuration.consoleLimit,
                 onLines: onLines)
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
@@ -134,7 +140,8 @@ public final class Machine {
             for number in 0..<UInt32(configuration.cpus) {
                 let vcpu = try vm.makeVirtualCPU(number)
                 if losesRegisters { vcpu.keepEarlierRegisters() }
-                try vcpu.setCPUID(configuration.cpuModel.applied(to: cpuid.forVCPU(apicID: number, count: configuration.cpus)))
+                try vcpu.setCPUID(
+                    configuration.cpuModel.applied(to: cpuid.forVCPU(apicID: number, count: configuration.cpus)))
                 try vcpu.wireLocalInterrupts()
                 try vcpu.setFirmwareMSRs(msrs)
                 vcpus.append(vcpu)
@@ -181,7 +188,9 @@ public final class Machine {
             throw .clash(error)
         }
         if configuration.hasTestDevice {
-            do throws(PCIHostBridge.PlugError) { try TestDevice.attach(to: bridge) } catch { throw .noTestDevice(error) }
+            do throws(PCIHostBridge.PlugError) { try TestDevice.attach(to: bridge) } catch {
+                throw .noTestDevice(error)
+            }
         }
         self.ports = ports
         self.mmio = mmio
@@ -192,7 +201,9 @@ public final class Machine {
     /// KVM_X2APIC_API_USE_32BIT_IDS and KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK; api.rst 7.7.
     private static let wideX2APIC: UInt64 = 3
 
-    private static func check(_ configuration: MachineConfiguration, _ hypervisor: borrowing Hypervisor, _ cpuid: CPUID) throws(MachineError) {
+    private static func check(_ configuration: MachineConfiguration, _ hypervisor: borrowing Hypervisor, _ cpuid: CPUID)
+        throws(MachineError)
+    {
         var limit = max(hypervisor.check(.maximumVCPUs), 1)
         // APIC ids run from 0. Hosts that don't know the capability take as many ids as vCPUs.
         let ids = hypervisor.check(.maximumVCPUID)
@@ -209,32 +220,45 @@ public final class Machine {
             throw .badMemorySize(bytes: configuration.memory, reason: "it must lie between 1 MiB and 1 TiB")
         }
         let bits = cpuid.physicalAddressBits
-        let room = PhysicalLayout.highMemoryWindow(physicalAddressBits: bits).lowerBound - PhysicalLayout.highRAMStart + PhysicalLayout.lowRAMLimit
+        let room =
+            PhysicalLayout.highMemoryWindow(physicalAddressBits: bits).lowerBound - PhysicalLayout.highRAMStart
+            + PhysicalLayout.lowRAMLimit
         guard configuration.memory <= room else {
             throw .badMemorySize(
                 bytes: configuration.memory,
-                reason: "this host's processors address \(bits) bits, of which devices take the top quarter: ask for \(room >> 30)G at the most")
+                reason:
+                    """
+                    this host's processors address \(bits) bits, of which devices take the top quarter: ask for \
+                    \(room >> 30)G at the most
+                    """
+            )
         }
     }
 
-    /// Where memory BARs are given addresses below 4 GiB. Firmware places them by itself, between its ECAM and the one that is not there then.
+    /// Where memory BARs are given addresses below 4 GiB. Firmware places them by itself, between its ECAM and the one
+    /// that is not there then.
     private static func window(_ configuration: MachineConfiguration, _ cpuid: CPUID) -> Range<UInt64> {
         if configuration.hasFirmware { return PhysicalLayout.firmwareECAM.upperBound..<PhysicalLayout.ecam.upperBound }
         guard !configuration.deviceBARs.isEmpty else { return PhysicalLayout.memoryWindow }
         // The test device's function is placed before the others.
-        let board = configuration.hasTestDevice ? [TestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) }] : []
+        let board =
+            configuration.hasTestDevice
+            ? [TestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) }] : []
         let bits = configuration.cpuModel.applied(to: cpuid).physicalAddressBits
         let high = PhysicalLayout.highMemoryWindow(physicalAddressBits: bits)
         return DeviceWindow(memory: configuration.memory, needs: board + [configuration.deviceBARs], high: high).range
     }
 
-    private static func memory(_ configuration: MachineConfiguration, _ window: Range<UInt64>) throws(MachineError) -> GuestMemory {
+    private static func memory(_ configuration: MachineConfiguration, _ window: Range<UInt64>) throws(MachineError)
+        -> GuestMemory
+    {
         do {
             return try GuestMemory(
                 count: configuration.memory, hugePages: configuration.hugePages,
                 lowLimit: configuration.hasFirmware ? PhysicalLayout.firmwareECAM.lowerBound : window.lowerBound)
         } catch {
-            throw configuration.hugePages ? HugePages.shortage(configuration.memory, error, pool: HugePages()) : .system(error)
+            throw configuration.hugePages
+                ? HugePages.shortage(configuration.memory, error, pool: HugePages()) : .system(error)
         }
     }
 
@@ -243,7 +267,8 @@ public final class Machine {
         return CMOSMemory.cells(lowMemory: low, highMemory: memory.count - low, cpus: configuration.cpus)
     }
 
-    /// Sets the level of an interrupt. The in-kernel irqchip exists for as long as the VM does; a refusal has no meaning a guest could act on.
+    /// Sets the level of an interrupt. The in-kernel irqchip exists for as long as the VM does; a refusal has no
+    /// meaning a guest could act on.
     private static func line(_ gsi: UInt32, _ vm: VirtualMachine) -> @Sendable (Bool) -> Void {
         { level in try? vm.setLine(gsi, level) }
     }
@@ -261,11 +286,13 @@ public final class Machine {
         var board = Board(
             apicIDs: Array(0..<UInt32(configuration.cpus)), ecam: PhysicalLayout.populatedECAM,
             memoryWindows: [
-                AddressRange(configuration.hasFirmware ? PhysicalLayout.memoryWindow : window), AddressRange(PhysicalLayout.upperMemoryWindow),
+                AddressRange(configuration.hasFirmware ? PhysicalLayout.memoryWindow : window),
+                AddressRange(PhysicalLayout.upperMemoryWindow),
                 AddressRange(PhysicalLayout.highMemoryWindow(physicalAddressBits: cpuid.physicalAddressBits)),
             ],
             interruptRoutes: routes, configurationPort: ConfigPorts.entry.port,
-            serialPorts: [Board.ISADevice(port: map.serial.port, irq: UInt8(truncatingIfNeeded: map.serialGSI))], powerManagement: power)
+            serialPorts: [Board.ISADevice(port: map.serial.port, irq: UInt8(truncatingIfNeeded: map.serialGSI))],
+            powerManagement: power)
         if let leaf = cpuid.entry(1) {
             board.processorSignature = leaf.eax
             board.processorFeatures = leaf.edx
@@ -286,18 +313,22 @@ public final class Machine {
         return line
     }
 
-    /// Puts an emulated function on the bus and wires its interrupts. `PCIHostBridge.placeBARs` must follow. Before the run.
+    /// Puts an emulated function on the bus and wires its interrupts. `PCIHostBridge.placeBARs` must follow. Before the
+    /// run.
     /// - Parameter slot: 1...31; nil for the first free one.
     public func attach(_ function: EmulatedFunction, slot: Int? = nil) throws(MachineError) {
         guard let slot = slot ?? bridge.freeSlot(without: []) else { throw .noFunction(name: function.name, .noSlot) }
         let end = end
         do throws(SystemCallError) {
             let line = function.interruptPin > 0 ? try line(slot: slot, pin: function.interruptPin) : nil
-            try function.connect(FunctionInterrupts(vm: vm, routes: messageRoutes, line: line) { end(.hostFailure($0)) })
+            try function.connect(
+                FunctionInterrupts(vm: vm, routes: messageRoutes, line: line) { end(.hostFailure($0)) })
         } catch {
             throw .system(error)
         }
-        do throws(PCIHostBridge.PlugError) { try bridge.attach(function, slot: slot) } catch { throw .noFunction(name: function.name, error) }
+        do throws(PCIHostBridge.PlugError) { try bridge.attach(function, slot: slot) } catch {
+            throw .noFunction(name: function.name, error)
+        }
     }
 
     /// Ends the run from outside, as when a passed-through device fails.
@@ -308,7 +339,9 @@ public final class Machine {
 
     /// Loads a kernel and puts the first vCPU at its entry.
     public func load(_ boot: BootConfiguration) throws(MachineError) {
-        let (entry, disk, kernel) = try KernelLoader(memory: memory, lowRAMLimit: bridge.memoryWindow.lowerBound, board: board).load(boot)
+        let (entry, disk, kernel) = try KernelLoader(
+            memory: memory, lowRAMLimit: bridge.memoryWindow.lowerBound, board: board
+        ).load(boot)
         loaded = kernel
         if let disk {
             do throws(Bus.ClaimError) { try ports.claim(BootDisk.entry, disk) } catch { throw .clash(error) }
@@ -321,9 +354,11 @@ public final class Machine {
         }
     }
 
-    /// Leaves PICs and timer as a PC's BIOS does. Multiboot 0.6.96, section 3.2, promises it: kernels may go back to real mode and call the BIOS.
+    /// Leaves PICs and timer as a PC's BIOS does. Multiboot 0.6.96, section 3.2, promises it: kernels may go back to
+    /// real mode and call the BIOS.
     private func leaveLegacyInterrupts() throws(KVMError) {
-        // Open are the timer, the keyboard, the second PIC, the floppy drive; and of the second the mouse, the coprocessor, the disk.
+        // Open are the timer, the keyboard, the second PIC, the floppy drive; and of the second the mouse, the
+        // coprocessor, the disk.
         try vm.setPIC(0, base: 0x08, mask: 0xB8)
         try vm.setPIC(1, base: 0x70, mask: 0x8F)
         try vm.startFirmwareTimer()

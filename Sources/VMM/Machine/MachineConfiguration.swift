@@ -34,7 +34,8 @@ public struct MachineConfiguration: Sendable {
     public var showsDebugConsole: Bool
     /// The registers of the functions that will be put on the PCI bus: room is made for them below 4 GiB.
     public var deviceBARs: [BARPlacement.Need] = []
-    /// Whether what the guest writes to port 0xe9 is shown on its console. Not together with the test device, which has that port.
+    /// Whether what the guest writes to port 0xe9 is shown on its console. Not together with the test device, which has
+    /// that port.
     public var showsPortE9 = false
     /// The port where a value ends the run; nil: there is none. One that `BoardMap` names no owner of.
     public var exitPort: UInt16? = BoardMap.exitPort
@@ -48,8 +49,10 @@ public struct MachineConfiguration: Sendable {
     public var hasTestDevice = false
 
     public init(
-        memory: UInt64 = 256 << 20, hugePages: Bool = false, cpus: Int = 1, consoleOutput: Int32? = nil, consoleInput: Int32? = nil, timeout: Double? = nil,
-        kick: VirtualCPU.Kick? = nil, cpuModel: CPUModel = .host, hasTestDevice: Bool = false, hasFirmware: Bool = false,
+        memory: UInt64 = 256 << 20, hugePages: Bool = false, cpus: Int = 1, consoleOutput: Int32? = nil,
+        consoleInput: Int32? = nil, timeout: Double? = nil,
+        kick: VirtualCPU.Kick? = nil, cpuModel: CPUModel = .host, hasTestDevice: Bool = false,
+        hasFirmware: Bool = false,
         showsDebugConsole: Bool = false
     ) {
         self.memory = memory
@@ -81,7 +84,8 @@ public struct BootConfiguration: Sendable {
     public var files = InputFiles()
 
     public init(
-        kernel: String, commandLine: String = "", modules: [BootModule] = [], format: KernelFormat? = nil, diskKind: DiskImage.Kind? = nil
+        kernel: String, commandLine: String = "", modules: [BootModule] = [], format: KernelFormat? = nil,
+        diskKind: DiskImage.Kind? = nil
     ) {
         self.kernel = kernel
         self.commandLine = commandLine

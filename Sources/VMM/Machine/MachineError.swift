@@ -34,10 +34,12 @@ public enum MachineError: Error, CustomStringConvertible {
         case .kvm(let error): "\(error)"
         case .system(let error): "\(error)"
         case .noKernel(let path, let cause):
-            cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
+            cause.errno == .noSuchFileOrDirectory
+                ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
         case .badKernel(let path, let cause): "\(path): \(cause)"
         case .noFirmware(let path, let cause):
-            cause.errno == .noSuchFileOrDirectory ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
+            cause.errno == .noSuchFileOrDirectory
+                ? "\(path): there is no such file" : "\(path): can't be read: \(cause.errno)"
         case .badFirmware(let path, let size):
             "\(path): \(size) bytes are no firmware image: 64 KiB to 16 MiB, in whole pages of 4 KiB, are expected"
         case .firmwareFiles(let error): "\(error)"
@@ -45,7 +47,8 @@ public enum MachineError: Error, CustomStringConvertible {
         case .clash(let error): "the board can't be built: \(error)"
         case .noTestDevice(let error): "the test device can't be had: \(error)"
         case .noFunction(let name, let error): "the \(name) can't be had: \(error)"
-        case .tooManyCPUs(let asked, let limit): "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"
+        case .tooManyCPUs(let asked, let limit):
+            "a machine of \(asked) vCPUs can't be built here: ask for 1 to \(limit)"
         case .badMemorySize(let bytes, let reason): "\(bytes) bytes of memory won't do: \(reason)"
         case .hugePages(let reason): reason
         }

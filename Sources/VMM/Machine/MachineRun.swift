@@ -8,11 +8,16 @@ extension Machine {
     /// - Parameters:
     ///   - signals: requests to end swiftlet, made before any other thread was started.
     ///   - watch: follows the guest's console, answers there, and may end the run.
-    public func run(signals: borrowing some EndRequests & ~Copyable, watch: (any ConsoleWatch)? = nil) throws(MachineError) -> Result {
+    public func run(signals: borrowing some EndRequests & ~Copyable, watch: (any ConsoleWatch)? = nil)
+        throws(MachineError) -> Result
+    {
         Thread.prepare()
-        let terminal = configuration.consoleInput.flatMap { Terminal($0, takesSignalKeys: configuration.terminalKeys.signalKeys == .guest) }
+        let terminal = configuration.consoleInput.flatMap {
+            Terminal($0, takesSignalKeys: configuration.terminalKeys.signalKeys == .guest)
+        }
         let workers = try vcpus.map { vcpu throws(MachineError) in
-            VCPUThread(vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, runState: runState, track: try track(vcpu))
+            VCPUThread(
+                vcpu, kick: kick, ports: ports, mmio: mmio, bridge: bridge, runState: runState, track: try track(vcpu))
         }
         configuration.trace?.name(bridge.names)
         configuration.trace?.follow(Array(lines.values))
@@ -40,17 +45,19 @@ extension Machine {
         _ = consume terminal
         let ended = MonotonicClock.now
         let unwritten = console.flush(
-            { watch?.take($0, at: duration) }, isImpatient: { tenths in signals.take() != nil || isUp(since: ended, tenths) })
+            { watch?.take($0, at: duration) },
+            isImpatient: { tenths in signals.take() != nil || isUp(since: ended, tenths) })
         watch?.close(at: duration)
         var exits = ExitCounts()
         for worker in workers { exits.add(worker.counts) }
         return Result(
-            outcome: runState.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration, exits: exits,
+            outcome: runState.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration,
+            exits: exits,
             consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten, postCode: post.code)
     }
 
-    /// Whether the rest of the console is given up: a process that was asked to end has little time, and one at its time limit waits for no reader that
-    /// stands still.
+    /// Whether the rest of the console is given up: a process that was asked to end has little time, and one at its
+    /// time limit waits for no reader that stands still.
     private func isUp(since ended: UInt64, _ tenths: Int) -> Bool {
         if tenths == 0 { EndingSignals.prolong() }
         let now = MonotonicClock.now
@@ -59,23 +66,29 @@ extension Machine {
         default: break
         }
         guard tenths >= 3, let timeout = configuration.timeout else { return false }
-        return runState.outcome == .timeout(seconds: timeout) || runState.now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
+        return runState.outcome == .timeout(seconds: timeout)
+            || runState.now >= (configuration.timeoutStart ?? ended) + UInt64(timeout * 1e9)
     }
 
     private func track(_ vcpu: VirtualCPU) throws(MachineError) -> VCPUTrack? {
         let ecam = configuration.hasFirmware ? PhysicalLayout.firmwareECAM : PhysicalLayout.ecam
-        do { return try configuration.trace?.track(Int(vcpu.number), of: configuration.cpus, ecam: ecam) } catch { throw .system(error) }
+        do { return try configuration.trace?.track(Int(vcpu.number), of: configuration.cpus, ecam: ecam) } catch {
+            throw .system(error)
+        }
     }
 
     /// The main thread's part: console, signals, time and whatever else registered, until the run has ended.
     private func serve(
-        _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?, _ threads: borrowing VCPUThreads, start: UInt64
+        _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?,
+        _ threads: borrowing VCPUThreads, start: UInt64
     ) throws(SystemCallError) {
         let loop = mainLoop
         let (output, requests, alarmed, serialPort) = (Readiness(), Readiness(), Readiness(), Readiness())
         let sources = [
-            try loop.add(wake.event.raw) { [wake] in _ = wake.event.take() }, try output.add(console.ready.raw, to: loop),
-            try requests.add(signals.raw, to: loop), try alarmed.add(alarm.timer.raw, to: loop), try serialPort.add(serial.attention.raw, to: loop),
+            try loop.add(wake.event.raw) { [wake] in _ = wake.event.take() },
+            try output.add(console.ready.raw, to: loop),
+            try requests.add(signals.raw, to: loop), try alarmed.add(alarm.timer.raw, to: loop),
+            try serialPort.add(serial.attention.raw, to: loop),
         ]
         defer { for source in sources { loop.remove(source) } }
         var typed = TerminalInput(configuration.consoleInput, configuration.terminalKeys, serial: serial, loop: loop)
@@ -141,7 +154,9 @@ extension Machine {
 
 extension Machine {
     /// Stands still with the others; a signal still ends the run, and the time limit waits.
-    private func standStill(_ member: RunMember, _ signals: borrowing some EndRequests & ~Copyable) throws(SystemCallError) {
+    private func standStill(_ member: RunMember, _ signals: borrowing some EndRequests & ~Copyable)
+        throws(SystemCallError)
+    {
         let loop = try EventLoop("parked main thread")
         try loop.watch(runState.go.raw, token: 0)
         try loop.watch(signals.raw, token: 1)

@@ -1,5 +1,5 @@
-/// Where things lie in the guest's physical address space, and where PCI functions have their ports. One place for every constant, as a board
-/// has one memory map. The board's own ports: ``BoardMap``.
+/// Where things lie in the guest's physical address space, and where PCI functions have their ports. One place for
+/// every constant, as a board has one memory map. The board's own ports: ``BoardMap``.
 public enum PhysicalLayout {
     /// RAM below 4 GiB ends here at the latest; from here to 4 GiB is for devices.
     public static let lowRAMLimit: UInt64 = 0xC000_0000
@@ -9,10 +9,11 @@ public enum PhysicalLayout {
     public static let memoryWindow: Range<UInt64> = 0xC000_0000..<0xE000_0000
     /// The enhanced configuration window: 256 buses of 1 MiB.
     public static let ecam: Range<UInt64> = 0xE000_0000..<0xF000_0000
-    /// The part of it that the firmware tables name: bus 0, as no other has functions. Linux asks every slot of every bus named there (Linux 6.1,
-    /// `pcibios_fixup_peer_bridges`): for 256 buses that were 16384 exits.
+    /// The part of it that the firmware tables name: bus 0, as no other has functions. Linux asks every slot of every
+    /// bus named there (Linux 6.1, `pcibios_fixup_peer_bridges`): for 256 buses that were 16384 exits.
     public static let populatedECAM: Range<UInt64> = ecam.lowerBound..<ecam.lowerBound + 1 << 20
-    /// Where firmware puts that window: SeaBIOS does without asking (`src/fw/dev-q35.h`), so RAM below 4 GiB ends there at the latest.
+    /// Where firmware puts that window: SeaBIOS does without asking (`src/fw/dev-q35.h`), so RAM below 4 GiB ends there
+    /// at the latest.
     public static let firmwareECAM: Range<UInt64> = 0xB000_0000..<0xC000_0000
     /// Guests may move them here as well: behind ECAM, below the interrupt controllers.
     public static let upperMemoryWindow: Range<UInt64> = 0xF000_0000..<0xFEC0_0000

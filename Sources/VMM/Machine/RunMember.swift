@@ -30,7 +30,8 @@ public final class RunMember: Sendable {
         }
     }
 
-    /// Where the run is parked, stays here until it is resumed or has ended. Of the member's own thread, where it is in the middle of nothing.
+    /// Where the run is parked, stays here until it is resumed or has ended. Of the member's own thread, where it is in
+    /// the middle of nothing.
     public func standStill() { standStill { state.waitToGo() } }
 
     /// - Parameter wait: waits for a while, or until the run is resumed.

@@ -1,10 +1,12 @@
 public import LinuxSystem
 import Synchronization
 
-/// Whether a run's threads run, are parked, or have ended the run. Of several outcomes the first wins, whoever brings it.
+/// Whether a run's threads run, are parked, or have ended the run. Of several outcomes the first wins, whoever brings
+/// it.
 ///
-/// Parked threads stand still until they are resumed: vCPUs outside the guest with no access half done, device threads between two events, the main
-/// thread in its loop. What arrives meanwhile stays in eventfds and in KVM. The run's time, and with it the time limit, stands still too.
+/// Parked threads stand still until they are resumed: vCPUs outside the guest with no access half done, device threads
+/// between two events, the main thread in its loop. What arrives meanwhile stays in eventfds and in KVM. The run's
+/// time, and with it the time limit, stands still too.
 public final class RunState: Sendable {
     private struct Time {
         /// When all stood still, in nanoseconds of `MonotonicClock`; nil while threads run.
@@ -55,9 +57,11 @@ public final class RunState: Sendable {
 
     // MARK: Parking
 
-    /// Parks every thread of the run but the calling one, and waits until all stand still. Each call wants one `resume`. From any thread.
+    /// Parks every thread of the run but the calling one, and waits until all stand still. Each call wants one
+    /// `resume`. From any thread.
     /// - Parameter seconds: how long to wait for them.
-    /// - Returns: false where one did not come to stand still in that time, or the run ended; then nothing is parked, and no `resume` is wanted.
+    /// - Returns: false where one did not come to stand still in that time, or the run ended; then nothing is parked,
+    ///   and no `resume` is wanted.
     public func park(within seconds: Double = 1) -> Bool {
         parkings.withLock { count in
             guard count == 0 else {
@@ -120,7 +124,9 @@ public final class RunState: Sendable {
     /// - Parameters:
     ///   - interrupt: makes the thread call `standStill` of what this returns, soon; called by other threads.
     ///   - prepare: called by the thread before it goes on.
-    public func join(interrupt: @escaping @Sendable () -> Void, prepare: @escaping @Sendable () -> Void = {}) -> RunMember {
+    public func join(interrupt: @escaping @Sendable () -> Void, prepare: @escaping @Sendable () -> Void = {})
+        -> RunMember
+    {
         let member = RunMember(self, interrupt: interrupt, prepare: prepare)
         members.withLock { $0.append(member) }
         // Whoever parks now may have looked before: a thread that comes late parks by itself.

@@ -2,10 +2,11 @@ import Bytes
 import Glibc
 public import LinuxSystem
 
-/// The guest's RAM: one anonymous mapping, laid into the guest from address 0 and, what does not fit below the device hole, from 4 GiB.
+/// The guest's RAM: one anonymous mapping, laid into the guest from address 0 and, what does not fit below the device
+/// hole, from 4 GiB.
 ///
-/// Every access from the VMM goes through here and is checked. Host memory is taken only for pages that are touched, from 16 MiB on in pages of
-/// 2 MiB where the host has them to spare.
+/// Every access from the VMM goes through here and is checked. Host memory is taken only for pages that are touched,
+/// from 16 MiB on in pages of 2 MiB where the host has them to spare.
 public final class GuestMemory: Sendable {
     /// A contiguous piece of RAM.
     public struct Region: Sendable {
@@ -18,8 +19,8 @@ public final class GuestMemory: Sendable {
         public var range: Range<UInt64> { guestAddress..<guestAddress + count }
     }
 
-    /// Below this, RAM is taken in small pages: test kernels lie here and touch so little that clearing whole huge pages would cost them more than
-    /// the faults do. A Linux unpacks itself and keeps all it has above.
+    /// Below this, RAM is taken in small pages: test kernels lie here and touch so little that clearing whole huge
+    /// pages would cost them more than the faults do. A Linux unpacks itself and keeps all it has above.
     private static let smallGuest = 16 << 20
 
     /// What one of KVM's memory slots holds at the most, in bytes. Where KVM keeps a reverse map, the kernel takes and
@@ -46,13 +47,18 @@ public final class GuestMemory: Sendable {
     ///   - count: bytes, a multiple of the page size.
     ///   - hugePages: takes it from the host's huge pages of 2 MiB, all at once.
     ///   - lowLimit: where RAM below 4 GiB ends at the latest.
-    public init(count: UInt64, hugePages: Bool = false, lowLimit: UInt64 = PhysicalLayout.lowRAMLimit) throws(SystemCallError) {
-        guard let size = Int(exactly: count) else { throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory) }
+    public init(count: UInt64, hugePages: Bool = false, lowLimit: UInt64 = PhysicalLayout.lowRAMLimit)
+        throws(SystemCallError)
+    {
+        guard let size = Int(exactly: count) else {
+            throw SystemCallError(call: "mmap", object: "guest memory", errno: .noMemory)
+        }
         let object = "\(count >> 20) MiB of guest memory"
         if hugePages {
             mapping = try Mapping(hugePages: size, object: object)
         } else {
-            // Aligned as the guest's addresses are, so that the kernel can map a guest's 2 MiB at once: fewer faults, and shorter walks.
+            // Aligned as the guest's addresses are, so that the kernel can map a guest's 2 MiB at once: fewer faults,
+            // and shorter walks.
             mapping = try Mapping(anonymous: size, alignment: Int(HugePages.size), object: object)
             mapping.preferHugePages(from: Self.smallGuest)
         }
@@ -87,7 +93,9 @@ public final class GuestMemory: Sendable {
         at guestAddress: UInt64, count: Int, _ body: (UnsafeMutableRawBufferPointer) -> Result
     ) throws(OutOfBounds) -> Result {
         guard count >= 0,
-            let region = regions.first(where: { $0.guestAddress <= guestAddress && guestAddress - $0.guestAddress <= $0.count }),
+            let region = regions.first(where: {
+                $0.guestAddress <= guestAddress && guestAddress - $0.guestAddress <= $0.count
+            }),
             UInt64(count) <= region.count - (guestAddress - region.guestAddress)
         else { throw OutOfBounds(guestAddress: guestAddress, count: count) }
         let start = mapping.base + region.offset + Int(guestAddress - region.guestAddress)
@@ -111,7 +119,9 @@ public final class GuestMemory: Sendable {
 
     /// Copies numbers into the guest, the lowest byte of each first.
     func write(words: [UInt64], at guestAddress: UInt64) throws(OutOfBounds) {
-        try withBytes(at: guestAddress, count: 8 * words.count) { bytes in words.withUnsafeBytes { bytes.copyMemory(from: $0) } }
+        try withBytes(at: guestAddress, count: 8 * words.count) { bytes in
+            words.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        }
     }
 
     /// Copies bytes out of the guest.

@@ -19,17 +19,25 @@ public struct HugePages: Sendable, Equatable {
             guard count > 0 else { return nil }
             return UInt64(String(decoding: bytes.prefix(count), as: UTF8.self).split(separator: "\n").first ?? "")
         }
-        guard let total = number("nr_hugepages"), let free = number("free_hugepages"), let reserved = number("resv_hugepages") else { return nil }
+        guard let total = number("nr_hugepages"), let free = number("free_hugepages"),
+            let reserved = number("resv_hugepages")
+        else { return nil }
         self.total = total
         self.free = free - min(reserved, free)
     }
 
     /// Why guest memory can't be had, and what would help.
     static func shortage(_ bytes: UInt64, _ error: SystemCallError, pool: HugePages?) -> MachineError {
-        guard let pool else { return .hugePages("this host's kernel has no huge pages of 2 MiB; run without --hugepages") }
+        guard let pool else {
+            return .hugePages("this host's kernel has no huge pages of 2 MiB; run without --hugepages")
+        }
         let needed = bytes / size
         guard needed > pool.free else { return .system(error) }
         return .hugePages(
-            "the guest's memory takes \(needed) huge pages of 2 MiB and \(pool.free) are free: sysctl vm.nr_hugepages=\(pool.total + needed - pool.free)")
+            """
+            the guest's memory takes \(needed) huge pages of 2 MiB and \(pool.free) are free: sysctl \
+            vm.nr_hugepages=\(pool.total + needed - pool.free)
+            """
+        )
     }
 }

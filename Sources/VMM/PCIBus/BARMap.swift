@@ -26,16 +26,19 @@ final class BARMap: Sendable {
     /// All ones where no BAR answers.
     func read(_ address: UInt64, isIO: Bool, width: Int) -> UInt64 {
         guard let index = find(address, isIO: isIO) else { return .max }
-        return entries[index].function.readBAR(entries[index].bar, offset: address - entries[index].range.start, width: width)
+        return entries[index].function.readBAR(
+            entries[index].bar, offset: address - entries[index].range.start, width: width)
     }
 
     /// Lost where no BAR answers.
     func write(_ address: UInt64, isIO: Bool, _ value: UInt64, width: Int) {
         guard let index = find(address, isIO: isIO) else { return }
-        entries[index].function.writeBAR(entries[index].bar, offset: address - entries[index].range.start, value, width: width)
+        entries[index].function.writeBAR(
+            entries[index].bar, offset: address - entries[index].range.start, value, width: width)
     }
 
-    /// The map of what functions decode. The first in slot and BAR order wins where two overlap; a BAR outside `windows` does not answer.
+    /// The map of what functions decode. The first in slot and BAR order wins where two overlap; a BAR outside
+    /// `windows` does not answer.
     static func make(_ functions: [PCIFunction], windows: [AddressRange], ports: AddressRange) -> BARMap {
         var entries: [Entry] = []
         for function in functions {

@@ -1,9 +1,10 @@
 public import PCI
 
-/// Gives base address registers their addresses, several functions' at a time: large ones first, so that alignment costs no room.
+/// Gives base address registers their addresses, several functions' at a time: large ones first, so that alignment
+/// costs no room.
 ///
-/// Memory lies below 4 GiB as long as all of it finds room there, since guests without paging reach it there. Where it does not, registers of
-/// 32 bits come first, and those of 64 bits that are left go above.
+/// Memory lies below 4 GiB as long as all of it finds room there, since guests without paging reach it there. Where it
+/// does not, registers of 32 bits come first, and those of 64 bits that are left go above.
 public struct BARPlacement: Sendable {
     /// A register to be, as far as it matters here.
     public struct Need: Equatable, Sendable {
@@ -32,7 +33,8 @@ public struct BARPlacement: Sendable {
     ///   - low: where memory lies first; behind it, and behind ECAM, it lies next.
     ///   - high: where it lies above 4 GiB.
     init(low: Range<UInt64>, high: Range<UInt64>) {
-        windows = Windows(low: BARWindow(low), upper: BARWindow(PhysicalLayout.upperMemoryWindow), high: BARWindow(high))
+        windows = Windows(
+            low: BARWindow(low), upper: BARWindow(PhysicalLayout.upperMemoryWindow), high: BARWindow(high))
     }
 
     /// - Returns: an address for each, in their order; nil for one that finds no room.
@@ -48,7 +50,9 @@ public struct BARPlacement: Sendable {
             for (index, address) in zip(memory, below) { addresses[index] = address }
             return addresses
         }
-        for index in memory where needs[index].kind != .memory64 { addresses[index] = windows.takeLow(needs[index].size) }
+        for index in memory where needs[index].kind != .memory64 {
+            addresses[index] = windows.takeLow(needs[index].size)
+        }
         for index in memory where needs[index].kind == .memory64 {
             let size = needs[index].size
             addresses[index] = windows.takeLow(size) ?? windows.high.take(size)

@@ -1,4 +1,5 @@
-/// Where memory BARs are given addresses below 4 GiB, and where RAM ends for them: as much room as a machine's devices need.
+/// Where memory BARs are given addresses below 4 GiB, and where RAM ends for them: as much room as a machine's devices
+/// need.
 struct DeviceWindow: Equatable {
     /// From the end of RAM below 4 GiB, at the latest, to ECAM.
     let range: Range<UInt64>
@@ -17,7 +18,8 @@ struct DeviceWindow: Equatable {
         let ramEnd = (min(memory, standard.lowerBound) + Self.step - 1) / Self.step * Self.step
         // First what costs no RAM. Then RAM gives way, to what can lie nowhere else.
         let start =
-            Self.start(downTo: max(ramEnd, Self.step), needs, high: 0..<0) ?? Self.start(downTo: Self.smallestRAM, needs, high: high) ?? standard.lowerBound
+            Self.start(downTo: max(ramEnd, Self.step), needs, high: 0..<0) ?? Self.start(
+                downTo: Self.smallestRAM, needs, high: high) ?? standard.lowerBound
         range = start..<standard.upperBound
     }
 

@@ -5,13 +5,14 @@ public import PostMortem
 import Synchronization
 import X86
 
-/// A function that is emulated here: keeps the configuration space, decodes the BARs, and signals interrupts in the mode that the guest set.
-/// A subclass adds the registers behind the BARs.
+/// A function that is emulated here: keeps the configuration space, decodes the BARs, and signals interrupts in the
+/// mode that the guest set. A subclass adds the registers behind the BARs.
 ///
-/// It says "vector n fires" (`send`) and "the interrupt pin is up" (`setPin`); enable bits, masks, pending bits, address and data are seen to here.
-/// Interrupts may be raised by any thread.
+/// It says "vector n fires" (`send`) and "the interrupt pin is up" (`setPin`); enable bits, masks, pending bits,
+/// address and data are seen to here. Interrupts may be raised by any thread.
 open class EmulatedFunction: PCIFunction, @unchecked Sendable {
-    // @unchecked: what changes is behind a lock; `interrupts` and `vectors` are set before the first vCPU runs, and constant from then on.
+    // @unchecked: what changes is behind a lock; `interrupts` and `vectors` are set before the first vCPU runs, and
+    // constant from then on.
 
     private struct State {
         var space: ConfigSpace
@@ -50,10 +51,15 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         self.interrupts = interrupts
         // Where the host can't, nobody counts, and the report says so.
         try? interrupts.line?.startCountingAcks()
-        for (kind, count) in [(MessageKind.msi, layout.msi?.maximumVectors ?? 0), (.msix, layout.msix?.vectorCount ?? 0)] {
+        for (kind, count) in [
+            (MessageKind.msi, layout.msi?.maximumVectors ?? 0), (.msix, layout.msix?.vectorCount ?? 0),
+        ] {
             var made: [MessageVector] = []
             for number in 0..<count {
-                made.append(try MessageVector("\(name) \(kind) vector \(number)", vm: interrupts.vm, delivery: .signal, routes: interrupts.routes))
+                made.append(
+                    try MessageVector(
+                        "\(name) \(kind) vector \(number)", vm: interrupts.vm, delivery: .signal,
+                        routes: interrupts.routes))
             }
             vectors[kind] = made
         }
@@ -67,7 +73,8 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     /// A write likewise.
     open func writeRegister(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {}
 
-    /// Raises an interrupt that is a message: by MSI-X or MSI, whichever the guest enabled; in INTx mode nothing, there the pin speaks.
+    /// Raises an interrupt that is a message: by MSI-X or MSI, whichever the guest enabled; in INTx mode nothing, there
+    /// the pin speaks.
     /// - Parameter vector: from 0; where the guest enabled fewer MSI vectors, its low bits count.
     public final func send(_ vector: Int) {
         state.withLock { state in
@@ -79,7 +86,8 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         }
     }
 
-    /// Sets the function's interrupt pin: the line follows while INTx is the mode and INTx-disable is clear, and STATUS shows it whatever they are.
+    /// Sets the function's interrupt pin: the line follows while INTx is the mode and INTx-disable is clear, and STATUS
+    /// shows it whatever they are.
     public final func setPin(_ isUp: Bool) {
         state.withLock { state in
             state.isPinUp = isUp
@@ -119,7 +127,9 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
                 value |= UInt32(Status.interrupt) << UInt32(8 * (ConfigRegister.status - offset))
             }
             if state.mode == .messages(.msi) {
-                value |= state.messages.pendingBits(readAt: offset, width: width, in: state.space) { isPending(.msi, $0) }
+                value |= state.messages.pendingBits(readAt: offset, width: width, in: state.space) {
+                    isPending(.msi, $0)
+                }
             }
             return value
         }
@@ -145,7 +155,9 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 
     public final override func readBAR(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
         if layout.splits(bar: bar, offset: offset, width: width) {
-            return (0..<width).reduce(0) { $0 | (readBAR(bar, offset: offset + UInt64($1), width: 1) & 0xFF) << UInt64(8 * $1) }
+            return (0..<width).reduce(0) {
+                $0 | (readBAR(bar, offset: offset + UInt64($1), width: 1) & 0xFF) << UInt64(8 * $1)
+            }
         }
         switch layout.area(bar: bar, offset: offset) {
         case .table: return state.withLock { $0.messages.readTable(at: offset, width: width) }
@@ -160,7 +172,9 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 
     public final override func writeBAR(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
         if layout.splits(bar: bar, offset: offset, width: width) {
-            for index in 0..<width { writeBAR(bar, offset: offset + UInt64(index), value >> UInt64(8 * index) & 0xFF, width: 1) }
+            for index in 0..<width {
+                writeBAR(bar, offset: offset + UInt64(index), value >> UInt64(8 * index) & 0xFF, width: 1)
+            }
             return
         }
         switch layout.area(bar: bar, offset: offset) {
@@ -191,7 +205,8 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         for setting in state.messages.settings(wanted, in: state.space) { apply(setting, kind, state) }
     }
 
-    /// Tells a vector what the guest set for it. A function that may not master the bus sends nothing (PCI Local Bus 3.0, 6.2.2): its messages pend.
+    /// Tells a vector what the guest set for it. A function that may not master the bus sends nothing (PCI Local Bus
+    /// 3.0, 6.2.2): its messages pend.
     private func apply(_ setting: VectorSetting, _ kind: MessageKind, _ state: State) {
         guard let vectors = vectors[kind], vectors.indices.contains(setting.number) else { return }
         let isMasked = setting.isMasked || !state.space.command.contains(.busMaster)
@@ -205,7 +220,9 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     private func followLine(_ state: State) {
         guard let interrupts, let line = interrupts.line else { return }
         let isAsserted = state.isPinUp && state.mode == .intx && !state.space.command.contains(.intxDisable)
-        do throws(KVMError) { try line.setLevel(isAsserted, slot: slot) } catch { interrupts.onFailure("\(name), GSI \(line.gsi): \(error)") }
+        do throws(KVMError) { try line.setLevel(isAsserted, slot: slot) } catch {
+            interrupts.onFailure("\(name), GSI \(line.gsi): \(error)")
+        }
     }
 
     public final override var sendsUnmaskableMessages: Bool {
@@ -220,7 +237,9 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     public final var interruptReport: InterruptReport {
         var messages: [(vector: Int, kind: MessageKind, counts: InterruptCounts?)] = []
         for kind in [MessageKind.msi, .msix] {
-            for (number, vector) in (vectors[kind] ?? []).enumerated() where vector.wasUnmasked { messages.append((number, kind, vector.counts)) }
+            for (number, vector) in (vectors[kind] ?? []).enumerated() where vector.wasUnmasked {
+                messages.append((number, kind, vector.counts))
+            }
         }
         var intx: InterruptCounts?
         if let line = interrupts?.line, line.countsAcks {
@@ -234,16 +253,19 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     public final var interruptState: DeviceInterrupts {
         state.withLock { state in
             let kind: MessageKind? = if case .messages(let kind) = state.mode { kind } else { nil }
-            let vectors = state.messages.settings(state.mode, in: state.space).compactMap { setting -> DeviceInterrupts.Vector? in
+            let vectors = state.messages.settings(state.mode, in: state.space).compactMap {
+                setting -> DeviceInterrupts.Vector? in
                 let isHeld = kind.map { isPending($0, setting.number) } ?? false
                 guard isHeld || !setting.isMasked || setting.message.address != 0 else { return nil }
                 return .init(
-                    number: setting.number, isMasked: setting.isMasked, isPending: isHeld, guestVector: Int(setting.message.data & 0xFF))
+                    number: setting.number, isMasked: setting.isMasked, isPending: isHeld,
+                    guestVector: Int(setting.message.data & 0xFF))
             }
             return DeviceInterrupts(
                 address: name, mode: state.mode.name, gsi: state.mode == .intx ? interrupts?.line?.gsi : nil,
                 isINTxDisabled: state.space.command.contains(.intxDisable),
-                isFunctionMasked: kind == .msix && layout.msix?.isFunctionMasked(in: state.space) == true, vectors: vectors)
+                isFunctionMasked: kind == .msix && layout.msix?.isFunctionMasked(in: state.space) == true,
+                vectors: vectors)
         }
     }
 }

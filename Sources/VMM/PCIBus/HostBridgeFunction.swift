@@ -1,8 +1,8 @@
 import PCI
 import Synchronization
 
-/// Function 00:00.0: the host bridge itself, as far as a guest asks it: Intel's Q35 MCH with its PCIEXBAR register, which says where ECAM is
-/// (Intel 3 Series Chipset datasheet, 5.1.16).
+/// Function 00:00.0: the host bridge itself, as far as a guest asks it: Intel's Q35 MCH with its PCIEXBAR register,
+/// which says where ECAM is (Intel 3 Series Chipset datasheet, 5.1.16).
 final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
     private let space: Mutex<ConfigSpace>
 

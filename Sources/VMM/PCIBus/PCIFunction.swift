@@ -72,8 +72,8 @@ open class PCIFunction: @unchecked Sendable {
     open func readConfig(_ offset: Int, width: Int) -> UInt32 { .max }
 
     /// A configuration write of 1, 2 or 4 bytes at 0..<4096.
-    /// - Parameter remap: to be called whenever the answer of `decodedBARs` changed: at once where a decoder stopped answering, before the
-    ///   device itself hears of it; and after the device heard of it where one began to.
+    /// - Parameter remap: to be called whenever the answer of `decodedBARs` changed: at once where a decoder stopped
+    ///   answering, before the device itself hears of it; and after the device heard of it where one began to.
     open func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {}
 
     /// An access to a BAR outside its direct areas.

@@ -3,7 +3,8 @@ import KVM
 public import PCI
 import Synchronization
 
-/// The guest's PCI bus: decodes both configuration mechanisms, gives BARs their first addresses, and keeps the map of what answers where.
+/// The guest's PCI bus: decodes both configuration mechanisms, gives BARs their first addresses, and keeps the map of
+/// what answers where.
 public final class PCIHostBridge: @unchecked Sendable {
     // @unchecked: `slots` and `placement` are complete before the first vCPU runs; the rest is guarded.
 
@@ -18,7 +19,10 @@ public final class PCIHostBridge: @unchecked Sendable {
             case .slotTaken(let slot): "PCI slot \(slot) is taken: give another with slot=N, 1...31"
             case .noSlot: "all 31 PCI slots are taken"
             case .noSpace(let bar):
-                "BAR \(bar.index) of \(bar.size >> 10) KiB finds no room in the guest's \(bar.isIO ? "I/O ports" : "device memory")"
+                """
+                BAR \(bar.index) of \(bar.size >> 10) KiB finds no room in the guest's \
+                \(bar.isIO ? "I/O ports" : "device memory")
+                """
             }
         }
     }
@@ -57,9 +61,11 @@ public final class PCIHostBridge: @unchecked Sendable {
     ///   - window: where memory BARs are given addresses below 4 GiB.
     ///   - hasFirmware: whether firmware places ECAM and BARs.
     ///   - firstMemorySlot: KVM memory slots from here on are the bridge's.
-    ///   - onMapFailure: told when the host does not take a BAR's memory back: the guest would keep what it must not reach.
+    ///   - onMapFailure: told when the host does not take a BAR's memory back: the guest would keep what it must not
+    ///     reach.
     init(
-        vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int, window: Range<UInt64> = PhysicalLayout.memoryWindow,
+        vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int,
+        window: Range<UInt64> = PhysicalLayout.memoryWindow,
         hasFirmware: Bool = false,
         onMapFailure: @escaping @Sendable (String) -> Void
     ) {
@@ -74,8 +80,12 @@ public final class PCIHostBridge: @unchecked Sendable {
         let ramEnd = memory.regions.map { $0.range.upperBound }.max() ?? 0
         // Below 4 GiB a BAR may go anywhere between RAM and the interrupt controllers, but for ECAM.
         let ramLimit = memory.regions[0].range.upperBound
-        let low = hasFirmware ? PhysicalLayout.firmwareECAM.upperBound..<PhysicalLayout.ecam.upperBound : ramLimit..<PhysicalLayout.ecam.lowerBound
-        let highAllowed = max(ramEnd, PhysicalLayout.highRAMStart)..<max(high.upperBound, ramEnd, PhysicalLayout.highRAMStart)
+        let low =
+            hasFirmware
+            ? PhysicalLayout.firmwareECAM.upperBound..<PhysicalLayout.ecam.upperBound
+            : ramLimit..<PhysicalLayout.ecam.lowerBound
+        let highAllowed =
+            max(ramEnd, PhysicalLayout.highRAMStart)..<max(high.upperBound, ramEnd, PhysicalLayout.highRAMStart)
         allowedWindows = [AddressRange(low), AddressRange(PhysicalLayout.upperMemoryWindow), AddressRange(highAllowed)]
         mapped = Mutex(Mapped(next: firstMemorySlot))
         current = Mutex(BARMap([]))
@@ -103,7 +113,9 @@ public final class PCIHostBridge: @unchecked Sendable {
         unplaced = []
         let addresses = placement.place(bars.map { BARPlacement.Need($0.bar.kind, size: $0.bar.size) })
         for (member, address) in zip(bars, addresses) {
-            guard let address else { throw NoRoom(slot: slots.firstIndex { $0 === member.function } ?? 0, bar: member.bar) }
+            guard let address else {
+                throw NoRoom(slot: slots.firstIndex { $0 === member.function } ?? 0, bar: member.bar)
+            }
             member.function.assign(member.bar, address: address)
         }
     }
@@ -136,13 +148,15 @@ public final class PCIHostBridge: @unchecked Sendable {
     /// Brings the map, and the memory the guest reaches without an exit, up to what functions decode now.
     func remap() {
         mapped.withLock { mapped in
-            let map = BARMap.make(slots.compactMap { $0 }, windows: allowedWindows, ports: AddressRange(PhysicalLayout.guestPortWindow))
+            let map = BARMap.make(
+                slots.compactMap { $0 }, windows: allowedWindows, ports: AddressRange(PhysicalLayout.guestPortWindow))
             var wanted: Set<BARMemorySlot> = []
             for entry in map.entries where !entry.isIO {
                 for area in entry.function.mappableRegions(entry.bar) {
                     wanted.insert(
                         BARMemorySlot(
-                            guestAddress: entry.range.start + area.offset, count: area.count, memory: UInt(bitPattern: area.memory),
+                            guestAddress: entry.range.start + area.offset, count: area.count,
+                            memory: UInt(bitPattern: area.memory),
                             isReadOnly: area.isReadOnly))
                 }
             }
@@ -160,7 +174,9 @@ public final class PCIHostBridge: @unchecked Sendable {
                 let number = mapped.free.popLast() ?? mapped.next
                 if number == mapped.next { mapped.next += 1 }
                 do {
-                    try vm.setMemory(slot: number, guestAddress: slot.guestAddress, memory: pointer, count: slot.count, readOnly: slot.isReadOnly)
+                    try vm.setMemory(
+                        slot: number, guestAddress: slot.guestAddress, memory: pointer, count: slot.count,
+                        readOnly: slot.isReadOnly)
                     mapped.slots[slot] = number
                 } catch {
                     // Without the slot every access exits and is forwarded: slower, and right.
@@ -172,8 +188,8 @@ public final class PCIHostBridge: @unchecked Sendable {
         }
     }
 
-    /// Takes the memory of all BARs out of the guest. For KVM_RUN's EFAULT, which doesn't say what the host could not reach: the access is made
-    /// again and exits then, as all others do until functions next change what they decode.
+    /// Takes the memory of all BARs out of the guest. For KVM_RUN's EFAULT, which doesn't say what the host could not
+    /// reach: the access is made again and exits then, as all others do until functions next change what they decode.
     /// - Parameter known: the map's generation when the caller last asked, brought up to date.
     /// - Returns: whether anything changed since then, so that entering the guest again may end otherwise.
     func withdrawMemory(_ known: inout UInt64?) -> Bool {
@@ -222,7 +238,8 @@ public final class PCIHostBridge: @unchecked Sendable {
 
     // MARK: Configuration
 
-    /// A read of any width and alignment: as its bytes one by one, in naturally aligned pieces. Behind the register space of `limit` bytes all ones.
+    /// A read of any width and alignment: as its bytes one by one, in naturally aligned pieces. Behind the register
+    /// space of `limit` bytes all ones.
     func read(_ access: ConfigAccess, width: Int, limit: Int = 4096) -> UInt32 {
         guard let function = function(access) else { return .max }
         var value: UInt32 = 0
@@ -264,7 +281,8 @@ public final class PCIHostBridge: @unchecked Sendable {
     }
 }
 
-/// Ports 0xCF8...0xCFF: configuration mechanism 1, and the reset control register at 0xCF9 (Intel ICH9 datasheet, 13.7.5).
+/// Ports 0xCF8...0xCFF: configuration mechanism 1, and the reset control register at 0xCF9 (Intel ICH9 datasheet,
+/// 13.7.5).
 final class ConfigPorts: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("PCI configuration and reset control", at: 0xCF8, count: 8)
     static let resetPort: UInt16 = 0xCF9
@@ -291,7 +309,8 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
         if offset == 0, width == 4 {
             bridge.addressLatch = UInt32(truncatingIfNeeded: value)
         } else if offset == 1, width == 1 {
-            // Bit 1 chooses between the processor alone and all, bit 3 adds the power; bit 2 does it. Here each of them resets all.
+            // Bit 1 chooses between the processor alone and all, bit 3 adds the power; bit 2 does it. Here each of them
+            // resets all.
             resetControl.store(UInt8(truncatingIfNeeded: value) & 0x0A, ordering: .relaxed)
             if value & 4 != 0 { runState.finish(.reset("reset control port 0xCF9")) }
         } else if offset >= 4, let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) {
@@ -333,7 +352,10 @@ final class ECAM: BusDevice, @unchecked Sendable {
         while done < width {
             let place = offset + UInt64(done)
             let size = ConfigAccess.piece(at: Int(place & 3), of: width - done)
-            if place < Self.size { bridge.write(ConfigAccess(ecamOffset: place), UInt32(truncatingIfNeeded: value >> UInt64(8 * done)), width: size) }
+            if place < Self.size {
+                bridge.write(
+                    ConfigAccess(ecamOffset: place), UInt32(truncatingIfNeeded: value >> UInt64(8 * done)), width: size)
+            }
             done += size
         }
     }

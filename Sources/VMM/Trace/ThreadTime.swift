@@ -3,13 +3,14 @@ import LinuxSystem
 
 /// How much of a stretch of time the calling thread had no processor, and why: it slept, or others had them all.
 ///
-/// A halted guest's thread sleeps in the kernel. Asking takes two system calls, so short stretches are left out: nobody sleeps for so short a time.
+/// A halted guest's thread sleeps in the kernel. Asking takes two system calls, so short stretches are left out: nobody
+/// sleeps for so short a time.
 struct ThreadTime: ~Copyable {
     /// Nanoseconds. What is shorter is not asked for.
     static let shortest: UInt64 = 50_000
 
-    /// The scheduler's account of the thread: nanoseconds it ran, nanoseconds it waited for a processor, how often it ran. proc(5).
-    /// nil where the kernel keeps none (CONFIG_SCHED_INFO).
+    /// The scheduler's account of the thread: nanoseconds it ran, nanoseconds it waited for a processor, how often it
+    /// ran. proc(5). nil where the kernel keeps none (CONFIG_SCHED_INFO).
     private var account: Descriptor?
     private var raw: Int32 = -1
     private var moment: UInt64 = 0

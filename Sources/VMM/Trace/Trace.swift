@@ -5,8 +5,9 @@ import Synchronization
 
 /// A timeline of a run in the Chrome trace-event format: docs/trace.md.
 ///
-/// vCPUs and whoever delivers interrupts note what happens in rings of their own; a thread of the trace takes it from there every few
-/// milliseconds, puts it into words and writes it. Where it can't keep up, events are dropped, counted, and said to be missing.
+/// vCPUs and whoever delivers interrupts note what happens in rings of their own; a thread of the trace takes it from
+/// there every few milliseconds, puts it into words and writes it. Where it can't keep up, events are dropped, counted,
+/// and said to be missing.
 public final class Trace: Sendable {
     /// What became of the file.
     public struct Summary: Sendable {
@@ -32,7 +33,9 @@ public final class Trace: Sendable {
         // @unchecked: used by the main thread alone.
         private var thread: Thread?
 
-        func start(_ body: @escaping @Sendable () -> Void) throws(SystemCallError) { thread = try Thread("trace", body) }
+        func start(_ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
+            thread = try Thread("trace", body)
+        }
 
         func join() {
             if let thread = thread.take() { thread.join() }
@@ -82,7 +85,9 @@ public final class Trace: Sendable {
         text.name(TraceText.Track.console, "console")
         text.name(TraceText.Track.interrupts, "interrupts")
         // The first event has no comma before it.
-        let file = try TraceFile(path, limit: limit, beginning: Array("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[".utf8) + text.bytes.dropFirst())
+        let file = try TraceFile(
+            path, limit: limit,
+            beginning: Array("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[".utf8) + text.bytes.dropFirst())
         if let failure = file.failure { throw .system(failure) }
         words = Mutex(Words(text: TraceText(origin: origin)))
         do throws(SystemCallError) {
@@ -101,7 +106,9 @@ public final class Trace: Sendable {
     /// The track of a vCPU, the same for each boot.
     func track(_ number: Int, of count: Int, ecam: Range<UInt64>) throws(SystemCallError) -> VCPUTrack {
         let ring = try vcpus.withLock { rings throws(SystemCallError) in
-            while rings.count <= number { rings.append(try TraceRing(shift: count > Self.manyCPUs ? Self.smallRingShift : Self.ringShift)) }
+            while rings.count <= number {
+                rings.append(try TraceRing(shift: count > Self.manyCPUs ? Self.smallRingShift : Self.ringShift))
+            }
             return rings[number]
         }
         return VCPUTrack(ring, ecam: ecam)
@@ -182,7 +189,10 @@ public final class Trace: Sendable {
         }
         guard let start else { return }
         let text = line.prefix { $0 != 0x0A && $0 != 0x0D }
-        write { $0.instant(TraceText.Track.console, at: start, category: "console", name: String(decoding: text, as: UTF8.self)) }
+        write {
+            $0.instant(
+                TraceText.Track.console, at: start, category: "console", name: String(decoding: text, as: UTF8.self))
+        }
     }
 
     private func write(_ event: (inout TraceText) -> Void) {
@@ -234,7 +244,9 @@ public final class Trace: Sendable {
             }
             let dropped = told.values.reduce(0, +)
             if dropped > 0 { say("\(dropped) events were dropped in all") }
-            if file.missing > 0 { say("\(file.missing) events are not in this file, which has reached \(trace.limit.words)") }
+            if file.missing > 0 {
+                say("\(file.missing) events are not in this file, which has reached \(trace.limit.words)")
+            }
             if let sentence = trace.lastSentence.withLock({ $0 }) { say(sentence, category: "phase") }
             file.appendLast(text.bytes)
             file.close()
@@ -253,7 +265,9 @@ public final class Trace: Sendable {
                 named += 1
             }
             let names = trace.names.withLock { $0 }
-            for (number, ring) in rings.enumerated() { collect(ring, TraceText.Track.vcpu(number)) { $0.write($1, of: number, names) } }
+            for (number, ring) in rings.enumerated() {
+                collect(ring, TraceText.Track.vcpu(number)) { $0.write($1, of: number, names) }
+            }
             collect(trace.interrupts, TraceText.Track.interrupts) { writer, entry in
                 let sources = writer.trace.sources.withLock { $0 }
                 let isMessage = entry.event == .message && sources.indices.contains(Int(entry.count))
@@ -271,7 +285,11 @@ public final class Trace: Sendable {
 
         private func collect(_ ring: TraceRing, _ track: Int, _ write: (Writer, TraceEntry) -> Void) {
             while let entry = ring.take() {
-                if file.isCut { file.miss(entry.event == .exit ? TraceText.count(entry) : 1) } else { write(self, entry) }
+                if file.isCut {
+                    file.miss(entry.event == .exit ? TraceText.count(entry) : 1)
+                } else {
+                    write(self, entry)
+                }
                 if text.bytes.count > 1 << 16 { flush() }
             }
             tell(ring.droppedCount, track)
@@ -279,7 +297,9 @@ public final class Trace: Sendable {
 
         private func write(_ entry: TraceEntry, of vcpu: Int, _ names: [String]) {
             if entry.event == .exit { return text.exit(TraceText.Track.vcpu(vcpu), entry, names: names) }
-            if vcpu == 0 { text.instant(TraceText.Track.vcpu(0), at: entry.entered, category: "phase", name: "first instruction") }
+            if vcpu == 0 {
+                text.instant(TraceText.Track.vcpu(0), at: entry.entered, category: "phase", name: "first instruction")
+            }
         }
 
         private func acknowledgements() {
@@ -288,7 +308,8 @@ public final class Trace: Sendable {
                     let now = lines[index].line.acknowledgedCount
                     guard now > lines[index].seen else { continue }
                     text.instant(
-                        TraceText.Track.interrupts, at: MonotonicClock.now, category: "interrupt", name: "INTx GSI \(lines[index].line.gsi) acknowledged",
+                        TraceText.Track.interrupts, at: MonotonicClock.now, category: "interrupt",
+                        name: "INTx GSI \(lines[index].line.gsi) acknowledged",
                         arguments: [("count", "\(now - lines[index].seen)")])
                     lines[index].seen = now
                 }

@@ -29,7 +29,8 @@ struct TraceEntry: BitwiseCopyable {
     var address: UInt64 = 0
     /// What was read or written; a message's data.
     var value: UInt64 = 0
-    /// Nanoseconds between `entered` and `left` in which the vCPU's thread slept, and in which it waited for a processor.
+    /// Nanoseconds between `entered` and `left` in which the vCPU's thread slept, and in which it waited for a
+    /// processor.
     var halted: UInt64 = 0
     var waited: UInt64 = 0
     /// From the start of the BAR that answered.

@@ -1,9 +1,11 @@
 import Glibc
 import LinuxSystem
 
-/// The trace's file: one JSON object, complete after every write, so that whatever ends the program leaves a file that can be read.
+/// The trace's file: one JSON object, complete after every write, so that whatever ends the program leaves a file that
+/// can be read.
 ///
-/// Each write overwrites the two brackets with which the one before it ended. A pipe can't be written over: there they come at the end alone.
+/// Each write overwrites the two brackets with which the one before it ended. A pipe can't be written over: there they
+/// come at the end alone.
 struct TraceFile: ~Copyable {
     private static let end = Array("\n]}\n".utf8)
     /// Bytes kept free for what is said of the trace's end: `appendLast`.

@@ -1,10 +1,12 @@
 import LinuxSystem
 import Synchronization
 
-/// A queue of fixed size into which any thread puts without waiting, and from which one takes. What finds no room is counted and dropped.
+/// A queue of fixed size into which any thread puts without waiting, and from which one takes. What finds no room is
+/// counted and dropped.
 ///
-/// Position N of the queue is slot N modulo the capacity, in its lap N divided by it. A slot's turn says whose it is: 2L where lap L may be written,
-/// 2L + 1 where it has been. Zeroed memory is a queue's beginning, so a quiet one costs nothing.
+/// Position N of the queue is slot N modulo the capacity, in its lap N divided by it. A slot's turn says whose it is:
+/// 2L where lap L may be written, 2L + 1 where it has been. Zeroed memory is a queue's beginning, so a quiet one costs
+/// nothing.
 final class TraceRing: @unchecked Sendable {
     // @unchecked: a slot belongs to who has its turn; `tail` belongs to the thread that takes.
 
@@ -22,7 +24,8 @@ final class TraceRing: @unchecked Sendable {
         self.shift = shift
         let capacity = 1 << Int(shift)
         memory = try Mapping(anonymous: capacity * MemoryLayout<TraceEntry>.stride, object: "a track of the trace")
-        turnMemory = try Mapping(anonymous: capacity * MemoryLayout<Atomic<UInt64>>.stride, object: "a track of the trace")
+        turnMemory = try Mapping(
+            anonymous: capacity * MemoryLayout<Atomic<UInt64>>.stride, object: "a track of the trace")
         entries = memory.base.bindMemory(to: TraceEntry.self, capacity: capacity)
         // An atomic of 64 bits is its bits, and zero bits are zero.
         turns = turnMemory.base.bindMemory(to: Atomic<UInt64>.self, capacity: capacity)
@@ -35,7 +38,8 @@ final class TraceRing: @unchecked Sendable {
             let (slot, lap) = (Int(position & (1 << shift - 1)), position >> shift)
             let turn = turns[slot].load(ordering: .acquiring)
             if turn == 2 * lap {
-                let (isOurs, now) = head.weakCompareExchange(expected: position, desired: position + 1, ordering: .relaxed)
+                let (isOurs, now) = head.weakCompareExchange(
+                    expected: position, desired: position + 1, ordering: .relaxed)
                 if isOurs {
                     entries[slot] = entry
                     turns[slot].store(2 * lap + 1, ordering: .releasing)

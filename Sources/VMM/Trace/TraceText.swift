@@ -4,8 +4,8 @@ import PCI
 
 /// Events in the words of the Chrome trace-event format: a JSON object a line, each with a comma before its line.
 ///
-/// "Trace Event Format", Google, 2016: X is a slice with a beginning and a duration, i an instant, M names a process or a thread. Times are
-/// microseconds, here with three decimals.
+/// "Trace Event Format", Google, 2016: X is a slice with a beginning and a duration, i an instant, M names a process or
+/// a thread. Times are microseconds, here with three decimals.
 struct TraceText {
     /// The tracks but vCPUs, each a thread of process 1.
     enum Track {
@@ -27,7 +27,8 @@ struct TraceText {
 
     // MARK: Events
 
-    mutating func slice(_ track: Int, _ name: StaticString, from start: UInt64, to end: UInt64, category: StaticString) {
+    mutating func slice(_ track: Int, _ name: StaticString, from start: UInt64, to end: UInt64, category: StaticString)
+    {
         open("X", track, start, category)
         write(",\"dur\":")
         time(end > start ? end - start : 0)
@@ -36,8 +37,11 @@ struct TraceText {
         write("\"}")
     }
 
-    /// A mark on its track, in the scope of its thread, whose text is its name again: viewers list arguments, and cut names.
-    mutating func instant(_ track: Int, at time: UInt64, category: StaticString, name: String, arguments: [(String, String)] = []) {
+    /// A mark on its track, in the scope of its thread, whose text is its name again: viewers list arguments, and cut
+    /// names.
+    mutating func instant(
+        _ track: Int, at time: UInt64, category: StaticString, name: String, arguments: [(String, String)] = []
+    ) {
         open("i", track, time, category)
         write(",\"s\":\"t\",\"name\":")
         string(name)
@@ -73,7 +77,9 @@ struct TraceText {
         let idle = entry.left &- entry.halted &- entry.waited
         slice(track, "guest", from: entry.entered, to: idle, category: "guest")
         if entry.halted > 0 { slice(track, "halted", from: idle, to: idle &+ entry.halted, category: "halted") }
-        if entry.waited > 0 { slice(track, "no processor", from: entry.left &- entry.waited, to: entry.left, category: "waiting") }
+        if entry.waited > 0 {
+            slice(track, "no processor", from: entry.left &- entry.waited, to: entry.left, category: "waiting")
+        }
         let kind = VCPUExit.Kind(rawValue: Int(entry.kind)) ?? .unknown
         open("X", track, entry.left, "exit")
         write(",\"dur\":")
@@ -126,22 +132,27 @@ struct TraceText {
     /// How many events an exit is.
     static func count(_ entry: TraceEntry) -> Int {
         let kind = VCPUExit.Kind(rawValue: Int(entry.kind)) ?? .unknown
-        return 2 + (entry.halted > 0 ? 1 : 0) + (entry.waited > 0 ? 1 : 0) + (configurationWrite(kind, entry) == nil ? 0 : 1)
+        return 2 + (entry.halted > 0 ? 1 : 0) + (entry.waited > 0 ? 1 : 0)
+            + (configurationWrite(kind, entry) == nil ? 0 : 1)
     }
 
     private mutating func configuration(_ track: Int, _ entry: TraceEntry, _ access: ConfigAccess) {
         let function = "\(access.bus.hexadecimalDigits(2)):\(access.device.hexadecimalDigits(2)).\(access.function)"
         instant(
-            track, at: entry.left, category: "config", name: "config write \(function) 0x\(access.offset.hexadecimalDigits(2))",
+            track, at: entry.left, category: "config",
+            name: "config write \(function) 0x\(access.offset.hexadecimalDigits(2))",
             arguments: [
-                ("function", function), ("register", "0x\(access.offset.hexadecimalDigits(2))"), ("value", entry.value.hexadecimal),
+                ("function", function), ("register", "0x\(access.offset.hexadecimalDigits(2))"),
+                ("value", entry.value.hexadecimal),
                 ("width", "\(entry.width)"),
             ])
     }
 
     /// The register that an exit wrote, if it was one of a configuration space.
     private static func configurationWrite(_ kind: VCPUExit.Kind, _ entry: TraceEntry) -> ConfigAccess? {
-        if kind == .portOut, (0xCFC...0xCFF).contains(entry.address) { return ConfigAccess(latch: entry.latch, lane: Int(entry.address & 3)) }
+        if kind == .portOut, (0xCFC...0xCFF).contains(entry.address) {
+            return ConfigAccess(latch: entry.latch, lane: Int(entry.address & 3))
+        }
         return kind == .mmioWrite && entry.answer == 1 ? ConfigAccess(ecamOffset: entry.address & 0xFFF_FFFF) : nil
     }
 
@@ -149,7 +160,8 @@ struct TraceText {
     mutating func interrupt(_ entry: TraceEntry, source: String) {
         if entry.event == .line {
             instant(
-                Track.interrupts, at: entry.left, category: "interrupt", name: "GSI \(entry.address) \(entry.answer == 1 ? "raised" : "lowered")",
+                Track.interrupts, at: entry.left, category: "interrupt",
+                name: "GSI \(entry.address) \(entry.answer == 1 ? "raised" : "lowered")",
                 arguments: [("gsi", "\(entry.address)")])
             return
         }
@@ -161,7 +173,8 @@ struct TraceText {
             }
         let address = entry.address.hexadecimal
         instant(
-            Track.interrupts, at: entry.left, category: "interrupt", name: "\(source.isEmpty ? "MSI" : source): vector \(entry.value & 0xFF)",
+            Track.interrupts, at: entry.left, category: "interrupt",
+            name: "\(source.isEmpty ? "MSI" : source): vector \(entry.value & 0xFF)",
             arguments: [("address", address), ("data", entry.value.hexadecimal), ("answer", answer)])
     }
 

@@ -49,10 +49,14 @@ final class VCPUTrack: @unchecked Sendable {
     ///   - latch: the latched configuration address.
     func serve(_ exit: VCPUExit, _ last: FlightRecorder.Entry, latch: UInt32) {
         let now = MonotonicClock.now
-        var entry = TraceEntry(event: .exit, kind: UInt8(truncatingIfNeeded: exit.kind.rawValue), entered: entered, left: left, served: now)
+        var entry = TraceEntry(
+            event: .exit, kind: UInt8(truncatingIfNeeded: exit.kind.rawValue), entered: entered, left: left, served: now
+        )
         switch exit {
         case .portOut(_, _, let count), .portIn(_, _, let count):
-            (entry.address, entry.value, entry.width, entry.count, entry.latch) = (last.address, last.value, last.width, count, latch)
+            (entry.address, entry.value, entry.width, entry.count, entry.latch) = (
+                last.address, last.value, last.width, count, latch
+            )
         case .mmioRead, .mmioWrite:
             (entry.address, entry.value, entry.width) = (last.address, last.value, last.width)
             entry.answer = ecam.contains(last.address) ? 1 : 0

@@ -17,15 +17,18 @@ enum FirmwareMSRs {
         var values: [MSR] = []
         let features = cpuid.entry(1)
         if let features, features.edx & 1 << 12 != 0 {
-            // Memory is write-back but for the devices below 4 GiB. With MTRRs off all of it would be uncached (Intel SDM volume 3A, 12.11), which
-            // Intel hosts enforce once a device is passed through. Systems also tie their use of PAT to them.
-            // A range is as large as its alignment: at most three from 256 MiB below 3 GiB on.
+            // Memory is write-back but for the devices below 4 GiB. With MTRRs off all of it would be uncached (Intel
+            // SDM volume 3A, 12.11), which Intel hosts enforce once a device is passed through. Systems also tie their
+            // use of PAT to them. A range is as large as its alignment: at most three from 256 MiB below 3 GiB on.
             var place = start
             var number: UInt32 = 0
             while place > 0, place < PhysicalLayout.highRAMStart {
                 let size = place & ~(place - 1)
                 let mask = (UInt64(1) << UInt64(cpuid.physicalAddressBits) - 1) & ~(size - 1)
-                values += [MSR(index: Index.rangeBase + 2 * number, value: place), MSR(index: Index.rangeMask + 2 * number, value: mask | 1 << 11)]
+                values += [
+                    MSR(index: Index.rangeBase + 2 * number, value: place),
+                    MSR(index: Index.rangeMask + 2 * number, value: mask | 1 << 11),
+                ]
                 place += size
                 number += 1
             }
@@ -35,7 +38,9 @@ enum FirmwareMSRs {
             // Fast string instructions, without which systems avoid them; no branch trace store, no PEBS.
             values.append(MSR(index: Index.miscellaneousEnable, value: 1 | 1 << 11 | 1 << 12))
             // VMX may be used outside SMX, and that is locked: so the guest's own KVM finds it.
-            if let features, features.ecx & 1 << 5 != 0 { values.append(MSR(index: Index.featureControl, value: 0b101)) }
+            if let features, features.ecx & 1 << 5 != 0 {
+                values.append(MSR(index: Index.featureControl, value: 0b101))
+            }
         }
         return values
     }

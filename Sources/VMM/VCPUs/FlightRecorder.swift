@@ -2,7 +2,8 @@ import CLinux
 import KVM
 import LinuxSystem
 
-/// The last exits of a vCPU, kept in a ring of fixed size: two dozen bytes and a timestamp an exit, no allocation, no lock.
+/// The last exits of a vCPU, kept in a ring of fixed size: two dozen bytes and a timestamp an exit, no allocation, no
+/// lock.
 ///
 /// It belongs to the vCPU's thread, and to the joiner after it.
 struct FlightRecorder {
@@ -33,7 +34,8 @@ struct FlightRecorder {
 
     mutating func note(_ kind: VCPUExit.Kind, address: UInt64, width: UInt8, value: UInt64) {
         entries[count & (Self.capacity - 1)] = Entry(
-            time: cl_timestamp(), address: address, value: value, kind: UInt8(truncatingIfNeeded: kind.rawValue), width: width)
+            time: cl_timestamp(), address: address, value: value, kind: UInt8(truncatingIfNeeded: kind.rawValue),
+            width: width)
         count &+= 1
     }
 

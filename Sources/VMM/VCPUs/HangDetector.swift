@@ -1,10 +1,12 @@
 import KVM
 import X86
 
-/// Notices a guest that is over though it never said so: every vCPU is halted with interrupts off, or was never started.
+/// Notices a guest that is over though it never said so: every vCPU is halted with interrupts off, or was never
+/// started.
 ///
-/// It looks now and then at how much processor time the vCPUs took. Only where they took next to none it has them kicked out of the guest, to say
-/// whether an interrupt could wake them. What they say is not of one moment, so they are asked twice.
+/// It looks now and then at how much processor time the vCPUs took. Only where they took next to none it has them
+/// kicked out of the guest, to say whether an interrupt could wake them. What they say is not of one moment, so they
+/// are asked twice.
 struct HangDetector {
     enum Step: Equatable {
         /// Nothing to do until `next`.
@@ -67,15 +69,20 @@ struct HangDetector {
 extension VirtualCPU {
     /// Whether no interrupt wakes it. Of its own thread, between two entries.
     ///
-    /// False where KVM won't say, and where the guest runs guests of its own: with those the interrupt flag is not all there is to it.
+    /// False where KVM won't say, and where the guest runs guests of its own: with those the interrupt flag is not all
+    /// there is to it.
     var sleepsForGood: Bool {
         switch (try? activity()).flatMap({ ProcessorActivity(rawValue: $0) }) {
         case .uninitialized, .initReceived: return true
         case .halted: break
         default: return false
         }
-        guard let registers = try? registers(), registers.rflags & ProcessorRegisters.interruptFlag == 0 else { return false }
-        guard let special = try? specialRegisters(), special.cr4 & Self.vmxEnable == 0, special.efer & Self.svmEnable == 0 else { return false }
+        guard let registers = try? registers(), registers.rflags & ProcessorRegisters.interruptFlag == 0 else {
+            return false
+        }
+        guard let special = try? specialRegisters(), special.cr4 & Self.vmxEnable == 0,
+            special.efer & Self.svmEnable == 0
+        else { return false }
         guard let page = try? localAPIC(), let apic = LocalAPIC(page: page) else { return false }
         return !apic.makesNMIs
     }

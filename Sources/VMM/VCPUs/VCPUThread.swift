@@ -20,8 +20,8 @@ public struct ExitCounts: Sendable {
 
 /// The exit loop of one vCPU: enter the guest, serve what it asked for, and again, until the run has ended.
 ///
-/// Allocates nothing and takes no lock that another vCPU's unrelated exit takes: buses are constant, the BAR map is this vCPU's own copy,
-/// and a device guards itself.
+/// Allocates nothing and takes no lock that another vCPU's unrelated exit takes: buses are constant, the BAR map is
+/// this vCPU's own copy, and a device guards itself.
 final class VCPUThread: @unchecked Sendable {
     // @unchecked: `counts`, `recorder` and `view` belong to the thread, and to the joiner after it.
 
@@ -42,7 +42,10 @@ final class VCPUThread: @unchecked Sendable {
     /// nil: nobody wants a trace.
     private let track: VCPUTrack?
 
-    init(_ vcpu: VirtualCPU, kick: VirtualCPU.Kick, ports: Bus, mmio: Bus, bridge: PCIHostBridge, runState: RunState, track: VCPUTrack? = nil) {
+    init(
+        _ vcpu: VirtualCPU, kick: VirtualCPU.Kick, ports: Bus, mmio: Bus, bridge: PCIHostBridge, runState: RunState,
+        track: VCPUTrack? = nil
+    ) {
         self.track = track
         self.vcpu = vcpu
         self.kick = kick
@@ -81,7 +84,8 @@ final class VCPUThread: @unchecked Sendable {
             switch exit {
             case .portOut(let port, let size, let count):
                 counts.count(.portOut)
-                recorder.note(.portOut, address: UInt64(port), width: size, value: UInt64(vcpu.portValue(0, size: size)))
+                recorder.note(
+                    .portOut, address: UInt64(port), width: size, value: UInt64(vcpu.portValue(0, size: size)))
                 for index in 0..<count { writePort(UInt64(port), vcpu.portValue(index, size: size), width: Int(size)) }
             case .portIn(let port, let size, let count):
                 counts.count(.portIn)
@@ -105,7 +109,8 @@ final class VCPUThread: @unchecked Sendable {
                 recorder.pass()
                 // Rare: a kick. While the run goes on it asks how the guest sleeps, or where it is.
                 if runState.isFinished { break }
-                // KVM_RUN finished the access that the last exit was for before it returned (api.rst, section 5, immediate_exit).
+                // KVM_RUN finished the access that the last exit was for before it returned (api.rst, section 5,
+                // immediate_exit).
                 if runState.isParked {
                     member.standStill()
                     break
@@ -120,7 +125,8 @@ final class VCPUThread: @unchecked Sendable {
                 counts.count(exit.kind)
                 recorder.pass()
             case .failed(let errno) where errno == Errno.badAddress.rawValue && bridge.withdrawMemory(&faultGeneration):
-                // An access of the guest's to a BAR whose device let go of its memory. Made again, it exits and is asked of the device.
+                // An access of the guest's to a BAR whose device let go of its memory. Made again, it exits and is
+                // asked of the device.
                 counts.count(exit.kind)
                 recorder.pass()
             default:
@@ -182,7 +188,8 @@ final class VCPUThread: @unchecked Sendable {
             let words = (0..<min(Int(count), 4)).map { "0x" + String(vcpu.internalErrorData($0), radix: 16) }
             reason += " (suberror \(suberror)\(words.isEmpty ? "" : ", data \(words.joined(separator: " "))"))"
             stop(reason)
-        case .failEntry(let hardware): stop("the processor refused the guest's state (hardware reason \(hardware.hexadecimal))")
+        case .failEntry(let hardware):
+            stop("the processor refused the guest's state (hardware reason \(hardware.hexadecimal))")
         case .unknown(let hardware): stop("an exit KVM itself does not know (hardware reason \(hardware.hexadecimal))")
         case .failed(let errno): stop("KVM_RUN: \(SystemCallError(call: "", errno: .init(rawValue: errno)).errno)")
         default: stop("an exit this machine never asked for: \(exit)")

@@ -21,7 +21,8 @@ struct VCPUThreads: ~Copyable {
     /// Nanoseconds of processor time that all have had.
     var processorTime: UInt64 { members.reduce(0) { $0 &+ ($1.thread?.processorTime ?? 0) } }
 
-    /// Kicks every thread out of the kernel and waits for its end. The vCPUs' exit requests are set already, so one kick is enough.
+    /// Kicks every thread out of the kernel and waits for its end. The vCPUs' exit requests are set already, so one
+    /// kick is enough.
     mutating func dismiss() {
         kick()
         for member in members {

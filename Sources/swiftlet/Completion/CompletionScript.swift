@@ -9,8 +9,9 @@ struct CompletionScript {
         text = shell == .bash ? "\(generated)\n\(Self.wholeWords)\n" : generated
     }
 
-    /// Bash breaks words at colons and equals signs, which are within ours. This hands the generated function whole words, and takes off its
-    /// answers what bash holds to be typed already. `COMP_LINE` tells what was written without a blank between.
+    /// Bash breaks words at colons and equals signs, which are within ours. This hands the generated function whole
+    /// words, and takes off its answers what bash holds to be typed already. `COMP_LINE` tells what was written without
+    /// a blank between.
     private static let wholeWords = #"""
         _swiftlet_whole_words() {
             local -a words=()

@@ -2,7 +2,8 @@ import ArgumentParser
 import Glibc
 import HostDevices
 
-/// What may follow on a command line where the choice is neither a file nor a short list: the words a shell offers at its completion key.
+/// What may follow on a command line where the choice is neither a file nor a short list: the words a shell offers at
+/// its completion key.
 enum WordCompletion {
     /// A word, and what is said of it where a shell shows that.
     struct Word: Equatable {
@@ -10,7 +11,8 @@ enum WordCompletion {
         var note = ""
     }
 
-    /// PCI functions of this host that could be passed to a guest, by their addresses, and what may stand behind an address.
+    /// PCI functions of this host that could be passed to a guest, by their addresses, and what may stand behind an
+    /// address.
     static let device = CompletionKind.custom { _, _, prefix in
         offered(prefix.contains(",") ? deviceWords(prefix) : functions())
     }
@@ -19,7 +21,9 @@ enum WordCompletion {
     static let function = CompletionKind.custom { _, _, _ in offered(functions()) }
 
     /// `--console stdio|quoted|none|file:PATH`.
-    static let console = CompletionKind.custom { _, _, prefix in offered(words(["stdio", "quoted", "none"], schemes: ["file"], prefix)) }
+    static let console = CompletionKind.custom { _, _, prefix in
+        offered(words(["stdio", "quoted", "none"], schemes: ["file"], prefix))
+    }
 
     /// `FORMAT:PATH`, with the formats that a command knows.
     static func report(_ formats: [String]) -> CompletionKind {
@@ -28,7 +32,8 @@ enum WordCompletion {
 
     /// Names of the suite that the line names before.
     static let boot = CompletionKind.custom { line, _, _ in
-        guard let path = line.last(where: { $0.hasSuffix(".toml") }), let suite = try? BootSuite(path), let cases = try? suite.cases(names: [], timeout: nil)
+        guard let path = line.last(where: { $0.hasSuffix(".toml") }), let suite = try? BootSuite(path),
+            let cases = try? suite.cases(names: [], timeout: nil)
         else { return [] }
         return offered(cases.map { Word(text: $0.name) })
     }
@@ -45,14 +50,19 @@ enum WordCompletion {
     static func deviceWords(_ prefix: String) -> [Word] {
         let whole = prefix.split(separator: ",", omittingEmptySubsequences: false).dropLast()
         let taken = whole.dropFirst().compactMap { $0.split(separator: "=").first }
-        let choices = [("backend", AssignmentInterface.allCases.map(\.rawValue)), ("msi", ["signal", "irqfd"]), ("rom", ["on", "off"]), ("slot", [""])]
+        let choices = [
+            ("backend", AssignmentInterface.allCases.map(\.rawValue)), ("msi", ["signal", "irqfd"]),
+            ("rom", ["on", "off"]), ("slot", [""]),
+        ]
         return choices.filter { choice in !taken.contains { $0 == choice.0 } }.flatMap { key, values in
             values.map { Word(text: (whole + ["\(key)=\($0)"]).joined(separator: ",")) }
         }
     }
 
     private static func functions() -> [Word] {
-        ((try? HostPCI().functions(named: true)) ?? []).filter { !$0.isBridge }.map { Word(text: "\($0.address)", note: $0.name) }
+        ((try? HostPCI().functions(named: true)) ?? []).filter { !$0.isBridge }.map {
+            Word(text: "\($0.address)", note: $0.name)
+        }
     }
 
     /// Files whose paths begin so, directories with a slash behind them.
@@ -63,9 +73,13 @@ enum WordCompletion {
         defer { closedir(listing) }
         var found: [String] = []
         while let entry = readdir(listing) {
-            let file = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let file = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             // A line is a word to the shell.
-            guard file.hasPrefix(name), name.hasPrefix(".") || !file.hasPrefix("."), file != ".", file != "..", !file.contains("\n") else { continue }
+            guard file.hasPrefix(name), name.hasPrefix(".") || !file.hasPrefix("."), file != ".", file != "..",
+                !file.contains("\n")
+            else { continue }
             var status = stat()
             let isDirectory = stat("\(directory)\(file)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
             found.append("\(directory)\(file)\(isDirectory ? "/" : "")")
@@ -73,8 +87,11 @@ enum WordCompletion {
         return found.sorted()
     }
 
-    /// The words as the shell that asks takes them: zsh has a word's note behind a colon, fish behind a tabulator, bash none.
-    private static func offered(_ words: [Word]) -> [String] { words.map { offered($0, to: CompletionShell.requesting) } }
+    /// The words as the shell that asks takes them: zsh has a word's note behind a colon, fish behind a tabulator, bash
+    /// none.
+    private static func offered(_ words: [Word]) -> [String] {
+        words.map { offered($0, to: CompletionShell.requesting) }
+    }
 
     static func offered(_ word: Word, to shell: CompletionShell?) -> String {
         switch shell {

@@ -28,7 +28,8 @@ final class AssignedDevices {
         vfio = VFIOHost(machine)
         legacy = LegacyHost(machine.vm, routes: machine.messageRoutes)
         claimed = Set(options.compactMap(\.slot))
-        for (index, option) in options.enumerated() where options[..<index].contains(where: { $0.address == option.address }) {
+        for (index, option) in options.enumerated()
+        where options[..<index].contains(where: { $0.address == option.address }) {
             throw AssignmentError.repeated(option.address.description)
         }
         // Asked only where nobody chose, and then once.
@@ -37,10 +38,16 @@ final class AssignedDevices {
         for option in options {
             let interface = option.interface ?? preferred
             try LegacyHost.demand(interface, on: machine.vm, for: option.address, delivery: option.delivery)
-            try DeviceReadiness(interface).demand(option.address, guestMemory: machine.memory.count, isReserved: machine.configuration.hugePages)
+            try DeviceReadiness(interface).demand(
+                option.address, guestMemory: machine.memory.count, isReserved: machine.configuration.hugePages)
             interfaces.append(interface)
             if option.interface == nil, interface == .kvm {
-                notice("\(option.address): passed by KVM's own assignment, since this host has no VFIO (backend=kvm says so outright)")
+                notice(
+                    """
+                    \(option.address): passed by KVM's own assignment, since this host has no VFIO (backend=kvm \
+                    says so outright)
+                    """
+                )
             }
         }
         do {
@@ -64,10 +71,13 @@ final class AssignedDevices {
 
     private func add(_ option: DeviceOption, _ machine: Machine, _ backend: some AssignmentBackend) throws {
         let address = option.address.description
-        guard let slot = option.slot ?? machine.bridge.freeSlot(without: claimed) else { throw AssignmentError.plug(address, .noSlot) }
+        guard let slot = option.slot ?? machine.bridge.freeSlot(without: claimed) else {
+            throw AssignmentError.plug(address, .noSlot)
+        }
         let end = machine.end
         let function = try AssignedFunction(
-            backend, showsROM: option.showsROM, line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, door: machine.vm.door,
+            backend, showsROM: option.showsROM,
+            line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, door: machine.vm.door,
             onFailure: { end(.hostFailure($0)) })
         do throws(PCIHostBridge.PlugError) {
             try machine.bridge.attach(function, slot: slot)
@@ -75,14 +85,18 @@ final class AssignedDevices {
             backend.release()
             throw AssignmentError.plug(address, error)
         }
-        members.append(Member(option: option, slot: slot, backend: backend, interruptState: { function.interruptState }, refusals: { function.refusals }))
+        members.append(
+            Member(
+                option: option, slot: slot, backend: backend, interruptState: { function.interruptState },
+                refusals: { function.refusals }))
     }
 
     /// What became of each device's interrupts. Before `release`.
     var report: [RunReport.Device] {
         members.map { member in
             RunReport.Device(
-                address: member.backend.address, backend: member.backend.kind, delivery: member.backend.delivery, slot: member.slot,
+                address: member.backend.address, backend: member.backend.kind, delivery: member.backend.delivery,
+                slot: member.slot,
                 interrupts: member.backend.interrupts,
                 refused: member.refusals().map { RunReport.Refused(call: $0.call, reason: $0.reason, count: $0.count) })
         }
@@ -95,8 +109,10 @@ final class AssignedDevices {
             guard let first = refusals.first else { continue }
             let count = refusals.reduce(0) { $0 + $1.count }
             notice(
-                "\(member.backend.address): the host refused \(count == 1 ? "a request" : "\(count) requests") of the guest's "
-                    + "(first \(first.call): \(first.reason)); the run went on without")
+                """
+                \(member.backend.address): the host refused \(count == 1 ? "a request" : "\(count) requests") of \
+                the guest's (first \(first.call): \(first.reason)); the run went on without
+                """)
         }
     }
 

@@ -9,11 +9,24 @@ struct DeviceDescription {
 
     init(_ function: HostPCIFunction) {
         var rows: [(label: String, text: String)] = []
-        rows.append(("class", "\(function.className) (\(function.classCode.hexadecimalDigits(4)), revision \(function.revision.hexadecimalDigits(2)))"))
+        rows.append(
+            (
+                "class",
+                """
+                \(function.className) (\(function.classCode.hexadecimalDigits(4)), revision \
+                \(function.revision.hexadecimalDigits(2)))
+                """
+            ))
         rows.append(("numbers", function.numericID))
         if function.subsystemVendorID != 0 {
             let name = function.names?.subsystem.map { " \($0)" } ?? ""
-            rows.append(("board", "\(function.subsystemVendorID.hexadecimalDigits(4)):\(function.subsystemID.hexadecimalDigits(4))\(name)"))
+            rows.append(
+                (
+                    "board",
+                    """
+                    \(function.subsystemVendorID.hexadecimalDigits(4)):\(function.subsystemID.hexadecimalDigits(4))\(name)
+                    """
+                ))
         }
         rows.append(("driver", function.driver ?? "none"))
         rows.append(("IOMMU group", Self.group(function)))
@@ -22,11 +35,22 @@ struct DeviceDescription {
         rows.append(("reset", Self.reset(function)))
         for bar in function.bars {
             let kind = bar.kind.rawValue + (bar.isPrefetchable ? ", prefetchable" : "")
-            rows.append(("BAR \(bar.index)", "0x\(bar.address.hexadecimalDigits(bar.kind == .ports ? 4 : 8)), \(ByteCount(bar.size).words), \(kind)"))
+            rows.append(
+                (
+                    "BAR \(bar.index)",
+                    """
+                    0x\(bar.address.hexadecimalDigits(bar.kind == .ports ? 4 : 8)), \(ByteCount(bar.size).words), \
+                    \(kind)
+                    """
+                ))
         }
         if function.romSize > 0 { rows.append(("ROM", ByteCount(function.romSize).words)) }
         for (index, capability) in function.capabilities.enumerated() {
-            rows.append((index == 0 ? "capabilities" : "", "\(capability.offset.hexadecimalDigits(capability.isExtended ? 3 : 2))  \(capability.name)"))
+            rows.append(
+                (
+                    index == 0 ? "capabilities" : "",
+                    "\(capability.offset.hexadecimalDigits(capability.isExtended ? 3 : 2))  \(capability.name)"
+                ))
         }
         if !function.isConfigReadable { rows.append(("", "more is shown to root")) }
         self.rows = rows
@@ -45,8 +69,12 @@ struct DeviceDescription {
             let letter = ["A", "B", "C", "D"][Int(pin) - 1]
             kinds.append("INT\(letter)" + (function.irq.map { " (host interrupt \($0))" } ?? ""))
         }
-        if function.msiVectors > 0 { kinds.append("MSI with \(function.msiVectors) vector\(function.msiVectors == 1 ? "" : "s")") }
-        if function.msixVectors > 0 { kinds.append("MSI-X with \(function.msixVectors) vector\(function.msixVectors == 1 ? "" : "s")") }
+        if function.msiVectors > 0 {
+            kinds.append("MSI with \(function.msiVectors) vector\(function.msiVectors == 1 ? "" : "s")")
+        }
+        if function.msixVectors > 0 {
+            kinds.append("MSI-X with \(function.msixVectors) vector\(function.msixVectors == 1 ? "" : "s")")
+        }
         return kinds.isEmpty ? "none" : kinds.joined(separator: ", ")
     }
 

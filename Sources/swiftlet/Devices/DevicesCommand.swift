@@ -5,10 +5,12 @@ import KVM
 import PCI
 import Scripting
 
-/// `swiftlet devices`: which PCI functions the host has, whether one can be passed to a guest, and moving them there and back.
+/// `swiftlet devices`: which PCI functions the host has, whether one can be passed to a guest, and moving them there
+/// and back.
 struct DevicesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "devices", abstract: "Shows the host's PCI functions and makes them ready to be passed to a guest.",
+        commandName: "devices",
+        abstract: "Shows the host's PCI functions and makes them ready to be passed to a guest.",
         discussion: """
             Examples:
               swiftlet devices
@@ -33,14 +35,18 @@ struct DevicesCommand: ParsableCommand {
             var rows = [["ADDRESS", "GROUP", "DRIVER", "NUMBERS", "CLASS", "NAME"]]
             for function in functions {
                 rows.append([
-                    "\(function.address)", function.iommuGroup.map { "\($0)" } ?? "-", function.driver ?? "-", function.numericID,
+                    "\(function.address)", function.iommuGroup.map { "\($0)" } ?? "-", function.driver ?? "-",
+                    function.numericID,
                     function.className, function.name,
                 ])
             }
             try output(aligned(rows))
             if functions.allSatisfy({ $0.iommuGroup == nil }), let first = functions.first(where: { !$0.isBridge }) {
                 try output(
-                    "\nNone can be passed to a guest: the IOMMU is off (swiftlet devices doctor \(first.address) says how to switch it on)."
+                    """
+                    \nNone can be passed to a guest: the IOMMU is off (swiftlet devices doctor \(first.address) \
+                    says how to switch it on).
+                    """
                 )
             }
         }
@@ -56,11 +62,14 @@ struct DevicesCommand: ParsableCommand {
                   swiftlet devices show 03:00.0
                 """)
 
-        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
+        @Argument(
+            help: "The function: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var address: PCIAddress
 
         func run() throws {
-            guard let function = try reporting({ try HostPCI().function(at: address, named: true) }) else { throw absent(address) }
+            guard let function = try reporting({ try HostPCI().function(at: address, named: true) }) else {
+                throw absent(address)
+            }
             try output("\(function.address) \(function.name)")
             try output(aligned(DeviceDescription(function).rows.map { ["", $0.label, $0.text] }))
         }
@@ -69,7 +78,11 @@ struct DevicesCommand: ParsableCommand {
     /// `swiftlet devices doctor BDF`
     struct Doctor: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Checks whether a function can be passed to a guest now, and says what to do about each thing in the way.",
+            abstract:
+                """
+                Checks whether a function can be passed to a guest now, and says what to do about each thing in \
+                the way.
+                """,
             discussion: """
                 Examples:
                   swiftlet devices doctor 0000:03:00.0
@@ -78,7 +91,8 @@ struct DevicesCommand: ParsableCommand {
                 Exit status: 0 when it is ready, 69 when it is not.
                 """)
 
-        @Argument(help: "The function: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
+        @Argument(
+            help: "The function: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var address: PCIAddress
 
         @Option(help: "The guest's memory, all of which will be pinned.")
@@ -87,7 +101,9 @@ struct DevicesCommand: ParsableCommand {
         func run() throws {
             var isReady = true
             let interface = Self.interface()
-            if interface == .kvm { try output("note  interface: this host has no VFIO, so KVM's own assignment it is (backend=kvm)") }
+            if interface == .kvm {
+                try output("note  interface: this host has no VFIO, so KVM's own assignment it is (backend=kvm)")
+            }
             for check in DeviceReadiness(interface).checks(address, guestMemory: memory.bytes) {
                 switch check.outcome {
                 case .passed(let finding): try output("ok    \(check.title): \(finding)")
@@ -96,7 +112,9 @@ struct DevicesCommand: ParsableCommand {
                     isReady = false
                     try output("FAIL  \(check.title): \(reason.problem)")
                     try output("      do: \(reason.fix)")
-                    for (index, command) in reason.rawCommands.enumerated() { try output("      \(index == 0 ? "or:" : "   ") \(command)") }
+                    for (index, command) in reason.rawCommands.enumerated() {
+                        try output("      \(index == 0 ? "or:" : "   ") \(command)")
+                    }
                 }
             }
             for use in DeviceUse.ofHost(address) { try output("note  use: \(use)") }
@@ -118,14 +136,19 @@ struct DevicesCommand: ParsableCommand {
     /// `swiftlet devices bind BDF...`
     struct Bind: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Takes functions from their drivers and gives them to the one that holds them for a guest: all of them or none.",
+            abstract:
+                """
+                Takes functions from their drivers and gives them to the one that holds them for a guest: all of \
+                them or none.
+                """,
             discussion: """
                 Examples:
                   swiftlet devices bind 0000:03:00.0
                   swiftlet devices bind 03:00.0 03:00.1 --driver pci-stub
                 """)
 
-        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
+        @Argument(
+            help: "The functions: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var addresses: [PCIAddress]
 
         @Option(help: "Who gets them: vfio-pci, or pci-stub for hosts with legacy KVM assignment.")
@@ -152,7 +175,8 @@ struct DevicesCommand: ParsableCommand {
                   swiftlet devices release 03:00.0 03:00.1 --force
                 """)
 
-        @Argument(help: "The functions: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
+        @Argument(
+            help: "The functions: 0000:00:04.0 or 00:04.0.", completion: WordCompletion.function, transform: pciAddress)
         var addresses: [PCIAddress]
 
         @Flag(help: "Also if a guest is using them: waits until it lets go.")
@@ -161,7 +185,9 @@ struct DevicesCommand: ParsableCommand {
         func run() throws {
             try reporting { try DriverBinding().release(addresses, force: force) }
             for address in addresses {
-                try output("\(address): \(HostFilesystem().driver(of: address).map { "with \($0) again" } ?? "with no driver")")
+                try output(
+                    "\(address): \(HostFilesystem().driver(of: address).map { "with \($0) again" } ?? "with no driver")"
+                )
             }
         }
     }
@@ -202,11 +228,13 @@ private func failure(_ sentence: String, _ status: Int32) -> ExitCode {
     return ExitCode(status)
 }
 
-/// Columns as wide as their widest cell; the last one is not padded. What the host's devices and files are called is only shown.
+/// Columns as wide as their widest cell; the last one is not padded. What the host's devices and files are called is
+/// only shown.
 private func aligned(_ rows: [[String]]) -> String {
     let rows = rows.map { $0.map { VisibleText.line($0) } }
     let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in rows.compactMap { column < $0.count ? $0[column].count : nil }.max() ?? 0 }
+    let widths = (0..<columns).map { column in rows.compactMap { column < $0.count ? $0[column].count : nil }.max() ?? 0
+    }
     return rows.map { row in
         let cells = row.enumerated().map { column, cell in
             column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)

@@ -26,7 +26,8 @@ struct TestFunctions {
     var report: [RunReport.Device] {
         functions.map { function in
             RunReport.Device(
-                address: function.name, backend: "emulated", delivery: MessageDelivery.signal.rawValue, slot: function.slot,
+                address: function.name, backend: "emulated", delivery: MessageDelivery.signal.rawValue,
+                slot: function.slot,
                 interrupts: function.interruptReport)
         }
     }

@@ -10,7 +10,8 @@ extension LabConfiguration.Driver: ExpressibleByArgument {}
 struct LabCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lab",
-        abstract: "Run a command in a nested Linux host with KVM, an IOMMU and PCI devices, without any hardware for it.",
+        abstract:
+            "Run a command in a nested Linux host with KVM, an IOMMU and PCI devices, without any hardware for it.",
         discussion: """
             The host is QEMU's software emulation; its root is this machine's file system under a throw-away layer. The current directory \
             and all below it are this machine's own: what the command writes there stays, all else is gone when it ends. The devices \
@@ -42,7 +43,9 @@ struct LabCommand: ParsableCommand {
     @Option(defaultAsFlag: .vfioPCI, help: "Give all devices to this driver.")
     var bind: LabConfiguration.Driver?
 
-    @Option(help: "The host's kernel, a bzImage or ELF file. (default: the newest in /boot that has modules)", completion: .file())
+    @Option(
+        help: "The host's kernel, a bzImage or ELF file. (default: the newest in /boot that has modules)",
+        completion: .file())
     var kernel: String?
 
     @Option(help: "Directory of the kernel's modules. (default: /lib/modules/ and its version)", completion: .directory)
@@ -51,11 +54,18 @@ struct LabCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Load this module of the host's kernel too, such as a NIC's driver.", valueName: "name"))
     var module: [String] = []
 
-    @Flag(help: "Pack the files that the command names into the host's initramfs even where its kernel could share this machine's.")
+    @Flag(
+        help:
+            """
+            Pack the files that the command names into the host's initramfs even where its kernel could share this \
+            machine's.
+            """
+    )
     var pack = false
 
     @Option(
-        help: ArgumentHelp("A file or directory to pack too, where files are packed; may be given several times.", valueName: "path"),
+        help: ArgumentHelp(
+            "A file or directory to pack too, where files are packed; may be given several times.", valueName: "path"),
         completion: .file())
     var file: [String] = []
 
@@ -65,20 +75,29 @@ struct LabCommand: ParsableCommand {
     @Option(help: "The CPUs its programs run on.")
     var cpus = 2
 
-    @Option(help: ArgumentHelp("The model of its CPUs with features, as QEMU's -cpu takes it. It must have svm and npt.", valueName: "model"))
+    @Option(
+        help: ArgumentHelp(
+            "The model of its CPUs with features, as QEMU's -cpu takes it. It must have svm and npt.",
+            valueName: "model"))
     var cpu = LabConfiguration(command: [], currentDirectory: "").cpuModel
 
     @Option(help: "End the run after this time: 60s, 500ms, 2m.")
     var timeout: TimeLimit?
 
-    @Option(help: ArgumentHelp("Pass an environment variable to the command, with this value or with its own.", valueName: "name[=value]"))
+    @Option(
+        help: ArgumentHelp(
+            "Pass an environment variable to the command, with this value or with its own.", valueName: "name[=value]"))
     var env: [String] = []
 
-    @Option(help: ArgumentHelp("Write the host's kernel log to a file as it comes.", valueName: "path"), completion: .file())
+    @Option(
+        help: ArgumentHelp("Write the host's kernel log to a file as it comes.", valueName: "path"), completion: .file()
+    )
     var consoleLog: String?
 
     @Option(
-        help: ArgumentHelp("How large that file may become: 64M, 1G, or none. What comes then is counted, not written. (default: 64M)", valueName: "size"))
+        help: ArgumentHelp(
+            "How large that file may become: 64M, 1G, or none. What comes then is counted, not written. (default: 64M)",
+            valueName: "size"))
     var consoleLogLimit: SizeLimit?
 
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")
@@ -91,7 +110,8 @@ struct LabCommand: ParsableCommand {
         EndingSignals.speak(as: "swiftlet lab")
         let signals = try EndingSignals()
         if let timeout {
-            try EndingSignals.limit(seconds: timeout.seconds, words: Duration.words(timeout.seconds), status: ExitStatus.hostFailure)
+            try EndingSignals.limit(
+                seconds: timeout.seconds, words: Duration.words(timeout.seconds), status: ExitStatus.hostFailure)
         }
         let status: Int32
         do throws(LabError) {
@@ -130,7 +150,8 @@ struct LabCommand: ParsableCommand {
         configuration.timeout = timeout?.seconds
         configuration.environment = try environment()
         configuration.consoleLog = consoleLog
-        configuration.consoleLogLimit = FileLimit((consoleLogLimit ?? .suiteLog).bytes, option: LabConfiguration.logLimitOption)
+        configuration.consoleLogLimit = FileLimit(
+            (consoleLogLimit ?? .suiteLog).bytes, option: LabConfiguration.logLimitOption)
         configuration.anchor = Self.ownPath.map { [$0, LabAnchor.configuration.commandName ?? ""] }
         return configuration
     }
@@ -144,7 +165,8 @@ struct LabCommand: ParsableCommand {
         }
     }
 
-    /// What the command gets of our environment: what a shell needs, what is meant for swiftlet, and what was asked for.
+    /// What the command gets of our environment: what a shell needs, what is meant for swiftlet, and what was asked
+    /// for.
     private func environment() throws(LabError) -> [String] {
         var variables: [String: String] = [:]
         for name in ["PATH", "HOME", "TERM", "LANG"] { variables[name] = Self.variable(name) }
@@ -183,7 +205,8 @@ struct PlacedDevice: Sendable {
     let device: LabDevice
     let position: Int
 
-    /// Options are parsed from left to right, so a count of them is their order, however often a command line is parsed.
+    /// Options are parsed from left to right, so a count of them is their order, however often a command line is
+    /// parsed.
     private static let count = Atomic(0)
 
     init(_ kind: LabDevice.Kind, _ text: String) throws(LabError) {

@@ -47,7 +47,9 @@ struct ManualPage {
         text = page.text
     }
 
-    private static func name(of command: CommandHelp) -> String { command.line.split(separator: " ").joined(separator: "-") }
+    private static func name(of command: CommandHelp) -> String {
+        command.line.split(separator: " ").joined(separator: "-")
+    }
 
     /// A sentence as NAME has it.
     private static func lowered(_ sentence: String) -> String {
@@ -58,10 +60,15 @@ struct ManualPage {
     private static func synopsis(of command: CommandHelp) -> [Roff.Piece] {
         var pieces: [Roff.Piece] = [.bold(command.line)]
         let arguments = (command.arguments ?? []).filter { $0.shouldDisplay }
-        if arguments.contains(where: { $0.kind != "positional" && $0.valueName != "help" }) { pieces += [.plain(" ["), .italic("option"), .plain("]...")] }
+        if arguments.contains(where: { $0.kind != "positional" && $0.valueName != "help" }) {
+            pieces += [.plain(" ["), .italic("option"), .plain("]...")]
+        }
         if !command.shown.isEmpty { pieces += [.plain(" "), .italic("command"), .plain(" ...")] }
         for argument in arguments where argument.kind == "positional" {
-            pieces += [.plain(argument.isOptional ? " [" : " "), .italic(argument.valueName ?? ""), .plain(argument.isOptional ? "]" : "")]
+            pieces += [
+                .plain(argument.isOptional ? " [" : " "), .italic(argument.valueName ?? ""),
+                .plain(argument.isOptional ? "]" : ""),
+            ]
             if argument.isRepeating { pieces.append(.plain("...")) }
         }
         return pieces
@@ -69,7 +76,8 @@ struct ManualPage {
 
     /// What the discussion says beside examples and statuses.
     private static func describe(_ command: CommandHelp, _ page: inout Roff) {
-        for part in command.paragraphs where !part.hasPrefix(CommandHelp.examplesTitle) && !part.hasPrefix(CommandHelp.statusTitle) {
+        for part in command.paragraphs
+        where !part.hasPrefix(CommandHelp.examplesTitle) && !part.hasPrefix(CommandHelp.statusTitle) {
             page.paragraph(part)
         }
     }
@@ -94,7 +102,9 @@ struct ManualPage {
         let abstract = argument.abstract ?? ""
         var notes: [String] = []
         // Where the sentence doesn't name them itself.
-        if let values = argument.allValues, !values.allSatisfy({ abstract.contains($0) }) { notes.append("One of: \(values.joined(separator: ", ")).") }
+        if let values = argument.allValues, !values.allSatisfy({ abstract.contains($0) }) {
+            notes.append("One of: \(values.joined(separator: ", ")).")
+        }
         if let value = argument.defaultValue, !value.isEmpty { notes.append("Default: \(value).") }
         return notes.isEmpty ? nil : notes.joined(separator: " ")
     }
@@ -102,7 +112,9 @@ struct ManualPage {
     /// Statuses and examples of a command and of those below it.
     private static func end(_ command: CommandHelp, _ page: inout Roff) {
         let all = [command] + (command.superCommands?.isEmpty ?? true ? [] : command.shown)
-        let statuses = all.flatMap { part in part.paragraphs.filter { $0.hasPrefix(CommandHelp.statusTitle) }.map { (part, $0) } }
+        let statuses = all.flatMap { part in
+            part.paragraphs.filter { $0.hasPrefix(CommandHelp.statusTitle) }.map { (part, $0) }
+        }
         if !statuses.isEmpty { page.macro("SH", "EXIT STATUS") }
         for (part, text) in statuses {
             let sentence = text.dropFirst(CommandHelp.statusTitle.count)

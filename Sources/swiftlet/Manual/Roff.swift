@@ -15,10 +15,15 @@ struct Roff {
         text += ".\(name)" + arguments.map { " \"\(Self.escaped($0))\"" }.joined() + "\n"
     }
 
-    /// The first line of a page: what it is called, its section, the day of its last change, whose it is, and what the section is called.
+    /// The first line of a page: what it is called, its section, the day of its last change, whose it is, and what the
+    /// section is called.
     mutating func title(_ name: String, _ section: String, day: String, source: String, manual: String) {
         // A date is a number to some readers, whose hyphens must not be marked.
-        text += ".TH \"\(Self.escaped(name))\" \"\(section)\" \"\(day)\" \"\(Self.escaped(source))\" \"\(Self.escaped(manual))\"\n"
+        text +=
+            """
+            .TH \"\(Self.escaped(name))\" \"\(section)\" \"\(day)\" \"\(Self.escaped(source))\" \
+            \"\(Self.escaped(manual))\"\n
+            """
     }
 
     /// A line of text.

@@ -27,7 +27,8 @@ struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {
         for part in parts {
             guard let equals = part.firstIndex(of: "=") else {
                 throw part.isEmpty
-                    ? BadValue("nothing stands behind a comma") : BadValue("'\(part)' is no field: write NAME=VALUE; \(Self.fields(near: part))")
+                    ? BadValue("nothing stands behind a comma")
+                    : BadValue("'\(part)' is no field: write NAME=VALUE; \(Self.fields(near: part))")
             }
             let (name, value) = (String(part[..<equals]), String(part[part.index(after: equals)...]))
             guard !seen.contains(name) else { throw BadValue("the field \(name) is given twice: give it once") }
@@ -40,15 +41,21 @@ struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {
         switch name {
         case "backend":
             interface = AssignmentInterface(rawValue: value)
-            guard interface != nil || value == "auto" else { throw Self.refusal(name, value, ["auto"] + AssignmentInterface.allCases.map(\.rawValue)) }
+            guard interface != nil || value == "auto" else {
+                throw Self.refusal(name, value, ["auto"] + AssignmentInterface.allCases.map(\.rawValue))
+            }
         case "msi":
             delivery = MessageDelivery(rawValue: value)
-            guard delivery != nil || value == "auto" else { throw Self.refusal(name, value, ["auto", "signal", "irqfd"]) }
+            guard delivery != nil || value == "auto" else {
+                throw Self.refusal(name, value, ["auto", "signal", "irqfd"])
+            }
         case "rom":
             guard value == "on" || value == "off" else { throw Self.refusal(name, value, ["on", "off"]) }
             showsROM = value == "on"
         case "slot":
-            guard let number = Int(value), (1...31).contains(number) else { throw BadValue("slot takes 1 to 31, not '\(value)'") }
+            guard let number = Int(value), (1...31).contains(number) else {
+                throw BadValue("slot takes 1 to 31, not '\(value)'")
+            }
             slot = number
         default: throw BadValue("there is no field '\(name)'; \(Self.fields(near: name))")
         }
@@ -56,7 +63,9 @@ struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {
 
     /// For a word that is not the address of a PCI function.
     static func noAddress(_ word: String) -> BadValue {
-        BadValue("'\(word)' is not a PCI address: it is written 0000:00:04.0 or 00:04.0 (swiftlet devices lists this host's)")
+        BadValue(
+            "'\(word)' is not a PCI address: it is written 0000:00:04.0 or 00:04.0 (swiftlet devices lists this host's)"
+        )
     }
 
     private static func refusal(_ name: String, _ value: String, _ choices: [String]) -> BadValue {

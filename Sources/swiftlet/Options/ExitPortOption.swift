@@ -31,7 +31,9 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
         guard !digits.isEmpty, digits.utf8.allSatisfy({ isHexadecimal ? $0.isHexadecimalDigit : $0.isDigit }) else {
             throw BadValue("expected a port, as 0xf4 or 0x501, or none")
         }
-        guard let port = UInt16(digits, radix: isHexadecimal ? 16 : 10) else { throw BadValue("the last port is 0xffff") }
+        guard let port = UInt16(digits, radix: isHexadecimal ? 16 : 10) else {
+            throw BadValue("the last port is 0xffff")
+        }
         if let owner = BoardMap().owner(of: port) {
             throw BadValue("port \(port.hexadecimal) belongs to \(owner): 0xf4 and 0x501 are free")
         }
@@ -41,5 +43,7 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
 
 extension UInt8 {
     fileprivate var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
-    fileprivate var isHexadecimalDigit: Bool { isDigit || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self | 0x20) }
+    fileprivate var isHexadecimalDigit: Bool {
+        isDigit || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self | 0x20)
+    }
 }

@@ -3,8 +3,8 @@ import Scripting
 
 /// What a run, or a suite's command line, does with one file.
 ///
-/// An output is emptied when it is opened. So one that names a kernel would destroy it, and two that name one file would
-/// mix in it. Two reports of one command would mix in a pipe or device too.
+/// An output is emptied when it is opened. So one that names a kernel would destroy it, and two that name one file
+/// would mix in it. Two reports of one command would mix in a pipe or device too.
 struct FileUse {
     /// Who uses it, as the subject of a sentence: "--trace".
     let who: String
@@ -52,7 +52,11 @@ struct FileUse {
             case (true, false), (false, true):
                 let (writer, reader) = use.writes ? (use, other) : (other, use)
                 throw FileClash(
-                    sentence: "\(writer.who) would overwrite \(path), which is an input too (\(reader.who)): give it another name",
+                    sentence:
+                        """
+                        \(writer.who) would overwrite \(path), which is an input too (\(reader.who)): give it \
+                        another name
+                        """,
                     status: use.status)
             }
         }
@@ -91,7 +95,8 @@ extension SuiteCase {
         let request = RunRequest(plain: arguments[...]) ?? (try? RunCommand.parse(arguments))?.request
         return (request?.fileUses ?? []).map {
             FileUse(
-                who: "\(VisibleText.line(name)) (\($0.who))", path: $0.path, writes: $0.writes, status: ExitStatus.badInput)
+                who: "\(VisibleText.line(name)) (\($0.who))", path: $0.path, writes: $0.writes,
+                status: ExitStatus.badInput)
         }
     }
 }

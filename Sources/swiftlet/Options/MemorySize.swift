@@ -20,13 +20,19 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
     ///   - excess: what is said of more than a number of bytes can be.
     static func bytes(_ text: String, from least: UInt64, excess: String) throws(BadValue) -> UInt64 {
         var digits = Substring(text.uppercased())
-        if digits.hasSuffix("IB") { digits = digits.dropLast(2) } else if digits.hasSuffix("B") { digits = digits.dropLast() }
+        if digits.hasSuffix("IB") {
+            digits = digits.dropLast(2)
+        } else if digits.hasSuffix("B") {
+            digits = digits.dropLast()
+        }
         var factor: UInt64 = 1
         if let unit = ByteCount.units.first(where: { $0.letter == digits.last }) {
             factor = 1 << unit.shift
             digits = digits.dropLast()
         }
-        guard let number = UInt64(digits) else { throw BadValue("a size is a whole number and K, M, G or T, as 256M or 2G") }
+        guard let number = UInt64(digits) else {
+            throw BadValue("a size is a whole number and K, M, G or T, as 256M or 2G")
+        }
         let (product, overflow) = number.multipliedReportingOverflow(by: factor)
         guard !overflow, product <= UInt64(Int.max) else { throw BadValue(excess) }
         guard product >= least else {
@@ -57,7 +63,9 @@ struct TimeLimit: Equatable, ExpressibleByArgument, OptionValue {
             throw BadValue("a time is a number and ms, s, m or h, as 60s or 2m")
         }
         guard number > 0 else { throw BadValue("a time is more than nothing; without the option there is no limit") }
-        guard number * factor < 1e9 else { throw BadValue("that is longer than 30 years; without the option there is no limit") }
+        guard number * factor < 1e9 else {
+            throw BadValue("that is longer than 30 years; without the option there is no limit")
+        }
         seconds = number * factor
     }
 

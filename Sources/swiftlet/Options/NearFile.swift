@@ -9,7 +9,8 @@ enum NearFile {
     /// So many are named.
     private static let limit = 4
 
-    /// What stands behind the sentence of an error: names of files that are there; nothing for other errors, and where none is near.
+    /// What stands behind the sentence of an error: names of files that are there; nothing for other errors, and where
+    /// none is near.
     static func hint(for error: any Error) -> String {
         let missing: (path: String, cause: SystemCallError)? =
             switch error {
@@ -30,7 +31,8 @@ enum NearFile {
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
         let directory = slash.map { String(path[...$0]) } ?? ""
         let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
-        guard !name.isEmpty, let listing = ByteText.withCString(directory.isEmpty ? "." : directory, { opendir($0) }) else { return [] }
+        guard !name.isEmpty, let listing = ByteText.withCString(directory.isEmpty ? "." : directory, { opendir($0) })
+        else { return [] }
         defer { closedir(listing) }
         var (longer, slips) = ([String](), [String]())
         while let entry = readdir(listing) {

@@ -5,14 +5,20 @@ import Scripting
 struct ScriptOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The console must say this, or the run has failed; all of several, in any order. Ends the run as passed when all were seen.",
+            """
+            The console must say this, or the run has failed; all of several, in any order. Ends the run as passed \
+            when all were seen.
+            """,
             valueName: "regex"),
         transform: { try RegularExpression($0) })
     var expect: [RegularExpression] = []
 
     @Option(
         help: ArgumentHelp(
-            "Ends the run as failed when the console says this. A Linux kernel's panics, oopses, BUGs, stalls and lockups end it without being asked; none turns that off.",
+            """
+            Ends the run as failed when the console says this. A Linux kernel's panics, oopses, BUGs, stalls and \
+            lockups end it without being asked; none turns that off.
+            """,
             valueName: "regex|none"),
         completion: .list(["none"]),
         transform: { try FailOption($0) })
@@ -20,12 +26,17 @@ struct ScriptOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Types TEXT, which knows \\n \\r \\t \\e \\xNN, when the console says this. Once; several with the same REGEX take turns.",
+            """
+            Types TEXT, which knows \\n \\r \\t \\e \\xNN, when the console says this. Once; several with the same \
+            REGEX take turns.
+            """,
             valueName: "regex=text"),
         transform: { try ConsoleAnswer($0) })
     var send: [ConsoleAnswer] = []
 
-    @Option(help: "When a run with --expect ends: expected, as soon as all was seen, or end, when the guest ends by itself.")
+    @Option(
+        help: "When a run with --expect ends: expected, as soon as all was seen, or end, when the guest ends by itself."
+    )
     var until = EndCondition.expected
 
     /// The same as a value.
@@ -67,8 +78,11 @@ extension ConsoleScript {
     /// - Throws: why it doesn't take this value, or that there is no such option.
     mutating func set(_ name: String, _ value: String) throws(BadValue) {
         switch name {
-        case "--expect": expectations.append(try Self.read { () throws(RegularExpression.Malformed) in try RegularExpression(value) })
-        case "--fail-on": try Self.read { () throws(RegularExpression.Malformed) in try FailOption(value) }.add(to: &self)
+        case "--expect":
+            expectations.append(
+                try Self.read { () throws(RegularExpression.Malformed) in try RegularExpression(value) })
+        case "--fail-on":
+            try Self.read { () throws(RegularExpression.Malformed) in try FailOption(value) }.add(to: &self)
         case "--send": answers.append(try Self.read { () throws(ConsoleAnswer.Malformed) in try ConsoleAnswer(value) })
         case "--until":
             let condition: EndCondition = try BadValue.named(value)

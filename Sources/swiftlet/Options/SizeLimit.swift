@@ -19,8 +19,13 @@ struct SizeLimit: Equatable, ExpressibleByArgument, OptionValue, CustomStringCon
             bytes = nil
             return
         }
-        guard text != "0" else { throw BadValue("for no limit write none; the least is \(ByteCount(UInt64(FileLimit.least)).option)") }
-        bytes = Int(try MemorySize.bytes(text, from: UInt64(FileLimit.least), excess: "that is more than a file can have; for no limit write none"))
+        guard text != "0" else {
+            throw BadValue("for no limit write none; the least is \(ByteCount(UInt64(FileLimit.least)).option)")
+        }
+        bytes = Int(
+            try MemorySize.bytes(
+                text, from: UInt64(FileLimit.least),
+                excess: "that is more than a file can have; for no limit write none"))
     }
 
     init?(argument: String) {

@@ -9,7 +9,8 @@ enum StandardError {
     /// What the first line that could not be written failed with; nil where all were.
     static var failure: SystemCallError? {
         let number = firstFailure.load(ordering: .relaxed)
-        return number == 0 ? nil : SystemCallError(call: "write", object: "standard error", errno: .init(rawValue: number))
+        return number == 0
+            ? nil : SystemCallError(call: "write", object: "standard error", errno: .init(rawValue: number))
     }
 
     /// Says one line. Whatever a guest, a file or a name has brought into it is only shown: `VisibleText`.
@@ -24,8 +25,8 @@ enum StandardError {
         }
     }
 
-    /// The status of a run whose sentence nobody can read: success must not be silent on a full disk. A reader that went away wanted no more.
-    /// Where the time limit came while a line was being written, that is what ended the run.
+    /// The status of a run whose sentence nobody can read: success must not be silent on a full disk. A reader that
+    /// went away wanted no more. Where the time limit came while a line was being written, that is what ended the run.
     static func status(_ status: Int32) -> Int32 {
         if failure?.errno == .interrupted, EndingSignals.cause == .timeLimit { return ExitStatus.timeout }
         guard status == ExitStatus.passed, let failure, failure.errno != .brokenPipe else { return status }

@@ -3,13 +3,15 @@
 
 /// Standard output, as commands use it that print: help, `devices`, completion scripts.
 enum StandardOutput {
-    /// Has the process end with 73 and a sentence where something printed could not be written: a full disk must not read as success.
+    /// Has the process end with 73 and a sentence where something printed could not be written: a full disk must not
+    /// read as success.
     static func watch() {
         atexit {
             let isFlushed = fflush(stdout) == 0
             let number = errno
             guard !isFlushed || ferror(stdout) != 0 else { return }
-            StandardError.say("standard output can't be written\(isFlushed ? "" : ": \(String(cString: strerror(number)))")")
+            StandardError.say(
+                "standard output can't be written\(isFlushed ? "" : ": \(String(cString: strerror(number)))")")
             _exit(ExitStatus.cannotCreate)
         }
     }

@@ -112,22 +112,32 @@ struct PostMortemReport: Encodable {
         screen = examined.screen?.lines ?? []
         vcpus = zip(examined.vcpus, examined.diagnosis).map { vcpu, words in
             VCPU(
-                number: vcpu.number, diagnosis: words, activity: vcpu.activity.map(Self.word), registers: vcpu.registerLines,
-                backtrace: vcpu.backtrace.map { Frame(address: $0.address.hexadecimal, symbol: $0.symbol, certain: $0.isCertain) },
+                number: vcpu.number, diagnosis: words, activity: vcpu.activity.map(Self.word),
+                registers: vcpu.registerLines,
+                backtrace: vcpu.backtrace.map {
+                    Frame(address: $0.address.hexadecimal, symbol: $0.symbol, certain: $0.isCertain)
+                },
                 samples: vcpu.samples.map { $0.address.hexadecimal },
                 localApic: vcpu.apic.map {
-                    LocalAPICState(enabled: $0.isEnabled, pending: $0.requested, inService: $0.inService, taskPriority: $0.taskPriority)
+                    LocalAPICState(
+                        enabled: $0.isEnabled, pending: $0.requested, inService: $0.inService,
+                        taskPriority: $0.taskPriority)
                 }, exitCount: vcpu.exitCount,
                 exits: vcpu.trail.map {
-                    Exit(kind: $0.kind, address: $0.address.hexadecimal, width: $0.width, value: $0.value.hexadecimal, secondsBeforeEnd: $0.age)
+                    Exit(
+                        kind: $0.kind, address: $0.address.hexadecimal, width: $0.width, value: $0.value.hexadecimal,
+                        secondsBeforeEnd: $0.age)
                 }, earlier: vcpu.earlier.map(Self.earlier))
         }
         ioApic = (examined.ioapic?.pins ?? []).map {
             Pin(
-                pin: $0.number, vector: $0.vector, level: $0.isLevel, masked: $0.isMasked, pending: $0.isRequested, inService: $0.isInService,
+                pin: $0.number, vector: $0.vector, level: $0.isLevel, masked: $0.isMasked, pending: $0.isRequested,
+                inService: $0.isInService,
                 destination: $0.destination)
         }
-        pic = examined.pic.map { PICState(vectors: $0.vectors, requested: $0.requested, inService: $0.inService, masked: $0.masked) }
+        pic = examined.pic.map {
+            PICState(vectors: $0.vectors, requested: $0.requested, inService: $0.inService, masked: $0.masked)
+        }
         devices = examined.devices.map { device in
             Device(
                 address: device.address, mode: device.mode, gsi: device.gsi, intxDisabled: device.isINTxDisabled,
@@ -140,9 +150,11 @@ struct PostMortemReport: Encodable {
 
     private static func earlier(_ state: EarlierState) -> Earlier {
         Earlier(
-            secondsBeforeEnd: state.age, address: state.registers.instruction.hexadecimal, registers: state.registerLines,
+            secondsBeforeEnd: state.age, address: state.registers.instruction.hexadecimal,
+            registers: state.registerLines,
             exceptions: state.exceptions.map {
-                ExceptionPlace(address: $0.instruction.hexadecimal, symbol: $0.symbol, stackPointer: $0.stackPointer.hexadecimal)
+                ExceptionPlace(
+                    address: $0.instruction.hexadecimal, symbol: $0.symbol, stackPointer: $0.stackPointer.hexadecimal)
             },
             stack: state.stack.map { Frame(address: $0.address.hexadecimal, symbol: $0.symbol, certain: $0.isCertain) })
     }

@@ -55,7 +55,10 @@ struct RunReport: Encodable {
         let messages: [Message]
         let refused: [Refused]
 
-        init(address: String, backend: String, delivery: String, slot: Int, interrupts: InterruptReport, refused: [Refused] = []) {
+        init(
+            address: String, backend: String, delivery: String, slot: Int, interrupts: InterruptReport,
+            refused: [Refused] = []
+        ) {
             (self.address, self.backend, self.delivery, self.slot) = (address, backend, delivery, slot)
             intx = interrupts.intx.map(Counts.init)
             messages = interrupts.messages.map(Message.init)
@@ -122,7 +125,8 @@ struct RunReport: Encodable {
 
     /// All that is written.
     private enum CodingKeys: CodingKey {
-        case format, kernel, outcome, exitStatus, message, durationSeconds, reboots, postCode, exits, registers, consoleTail, devices, console
+        case format, kernel, outcome, exitStatus, message, durationSeconds, reboots, postCode, exits, registers,
+            consoleTail, devices, console
         case trace, recording, postMortem
     }
 
@@ -173,7 +177,9 @@ struct RunReport: Encodable {
         reboots = run.reboots
         postCode = PostCode(value: result.postCode)
         exits = Dictionary(
-            uniqueKeysWithValues: VCPUExit.Kind.allCases.filter { result.exits[$0] > 0 }.map { ($0.name, result.exits[$0]) })
+            uniqueKeysWithValues: VCPUExit.Kind.allCases.filter { result.exits[$0] > 0 }.map {
+                ($0.name, result.exits[$0])
+            })
         if case .internalError(_, _, let lines) = result.outcome { registers = lines } else { registers = [] }
         consoleTail = result.consoleTail
         devices = run.devices
@@ -191,7 +197,8 @@ extension RunReport {
         return outcome == "passed"
             ? TestRecord(name: kernel, outcome: .passed, seconds: durationSeconds)
             : TestRecord(
-                name: kernel, outcome: isOfGuest ? .failed(message) : .error(message), seconds: durationSeconds, details: registers, console: consoleTail,
+                name: kernel, outcome: isOfGuest ? .failed(message) : .error(message), seconds: durationSeconds,
+                details: registers, console: consoleTail,
                 postMortem: account)
     }
 }
@@ -256,7 +263,13 @@ final class ReportFile {
                 }
             try bytes.withUnsafeBytes { try append($0) }
         } catch {
-            throw ReportError(description: "the report can't be written to \(path): \((error as? SystemCallError)?.errno.description ?? "\(error)")")
+            throw ReportError(
+                description:
+                    """
+                    the report can't be written to \(path): \
+                    \((error as? SystemCallError)?.errno.description ?? "\(error)")
+                    """
+            )
         }
     }
 
@@ -269,6 +282,10 @@ final class ReportFile {
 
     /// By write(2), not at an offset: the path may name a pipe.
     private func append(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {
-        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path) ?? OutputStream.closeError(of: file.descriptor.raw) { throw error }
+        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path)
+            ?? OutputStream.closeError(of: file.descriptor.raw)
+        {
+            throw error
+        }
     }
 }

@@ -5,9 +5,12 @@ import VMM
 extension Verdict {
     /// The verdict of a run that was watched: how it ended, and what its console said.
     ///
-    /// A failure seen on the console counts more than the guest's own end, which may be the reset that follows a panic or the exit of a script that
-    /// noticed nothing. An unmet expectation turns a good end into a failure.
-    init(_ outcome: Outcome, exitPortStyle style: ExitPortStyle = .plain, _ script: ConsoleScript, _ findings: ConsoleFindings) {
+    /// A failure seen on the console counts more than the guest's own end, which may be the reset that follows a panic
+    /// or the exit of a script that noticed nothing. An unmet expectation turns a good end into a failure.
+    init(
+        _ outcome: Outcome, exitPortStyle style: ExitPortStyle = .plain, _ script: ConsoleScript,
+        _ findings: ConsoleFindings
+    ) {
         let end = Verdict(outcome, exitPortStyle: style)
         if case .signal = outcome {
             self = end
@@ -22,9 +25,13 @@ extension Verdict {
         } else if let unmet = Self.unmet(script, findings) {
             switch outcome {
             case .exitPort(0):
-                self.init(.console, "failed", ExitStatus.failed, "failed: the guest wrote 0 to the exit port, and the console never said \(unmet)")
+                self.init(
+                    .console, "failed", ExitStatus.failed,
+                    "failed: the guest wrote 0 to the exit port, and the console never said \(unmet)")
             case .powerOff:
-                self.init(.console, "failed", ExitStatus.failed, "failed: the guest powered itself off, and the console never said \(unmet)")
+                self.init(
+                    .console, "failed", ExitStatus.failed,
+                    "failed: the guest powered itself off, and the console never said \(unmet)")
             case .timeout, .hang:
                 self.init(end.ending, end.outcome, end.status, "\(end.sentence), and the console had not said \(unmet)")
             default: self = end
@@ -34,14 +41,19 @@ extension Verdict {
         }
     }
 
-    private static func failure(_ failure: ConsoleFindings.Failure, _ script: ConsoleScript, _ findings: ConsoleFindings) -> Verdict {
+    private static func failure(
+        _ failure: ConsoleFindings.Failure, _ script: ConsoleScript, _ findings: ConsoleFindings
+    ) -> Verdict {
         if let panic = findings.panic {
             let before = panic == failure ? "" : "; it began with \(quoted(failure.sighting.line))"
-            return Verdict(.panic, "panic", ExitStatus.panic, "the guest's kernel panicked: \(quoted(panic.sighting.line))\(before)")
+            return Verdict(
+                .panic, "panic", ExitStatus.panic,
+                "the guest's kernel panicked: \(quoted(panic.sighting.line))\(before)")
         }
         let reason =
             switch failure.cause {
-            case .script(let index): "the console said what --fail-on \(quoted(script.failures[index].text)) is on the watch for"
+            case .script(let index):
+                "the console said what --fail-on \(quoted(script.failures[index].text)) is on the watch for"
             case .kernel(let name, _): "the guest's kernel is in distress (\(name))"
             }
         return Verdict(.console, "failed", ExitStatus.failed, "failed: \(reason): \(quoted(failure.sighting.line))")
@@ -49,23 +61,31 @@ extension Verdict {
 
     /// The same with what the kernel's log says where its console did not: it changes no outcome.
     func explained(by examined: PostMortem?, findings: ConsoleFindings) -> Verdict {
-        guard outcome != "passed", findings.panic == nil, let examined, let panic = examined.log?.panic else { return self }
-        let source = examined.hasConsoleOutput ? "read out of its memory" : "read out of its memory: nothing came over the console"
-        return Verdict(ending, outcome, status, "\(sentence); its kernel had panicked: \(Self.quoted(panic)) (\(source))")
+        guard outcome != "passed", findings.panic == nil, let examined, let panic = examined.log?.panic else {
+            return self
+        }
+        let source =
+            examined.hasConsoleOutput
+            ? "read out of its memory" : "read out of its memory: nothing came over the console"
+        return Verdict(
+            ending, outcome, status, "\(sentence); its kernel had panicked: \(Self.quoted(panic)) (\(source))")
     }
 
     private static func met(_ script: ConsoleScript, _ findings: ConsoleFindings) -> Verdict {
         let count = script.expectations.count
         let last = findings.expectations.compactMap { $0 }.max { $0.seconds < $1.seconds }
         let what = count == 1 ? "what was expected" : "all \(count) things that were expected"
-        return Verdict(.console, "passed", ExitStatus.passed, "passed: the console said \(what)\(last.map { ": \(quoted($0.line))" } ?? "")")
+        return Verdict(
+            .console, "passed", ExitStatus.passed,
+            "passed: the console said \(what)\(last.map { ": \(quoted($0.line))" } ?? "")")
     }
 
     /// The first expectation that was not met, and how many more.
     private static func unmet(_ script: ConsoleScript, _ findings: ConsoleFindings) -> String? {
         let unmet = zip(script.expectations, findings.expectations).filter { $0.1 == nil }.map { $0.0.text }
         guard let first = unmet.first else { return nil }
-        return quoted(first) + (unmet.count > 1 ? " (nor \(unmet.count - 1) more of \(script.expectations.count) expectations)" : "")
+        return quoted(first)
+            + (unmet.count > 1 ? " (nor \(unmet.count - 1) more of \(script.expectations.count) expectations)" : "")
     }
 
     /// In quotation marks, and not so long that it fills the screen.

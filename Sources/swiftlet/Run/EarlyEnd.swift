@@ -1,7 +1,8 @@
 import LinuxSystem
 import Scripting
 
-/// How a run ends that came to no verdict: by an error, by a signal, or by its time limit while it was opening, loading or writing something.
+/// How a run ends that came to no verdict: by an error, by a signal, or by its time limit while it was opening, loading
+/// or writing something.
 struct EarlyEnd: Error, CustomStringConvertible {
     let ending: RunResult.Ending
     let outcome: String
@@ -14,10 +15,14 @@ struct EarlyEnd: Error, CustomStringConvertible {
     init(_ error: any Error) {
         if let end = error as? EarlyEnd {
             self = end
-        } else if let cause = EndingSignals.cause, cause != .timeLimit || EndingSignals.isInterrupted || !Self.isOfOutput(error) {
+        } else if let cause = EndingSignals.cause,
+            cause != .timeLimit || EndingSignals.isInterrupted || !Self.isOfOutput(error)
+        {
             self.init(cause)
         } else {
-            self.init(.notStarted, "not-started", status: ExitStatus.of(error), sentence: "\(error)\(NearFile.hint(for: error))")
+            self.init(
+                .notStarted, "not-started", status: ExitStatus.of(error),
+                sentence: "\(error)\(NearFile.hint(for: error))")
         }
     }
 
@@ -27,7 +32,8 @@ struct EarlyEnd: Error, CustomStringConvertible {
 
     private init(_ cause: EndingSignals.Cause) {
         switch cause {
-        case .signal(let signal): self.init(.interrupted, "interrupted", status: 128 + signal, sentence: EndingSignals.sentence)
+        case .signal(let signal):
+            self.init(.interrupted, "interrupted", status: 128 + signal, sentence: EndingSignals.sentence)
         case .timeLimit: self.init(.notStarted, "timeout", status: ExitStatus.timeout, sentence: EndingSignals.sentence)
         }
     }

@@ -30,7 +30,8 @@ enum ExitStatus {
     static let cannotCreate: Int32 = 73
     static let noPermission: Int32 = 77
 
-    /// The values a guest may hand through the exit port as they are. Others mean the same as 1: they would read as something else.
+    /// The values a guest may hand through the exit port as they are. Others mean the same as 1: they would read as
+    /// something else.
     static let guestValues: ClosedRange<UInt32> = 0...63
 }
 
@@ -38,7 +39,8 @@ enum ExitStatus {
 enum ExitPortStyle: String, CaseIterable, Sendable {
     /// 0...63 as they are, anything else 1.
     case plain
-    /// As QEMU's isa-debug-exit: the value shifted left by one, and 1; the low eight bits of that, as exit(3) keeps them.
+    /// As QEMU's isa-debug-exit: the value shifted left by one, and 1; the low eight bits of that, as exit(3) keeps
+    /// them.
     case qemu
 
     func status(of value: UInt32) -> Int32 {
@@ -68,27 +70,40 @@ struct Verdict {
         case .panic: self.init(.panic, "panic", ExitStatus.panic, "the guest said through port 0x505 that it panicked")
         case .reset(let how): self.init(.reset, "reset", ExitStatus.reset, "the guest reset itself (\(how))")
         case .tripleFault(let vcpu):
-            self.init(.tripleFault, "triple-fault", ExitStatus.tripleFault, "triple fault on vCPU \(vcpu): an exception came while none could be handled")
+            self.init(
+                .tripleFault, "triple-fault", ExitStatus.tripleFault,
+                "triple fault on vCPU \(vcpu): an exception came while none could be handled")
         case .internalError(let vcpu, let reason, _):
-            self.init(.internalError, "internal-error", ExitStatus.internalError, "KVM could not go on with vCPU \(vcpu): \(reason)")
+            self.init(
+                .internalError, "internal-error", ExitStatus.internalError,
+                "KVM could not go on with vCPU \(vcpu): \(reason)")
         case .timeout(let seconds):
-            self.init(.timeout, "timeout", ExitStatus.timeout, "timeout: the guest was still running after \(Duration.words(seconds))")
+            self.init(
+                .timeout, "timeout", ExitStatus.timeout,
+                "timeout: the guest was still running after \(Duration.words(seconds))")
         case .hang:
-            self.init(.hang, "hang", ExitStatus.timeout, "hang: the guest is halted with interrupts off, and nothing is left that could wake it")
+            self.init(
+                .hang, "hang", ExitStatus.timeout,
+                "hang: the guest is halted with interrupts off, and nothing is left that could wake it")
         case .console: self.init(.console, "passed", ExitStatus.passed, "passed: the console said what was asked for")
         case .terminal: self.init(.interrupted, "interrupted", ExitStatus.endedByUser, "ended from the keyboard (^A x)")
         case .signal(let signal):
             self.init(.interrupted, "interrupted", 128 + signal, "ended by \(EndingSignals.name(of: signal))")
         case .hostFailure(let reason):
-            self.init(.hostFailure, "host-failure", ExitStatus.hostFailure, "the host failed, which says nothing about the guest: \(reason)")
+            self.init(
+                .hostFailure, "host-failure", ExitStatus.hostFailure,
+                "the host failed, which says nothing about the guest: \(reason)")
         }
     }
 
     /// How the last boot ended, what the console said, and how many boots there were before it.
-    init(_ run: RebootLoop.Account, exitPortStyle style: ExitPortStyle, script: ConsoleScript, findings: ConsoleFindings) {
+    init(
+        _ run: RebootLoop.Account, exitPortStyle style: ExitPortStyle, script: ConsoleScript, findings: ConsoleFindings
+    ) {
         let last = Verdict(run.result.outcome, exitPortStyle: style, script, findings)
         let times = run.reboots == 1 ? "once" : "\(run.reboots) times"
-        let history = run.reboots == 0 ? "" : "; before, it had reset itself \(times), the last time by \(run.lastReset)"
+        let history =
+            run.reboots == 0 ? "" : "; before, it had reset itself \(times), the last time by \(run.lastReset)"
         self.init(last.ending, last.outcome, last.status, last.sentence + history)
     }
 
@@ -108,7 +123,9 @@ struct Verdict {
     /// The same where a signal came before it was told.
     func followed(by cause: EndingSignals.Cause?) -> Verdict {
         guard case .signal(let signal)? = cause, status != 128 + signal else { return self }
-        return Verdict(.interrupted, "interrupted", 128 + signal, "ended by \(EndingSignals.name(of: signal)); before that, \(sentence)")
+        return Verdict(
+            .interrupted, "interrupted", 128 + signal,
+            "ended by \(EndingSignals.name(of: signal)); before that, \(sentence)")
     }
 }
 
@@ -175,7 +192,8 @@ extension RecordingError: OutputFailure {
 }
 
 extension ExitStatus {
-    /// The status of a file that can't be read. That the host has no descriptor or memory left for it says nothing about the file.
+    /// The status of a file that can't be read. That the host has no descriptor or memory left for it says nothing
+    /// about the file.
     static func ofUnreadFile(_ cause: SystemCallError) -> Int32 {
         switch cause.errno {
         case .permissionDenied, .notPermitted: noPermission

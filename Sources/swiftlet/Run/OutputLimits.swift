@@ -10,7 +10,9 @@ struct CutFile: Equatable {
     /// What is counted, one of it: `byte`.
     let unit: String
 
-    var sentence: String { "\(name) has reached \(limit.words): \(missing) \(missing == 1 ? "\(unit) is" : "\(unit)s are") missing in it" }
+    var sentence: String {
+        "\(name) has reached \(limit.words): \(missing) \(missing == 1 ? "\(unit) is" : "\(unit)s are") missing in it"
+    }
 }
 
 /// How large the files may become that a run's guest fills.
@@ -29,14 +31,19 @@ struct OutputLimits {
             limit = Self.limit(request.fileLimit, or: .console)
             name = "the console's file \(path)"
         } else if request.console.isStandard, let log = LogLimit.offered {
-            limit = request.fileLimit.map { FileLimit($0.bytes, option: Self.option) } ?? FileLimit(log.bytes, option: LogLimit.option)
+            limit =
+                request.fileLimit.map { FileLimit($0.bytes, option: Self.option) }
+                ?? FileLimit(log.bytes, option: LogLimit.option)
             name = "its console's log"
         }
-        console = consoleOutput.flatMap { output in FileLimit.holds(for: output) ? limit.map { ConsoleLimit($0) } : nil }
+        console = consoleOutput.flatMap { output in FileLimit.holds(for: output) ? limit.map { ConsoleLimit($0) } : nil
+        }
         consoleName = name
     }
 
-    static func limit(_ asked: SizeLimit?, or usual: SizeLimit) -> FileLimit { FileLimit((asked ?? usual).bytes, option: option) }
+    static func limit(_ asked: SizeLimit?, or usual: SizeLimit) -> FileLimit {
+        FileLimit((asked ?? usual).bytes, option: option)
+    }
 
     /// The console's file, if its limit has cut it.
     var cutConsole: CutFile? {

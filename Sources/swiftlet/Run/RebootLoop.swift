@@ -13,8 +13,9 @@ enum ResetAction: String, ExpressibleByArgument, CaseIterable {
 
 /// A run's boots, one after the other: with `--on-reset reboot` as many as the guest's resets make, else one.
 ///
-/// A reset builds the machine anew: RAM, devices, interrupt controllers and vCPUs begin as they began at first, by the same code, and a
-/// passed-through device is let go, which resets it, and opened again. So nothing of the guest before can be left in it.
+/// A reset builds the machine anew: RAM, devices, interrupt controllers and vCPUs begin as they began at first, by the
+/// same code, and a passed-through device is let go, which resets it, and opened again. So nothing of the guest before
+/// can be left in it.
 struct RebootLoop {
     /// The account of a whole run.
     struct Account {
@@ -34,7 +35,8 @@ struct RebootLoop {
     let start = EndingSignals.beginning ?? MonotonicClock.now
 
     /// - Parameter boot: builds a machine, runs it, and tears it down.
-    /// - Throws: what `boot` throws at first. Later, when the guest has run, its errors are the host's failure and an outcome.
+    /// - Throws: what `boot` throws at first. Later, when the guest has run, its errors are the host's failure and an
+    ///   outcome.
     func run(_ boot: () throws -> (Machine.Result, [RunReport.Device])) throws -> Account {
         let (first, devices) = try boot()
         var account = Account(result: first, devices: devices)
@@ -61,7 +63,8 @@ struct RebootLoop {
         return account
     }
 
-    /// How the guest reset itself. A triple fault counts: on a PC the board answers a processor's shutdown with a reset, and systems use it as one.
+    /// How the guest reset itself. A triple fault counts: on a PC the board answers a processor's shutdown with a
+    /// reset, and systems use it as one.
     static func reset(_ outcome: Outcome) -> String? {
         switch outcome {
         case .reset(let how): how

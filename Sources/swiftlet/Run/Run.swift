@@ -24,8 +24,10 @@ struct Run {
         var handedOver: RunResult {
             RunResult(
                 ending: verdict.ending, outcome: verdict.outcome, status: verdict.status, sentence: verdict.sentence,
-                postMortem: verdict.outcome == "passed" ? [] : detail.lines(of: result.postMortem), lostConsoleBytes: UInt64(result.unwrittenConsoleBytes),
-                missingConsoleBytes: UInt64(missingConsoleBytes), consoleTail: missingConsoleBytes > 0 ? result.consoleTail : "", notes: notes)
+                postMortem: verdict.outcome == "passed" ? [] : detail.lines(of: result.postMortem),
+                lostConsoleBytes: UInt64(result.unwrittenConsoleBytes),
+                missingConsoleBytes: UInt64(missingConsoleBytes),
+                consoleTail: missingConsoleBytes > 0 ? result.consoleTail : "", notes: notes)
         }
     }
 
@@ -42,7 +44,8 @@ struct Run {
         } catch {
             let end = EarlyEnd(error)
             Self.say(end.sentence)
-            _ = ResultChannel.handOver(RunResult(ending: end.ending, outcome: end.outcome, status: end.status, sentence: end.sentence))
+            _ = ResultChannel.handOver(
+                RunResult(ending: end.ending, outcome: end.outcome, status: end.status, sentence: end.sentence))
             status = end.status
         }
         guard let asked = EndingSignals.status, asked != status else { return status }
@@ -63,7 +66,9 @@ struct Run {
         guard let path = request.record else { return try run(signals, through: .kernel) }
         let recorder: CallRecorder
         let limit = OutputLimits.limit(request.fileLimit, or: .recording)
-        do throws(OutputFileError) { recorder = try CallRecorder(path: path, limit: limit) } catch { throw RecordingError.notMade(path, error) }
+        do throws(OutputFileError) { recorder = try CallRecorder(path: path, limit: limit) } catch {
+            throw RecordingError.notMade(path, error)
+        }
         do {
             let ended = try run(signals, through: recorder)
             try recorder.finish()
@@ -93,13 +98,15 @@ struct Run {
         }
     }
 
-    /// Standard streams that the caller left closed would be the next files that are opened, and the guest's console be written to them.
-    /// None of them can be written to: what a console that was left closed loses is counted and told.
+    /// Standard streams that the caller left closed would be the next files that are opened, and the guest's console be
+    /// written to them. None of them can be written to: what a console that was left closed loses is counted and told.
     private static func openStandardStreams() {
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
     }
 
-    private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void) throws -> Ended {
+    private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void)
+        throws -> Ended
+    {
         let files = InputFiles()
         let consoleFile = try openConsole()
         var output: Int32?
@@ -117,13 +124,17 @@ struct Run {
         let series = RebootLoop(action: request.onReset, timeout: request.timeout?.seconds)
         let run = try series.run {
             var configuration = MachineConfiguration(
-                memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output, consoleInput: input,
-                timeout: series.timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev, hasFirmware: request.firmware != nil,
+                memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output,
+                consoleInput: input,
+                timeout: series.timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev,
+                hasFirmware: request.firmware != nil,
                 showsDebugConsole: request.debugConsole == .console)
             configuration.timeoutStart = series.start
             configuration.terminalKeys = keys
             configuration.deviceBARs =
-                request.testFunctions.flatMap { _ in InterruptTestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) } }
+                request.testFunctions.flatMap { _ in
+                    InterruptTestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) }
+                }
                 + request.devices.flatMap { HostFilesystem().baseAddressRegisters(of: $0.address) }
             configuration.showsPortE9 = request.debugConsole == .e9
             configuration.exitPort = request.exitPort.port
@@ -142,7 +153,8 @@ struct Run {
                 try machine.loadFirmware(firmware, files: files)
             } else {
                 var boot = BootConfiguration(
-                    kernel: request.kernel, commandLine: request.append, modules: request.allModules, format: request.format, diskKind: request.diskKind)
+                    kernel: request.kernel, commandLine: request.append, modules: request.allModules,
+                    format: request.format, diskKind: request.diskKind)
                 boot.files = files
                 try machine.load(boot)
             }
@@ -174,8 +186,10 @@ struct Run {
         }
         EndingSignals.prolong()
         EndingSignals.phase("writing what became of the guest")
-        var verdict = Verdict(run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings)
-            .explained(by: run.result.postMortem, findings: watch.findings).followed(by: EndingSignals.cause)
+        var verdict = Verdict(
+            run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings
+        )
+        .explained(by: run.result.postMortem, findings: watch.findings).followed(by: EndingSignals.cause)
         // A suite is told of it beside the verdict.
         let unwritten = run.result.unwrittenConsoleBytes
         if unwritten > 0, !ResultChannel.isOffered { verdict = verdict.without("\(unwritten) bytes of the console") }
@@ -191,12 +205,15 @@ struct Run {
         try account {
             var console = ConsoleReport(request.script, watch.findings)
             console.missing = cutConsole?.missing ?? 0
-            var report = RunReport(kernel: request.imageName, verdict: verdict, run: run, console: console, detail: request.postMortem)
+            var report = RunReport(
+                kernel: request.imageName, verdict: verdict, run: run, console: console, detail: request.postMortem)
             report.trace.value = traced.map { .init(dropped: $0.dropped, missing: $0.missing) }
             report.recording.value = recorder.map { .init(missing: $0.missing) }
             return report
         }
-        return Ended(verdict: verdict, result: run.result, missingConsoleBytes: cutConsole?.missing ?? 0, notes: notes, detail: request.postMortem)
+        return Ended(
+            verdict: verdict, result: run.result, missingConsoleBytes: cutConsole?.missing ?? 0, notes: notes,
+            detail: request.postMortem)
     }
 
     /// Whether the end asks why: it was not the guest's own choice, and not one of many.
@@ -236,7 +253,9 @@ struct Run {
 
     /// The last words: the console's tail where nobody saw it, the post-mortem, and one line that says what happened.
     private func tell(_ result: Machine.Result, _ verdict: Verdict, _ notes: [String]) {
-        if request.console.isStandard, Self.isOneStream, !result.consoleTail.isEmpty, !result.consoleTail.hasSuffix("\n") {
+        if request.console.isStandard, Self.isOneStream, !result.consoleTail.isEmpty,
+            !result.consoleTail.hasSuffix("\n")
+        {
             // Half a line of the guest's would swallow the beginning of ours.
             try? BlockingCall.write([UInt8(ascii: "\n")], to: 2, "standard error")
         }
@@ -246,7 +265,12 @@ struct Run {
             for line in request.postMortem.lines(of: result.postMortem) { Self.say(line) }
         }
         if result.unwrittenConsoleBytes > 0 {
-            Self.say("\(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, failed, or took nothing for 10 s")
+            Self.say(
+                """
+                \(result.unwrittenConsoleBytes) bytes of the guest's console were lost: where they go is full, \
+                failed, or took nothing for 10 s
+                """
+            )
         }
         for note in notes { Self.say(note) }
         Self.say(verdict.sentence)
@@ -255,7 +279,8 @@ struct Run {
     /// Whether the console and swiftlet's own words go to the same terminal, file or pipe.
     private static var isOneStream: Bool {
         var (output, errors) = (stat(), stat())
-        return fstat(1, &output) == 0 && fstat(2, &errors) == 0 && output.st_dev == errors.st_dev && output.st_ino == errors.st_ino
+        return fstat(1, &output) == 0 && fstat(2, &errors) == 0 && output.st_dev == errors.st_dev
+            && output.st_ino == errors.st_ino
     }
 
     private static func say(_ text: String) { StandardError.say(text) }

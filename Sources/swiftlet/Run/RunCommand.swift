@@ -34,11 +34,17 @@ struct RunCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: "The kernel: an ELF file with a PVH note, a Linux bzImage, a multiboot 1 image, a disk with a boot sector, or a flat binary (.bin).",
+        help:
+            """
+            The kernel: an ELF file with a PVH note, a Linux bzImage, a multiboot 1 image, a disk with a boot \
+            sector, or a flat binary (.bin).
+            """,
         completion: .file())
     var kernel: String?
 
-    @Option(help: "Boot this firmware image instead of a kernel: a ROM that is mapped below 4 GiB, as SeaBIOS.", completion: .file())
+    @Option(
+        help: "Boot this firmware image instead of a kernel: a ROM that is mapped below 4 GiB, as SeaBIOS.",
+        completion: .file())
     var firmware: String?
 
     @Option(name: .shortAndLong, help: "Guest memory: 256M, 2G, ...")
@@ -54,26 +60,44 @@ struct RunCommand: ParsableCommand {
     var append: [String] = []
 
     @Option(
-        help: "A file handed to the kernel as its initrd or multiboot module. May be given several times: the kernel gets them in order.",
+        help:
+            """
+            A file handed to the kernel as its initrd or multiboot module. May be given several times: the kernel \
+            gets them in order.
+            """,
         completion: .file())
     var initrd: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "A multiboot or PVH module with its arguments, behind those that --initrd names. May be given several times.", valueName: "'file args'"),
+            """
+            A multiboot or PVH module with its arguments, behind those that --initrd names. May be given several \
+            times.
+            """,
+            valueName: "'file args'"),
         completion: .file())
     var module: [BootModule] = []
 
     @Option(
-        help: "Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, linux32, linux16), multiboot, disk or flat.")
+        help:
+            """
+            Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, \
+            linux32, linux16), multiboot, disk or flat.
+            """
+    )
     var format: KernelFormat?
 
-    @Option(help: "What a disk image is: floppy, disk or cd. (default: by its size, its partition table, its boot record)")
+    @Option(
+        help: "What a disk image is: floppy, disk or cd. (default: by its size, its partition table, its boot record)")
     var diskType: DiskImage.Kind?
 
     @Option(
         help: ArgumentHelp(
-            "Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N][,rom=on|off]. May be given several times.", valueName: "bdf"),
+            """
+            Pass a PCI function to the guest: BDF[,backend=group|kvm][,msi=signal|irqfd][,slot=N][,rom=on|off]. \
+            May be given several times.
+            """,
+            valueName: "bdf"),
         completion: WordCompletion.device)
     var device: [DeviceOption] = []
 
@@ -91,13 +115,31 @@ struct RunCommand: ParsableCommand {
         completion: WordCompletion.console)
     var console = ConsoleOption.stdio
 
-    @Flag(help: "Put the time before each line of the console's output, in seconds from the first vCPU's start: [    1.234567].")
+    @Flag(
+        help:
+            """
+            Put the time before each line of the console's output, in seconds from the first vCPU's start: [    \
+            1.234567].
+            """
+    )
     var consoleStamps = false
 
-    @Option(help: "What ^C, ^\\ and ^Z do at a terminal: end or stop swiftlet (host), or go to the guest (guest). ^A x ends the run, ^A h shows the keys.")
+    @Option(
+        help:
+            """
+            What ^C, ^\\ and ^Z do at a terminal: end or stop swiftlet (host), or go to the guest (guest). ^A x \
+            ends the run, ^A h shows the keys.
+            """
+    )
     var signalKeys = SignalKeys.host
 
-    @Option(help: "Show a debug port on the console: 0x402, where firmware prints (console), 0xe9, where kernels do (e9), or none.")
+    @Option(
+        help:
+            """
+            Show a debug port on the console: 0x402, where firmware prints (console), 0xe9, where kernels do (e9), \
+            or none.
+            """
+    )
     var debugConsole = DebugConsoleOption.none
 
     @Option(
@@ -106,17 +148,23 @@ struct RunCommand: ParsableCommand {
     var report: [ReportOption] = []
 
     @Option(
-        help: ArgumentHelp("The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)", valueName: "model"),
+        help: ArgumentHelp(
+            "The guest's processor, as QEMU's -cpu takes it: host, host,-xsave, qemu64,+x2apic, ... (default: host)",
+            valueName: "model"),
         completion: .list(CPUModel.modelNames),
         transform: { try CPUModel($0) })
     var cpu: CPUModel?
 
     @Option(
-        help: ArgumentHelp("The port where a value that the guest writes ends the run: 0xf4, 0x501, another that is free, or none.", valueName: "port"),
+        help: ArgumentHelp(
+            "The port where a value that the guest writes ends the run: 0xf4, 0x501, another that is free, or none.",
+            valueName: "port"),
         completion: .list(["0xf4", "0x501", "none"]))
     var exitPort = ExitPortOption.standard
 
-    @Option(help: "What a value written to the exit port makes of the exit status: plain, or as QEMU's isa-debug-exit does.")
+    @Option(
+        help: "What a value written to the exit port makes of the exit status: plain, or as QEMU's isa-debug-exit does."
+    )
     var exitPortStyle = ExitPortStyle.plain
 
     @Flag(help: "Add the test device of kvm-unit-tests: docs/kvm-unit-tests.md.")
@@ -124,26 +172,39 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Add a PCI function that raises INTx, MSI and MSI-X on request, in this slot (1 to 31, or auto): docs/machine.md. May be given several times.",
+            """
+            Add a PCI function that raises INTx, MSI and MSI-X on request, in this slot (1 to 31, or auto): \
+            docs/machine.md. May be given several times.
+            """,
             valueName: "slot"),
         completion: .list(["auto"]))
     var testFunction: [TestFunctionOption] = []
 
-    @Option(help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.", completion: .file())
+    @Option(
+        help: "Record every call to KVM, VFIO and the devices' registers in this file: docs/recording.md.",
+        completion: .file())
     var record: String?
 
-    @Option(help: "Write a timeline of the run, which opens in Perfetto's viewer, to this file: docs/trace.md.", completion: .file())
+    @Option(
+        help: "Write a timeline of the run, which opens in Perfetto's viewer, to this file: docs/trace.md.",
+        completion: .file())
     var trace: String?
 
     @Option(
         help: ArgumentHelp(
-            "How large the console's file, the recording and the trace may become, each: 64M, 4G, or none. What comes then is counted, not written. (default: console 1G, recording 256M, trace 1G)",
+            """
+            How large the console's file, the recording and the trace may become, each: 64M, 4G, or none. What \
+            comes then is counted, not written. (default: console 1G, recording 256M, trace 1G)
+            """,
             valueName: "size"))
     var fileLimit: SizeLimit?
 
     @Option(
         help:
-            "Where the post-mortem of a guest that hangs or dies finds the kernel's names: its ELF file (vmlinux) or System.map. (default: the kernel itself)",
+            """
+            Where the post-mortem of a guest that hangs or dies finds the kernel's names: its ELF file (vmlinux) \
+            or System.map. (default: the kernel itself)
+            """,
         completion: .file())
     var symbols: String?
 
@@ -160,11 +221,15 @@ struct RunCommand: ParsableCommand {
     /// The same as a value.
     var request: RunRequest {
         RunRequest(
-            kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus, append: RunRequest.joined(append), initrds: initrd,
+            kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus,
+            append: RunRequest.joined(append), initrds: initrd,
             modules: module,
-            format: format, devices: device, timeout: timeout, onReset: onReset, console: console, consoleStamps: consoleStamps, signalKeys: signalKeys,
-            debugConsole: debugConsole, reports: report, record: record, trace: trace, fileLimit: fileLimit, cpu: cpu, exitPort: exitPort,
-            exitPortStyle: exitPortStyle, testdev: testdev, testFunctions: testFunction, diskKind: diskType, symbols: symbols, postMortem: postMortem,
+            format: format, devices: device, timeout: timeout, onReset: onReset, console: console,
+            consoleStamps: consoleStamps, signalKeys: signalKeys,
+            debugConsole: debugConsole, reports: report, record: record, trace: trace, fileLimit: fileLimit, cpu: cpu,
+            exitPort: exitPort,
+            exitPortStyle: exitPortStyle, testdev: testdev, testFunctions: testFunction, diskKind: diskType,
+            symbols: symbols, postMortem: postMortem,
             script: script.script)
     }
 

@@ -59,22 +59,33 @@ extension RunRequest {
     /// What can't be asked for together, as a sentence; nil for what can.
     var contradiction: String? {
         if let excess = script.excess { return excess }
-        if testdev, debugConsole == .e9 { return "--testdev and --debug-console e9 don't go together: both have port 0xe9" }
-        if signalKeys == .guest, !console.isStandard { return "--signal-keys guest and \(consoleWords) don't go together: no key reaches the guest" }
+        if testdev, debugConsole == .e9 {
+            return "--testdev and --debug-console e9 don't go together: both have port 0xe9"
+        }
+        if signalKeys == .guest, !console.isStandard {
+            return "--signal-keys guest and \(consoleWords) don't go together: no key reaches the guest"
+        }
         if let clash = FileUse.clash(ofReports: reports.map(\.path)) { return clash }
-        guard firmware != nil else { return kernel.isEmpty ? "name the kernel to boot, or firmware with --firmware" : nil }
+        guard firmware != nil else {
+            return kernel.isEmpty ? "name the kernel to boot, or firmware with --firmware" : nil
+        }
         let others = [
-            ("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", !initrds.isEmpty), ("--module", !modules.isEmpty),
+            ("a kernel", !kernel.isEmpty), ("--append", !append.isEmpty), ("--initrd", !initrds.isEmpty),
+            ("--module", !modules.isEmpty),
             ("--format", format != nil), ("--disk-type", diskKind != nil),
         ]
-        return others.first { $0.1 }.map { "\($0.0) and --firmware don't go together: firmware finds by itself what to boot" }
+        return others.first { $0.1 }.map {
+            "\($0.0) and --firmware don't go together: firmware finds by itself what to boot"
+        }
     }
 
-    /// Reads plain, well-formed arguments, as scripts give them: a kernel and options by their full names, each with a value.
+    /// Reads plain, well-formed arguments, as scripts give them: a kernel and options by their full names, each with a
+    /// value.
     ///
-    /// The argument parser builds its picture of a command by reflection, which takes longer than building and entering a virtual machine
-    /// (docs/benchmarks.md). So it is asked only where this answers nil: for help, for everything wrong or unusual, and for its words
-    /// about it. Both end in the same value, by the same readers of option values; a test holds their options against each other.
+    /// The argument parser builds its picture of a command by reflection, which takes longer than building and entering
+    /// a virtual machine (docs/benchmarks.md). So it is asked only where this answers nil: for help, for everything
+    /// wrong or unusual, and for its words about it. Both end in the same value, by the same readers of option values;
+    /// a test holds their options against each other.
     init?(plain arguments: ArraySlice<String>) {
         var rest = arguments
         var seen: [String] = []
@@ -119,14 +130,18 @@ extension RunRequest {
     }
 
     /// The options that may be given several times.
-    static let lists = ["--append", "--device", "--initrd", "--module", "--report", "--test-function"] + ScriptOptions.repeatable
+    static let lists =
+        ["--append", "--device", "--initrd", "--module", "--report", "--test-function"] + ScriptOptions.repeatable
 
     /// The options that `init(plain:)` knows.
     static let plainOptions =
         [
-            "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device", "--timeout", "--on-reset",
-            "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace", "--file-limit", "--cpu",
-            "--exit-port-style", "--testdev", "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem", "--test-function",
+            "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device",
+            "--timeout", "--on-reset",
+            "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace",
+            "--file-limit", "--cpu",
+            "--exit-port-style", "--testdev", "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem",
+            "--test-function",
         ] + ScriptOptions.names
 
     /// A command line given in parts: a blank between two.

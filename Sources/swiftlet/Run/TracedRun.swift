@@ -19,7 +19,8 @@ final class TracedRun {
         guard let path = request.trace else { return nil }
         self.path = path
         do throws(OutputFileError) {
-            trace = try Trace(path: path, title: request.image, limit: OutputLimits.limit(request.fileLimit, or: .trace))
+            trace = try Trace(
+                path: path, title: request.image, limit: OutputLimits.limit(request.fileLimit, or: .trace))
         } catch {
             throw Failure(description: "the trace can't be written to \(path): \(error)", errno: error.errno)
         }
@@ -40,14 +41,22 @@ final class TracedRun {
     /// Says in the trace how the run ended, and on standard error what is missing in it.
     func finish(_ sentence: String, notice: (String) -> Void) -> Trace.Summary {
         let summary = trace.finish(saying: sentence)
-        if summary.dropped > 0 { notice("\(summary.dropped) events are missing in the trace \(path): they came faster than they could be written") }
+        if summary.dropped > 0 {
+            notice(
+                """
+                \(summary.dropped) events are missing in the trace \(path): they came faster than they could be \
+                written
+                """
+            )
+        }
         if let failure = summary.failure { notice("the trace \(path) is cut off: \(failure.errno)") }
         return summary
     }
 
     /// The file, if its limit has cut it.
     func cut(_ summary: Trace.Summary) -> CutFile? {
-        summary.missing > 0 ? CutFile(name: "the trace \(path)", limit: trace.limit, missing: summary.missing, unit: "event") : nil
+        summary.missing > 0
+            ? CutFile(name: "the trace \(path)", limit: trace.limit, missing: summary.missing, unit: "event") : nil
     }
 
     deinit {

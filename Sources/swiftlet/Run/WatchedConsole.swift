@@ -4,8 +4,9 @@ import VMM
 
 /// A run's console as its script watches it.
 ///
-/// What comes waits here until it is looked at, in pieces that are as small as they are slow to look at, so that signals and the time limit are
-/// seen to whatever the expressions cost. How much may wait is bounded by the same measure: what came before the run's end is always looked at.
+/// What comes waits here until it is looked at, in pieces that are as small as they are slow to look at, so that
+/// signals and the time limit are seen to whatever the expressions cost. How much may wait is bounded by the same
+/// measure: what came before the run's end is always looked at.
 final class WatchedConsole: ConsoleWatch {
     /// For how long one look looks, in seconds.
     private static let turn = 0.02

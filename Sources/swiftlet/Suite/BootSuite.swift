@@ -17,9 +17,12 @@ struct BootSuite {
             switch self {
             case .unreadable(let path, let cause): "\(path) can't be read: \(cause.errno)"
             case .malformed(let path, let mistakes):
-                (mistakes.map { "\(path):\($0)" } + ["nothing was run: \(mistakes.count) \(mistakes.count == 1 ? "mistake" : "mistakes") in \(path)"])
-                    .map(ReportText.line).joined(separator: "\n")
-            case .noSuchBoot(let name, let file, let boots): "\(file) has no boot '\(name)'\(NearNames.sentence(name, among: boots))"
+                (mistakes.map { "\(path):\($0)" } + [
+                    "nothing was run: \(mistakes.count) \(mistakes.count == 1 ? "mistake" : "mistakes") in \(path)"
+                ])
+                .map(ReportText.line).joined(separator: "\n")
+            case .noSuchBoot(let name, let file, let boots):
+                "\(file) has no boot '\(name)'\(NearNames.sentence(name, among: boots))"
             }
         }
     }
@@ -34,7 +37,8 @@ struct BootSuite {
         do throws(SystemCallError) { text = try TextFile.read(path) } catch { throw .unreadable(path, error) }
         let file: SuiteFile
         do throws(SuiteFile.Malformed) {
-            file = try SuiteFile(text, directory: Self.directory(of: path), checks: .init(option: Self.mistake, file: Self.unreadable))
+            file = try SuiteFile(
+                text, directory: Self.directory(of: path), checks: .init(option: Self.mistake, file: Self.unreadable))
         } catch {
             throw .malformed(path, error.mistakes)
         }
@@ -43,7 +47,9 @@ struct BootSuite {
         for boot in file.boots where mistakes.count < 20 && mistakes.last?.line != boot.line {
             guard RunRequest(plain: boot.arguments.dropFirst()) == nil else { continue }
             var reason = "these options don't go together"
-            do { _ = try RunCommand.parse(Array(boot.arguments.dropFirst())) } catch { reason = RunCommand.message(for: error) }
+            do { _ = try RunCommand.parse(Array(boot.arguments.dropFirst())) } catch {
+                reason = RunCommand.message(for: error)
+            }
             mistakes.append(.init(line: boot.line, key: "boot", reason: "\(boot.name): \(reason)"))
         }
         guard mistakes.isEmpty else { throw .malformed(path, mistakes) }
@@ -64,11 +70,13 @@ struct BootSuite {
         return chosen.map { boot in
             let limit = timeout ?? TimeLimit(argument: boot.timeout)?.seconds
             let own = limit.map { $0 == $0.rounded() ? "\(Int($0))s" : "\($0)s" }
-            let words = timeout == nil ? boot.arguments : boot.arguments.dropLast() + (own.map { ["--timeout=\($0)"] } ?? [])
+            let words =
+                timeout == nil ? boot.arguments : boot.arguments.dropLast() + (own.map { ["--timeout=\($0)"] } ?? [])
             let plan = boot.skip.map { SuiteCase.Plan.skip($0) } ?? .run(words, timeout: limit)
             let devices = boot.devices.compactMap { DeviceOption(argument: $0).map { "\($0.address)" } }
             return SuiteCase(
-                name: boot.name, plan: plan, fileName: boot.fileName, outputs: boot.outputs.map { .init(path: $0.path, what: $0.key) }, devices: devices,
+                name: boot.name, plan: plan, fileName: boot.fileName,
+                outputs: boot.outputs.map { .init(path: $0.path, what: $0.key) }, devices: devices,
                 retries: boot.retries, passingStatuses: boot.statuses)
         }
     }
@@ -83,13 +91,19 @@ struct BootSuite {
         if option == "--cpu" {
             do throws(CPUModel.ParseError) { _ = try CPUModel(value) } catch { return "\(error)" }
         }
-        if RunRequest(plain: ["kernel", "\(option)=\(value)"]) != nil || RunRequest(plain: ["\(option)=\(value)"]) != nil { return nil }
+        if RunRequest(plain: ["kernel", "\(option)=\(value)"]) != nil
+            || RunRequest(plain: ["\(option)=\(value)"]) != nil
+        {
+            return nil
+        }
         switch option {
         case "--exit-port":
             do throws(BadValue) { _ = try ExitPortOption(option: value) } catch { return "\(value): \(error)" }
             return nil
         case "--format", "--exit-port-style":
-            do { _ = try RunCommand.parse(["kernel", "\(option)=\(value)"]) } catch { return RunCommand.message(for: error) }
+            do { _ = try RunCommand.parse(["kernel", "\(option)=\(value)"]) } catch {
+                return RunCommand.message(for: error)
+            }
             return nil
         default: return ""
         }

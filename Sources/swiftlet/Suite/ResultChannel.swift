@@ -4,7 +4,8 @@ import Scripting
 
 /// The pipe through which a run hands its result to the suite that started it.
 ///
-/// A descriptor of its own, which no guest can write to: the console is another one. A pipe needs no disk, so that no full one loses a verdict.
+/// A descriptor of its own, which no guest can write to: the console is another one. A pipe needs no disk, so that no
+/// full one loses a verdict.
 struct ResultChannel: ~Copyable {
     /// Names the descriptor to a run that a suite starts: `4:DEVICE:INODE`.
     static let variable = "SWIFTLET_RESULT"
@@ -26,8 +27,11 @@ struct ResultChannel: ~Copyable {
         guard pipe(&ends) == 0 else { throw .last("pipe", "a run's result") }
         let reading = Descriptor(owning: ends[0], object: "a run's result")
         let writing = Descriptor(owning: ends[1], object: "a run's result")
-        // Neither waits for the other: what a pipe holds is far more than a result, and the suite reads when the run has ended.
-        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || fcntl(end, F_SETFL, O_NONBLOCK) != 0 { throw .last("fcntl", "a run's result") }
+        // Neither waits for the other: what a pipe holds is far more than a result, and the suite reads when the run
+        // has ended.
+        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || fcntl(end, F_SETFL, O_NONBLOCK) != 0 {
+            throw .last("fcntl", "a run's result")
+        }
         self.reading = reading
         self.writing = writing
         entry = "\(Self.variable)=\(Self.descriptor):\(Self.identity(of: ends[1]) ?? "")"
@@ -57,7 +61,8 @@ struct ResultChannel: ~Copyable {
     /// - Returns: whether there is a suite.
     static func handOver(_ result: @autoclosure () -> RunResult) -> Bool {
         guard isOffered else { return false }
-        // All that the pipe holds, since nobody reads before the end; it may be a single page where a user has many (pipe(7), pipe-user-pages-soft).
+        // All that the pipe holds, since nobody reads before the end; it may be a single page where a user has many
+        // (pipe(7), pipe-user-pages-soft).
         let room = fcntl(descriptor, getPipeSize)
         var rest = result().encoded(within: room > 0 ? Int(room) : 4096)[...]
         while !rest.isEmpty {
@@ -72,6 +77,7 @@ struct ResultChannel: ~Copyable {
     /// A pipe's device and inode, which no other file has while it is open.
     private static func identity(of raw: Int32) -> String? {
         var status = stat()
-        return fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO ? "\(status.st_dev):\(status.st_ino)" : nil
+        return fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+            ? "\(status.st_dev):\(status.st_ino)" : nil
     }
 }

@@ -27,14 +27,20 @@ struct SuiteCommand: ParsableCommand {
 
     @Option(
         name: .customLong("kvm-unit-tests"),
-        help: ArgumentHelp("The tests of a built directory of kvm-unit-tests, by its x86/unittests.cfg.", valueName: "dir"), completion: .directory)
+        help: ArgumentHelp(
+            "The tests of a built directory of kvm-unit-tests, by its x86/unittests.cfg.", valueName: "dir"),
+        completion: .directory)
     var unitTests: String?
 
-    @Option(help: ArgumentHelp("Run the tests of this group of kvm-unit-tests. May be given several times.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Run the tests of this group of kvm-unit-tests. May be given several times.", valueName: "name"))
     var group: [String] = []
 
     @Option(
-        help: ArgumentHelp("Run this test, or all of a boot's matrix by the boot's name. May be given several times.", valueName: "name"),
+        help: ArgumentHelp(
+            "Run this test, or all of a boot's matrix by the boot's name. May be given several times.",
+            valueName: "name"),
         completion: WordCompletion.boot)
     var only: [String] = []
 
@@ -46,22 +52,36 @@ struct SuiteCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How long a test waits for a device that a test of another suite has, or somebody else; then it could not be tried. (default: 10m)",
+            """
+            How long a test waits for a device that a test of another suite has, or somebody else; then it could \
+            not be tried. (default: 10m)
+            """,
             valueName: "time"))
     var deviceWait: TimeLimit?
 
-    @Option(help: ArgumentHelp("Leave each test's console in this directory, as NAME.log.", valueName: "dir"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("Leave each test's console in this directory, as NAME.log.", valueName: "dir"),
+        completion: .directory)
     var logs: String?
 
     @Option(
         help: ArgumentHelp(
-            "How large each test's log may become: 64M, 1G, or none. What comes then is counted, not written. (default: 64M)", valueName: "size"))
+            """
+            How large each test's log may become: 64M, 1G, or none. What comes then is counted, not written. \
+            (default: 64M)
+            """,
+            valueName: "size"))
     var logLimit: SizeLimit?
 
-    @Option(help: ArgumentHelp("Run only this part of the suite, as 2/4; by default what the CI system's variables name, else all.", valueName: "i/n"))
+    @Option(
+        help: ArgumentHelp(
+            "Run only this part of the suite, as 2/4; by default what the CI system's variables name, else all.",
+            valueName: "i/n"))
     var shard: String?
 
-    @Option(help: ArgumentHelp("Run a test that fails so many times again; a test that then passes is told as flaky.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Run a test that fails so many times again; a test that then passes is told as flaky.", valueName: "n"))
     var retries: Int?
 
     @Flag(help: "Start no other test when one has failed.")
@@ -71,7 +91,8 @@ struct SuiteCommand: ParsableCommand {
     var list = false
 
     @Option(
-        help: ArgumentHelp("Write a report: junit:PATH, tap:PATH, jsonl:PATH. May be given several times.", valueName: "format:path"),
+        help: ArgumentHelp(
+            "Write a report: junit:PATH, tap:PATH, jsonl:PATH. May be given several times.", valueName: "format:path"),
         completion: WordCompletion.report(SuiteReportFormat.allCases.map(\.rawValue)))
     var report: [SuiteReportOption] = []
 
@@ -79,8 +100,12 @@ struct SuiteCommand: ParsableCommand {
     static let defaultPatience = 600.0
 
     func validate() throws {
-        guard (file == nil) != (unitTests == nil) else { throw ValidationError("name a suite: a TOML file, or a directory with --kvm-unit-tests") }
-        guard file == nil || group.isEmpty else { throw ValidationError("--group goes with --kvm-unit-tests; --only takes a boot's name") }
+        guard (file == nil) != (unitTests == nil) else {
+            throw ValidationError("name a suite: a TOML file, or a directory with --kvm-unit-tests")
+        }
+        guard file == nil || group.isEmpty else {
+            throw ValidationError("--group goes with --kvm-unit-tests; --only takes a boot's name")
+        }
         if let clash = FileUse.clash(ofReports: report.map(\.path)) { throw ValidationError(clash) }
         if list, let other = report.isEmpty ? logs.map({ _ in "--logs" }) : "--report" {
             throw ValidationError("--list runs nothing, so that \(other) would stay empty: leave one of them out")
@@ -90,7 +115,8 @@ struct SuiteCommand: ParsableCommand {
     }
 
     func run() throws {
-        // A stream that is closed would be the number of the next file. Not to be written to, so that no line is lost in silence.
+        // A stream that is closed would be the number of the next file. Not to be written to, so that no line is lost
+        // in silence.
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
         signal(SIGPIPE, SIG_IGN)
         EndingSignals.speak(as: "swiftlet suite")
@@ -106,16 +132,22 @@ struct SuiteCommand: ParsableCommand {
             var told: [SuiteResult] = []
             if let shard = try chosenShard() {
                 cases = all.indices.filter { shard.contains($0) }.map { all[$0] }
-                if !list { display.print(["# shard \(shard.number) of \(shard.count): \(cases.count) of \(all.count) tests"]) }
+                if !list {
+                    display.print(["# shard \(shard.number) of \(shard.count): \(cases.count) of \(all.count) tests"])
+                }
             }
             if list {
                 display.print(cases.map(\.name))
-                return display.failure.map { unwritten("standard output can't be written: \($0.errno)") } ?? ExitStatus.passed
+                return display.failure.map { unwritten("standard output can't be written: \($0.errno)") }
+                    ?? ExitStatus.passed
             }
             if let retries { for index in cases.indices { cases[index].retries = retries } }
             display.begin(planned: cases.count)
             let patience = deviceWait?.seconds ?? Self.defaultPatience
-            var suite = try SuiteRun(cases, jobs: jobs, logs: logs, logLimit: logLimit ?? .suiteLog, patience: patience, failFast: failFast, display: display) {
+            var suite = try SuiteRun(
+                cases, jobs: jobs, logs: logs, logLimit: logLimit ?? .suiteLog, patience: patience, failFast: failFast,
+                display: display
+            ) {
                 display.print([$0])
             }
             let reports = try report.map { try SuiteReportFile($0, name: name, planned: cases.count) }
@@ -144,19 +176,27 @@ struct SuiteCommand: ParsableCommand {
             write { (file) throws(ReportError) in try file.end() }
             display.clear()
             display.print(results.complaintLines + [results.summaryLine])
-            return status(of: results, reportError, display.failure, StepSummaryFile.append(name, results, because: nil))
+            return status(
+                of: results, reportError, display.failure, StepSummaryFile.append(name, results, because: nil))
         } catch {
             display.clear()
             // What it waited for when it was asked to end is more than the error that came of it.
             let isCut = EndingSignals.status != nil && EndingSignals.isInterrupted
-            for text in (isCut ? EndingSignals.sentence : "\(error)").split(separator: "\n") { StandardError.say(String(text), as: "swiftlet suite") }
+            for text in (isCut ? EndingSignals.sentence : "\(error)").split(separator: "\n") {
+                StandardError.say(String(text), as: "swiftlet suite")
+            }
             return EndingSignals.status ?? Self.status(of: error)
         }
     }
 
     /// The status of a suite that came to its end, when it has said what could not be written.
-    private func status(of results: [SuiteResult], _ report: ReportError?, _ output: SystemCallError?, _ summary: String?) -> Int32 {
-        var sentences = [report.map { "\($0)" }, output.map { "standard output can't be written: \($0.errno); some lines are missing" }, summary]
+    private func status(
+        of results: [SuiteResult], _ report: ReportError?, _ output: SystemCallError?, _ summary: String?
+    ) -> Int32 {
+        var sentences = [
+            report.map { "\($0)" },
+            output.map { "standard output can't be written: \($0.errno); some lines are missing" }, summary,
+        ]
         if logs != nil, case let cut = results.filter({ $0.lostConsoleBytes > 0 }), let first = cut.first {
             let count = "\(cut.count) \(cut.count == 1 ? "test" : "tests")"
             sentences.append("the logs of \(count) lack bytes, as \(first.name)'s: where they go is full, or failed")
@@ -191,7 +231,8 @@ struct SuiteCommand: ParsableCommand {
         return ("kvm-unit-tests", try KVMUnitTests(unitTests ?? "").cases(selection))
     }
 
-    /// Finds before the first test that two of them would write to one file, or that the suite's own files are among theirs.
+    /// Finds before the first test that two of them would write to one file, or that the suite's own files are among
+    /// theirs.
     private func checkFiles(_ cases: [SuiteCase]) throws(FileClash) {
         var uses = cases.flatMap(\.fileUses)
         uses += report.map { FileUse(who: "--report", path: $0.path, writes: true) }

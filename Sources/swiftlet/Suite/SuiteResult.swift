@@ -43,7 +43,8 @@ struct SuiteResult: Equatable {
     ///   - console: what the guest said.
     ///   - lastWords: what swiftlet said, for a run without a result.
     init(
-        _ test: SuiteCase, arguments: [String], termination: ChildProcess.Termination, handed: Result<RunResult, RunResult.Malformed>,
+        _ test: SuiteCase, arguments: [String], termination: ChildProcess.Termination,
+        handed: Result<RunResult, RunResult.Malformed>,
         console: String, lastWords: String
     ) {
         name = test.name
@@ -51,7 +52,11 @@ struct SuiteResult: Equatable {
         var console = console
         if case .success(let result) = handed, result.missingConsoleBytes > 0 {
             // What counts most in a console is its end.
-            console += "swiftlet: \(result.missingConsoleBytes) bytes are missing here, of which these are the last\n\(result.consoleTail)"
+            console +=
+                """
+                swiftlet: \(result.missingConsoleBytes) bytes are missing here, of which these are the \
+                last\n\(result.consoleTail)
+                """
         }
         let lines = console.split(whereSeparator: \.isNewline)
         if let prefix = test.summaryPrefix {
@@ -77,7 +82,8 @@ struct SuiteResult: Equatable {
     }
 
     private static func verdict(
-        _ test: SuiteCase, _ termination: ChildProcess.Termination, _ handed: Result<RunResult, RunResult.Malformed>, _ lastWords: String
+        _ test: SuiteCase, _ termination: ChildProcess.Termination, _ handed: Result<RunResult, RunResult.Malformed>,
+        _ lastWords: String
     ) -> SuiteVerdict {
         let status: Int32
         switch termination {
@@ -90,11 +96,13 @@ struct SuiteResult: Equatable {
             return .error("swiftlet ended with status \(status) and handed over no result (\(error))\(said)")
         }
         guard result.status == status else {
-            return .error("swiftlet ended with status \(status), and its result says \(result.status): \(result.sentence)")
+            return .error(
+                "swiftlet ended with status \(status), and its result says \(result.status): \(result.sentence)")
         }
         guard result.ending.isOfGuest else { return .error(result.sentence) }
         if let statuses = test.passingStatuses {
-            return statuses.contains(status) ? .passed : .failed("\(result.sentence); its status \(status) is not \(told(statuses))")
+            return statuses.contains(status)
+                ? .passed : .failed("\(result.sentence); its status \(status) is not \(told(statuses))")
         }
         if result.ending == .powerOff, !test.passesByPowerOff { return .failed("the guest powered itself off") }
         if result.outcome == "passed" { return .passed }
@@ -109,7 +117,8 @@ struct SuiteResult: Equatable {
 
     /// What people read, a line each; those after the first begin with `#`.
     var lines: [String] {
-        told + notes.map { "#   \($0)" } + retried.enumerated().map { "#   attempt \($0 + 1): \($1.isError ? "host error: " : "")\($1.reason)" }
+        told + notes.map { "#   \($0)" }
+            + retried.enumerated().map { "#   attempt \($0 + 1): \($1.isError ? "host error: " : "")\($1.reason)" }
     }
 
     private var told: [String] {
@@ -129,8 +138,13 @@ struct SuiteResult: Equatable {
             let rest = complaints.count + furtherComplaints - Self.complaintLimit
             if rest > 0 { lines.append("#   and \(rest) more") }
             if let log { lines.append("#   log: \(log)") }
-            if lostConsoleBytes > 0 { lines.append("#   \(lostConsoleBytes) bytes of its console were lost: where it is kept is full, or failed") }
-            if !arguments.isEmpty { lines.append("#   again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))") }
+            if lostConsoleBytes > 0 {
+                lines.append(
+                    "#   \(lostConsoleBytes) bytes of its console were lost: where it is kept is full, or failed")
+            }
+            if !arguments.isEmpty {
+                lines.append("#   again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))")
+            }
             return lines
         }
     }
@@ -154,7 +168,8 @@ struct SuiteResult: Equatable {
         return TestRecord(
             name: name, outcome: outcome, seconds: seconds, retried: retried,
             details: complaints + (furtherComplaints > 0 ? ["and \(furtherComplaints) more"] : []) + notes
-                + (arguments.isEmpty || verdict == .passed ? [] : ["again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))"]),
+                + (arguments.isEmpty || verdict == .passed
+                    ? [] : ["again: swiftlet \(arguments.map(Self.quoted).joined(separator: " "))"]),
             console: console, postMortem: postMortem, log: log)
     }
 
@@ -166,7 +181,8 @@ struct SuiteResult: Equatable {
             UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
                 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || "-_=+,./:@%".utf8.contains(byte)
         }
-        return plain && !word.isEmpty ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        return plain && !word.isEmpty
+            ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }
 
@@ -178,7 +194,8 @@ extension [SuiteResult] {
     var errors: Int { count { if case .error = $0.verdict { true } else { false } } }
     var flaky: Int { count { $0.verdict == .passed && !$0.retried.isEmpty } }
 
-    /// Those that did not pass, once more and in the order of the suite: between them and the end may be thousands of lines.
+    /// Those that did not pass, once more and in the order of the suite: between them and the end may be thousands of
+    /// lines.
     var complaintLines: [String] {
         let bad = filter { $0.verdict.complaint != nil }
         guard !bad.isEmpty, count > 1 else { return [] }
@@ -192,6 +209,7 @@ extension [SuiteResult] {
 
     var summaryLine: String {
         "SUMMARY: \(count) \(count == 1 ? "test" : "tests"), \(passed) passed, \(failed) failed, \(skipped) skipped"
-            + (errors > 0 ? ", \(errors) host \(errors == 1 ? "error" : "errors")" : "") + (flaky > 0 ? ", \(flaky) flaky" : "")
+            + (errors > 0 ? ", \(errors) host \(errors == 1 ? "error" : "errors")" : "")
+            + (flaky > 0 ? ", \(flaky) flaky" : "")
     }
 }

@@ -4,7 +4,8 @@ import Scripting
 
 /// Runs a suite's cases, each in a process of its own, several at a time.
 ///
-/// A process each, so that nothing a guest brings about in one run reaches another, and so that each can be repeated by the line that is printed.
+/// A process each, so that nothing a guest brings about in one run reaches another, and so that each can be repeated by
+/// the line that is printed.
 struct SuiteRun: ~Copyable {
     /// Why a suite can't be run to its end.
     enum Failure: Error, CustomStringConvertible {
@@ -54,8 +55,10 @@ struct SuiteRun: ~Copyable {
         var isGivenUp = false
 
         init(
-            _ waiting: Waiting, lease: DeviceLease, arguments: [String], child: ChildProcess, console: consuming Descriptor,
-            words: consuming TemporaryFile, slot: consuming EventDescriptor, result: consuming ResultChannel, deadline: UInt64?
+            _ waiting: Waiting, lease: DeviceLease, arguments: [String], child: ChildProcess,
+            console: consuming Descriptor,
+            words: consuming TemporaryFile, slot: consuming EventDescriptor, result: consuming ResultChannel,
+            deadline: UInt64?
         ) {
             number = waiting.number
             self.waiting = waiting
@@ -72,7 +75,8 @@ struct SuiteRun: ~Copyable {
         /// Whether it has ended, without taking its status.
         var isOver: Bool {
             var information = siginfo_t()
-            return waitid(P_PID, id_t(child.id), &information, WEXITED | WNOHANG | WNOWAIT) != 0 || information.si_signo == SIGCHLD
+            return waitid(P_PID, id_t(child.id), &information, WEXITED | WNOHANG | WNOWAIT) != 0
+                || information.si_signo == SIGCHLD
         }
     }
 
@@ -108,7 +112,8 @@ struct SuiteRun: ~Copyable {
     ///   - display: shows what runs, where there is one.
     ///   - notice: told what is no result, a line each.
     init(
-        _ cases: [SuiteCase], jobs: Int, logs: String?, logLimit: SizeLimit = .suiteLog, patience: Double = SuiteCommand.defaultPatience,
+        _ cases: [SuiteCase], jobs: Int, logs: String?, logLimit: SizeLimit = .suiteLog,
+        patience: Double = SuiteCommand.defaultPatience,
         failFast: Bool = false, display: SuiteDisplay? = nil,
         notice: @escaping (String) -> Void = { _ in }
     ) throws(Failure) {
@@ -180,7 +185,8 @@ struct SuiteRun: ~Copyable {
     private mutating func conclude(_ number: Int, _ result: SuiteResult, _ take: (Int, SuiteResult) -> Void) {
         guard let reason = result.verdict.complaint else { return take(number, result) }
         if result.retried.count < cases[number].retries {
-            let attempt = TestRecord.Attempt(reason: reason, seconds: result.seconds, isError: result.verdict == .error(reason))
+            let attempt = TestRecord.Attempt(
+                reason: reason, seconds: result.seconds, isError: result.verdict == .error(reason))
             waiting.insert(Waiting(number: number, retried: result.retried + [attempt]), at: 0)
             return
         }
@@ -243,17 +249,22 @@ struct SuiteRun: ~Copyable {
         conclude(next.number, result, take)
     }
 
-    private func start(_ waiting: Waiting, _ arguments: [String], timeout: Double?, lease: DeviceLease) throws -> Running {
+    private func start(_ waiting: Waiting, _ arguments: [String], timeout: Double?, lease: DeviceLease) throws
+        -> Running
+    {
         let console = try openConsole(cases[waiting.number])
         let nothing = try Descriptor(opening: "/dev/null")
         let words = try TemporaryFile("what a run says")
         let slot = try EventDescriptor("a job's slot")
         let result = try ResultChannel()
         let child = try ChildProcess(
-            "/proc/self/exe", arguments: arguments, environment: Self.environment + [result.entry, LogLimit.entry(logLimit)],
-            descriptors: [nothing.raw, console.raw, words.descriptor.raw, slot.raw, result.writing.raw] + lease.descriptors)
+            "/proc/self/exe", arguments: arguments,
+            environment: Self.environment + [result.entry, LogLimit.entry(logLimit)],
+            descriptors: [nothing.raw, console.raw, words.descriptor.raw, slot.raw, result.writing.raw]
+                + lease.descriptors)
         return Running(
-            waiting, lease: lease, arguments: arguments, child: child, console: console, words: words, slot: slot, result: result,
+            waiting, lease: lease, arguments: arguments, child: child, console: console, words: words, slot: slot,
+            result: result,
             deadline: timeout.map { MonotonicClock.now + UInt64(($0 + Self.grace) * 1e9) })
     }
 
@@ -281,18 +292,24 @@ struct SuiteRun: ~Copyable {
         let next = running.compactMap { $0.isGivenUp ? nil : $0.deadline }.min()
         var patience = next.map { $0 > now ? Int32(clamping: ($0 - now) / 1_000_000 + 1) : 0 } ?? -1
         // Nobody tells when another suite lets a device go.
-        if !waiting.isEmpty, hasRoom { patience = patience < 0 ? Self.leaseInterval : min(patience, Self.leaseInterval) }
+        if !waiting.isEmpty, hasRoom {
+            patience = patience < 0 ? Self.leaseInterval : min(patience, Self.leaseInterval)
+        }
         if let display, display.isLive {
             display.show(
                 running.map {
                     SuiteProgress.Boot(
-                        name: cases[$0.number].name, attempt: $0.waiting.retried.count + 1, seconds: Double(MonotonicClock.now - $0.start) / 1e9)
+                        name: cases[$0.number].name, attempt: $0.waiting.retried.count + 1,
+                        seconds: Double(MonotonicClock.now - $0.start) / 1e9)
                 })
             patience = patience < 0 ? SuiteDisplay.interval : min(patience, SuiteDisplay.interval)
         }
-        // Whether a test has failed is known at its end only, and one job is one test after the other: who asks for that doesn't listen.
+        // Whether a test has failed is known at its end only, and one job is one test after the other: who asks for
+        // that doesn't listen.
         let busy = failFast || jobs == 1 ? [] : running.filter { !$0.hasGivenBack }
-        var events = ([requests.raw, signals.raw] + busy.map { $0.slot.raw }).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var events = ([requests.raw, signals.raw] + busy.map { $0.slot.raw }).map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
         _ = poll(&events, nfds_t(events.count), patience)
         for (member, event) in zip(busy, events.dropFirst(2)) where event.revents != 0 { member.hasGivenBack = true }
         if let signal = requests.take() { throw interruption(signal) }
@@ -310,7 +327,8 @@ struct SuiteRun: ~Copyable {
         .interrupted(signal, running: running.map { cases[$0.number].name }, waiting: waiting.count)
     }
 
-    /// What is running has this time to end by itself, in nanoseconds: it leaves the suite's reports the rest of the suite's own second.
+    /// What is running has this time to end by itself, in nanoseconds: it leaves the suite's reports the rest of the
+    /// suite's own second.
     private static let endingTime: UInt64 = 500_000_000
 
     /// Ends what still runs, kindly first: a run that is asked to end says where its guest was.
@@ -331,8 +349,13 @@ struct SuiteRun: ~Copyable {
             let termination = try over.child.wait()
             let handed = Result { () throws(RunResult.Malformed) in try over.result.result() }
             let (console, words) = (try Self.text(over.console), try Self.text(over.words.descriptor))
-            var result = SuiteResult(test, arguments: over.arguments, termination: termination, handed: handed, console: console, lastWords: words)
-            if over.isGivenUp { result.verdict = .error("swiftlet did not end within \(Int(Self.grace)) s of its time limit and was killed") }
+            var result = SuiteResult(
+                test, arguments: over.arguments, termination: termination, handed: handed, console: console,
+                lastWords: words)
+            if over.isGivenUp {
+                result.verdict = .error(
+                    "swiftlet did not end within \(Int(Self.grace)) s of its time limit and was killed")
+            }
             return result
         } catch {
             return SuiteResult(test, .error("what became of it is not known: \(error)"))

@@ -2,9 +2,10 @@ import ArgumentParser
 
 /// A command line, looked at before the argument parser reads it: what it asks for, or why it can't be meant.
 ///
-/// The parser takes `-nographic` apart into `-n`, `-o` and so on, finds `-h` among them, and answers with help and status 0, as if the run had passed.
-/// Of an option that is given twice it keeps the last value. So it is asked only about lines that this has found right. Status 0 without a run is for
-/// lines that ask for help, the version, a completion script or a shell's completions, and for nothing else.
+/// The parser takes `-nographic` apart into `-n`, `-o` and so on, finds `-h` among them, and answers with help and
+/// status 0, as if the run had passed. Of an option that is given twice it keeps the last value. So it is asked only
+/// about lines that this has found right. Status 0 without a run is for lines that ask for help, the version, a
+/// completion script or a shell's completions, and for nothing else.
 struct CommandLineCheck {
     /// What a line asks for.
     enum Request: Equatable {
@@ -24,13 +25,16 @@ struct CommandLineCheck {
 
     /// - Parameter words: those after `swiftlet`.
     func request(_ words: [String]) throws(UsageError) -> Request {
-        guard let first = words.first else { throw UsageError(sentence: "say what to do: \(commands(of: program))", command: program.line) }
+        guard let first = words.first else {
+            throw UsageError(sentence: "say what to do: \(commands(of: program))", command: program.line)
+        }
         switch first {
         // Words between the program and its own completion scripts.
         case "---completion": return .completions
         case "--generate-completion-script": return .completionScript(try shell(words.dropFirst()))
         case _ where first.hasPrefix("--generate-completion-script="):
-            return .completionScript(try shell([String(first.dropFirst("--generate-completion-script=".count))] + words.dropFirst()))
+            return .completionScript(
+                try shell([String(first.dropFirst("--generate-completion-script=".count))] + words.dropFirst()))
         case "help":
             let command = try descend(words.dropFirst(), mayEndEarly: false)
             return .help(command.path)
@@ -53,33 +57,47 @@ struct CommandLineCheck {
         -> (command: CommandHelp, path: [String], rest: ArraySlice<String>)
     {
         var (command, path, rest) = (program, [String](), words)
-        while let word = rest.first, let below = (command.subcommands ?? []).first(where: { $0.commandName == word && word != "help" }) {
+        while let word = rest.first,
+            let below = (command.subcommands ?? []).first(where: { $0.commandName == word && word != "help" })
+        {
             (command, path) = (below, path + [word])
             rest.removeFirst()
         }
-        if let word = rest.first, !mayEndEarly || !command.shown.isEmpty && !word.hasPrefix("-") { throw unknownCommand(word, of: command) }
+        if let word = rest.first, !mayEndEarly || !command.shown.isEmpty && !word.hasPrefix("-") {
+            throw unknownCommand(word, of: command)
+        }
         return (command, path, rest)
     }
 
     private func shell(_ words: some Collection<String>) throws(UsageError) -> String {
         let known = CompletionShell.allCases.map(\.rawValue)
         guard words.count == 1, let name = words.first, known.contains(name) else {
-            throw UsageError(sentence: "--generate-completion-script takes one shell: \(known.joined(separator: ", "))", command: program.line)
+            throw UsageError(
+                sentence: "--generate-completion-script takes one shell: \(known.joined(separator: ", "))",
+                command: program.line)
         }
         return name
     }
 
     private func unknownCommand(_ word: String, of command: CommandHelp) -> UsageError {
         func error(_ sentence: String) -> UsageError { UsageError(sentence: sentence, command: command.line) }
-        guard !word.isEmpty else { return error("an empty word stands where a command is expected; is a variable not set?") }
+        guard !word.isEmpty else {
+            return error("an empty word stands where a command is expected; is a variable not set?")
+        }
         guard !word.hasPrefix("-") else {
-            let example = word.hasPrefix("-h") || word.hasPrefix("--help") ? "help is asked for alone" : "options stand behind the command"
+            let example =
+                word.hasPrefix("-h") || word.hasPrefix("--help")
+                ? "help is asked for alone" : "options stand behind the command"
             return error("\(word) is no command: \(example); the commands are \(commands(of: command))")
         }
-        guard !command.shown.isEmpty else { return error("\(command.line) has no commands below it, so '\(word)' is not one") }
+        guard !command.shown.isEmpty else {
+            return error("\(command.line) has no commands below it, so '\(word)' is not one")
+        }
         let near = BadValue.near(word, command.shown.map(\.commandName)).map { "did you mean '\(command.line) \($0)'?" }
         return error("\(command.line) has no command '\(word)'; \(near ?? "there are \(commands(of: command))")")
     }
 
-    private func commands(of command: CommandHelp) -> String { command.shown.map(\.commandName).joined(separator: ", ") }
+    private func commands(of command: CommandHelp) -> String {
+        command.shown.map(\.commandName).joined(separator: ", ")
+    }
 }

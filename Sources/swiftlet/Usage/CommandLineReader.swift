@@ -4,14 +4,16 @@ import Glibc
 /// Carries out what a command line asks for by way of the argument parser.
 enum CommandLineReader {
     /// - Parameter words: those after `swiftlet`.
-    /// - Returns: the exit status. 0 is given for what was asked for as such and was written, and where a command has ended well.
+    /// - Returns: the exit status. 0 is given for what was asked for as such and was written, and where a command has
+    ///   ended well.
     static func execute(_ words: [String]) -> Int32 {
         do {
             let check = CommandLineCheck(of: try CommandHelp.ofProgram())
             switch try check.request(words) {
             case .help(let path): return answer(helpMessage(path))
             case .version: return answer(ProgramVersion.line)
-            case .completionScript(let shell): return answer(CompletionShell(rawValue: shell).map { CompletionScript($0).text } ?? "")
+            case .completionScript(let shell):
+                return answer(CompletionShell(rawValue: shell).map { CompletionScript($0).text } ?? "")
             case .completions: return complete(words)
             case .command:
                 var command = try Swiftlet.parseAsRoot(words)
@@ -46,7 +48,9 @@ enum CommandLineReader {
             _ = try Swiftlet.parseAsRoot(words)
             return ExitStatus.usage
         } catch {
-            guard Swiftlet.exitCode(for: error) == .success else { return tell(Swiftlet.message(for: error), of: "swiftlet") }
+            guard Swiftlet.exitCode(for: error) == .success else {
+                return tell(Swiftlet.message(for: error), of: "swiftlet")
+            }
             return answer(Swiftlet.message(for: error))
         }
     }
@@ -56,7 +60,8 @@ enum CommandLineReader {
             StandardError.say("there is no such help or script")
             return ExitStatus.usage
         }
-        return StandardOutput.write(text.hasSuffix("\n") ? text : text + "\n") ? ExitStatus.passed : ExitStatus.cannotCreate
+        return StandardOutput.write(text.hasSuffix("\n") ? text : text + "\n")
+            ? ExitStatus.passed : ExitStatus.cannotCreate
     }
 
     /// The last line is the sentence, as after every other end.

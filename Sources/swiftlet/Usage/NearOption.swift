@@ -10,7 +10,9 @@ enum NearOption {
         let wanted = name.lowercased()
         let slip = NearMiss.word(wanted, among: plain)
         // A beginning long enough to mean something, as --mem.
-        let beginning = wanted.utf8.count >= 3 ? plain.first { $0.hasPrefix(wanted) || wanted.hasPrefix($0) && $0.utf8.count >= 3 } : nil
+        let beginning =
+            wanted.utf8.count >= 3
+            ? plain.first { $0.hasPrefix(wanted) || wanted.hasPrefix($0) && $0.utf8.count >= 3 } : nil
         return (slip ?? beginning).map { "--\($0)" }
     }
 }
@@ -23,14 +25,19 @@ enum QEMUOption {
         case "smp": "the number of vCPUs is --cpus"
         case "kernel": "the kernel is named without an option"
         case "bios", "pflash": "firmware is named with --firmware"
-        case "hda", "hdb", "fda", "drive", "cdrom": "a disk or CD image that boots is named in the kernel's place, with --format disk where it isn't recognised"
+        case "hda", "hdb", "fda", "drive", "cdrom":
+            "a disk or CD image that boots is named in the kernel's place, with --format disk where it isn't recognised"
         case "nographic": "leave it out: the console is standard output anyway"
         case "serial": "the console is chosen with --console stdio, none or file:PATH"
         case "display", "vga": "leave it out: there is no screen"
         case "no-reboot": "leave it out: a reset ends the run unless --on-reset reboot is given"
         case "enable-kvm", "accel", "machine", "M": "leave it out: there is one machine, and KVM runs it"
         case "mem-path", "mem-prealloc": "huge pages are taken with --hugepages"
-        case "debugcon": "firmware's messages are shown with --debug-console console, what comes by port 0xe9 with --debug-console e9"
+        case "debugcon":
+            """
+            firmware's messages are shown with --debug-console console, what comes by port 0xe9 with \
+            --debug-console e9
+            """
         default: nil
         }
     }

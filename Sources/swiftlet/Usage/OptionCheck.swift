@@ -15,7 +15,8 @@ enum OptionCheck {
         case (_, "--cpus"), (_, "--jobs"): _ = try BadValue.count(value)
         case (_, "--retries"): _ = try BadValue.count(value, from: 0)
         case ("suite", "--report"): _ = try SuiteReportOption(option: value)
-        case (_, "--logs"), (_, "--kvm-unit-tests"), (_, "--only"), (_, "--group"), (_, "--kernel"), (_, "--modules"), (_, "--module"), (_, "--file"),
+        case (_, "--logs"), (_, "--kvm-unit-tests"), (_, "--only"), (_, "--group"), (_, "--kernel"), (_, "--modules"),
+            (_, "--module"), (_, "--file"),
             (_, "--console-log"):
             _ = try BadValue.unlessEmpty(value)
         default: break

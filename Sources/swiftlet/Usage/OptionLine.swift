@@ -17,7 +17,12 @@ struct OptionLine {
             }
             let parts = Self.parts(word)
             if parts.name == "-h" || parts.name == "--help" || parts.name == "--version" {
-                throw error("\(word) stands beside other words, so nothing was done; it is asked for alone: \(command.line) \(word)")
+                throw error(
+                    """
+                    \(word) stands beside other words, so nothing was done; it is asked for alone: \(command.line) \
+                    \(word)
+                    """
+                )
             }
             guard let option = option(parts.name) else { throw unknown(parts.name) }
             let name = option.name
@@ -29,7 +34,9 @@ struct OptionLine {
             var value = parts.value
             // The one kind whose value may be left out: `--bind [DRIVER]`.
             let isOptional = option.argument.parsingStrategy == "scanningForValue"
-            if value == nil, let next = rest.first, !next.hasPrefix("-") || next == "-", !isOptional || option.argument.allValues?.contains(next) == true {
+            if value == nil, let next = rest.first, !next.hasPrefix("-") || next == "-",
+                !isOptional || option.argument.allValues?.contains(next) == true
+            {
                 value = next
                 rest.removeFirst()
             }
@@ -42,11 +49,14 @@ struct OptionLine {
         }
         let needed = places.filter { !$0.isOptional }
         guard arguments + rest.count >= needed.count else {
-            throw error("the \(needed[arguments + rest.count].valueName ?? "argument") is missing; see '\(command.line) --help'")
+            throw error(
+                "the \(needed[arguments + rest.count].valueName ?? "argument") is missing; see '\(command.line) --help'"
+            )
         }
     }
 
-    /// Arguments that are no options, but for what stands behind `--` alone and is not to be mixed up with what comes before it.
+    /// Arguments that are no options, but for what stands behind `--` alone and is not to be mixed up with what comes
+    /// before it.
     private var places: [CommandHelp.Argument] {
         (command.arguments ?? []).filter { $0.kind == "positional" && $0.parsingStrategy != "postTerminator" }
     }
@@ -69,22 +79,34 @@ struct OptionLine {
     private mutating func takeArgument(_ word: String) throws(UsageError) {
         guard let place = places.first else {
             let behind = (command.arguments ?? []).first { $0.kind == "positional" }
-            throw error("'\(word)' is not expected here\(behind.map { "; the \($0.valueName ?? "command") stands behind --" } ?? "")")
+            throw error(
+                """
+                '\(word)' is not expected \
+                here\(behind.map { "; the \($0.valueName ?? "command") stands behind --" } ?? "")
+                """
+            )
         }
-        guard !word.isEmpty else { throw error("an empty word stands where the \(place.valueName ?? "argument") is expected; is a variable not set?") }
+        guard !word.isEmpty else {
+            throw error(
+                "an empty word stands where the \(place.valueName ?? "argument") is expected; is a variable not set?")
+        }
         arguments += 1
         guard places.contains(where: \.isRepeating) || arguments <= places.count else {
             let option = option("--\(word)").map { ": did you mean \($0.name)?" }
-            throw error("'\(word)' is one word too many\(option ?? ", there is a \(place.valueName ?? "argument") already")")
+            throw error(
+                "'\(word)' is one word too many\(option ?? ", there is a \(place.valueName ?? "argument") already")")
         }
-        do throws(BadValue) { try OptionCheck.check(argument: word, of: place.valueName ?? "") } catch { throw self.error(error.reason) }
+        do throws(BadValue) { try OptionCheck.check(argument: word, of: place.valueName ?? "") } catch {
+            throw self.error(error.reason)
+        }
     }
 
     /// Notes an option, which is given once where it is no list.
     private mutating func note(_ name: String, _ value: String?, _ argument: CommandHelp.Argument) throws(UsageError) {
         if !argument.isRepeating, let before = seen.first(where: { $0.name == name }) {
             let values = [before.value, value].compactMap { $0.map { "'\($0)'" } }
-            throw error("\(name) is given twice\(values.count == 2 ? ", as \(values[0]) and \(values[1])" : ""): give it once")
+            throw error(
+                "\(name) is given twice\(values.count == 2 ? ", as \(values[0]) and \(values[1])" : ""): give it once")
         }
         seen.append((name, value))
     }
@@ -111,7 +133,9 @@ struct OptionLine {
             hint = "did you mean \(near)?"
         }
         // Letters behind one dash are no options of one letter each here.
-        let rule = isShort && plain.count > 1 ? "options have two dashes" : "swiftlet's options are listed by '\(command.line) --help'"
+        let rule =
+            isShort && plain.count > 1
+            ? "options have two dashes" : "swiftlet's options are listed by '\(command.line) --help'"
         return error("\(command.line) has no option \(name): \(hint ?? rule)")
     }
 

@@ -15,8 +15,8 @@ func doorMachine(_ door: IoctlDoor) -> VirtualMachine {
     VirtualMachine(Descriptor(owning: dup(2), object: "virtual machine", door: door), vcpuMapSize: 4096)
 }
 
-/// A function with MSI of eight vectors at 0x50, MSI-X of 20 vectors at 0x70 (table in BAR 0 at 0x2000, pending bits at 0x3000), power management at 0x80 and INTA,
-/// on a guest's bus that reaches it through both configuration mechanisms.
+/// A function with MSI of eight vectors at 0x50, MSI-X of 20 vectors at 0x70 (table in BAR 0 at 0x2000, pending bits at
+/// 0x3000), power management at 0x80 and INTA, on a guest's bus that reaches it through both configuration mechanisms.
 struct AssignedFixture {
     static let msi = 0x50
     static let msix = 0x70
@@ -47,7 +47,9 @@ struct AssignedFixture {
             super.init()
         }
 
-        override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
+        override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer)
+            -> Int32
+        {
             guard "\(request.name)" == "KVM_SET_USER_MEMORY_REGION" else { return 0 }
             let size = argument.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
             timeline.add(size == 0 ? .unmapped : .mapped(argument.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
@@ -59,7 +61,9 @@ struct AssignedFixture {
 
     static var hardware: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 256)
-        func put(_ offset: Int, _ values: UInt8...) { for (index, value) in values.enumerated() { bytes[offset + index] = value } }
+        func put(_ offset: Int, _ values: UInt8...) {
+            for (index, value) in values.enumerated() { bytes[offset + index] = value }
+        }
         put(0x00, 0x86, 0x80, 0xD3, 0x10, 0x07, 0x04, 0x10, 0x00)
         put(0x10, 0x04)
         put(0x34, 0x50)
@@ -75,15 +79,21 @@ struct AssignedFixture {
         let failures = Failures()
         self.failures = failures
         // Never touched: the door does not tell the kernel of it.
-        let area = UnsafeMutableRawPointer(bitPattern: 0x10_0000).map { PCIFunction.MappableRegion(offset: 0, count: 0x2000, memory: $0) }
+        let area = UnsafeMutableRawPointer(bitPattern: 0x10_0000).map {
+            PCIFunction.MappableRegion(offset: 0, count: 0x2000, memory: $0)
+        }
         backend = RecordingBackend(
-            Self.hardware, bars: [BAR(index: 0, kind: .memory64, size: 0x4000), BAR(index: 2, kind: .io, size: 32)].compactMap { $0 },
+            Self.hardware,
+            bars: [BAR(index: 0, kind: .memory64, size: 0x4000), BAR(index: 2, kind: .io, size: 32)].compactMap { $0 },
             hasINTx: hasINTx, areas: [0: [area].compactMap { $0 }], rom: rom, timeline: timeline)
         if let count { backend.fail(after: count) }
         function = try AssignedFunction(
-            backend, showsROM: rom != nil, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) },
+            backend, showsROM: rom != nil,
+            line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) },
             onFailure: { failures.add($0) })
-        bridge = PCIHostBridge(vm: vm, memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40) { failures.add($0) }
+        bridge = PCIHostBridge(
+            vm: vm, memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40
+        ) { failures.add($0) }
         try bridge.plug(function, slot: 4)
         ports = ConfigPorts(bridge, try RunState {})
         ecam = ECAM(bridge)

@@ -22,14 +22,18 @@ import Testing
         #expect(fixture.write(AssignedFixture.msi + 4, 0xFEE0_1000, width: 4) == [], "nothing before it is enabled")
         #expect(fixture.write(AssignedFixture.msi + 8, 0x12, width: 4) == [])
         #expect(fixture.write(AssignedFixture.msi + 12, 0x4040, width: 2) == [])
-        let on: [Timeline.Event] = [.stopINTx, .startMessages(.msi, 1), vector(0, 0x12_FEE0_1000, 0x4040, masked: false)]
+        let on: [Timeline.Event] = [
+            .stopINTx, .startMessages(.msi, 1), vector(0, 0x12_FEE0_1000, 0x4040, masked: false),
+        ]
         #expect(fixture.write(Self.control.msi, 0x0001, width: 2) == on)
         #expect(fixture.write(Self.control.msi, 0x0000, width: 2) == [.stopMessages, .startINTx(masked: false)])
         #expect(fixture.write(Self.control.msi, 0x01, width: 1) == on, "by a byte as well")
     }
 
     /// What wakes a processor that has interrupts off: SMI, NMI and INIT; data's bits 8 to 10.
-    @Test(arguments: [(0x41, false), (0x141, false), (0x241, true), (0x441, true), (0x541, true), (0x741, false)] as [(UInt32, Bool)])
+    @Test(
+        arguments: [(0x41, false), (0x141, false), (0x241, true), (0x441, true), (0x541, true), (0x741, false)]
+            as [(UInt32, Bool)])
     func messagesThatGetThroughWithInterruptsOff(data: UInt32, getThrough: Bool) {
         #expect(!fixture.function.sendsUnmaskableMessages, "by INTx nothing is one")
         fixture.write(AssignedFixture.msi + 12, data, width: 2)
@@ -81,10 +85,14 @@ import Testing
 
     @Test func msixGoesBeforeMSI() {
         fixture.write(Self.control.msi, 0x0001, width: 2)
-        #expect(fixture.write(Self.control.msix, 0x8000, width: 2) == [.stopMessages, .startMessages(.msix, 0)] + reset)
+        #expect(
+            fixture.write(Self.control.msix, 0x8000, width: 2) == [.stopMessages, .startMessages(.msix, 0)] + reset)
         #expect(fixture.write(Self.control.msi, 0x0000, width: 2) == reset, "MSI means nothing while MSI-X is on")
         fixture.write(Self.control.msi, 0x0001, width: 2)
-        #expect(fixture.write(Self.control.msix, 0x0000, width: 2) == [.stopMessages, .startMessages(.msi, 1), vector(0, 0, 0, masked: false)])
+        #expect(
+            fixture.write(Self.control.msix, 0x0000, width: 2) == [
+                .stopMessages, .startMessages(.msi, 1), vector(0, 0, 0, masked: false),
+            ])
     }
 
     /// As Linux does it: on with the function masked, the table filled in, then the function's mask goes.
@@ -123,7 +131,8 @@ import Testing
 
     @Test func withoutALineThereIsNoneToGoBackTo() throws {
         let fixture = try AssignedFixture(hasINTx: false)
-        #expect(fixture.write(Self.control.msi, 1, width: 2) == [.startMessages(.msi, 1), vector(0, 0, 0, masked: false)])
+        #expect(
+            fixture.write(Self.control.msi, 1, width: 2) == [.startMessages(.msi, 1), vector(0, 0, 0, masked: false)])
         #expect(fixture.write(Self.control.msi, 0, width: 2) == [.stopMessages])
     }
 
@@ -154,11 +163,15 @@ import Testing
         let entry: [UInt64] = [0x0000_0034_FEE0_1004, 0x0000_0000_0000_4041]
         let base = AssignedFixture.table + 7 * 16
         for start in stride(from: 0, to: 16, by: width) {
-            #expect(fixture.writeMemory(base + UInt64(start), entry[start / 8] >> UInt64(8 * (start % 8)), width: width) == [], "off: nobody hears")
+            #expect(
+                fixture.writeMemory(base + UInt64(start), entry[start / 8] >> UInt64(8 * (start % 8)), width: width)
+                    == [], "off: nobody hears")
         }
         for start in stride(from: 0, to: 16, by: width) {
             let mask: UInt64 = width == 8 ? .max : 1 << UInt64(8 * width) - 1
-            #expect(function.readBAR(0, offset: base + UInt64(start), width: width) == entry[start / 8] >> UInt64(8 * (start % 8)) & mask)
+            #expect(
+                function.readBAR(0, offset: base + UInt64(start), width: width) == entry[start / 8]
+                    >> UInt64(8 * (start % 8)) & mask)
         }
         let told = fixture.write(AssignedFixture.msix + 2, 0x8000, width: 2)
         #expect(told.contains(.vector(7, MSIMessage(address: 0x34_FEE0_1004, data: 0x4041), masked: false)))
@@ -188,7 +201,8 @@ import Testing
         let told = fixture.writeMemory(AssignedFixture.table + 12, 0xFEE0_2000_0000_0000, width: 8)
         #expect(
             told == [
-                .vector(0, MSIMessage(address: 0, data: 0), masked: false), .vector(1, MSIMessage(address: 0xFEE0_2000, data: 0), masked: true),
+                .vector(0, MSIMessage(address: 0, data: 0), masked: false),
+                .vector(1, MSIMessage(address: 0xFEE0_2000, data: 0), masked: true),
             ])
         let last = AssignedFixture.table + 16 * 19
         #expect(fixture.writeMemory(last + 12, 0, width: 8).count == 1, "beyond the last one there is none")
@@ -197,9 +211,18 @@ import Testing
     @Test func aVectorIsToldWithEveryWriteWhileMessagesAreOn() {
         fixture.write(AssignedFixture.msix + 2, 0x8000, width: 2)
         let base = AssignedFixture.table + 16 * 2
-        #expect(fixture.writeMemory(base, 0xFEE0_0000, width: 4) == [.vector(2, MSIMessage(address: 0xFEE0_0000, data: 0), masked: true)])
-        #expect(fixture.writeMemory(base + 12, 0, width: 1) == [.vector(2, MSIMessage(address: 0xFEE0_0000, data: 0), masked: false)])
-        #expect(fixture.writeMemory(base + 12, 1, width: 1) == [.vector(2, MSIMessage(address: 0xFEE0_0000, data: 0), masked: true)])
+        #expect(
+            fixture.writeMemory(base, 0xFEE0_0000, width: 4) == [
+                .vector(2, MSIMessage(address: 0xFEE0_0000, data: 0), masked: true)
+            ])
+        #expect(
+            fixture.writeMemory(base + 12, 0, width: 1) == [
+                .vector(2, MSIMessage(address: 0xFEE0_0000, data: 0), masked: false)
+            ])
+        #expect(
+            fixture.writeMemory(base + 12, 1, width: 1) == [
+                .vector(2, MSIMessage(address: 0xFEE0_0000, data: 0), masked: true)
+            ])
     }
 
     /// A vector's pending bit is the backend's where it delivers the vector, and the device's own where it never did.
@@ -216,7 +239,9 @@ import Testing
         #expect(function.readBAR(0, offset: pending + 2, width: 2) == 0x08)
         #expect(function.readBAR(0, offset: pending + 4, width: 4) == 0)
         fixture.backend.setBAR(0, 0xFFFF_FFFF_FFFF_FFFF)
-        #expect(function.readBAR(0, offset: pending, width: 4) == 0x000F_FFFD, "vector 1 is known not to pend, beyond 19 there is none")
+        #expect(
+            function.readBAR(0, offset: pending, width: 4) == 0x000F_FFFD,
+            "vector 1 is known not to pend, beyond 19 there is none")
     }
 
     @Test func pendingBitsTakeNoWrite() {

@@ -20,11 +20,21 @@ import VMM
     @Test(arguments: AssignedFixture.Mechanism.allCases)
     func theINTxMaskComesBeforeThePhysicalWriteOfTheGuestsValue(by mechanism: AssignedFixture.Mechanism) throws {
         let fixture = try AssignedFixture()
-        for (offset, set, clear, width) in [(4, 0x0400, 0, 2), (5, 0x04, 0, 1), (4, 0x0400, 0, 4), (4, 0x0504, 0x0104, 2)] as [(Int, UInt32, UInt32, Int)] {
-            #expect(fixture.write(offset, set, width: width, by: mechanism) == [.mask(true), .configWrite(offset, set, width: width)])
+        for (offset, set, clear, width) in [
+            (4, 0x0400, 0, 2), (5, 0x04, 0, 1), (4, 0x0400, 0, 4), (4, 0x0504, 0x0104, 2),
+        ] as [(Int, UInt32, UInt32, Int)] {
+            #expect(
+                fixture.write(offset, set, width: width, by: mechanism) == [
+                    .mask(true), .configWrite(offset, set, width: width),
+                ])
             #expect(fixture.read(4, width: 2, by: mechanism) & 0x400 == 0x400)
-            #expect(fixture.write(offset, set, width: width, by: mechanism) == [.configWrite(offset, set, width: width)], "no change, no mask")
-            #expect(fixture.write(offset, clear, width: width, by: mechanism) == [.mask(false), .configWrite(offset, clear, width: width)])
+            #expect(
+                fixture.write(offset, set, width: width, by: mechanism) == [.configWrite(offset, set, width: width)],
+                "no change, no mask")
+            #expect(
+                fixture.write(offset, clear, width: width, by: mechanism) == [
+                    .mask(false), .configWrite(offset, clear, width: width),
+                ])
             #expect(fixture.read(4, width: 2, by: mechanism) & 0x400 == 0)
         }
         #expect(fixture.failures.all.isEmpty)
@@ -51,8 +61,8 @@ import VMM
         #expect(fixture.write(6, 0x0010, width: 2) == [.configWrite(6, 0, width: 2)])
     }
 
-    /// BAR 0's memory is the guest's only while the device answers: mapped after the device hears that it may, unmapped before it hears that
-    /// it may not.
+    /// BAR 0's memory is the guest's only while the device answers: mapped after the device hears that it may, unmapped
+    /// before it hears that it may not.
     @Test func memoryIsUnmappedBeforeTheDecoderGoesOffAndMappedAfterItCameOn() throws {
         let fixture = try AssignedFixture()
         let address = try #require(fixture.function.bars.first).address(in: fixture)
@@ -93,7 +103,8 @@ import VMM
         #expect(fixture.failures.all.isEmpty)
     }
 
-    /// Each call that a write makes is made to fail in turn: what follows it is not done, and the run hears one sentence.
+    /// Each call that a write makes is made to fail in turn: what follows it is not done, and the run hears one
+    /// sentence.
     @Test(arguments: 0..<3)
     func afterAFailureNothingMoreIsDone(step: Int) throws {
         let all: [Timeline.Event] = [.mask(true), .stopINTx, .startMessages(.msi, 1)]

@@ -6,7 +6,8 @@ import Synchronization
 import Testing
 import VMM
 
-/// A backend that writes down what it is told, and whose device has everything on by itself: reads must not come from it where they may not.
+/// A backend that writes down what it is told, and whose device has everything on by itself: reads must not come from
+/// it where they may not.
 private final class WitnessBackend: AssignmentBackend {
     enum Call: Equatable {
         case mask(Bool)
@@ -59,7 +60,8 @@ private final class WitnessBackend: AssignmentBackend {
     func release() {}
 }
 
-/// The order that KVM_ASSIGN_SET_INTX_MASK asks for (Linux 3.4, Documentation/virtual/kvm/api.txt, 4.60), held for every backend.
+/// The order that KVM_ASSIGN_SET_INTX_MASK asks for (Linux 3.4, Documentation/virtual/kvm/api.txt, 4.60), held for
+/// every backend.
 struct INTxDisableOrderTests {
     private let backend: WitnessBackend
     private let function: AssignedFunction<WitnessBackend>

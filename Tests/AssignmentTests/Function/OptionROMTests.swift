@@ -49,7 +49,9 @@ import Testing
             return [UInt8](repeating: UInt8(offset / 4096), count: count)
         }
         #expect(bytes.count == 10000 && bytes[0] == 0 && bytes[9999] == 2 && asked == [0, 4096, 8192])
-        let short = try OptionROMReader.read("dev", size: 10000, now: { 0 }) { offset, _ throws(SystemCallError) in offset == 0 ? [1, 2, 3] : [] }
+        let short = try OptionROMReader.read("dev", size: 10000, now: { 0 }) { offset, _ throws(SystemCallError) in
+            offset == 0 ? [1, 2, 3] : []
+        }
         #expect(short == [1, 2, 3])
     }
 

@@ -17,11 +17,13 @@ import Testing
     @Test(arguments: [1, 3] as [UInt32])
     func outsideOfD0NothingAnswers(state: UInt32) throws {
         let (fixture, address) = try Self.decoding()
-        #expect(fixture.write(Self.control, state, width: 2) == [.unmapped, .configWrite(Self.control, state, width: 2)])
+        #expect(
+            fixture.write(Self.control, state, width: 2) == [.unmapped, .configWrite(Self.control, state, width: 2)])
         #expect(fixture.function.decodedBARs().isEmpty)
         #expect(fixture.write(4, 0x0003, width: 2) == [.configWrite(4, 3, width: 2)])
         #expect(fixture.function.decodedBARs().isEmpty, "a decoder switched on meanwhile waits")
-        #expect(fixture.write(Self.control, 0, width: 1) == [.configWrite(Self.control, 0, width: 1), .mapped(address)])
+        #expect(
+            fixture.write(Self.control, 0, width: 1) == [.configWrite(Self.control, 0, width: 1), .mapped(address)])
     }
 
     /// VFIO leaves a device in D3hot whose guest asks for D1 then, and takes the memory away that it had mapped.
@@ -45,6 +47,7 @@ import Testing
         #expect(fixture.write(Self.control, 0, width: 2) == [.configWrite(Self.control, 0, width: 2)])
         #expect(fixture.function.decodedBARs().isEmpty)
         fixture.backend.setPhysical(Self.control, 0)
-        #expect(fixture.write(Self.control, 0, width: 2) == [.configWrite(Self.control, 0, width: 2), .mapped(address)])
+        #expect(
+            fixture.write(Self.control, 0, width: 2) == [.configWrite(Self.control, 0, width: 2), .mapped(address)])
     }
 }

@@ -35,7 +35,8 @@ final class Timeline: Sendable {
     }
 }
 
-/// A backend that writes down what it is told, whose calls can be made to fail, and whose device answers reads as it is told.
+/// A backend that writes down what it is told, whose calls can be made to fail, and whose device answers reads as it is
+/// told.
 final class RecordingBackend: AssignmentBackend {
     private struct State {
         /// Calls that change something, until the one that fails; nil: none does.
@@ -64,7 +65,8 @@ final class RecordingBackend: AssignmentBackend {
     private let state: Mutex<State>
 
     init(
-        _ hardware: [UInt8], bars: [BAR], hasINTx: Bool = true, areas: [Int: [PCIFunction.MappableRegion]] = [:], rom: [UInt8]? = nil,
+        _ hardware: [UInt8], bars: [BAR], hasINTx: Bool = true, areas: [Int: [PCIFunction.MappableRegion]] = [:],
+        rom: [UInt8]? = nil,
         timeline: Timeline = Timeline()
     ) {
         self.rom = rom
@@ -78,7 +80,8 @@ final class RecordingBackend: AssignmentBackend {
     /// Makes the call after `count` more ones fail.
     func fail(after count: Int) { state.withLock { $0.callsUntilFailure = count } }
 
-    /// Has the host answer calls of a kind with an errno from now on: a case of ``Timeline/Event`` by its name. Nil: no more.
+    /// Has the host answer calls of a kind with an errno from now on: a case of ``Timeline/Event`` by its name. Nil: no
+    /// more.
     func refuse(_ kind: String, _ errno: Int32?) { state.withLock { $0.refusals[kind] = errno } }
 
     /// Whether reads of its registers fail too.
@@ -120,7 +123,9 @@ final class RecordingBackend: AssignmentBackend {
         }
     }
 
-    func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError) { try change(.configWrite(offset, value, width: width)) }
+    func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError) {
+        try change(.configWrite(offset, value, width: width))
+    }
 
     func readROM() throws(AssignmentError) -> [UInt8] {
         guard let rom else { throw .unfit(address, reason: "it has no expansion ROM") }
@@ -141,10 +146,14 @@ final class RecordingBackend: AssignmentBackend {
         return areas[bar.index] ?? []
     }
 
-    func startINTx(_ line: InterruptLine, masked: Bool) throws(AssignmentError) { try change(.startINTx(masked: masked)) }
+    func startINTx(_ line: InterruptLine, masked: Bool) throws(AssignmentError) {
+        try change(.startINTx(masked: masked))
+    }
     func stopINTx() throws(AssignmentError) { try change(.stopINTx) }
     func setINTxMask(_ masked: Bool) throws(AssignmentError) { try change(.mask(masked)) }
-    func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) { try change(.startMessages(kind, initial)) }
+    func startMessages(_ kind: MessageKind, initial: Int) throws(AssignmentError) {
+        try change(.startMessages(kind, initial))
+    }
     func stopMessages() throws(AssignmentError) { try change(.stopMessages) }
 
     func setVector(_ vector: Int, _ message: MSIMessage, masked: Bool) throws(AssignmentError) {

@@ -17,12 +17,20 @@ import TestSupport
         let fixture = try LegacyFixture()
         let backend = try fixture.open()
         #expect(fixture.kernel.take() == ["ASSIGN_PCI_DEVICE 20 flags=3"])
-        #expect(backend.bars.map { [UInt64($0.index), $0.size] } == [[0, 0x2_0000], [1, 0x2_0000], [2, 32], [3, 0x4000]])
+        #expect(
+            backend.bars.map { [UInt64($0.index), $0.size] } == [
+                [0, 0x2_0000], [1, 0x2_0000], [2, 32], [3, 0x4000],
+            ])
         #expect(backend.hasINTx && backend.kind == "kvm" && backend.delivery == "route")
         let function = try fixture.function(backend)
-        #expect(fixture.kernel.take() == ["write config 4 3 width=2", "ASSIGN_DEV_IRQ 101 gsi=16"], "decoders stay on, bus mastering is off")
+        #expect(
+            fixture.kernel.take() == ["write config 4 3 width=2", "ASSIGN_DEV_IRQ 101 gsi=16"],
+            "decoders stay on, bus mastering is off")
         backend.release()
-        #expect(fixture.kernel.take() == ["DEASSIGN_DEV_IRQ 101 gsi=0", "write config 4 0 width=2", "DEASSIGN_PCI_DEVICE 20 flags=0"])
+        #expect(
+            fixture.kernel.take() == [
+                "DEASSIGN_DEV_IRQ 101 gsi=0", "write config 4 0 width=2", "DEASSIGN_PCI_DEVICE 20 flags=0",
+            ])
         backend.release()
         #expect(fixture.kernel.take().isEmpty && !fixture.kernel.isAssigned)
         withExtendedLifetime(function) {}
@@ -36,10 +44,16 @@ import TestSupport
         _ = fixture.kernel.take()
         function.writeConfig(offset, set, width: width, remap: {})
         // MASK_INTX with PCI_2_3 in the argument; then the guest's own bits, over decoders that stay on.
-        #expect(fixture.kernel.take() == ["ASSIGN_SET_INTX_MASK 20 flags=6", "write config \(offset) \(width == 1 ? "4" : "407") width=\(width)"])
+        #expect(
+            fixture.kernel.take() == [
+                "ASSIGN_SET_INTX_MASK 20 flags=6", "write config \(offset) \(width == 1 ? "4" : "407") width=\(width)",
+            ])
         #expect(function.readConfig(4, width: 2) & 0x400 == 0x400)
         function.writeConfig(offset, cleared, width: width, remap: {})
-        #expect(fixture.kernel.take() == ["ASSIGN_SET_INTX_MASK 20 flags=2", "write config \(offset) \(width == 1 ? "0" : "3") width=\(width)"])
+        #expect(
+            fixture.kernel.take() == [
+                "ASSIGN_SET_INTX_MASK 20 flags=2", "write config \(offset) \(width == 1 ? "0" : "3") width=\(width)",
+            ])
         #expect(function.readConfig(4, width: 2) & 0x400 == 0)
         #expect(fixture.failures.all.isEmpty)
     }
@@ -68,7 +82,10 @@ import TestSupport
         let fixture = try LegacyFixture()
         fixture.kernel.set(capability: 75, 0)
         let function = try fixture.function(fixture.open())
-        #expect(fixture.kernel.take() == ["ASSIGN_PCI_DEVICE 20 flags=1", "write config 4 3 width=2", "ASSIGN_DEV_IRQ 101 gsi=16"])
+        #expect(
+            fixture.kernel.take() == [
+                "ASSIGN_PCI_DEVICE 20 flags=1", "write config 4 3 width=2", "ASSIGN_DEV_IRQ 101 gsi=16",
+            ])
         function.writeConfig(4, 0x0402, width: 2, remap: {})
         #expect(fixture.kernel.take() == ["DEASSIGN_DEV_IRQ 101 gsi=0", "write config 4 403 width=2"])
         #expect(function.readConfig(4, width: 2) == 0x0402)
@@ -98,11 +115,13 @@ import TestSupport
         function.writeConfig(msi + 12, 0x41, width: 2, remap: {})
         _ = fixture.kernel.take()
         function.writeConfig(msi + 2, 1, width: 2, remap: {})
-        #expect(fixture.kernel.take() == ["DEASSIGN_DEV_IRQ 101 gsi=0", "SET_GSI_ROUTING", "ASSIGN_DEV_IRQ 202 gsi=24"])
+        #expect(
+            fixture.kernel.take() == ["DEASSIGN_DEV_IRQ 101 gsi=0", "SET_GSI_ROUTING", "ASSIGN_DEV_IRQ 202 gsi=24"])
         function.writeConfig(msi + 12, 0x42, width: 2, remap: {})
         #expect(fixture.kernel.take() == ["SET_GSI_ROUTING"], "a new message is a new route, the interrupt stays")
         function.writeConfig(msi + 2, 0, width: 2, remap: {})
-        #expect(fixture.kernel.take() == ["DEASSIGN_DEV_IRQ 202 gsi=0", "SET_GSI_ROUTING", "ASSIGN_DEV_IRQ 101 gsi=16"])
+        #expect(
+            fixture.kernel.take() == ["DEASSIGN_DEV_IRQ 202 gsi=0", "SET_GSI_ROUTING", "ASSIGN_DEV_IRQ 101 gsi=16"])
         #expect(fixture.kernel.messageRoutes == 0 && fixture.failures.all.isEmpty)
         #expect(backend.interrupts.messages.map(\.vector) == [0])
     }
@@ -120,14 +139,19 @@ import TestSupport
         let backend = try fixture.open()
         try backend.startMessages(.msix, initial: 0)
         _ = fixture.kernel.take()
-        #expect(fixture.kernel.entries == [4: 24] && fixture.kernel.irq == 0x404, "on as the guest has it on, with one masked entry")
+        #expect(
+            fixture.kernel.entries == [4: 24] && fixture.kernel.irq == 0x404,
+            "on as the guest has it on, with one masked entry")
         #expect(try fixture.word(bar: 3, 4 * 16 + 12) == 1)
         try backend.setVectors([
-            VectorSetting(number: 0, message: Self.message, isMasked: false), VectorSetting(number: 1, message: Self.second, isMasked: false),
+            VectorSetting(number: 0, message: Self.message, isMasked: false),
+            VectorSetting(number: 1, message: Self.second, isMasked: false),
             VectorSetting(number: 2, message: Self.second, isMasked: true),
         ])
         #expect(fixture.kernel.entries.keys.sorted() == [0, 1] && fixture.kernel.messageRoutes == 2)
-        #expect(fixture.kernel.take().filter { $0.hasPrefix("ASSIGN_DEV_IRQ") } == ["ASSIGN_DEV_IRQ 404 gsi=0"], "all at once")
+        #expect(
+            fixture.kernel.take().filter { $0.hasPrefix("ASSIGN_DEV_IRQ") } == ["ASSIGN_DEV_IRQ 404 gsi=0"],
+            "all at once")
 
         try backend.setVector(0, Self.message, masked: true)
         #expect(try fixture.word(bar: 3, 12) == 1, "masked in the device, where it pends")
@@ -138,7 +162,9 @@ import TestSupport
 
         try backend.setVector(1, Self.second, masked: true)
         try backend.setVector(2, Self.second, masked: false)
-        #expect(fixture.kernel.entries.keys.sorted() == [0, 2], "one that is masked pends in the device until it is unmasked")
+        #expect(
+            fixture.kernel.entries.keys.sorted() == [0, 2],
+            "one that is masked pends in the device until it is unmasked")
         #expect(fixture.kernel.messageRoutes == 2)
         try backend.setVector(1, Self.second, masked: false)
         #expect(fixture.kernel.entries.keys.sorted() == [0, 1, 2])
@@ -155,13 +181,16 @@ import TestSupport
         function.writeConfig(LegacyFixture.msix + 2, 0x8000, width: 2, remap: {})
         try backend.writeBAR(3, offset: 0x2000, 0b101, width: 4)
         #expect(function.readBAR(3, offset: 0x2000, width: 4) == 0b101)
-        #expect(function.readBAR(3, offset: 0, width: 4) == 0 && function.readBAR(3, offset: 12, width: 4) == 1, "the table is the guest's own")
+        #expect(
+            function.readBAR(3, offset: 0, width: 4) == 0 && function.readBAR(3, offset: 12, width: 4) == 1,
+            "the table is the guest's own")
     }
 
     @Test func routesRunOutWithAClearError() throws {
         let fixture = try LegacyFixture()
         fixture.kernel.set(capability: 25, 40)
-        let backend = try LegacyHost(fixture.vm, routes: MessageRoutes(vm: fixture.vm), tree: fixture.host.tree).open(LegacyFixture.address)
+        let backend = try LegacyHost(fixture.vm, routes: MessageRoutes(vm: fixture.vm), tree: fixture.host.tree).open(
+            LegacyFixture.address)
         try backend.startMessages(.msix, initial: 0)
         try backend.setVector(0, Self.message, masked: false)
         do {
@@ -204,7 +233,8 @@ import TestSupport
         function.writeConfig(0xE8, 0x8010, width: 2, remap: {})
         function.writeConfig(0xCC, 0x0003, width: 2, remap: {})
         function.writeConfig(0x10, 0xFFFF_FFFF, width: 4, remap: {})
-        #expect(fixture.kernel.take().isEmpty, "express control, power state and ranges are the guest's in its view alone")
+        #expect(
+            fixture.kernel.take().isEmpty, "express control, power state and ranges are the guest's in its view alone")
         #expect(function.readConfig(0xCC, width: 2) & 3 == 3 && function.readConfig(0x10, width: 4) == 0xFFFE_0000)
     }
 

@@ -9,8 +9,8 @@ import VMM
 @testable import Assignment
 @testable import HostDevices
 
-/// Each of KVM's assignment calls failing with each errno that Linux 4.4 gives: the message says what it means and what to do, and nothing
-/// stays assigned.
+/// Each of KVM's assignment calls failing with each errno that Linux 4.4 gives: the message says what it means and what
+/// to do, and nothing stays assigned.
 @Suite struct LegacyErrorTests {
     /// A call, an errno, and words that the message must have.
     struct Refusal: Sendable, CustomTestStringConvertible {
@@ -27,8 +27,10 @@ import VMM
     }
 
     static let assigning = [
-        Refusal("ASSIGN_PCI_DEVICE", EINVAL, "alone in its group"), Refusal("ASSIGN_PCI_DEVICE", EEXIST, "assigned to this virtual machine already"),
-        Refusal("ASSIGN_PCI_DEVICE", ENOMEM, "give the guest less"), Refusal("ASSIGN_PCI_DEVICE", EPERM, "allow_unsafe_assigned_interrupts"),
+        Refusal("ASSIGN_PCI_DEVICE", EINVAL, "alone in its group"),
+        Refusal("ASSIGN_PCI_DEVICE", EEXIST, "assigned to this virtual machine already"),
+        Refusal("ASSIGN_PCI_DEVICE", ENOMEM, "give the guest less"),
+        Refusal("ASSIGN_PCI_DEVICE", EPERM, "allow_unsafe_assigned_interrupts"),
         Refusal("ASSIGN_PCI_DEVICE", ENOENT, "run as root"), Refusal("ASSIGN_PCI_DEVICE", EACCES, "chown"),
         Refusal("ASSIGN_PCI_DEVICE", EBUSY, "another virtual machine does"),
         Refusal("ASSIGN_PCI_DEVICE", ENODEV, "intel_iommu=on"), Refusal("ASSIGN_PCI_DEVICE", ENOTTY, "backend=group"),
@@ -45,9 +47,16 @@ import VMM
             try host.link("proc/\(process)/fd/7", target)
         }
         func words(_ number: UInt8) -> String { FunctionHolder.words(.pci(number), tree: host.tree) }
-        #expect(words(4) == "the host driver e1000e holds its ranges: swiftlet devices bind --driver pci-stub 0000:00:04.0")
+        #expect(
+            words(4) == "the host driver e1000e holds its ranges: swiftlet devices bind --driver pci-stub 0000:00:04.0")
         #expect(words(5) == "process 4711 (vmm-4711) has it open: end process 4711")
-        #expect(words(6) == "no driver of the host has it, so another virtual machine does, which must end first: process 4712 (vmm-4712) runs one")
+        #expect(
+            words(6)
+                == """
+                no driver of the host has it, so another virtual machine does, which must end first: process 4712 \
+                (vmm-4712) runs one
+                """
+        )
         let error = SystemCallError(call: "KVM_ASSIGN_PCI_DEVICE", object: "0000:00:06.0", errno: .resourceBusy)
         #expect(PCIAssignmentError(error: error, holder: words(6)).description.contains(words(6)))
     }
@@ -66,8 +75,10 @@ import VMM
     }
 
     static let line = [
-        Refusal("ASSIGN_DEV_IRQ", EINVAL, "interrupt controllers"), Refusal("ASSIGN_DEV_IRQ", ENODEV, "does not know the function"),
-        Refusal("ASSIGN_DEV_IRQ", EEXIST, "KVM_DEASSIGN_DEV_IRQ comes first"), Refusal("ASSIGN_DEV_IRQ", EIO, "can't share it"),
+        Refusal("ASSIGN_DEV_IRQ", EINVAL, "interrupt controllers"),
+        Refusal("ASSIGN_DEV_IRQ", ENODEV, "does not know the function"),
+        Refusal("ASSIGN_DEV_IRQ", EEXIST, "KVM_DEASSIGN_DEV_IRQ comes first"),
+        Refusal("ASSIGN_DEV_IRQ", EIO, "can't share it"),
         Refusal("ASSIGN_DEV_IRQ", ENOTTY, "no such call"), Refusal("ASSIGN_DEV_IRQ", EOPNOTSUPP, "KVM_ASSIGN_IRQ"),
     ]
 
@@ -86,10 +97,14 @@ import VMM
 
     static let messages = [
         Refusal("ASSIGN_SET_MSIX_NR", EINVAL, "counted before"), Refusal("ASSIGN_SET_MSIX_NR", ENOMEM, "out of memory"),
-        Refusal("ASSIGN_SET_MSIX_ENTRY", EINVAL, "does not know the function"), Refusal("ASSIGN_SET_MSIX_ENTRY", ENOSPC, "than were counted"),
-        Refusal("ASSIGN_DEV_IRQ", ENOSPC, "fewer interrupt vectors"), Refusal("ASSIGN_DEV_IRQ", ENOMEM, "out of memory"),
-        Refusal("ASSIGN_DEV_IRQ", EIO, "have the guest use MSI"), Refusal("DEASSIGN_DEV_IRQ", ENODEV, "does not know the function"),
-        Refusal("DEASSIGN_DEV_IRQ", EINVAL, "interrupt controllers"), Refusal("SET_GSI_ROUTING", EINVAL, "KVM_SET_GSI_ROUTING"),
+        Refusal("ASSIGN_SET_MSIX_ENTRY", EINVAL, "does not know the function"),
+        Refusal("ASSIGN_SET_MSIX_ENTRY", ENOSPC, "than were counted"),
+        Refusal("ASSIGN_DEV_IRQ", ENOSPC, "fewer interrupt vectors"),
+        Refusal("ASSIGN_DEV_IRQ", ENOMEM, "out of memory"),
+        Refusal("ASSIGN_DEV_IRQ", EIO, "have the guest use MSI"),
+        Refusal("DEASSIGN_DEV_IRQ", ENODEV, "does not know the function"),
+        Refusal("DEASSIGN_DEV_IRQ", EINVAL, "interrupt controllers"),
+        Refusal("SET_GSI_ROUTING", EINVAL, "KVM_SET_GSI_ROUTING"),
     ]
 
     /// A host without memory or without the device ends the run; the rest is the guest's affair, and counted.
@@ -160,12 +175,15 @@ import VMM
             _ = try fixture.open()
             Issue.record("it was assigned")
         } catch {
-            #expect("\(error)".hasPrefix("0000:00:04.0: ") && "\(error)".hasSuffix("use VFIO: backend=group"), "\(error)")
+            #expect(
+                "\(error)".hasPrefix("0000:00:04.0: ") && "\(error)".hasSuffix("use VFIO: backend=group"), "\(error)")
         }
         #expect(fixture.kernel.take().isEmpty)
     }
 
-    @Test(arguments: [("6.1.0-37-amd64", true), ("4.12.0", true), ("4.11.12", false), ("4.4.302+", false), ("3.10.0-1160.el7", false)])
+    @Test(arguments: [
+        ("6.1.0-37-amd64", true), ("4.12.0", true), ("4.11.12", false), ("4.4.302+", false), ("3.10.0-1160.el7", false),
+    ])
     func theReasonFollowsTheRelease(release: String, isGone: Bool) {
         let sentence = AssignmentInterface.absence(release: release)
         #expect(sentence.contains(release) && sentence.contains("went with Linux 4.12") == isGone)

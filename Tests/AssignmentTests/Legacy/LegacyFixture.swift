@@ -25,7 +25,9 @@ struct LegacyFixture {
 
     static var hardware: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 4096)
-        func put(_ offset: Int, _ values: UInt8...) { for (index, value) in values.enumerated() { bytes[offset + index] = value } }
+        func put(_ offset: Int, _ values: UInt8...) {
+            for (index, value) in values.enumerated() { bytes[offset + index] = value }
+        }
         put(0x00, 0x86, 0x80, 0xD3, 0x10, 0x07, 0x00, 0x10, 0x00)
         put(0x34, 0xC8)
         put(0x3C, 0x0B, 0x01)
@@ -40,13 +42,16 @@ struct LegacyFixture {
     init(driver: String? = "pci-stub", door: ((String, LegacyKernel) -> IoctlDoor)? = nil) throws {
         host = try HostFixture()
         let resource = [
-            "0x00000000feb40000 0x00000000feb5ffff 0x0000000000040200", "0x00000000feb60000 0x00000000feb7ffff 0x0000000000040200",
-            "0x000000000000c040 0x000000000000c05f 0x0000000000040101", "0x00000000feb80000 0x00000000feb83fff 0x0000000000040200",
+            "0x00000000feb40000 0x00000000feb5ffff 0x0000000000040200",
+            "0x00000000feb60000 0x00000000feb7ffff 0x0000000000040200",
+            "0x000000000000c040 0x000000000000c05f 0x0000000000040101",
+            "0x00000000feb80000 0x00000000feb83fff 0x0000000000040200",
         ]
         try host.add(Self.address, driver: driver, group: 1, config: Self.hardware, resource: resource)
         for (bar, size) in Self.ranges {
             let path = host.tree.path("\(HostFilesystem.folder(Self.address))/resource\(bar)")
-            let file = try FileDescriptor.open(FilePath(path), .readWrite, options: .create, permissions: .ownerReadWrite)
+            let file = try FileDescriptor.open(
+                FilePath(path), .readWrite, options: .create, permissions: .ownerReadWrite)
             try file.closeAfter { try file.resize(to: Int64(size)) }
         }
         vm = doorMachine(door?(host.root.string, kernel) ?? kernel)
@@ -61,12 +66,14 @@ struct LegacyFixture {
     func function(_ backend: LegacyBackend) throws -> AssignedFunction<LegacyBackend> {
         let (vm, failures) = (vm, failures)
         return try AssignedFunction(
-            backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) }, onFailure: { failures.add($0) })
+            backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) },
+            onFailure: { failures.add($0) })
     }
 
     /// A word of a range, as the device has it.
     func word(bar: Int, _ offset: Int) throws -> UInt32 {
-        let file = try FileDescriptor.open(FilePath(host.tree.path("\(HostFilesystem.folder(Self.address))/resource\(bar)")), .readOnly)
+        let file = try FileDescriptor.open(
+            FilePath(host.tree.path("\(HostFilesystem.folder(Self.address))/resource\(bar)")), .readOnly)
         return try file.closeAfter {
             var value: UInt32 = 0
             _ = try withUnsafeMutableBytes(of: &value) { try file.read(fromAbsoluteOffset: Int64(offset), into: $0) }

@@ -3,8 +3,8 @@ import KVM
 import LinuxSystem
 import Synchronization
 
-/// KVM's assignment calls as Linux 4.4 answers them for one function, with what passes through written down as text. It holds our code to the
-/// order that the kernel asks for; what the kernel does with the device is tried in the lab.
+/// KVM's assignment calls as Linux 4.4 answers them for one function, with what passes through written down as text. It
+/// holds our code to the order that the kernel asks for; what the kernel does with the device is tried in the lab.
 final class LegacyKernel: IoctlDoor, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
@@ -49,14 +49,16 @@ final class LegacyKernel: IoctlDoor, @unchecked Sendable {
         return state.withLock { $0.capabilities[value] ?? 0 }
     }
 
-    override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
+    override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32
+    {
         func word(_ offset: Int) -> UInt32 { argument.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
         let name = "\(request.name)".replacing("KVM_", with: "")
         return state.withLock { state in
             switch name {
             case "ASSIGN_PCI_DEVICE", "DEASSIGN_PCI_DEVICE", "ASSIGN_SET_INTX_MASK":
                 state.calls.append("\(name) \(String(word(0), radix: 16)) flags=\(word(12))")
-            case "ASSIGN_DEV_IRQ", "DEASSIGN_DEV_IRQ": state.calls.append("\(name) \(String(word(12), radix: 16)) gsi=\(word(8))")
+            case "ASSIGN_DEV_IRQ", "DEASSIGN_DEV_IRQ":
+                state.calls.append("\(name) \(String(word(12), radix: 16)) gsi=\(word(8))")
             case "ASSIGN_SET_MSIX_NR": state.calls.append("\(name) \(word(4) & 0xFFFF)")
             case "ASSIGN_SET_MSIX_ENTRY": state.calls.append("\(name) \(word(8) & 0xFFFF) gsi=\(word(4))")
             case "SET_GSI_ROUTING": state.calls.append(name)
@@ -76,7 +78,9 @@ final class LegacyKernel: IoctlDoor, @unchecked Sendable {
             case "ASSIGN_DEV_IRQ":
                 guard isKnown else { return -ENODEV }
                 guard state.irq == 0 else { return -EEXIST }
-                if word(12) & 4 != 0, state.messageCount == 0 || state.entries.count != state.messageCount { return -EINVAL }
+                if word(12) & 4 != 0, state.messageCount == 0 || state.entries.count != state.messageCount {
+                    return -EINVAL
+                }
                 state.irq = word(12)
             case "DEASSIGN_DEV_IRQ":
                 guard isKnown else { return -ENODEV }
@@ -100,7 +104,8 @@ final class LegacyKernel: IoctlDoor, @unchecked Sendable {
         state.withLock { state in
             let file = state.objects[descriptor]?.split(separator: "/").last ?? "?"
             let value = buffer.reversed().reduce(0) { $0 << 8 | UInt64($1) }
-            state.calls.append("write \(file) \(String(offset, radix: 16)) \(String(value, radix: 16)) width=\(buffer.count)")
+            state.calls.append(
+                "write \(file) \(String(offset, radix: 16)) \(String(value, radix: 16)) width=\(buffer.count)")
         }
         return super.write(descriptor, buffer, at: offset)
     }

@@ -8,8 +8,9 @@ import Testing
 @testable import Assignment
 @testable import VMM
 
-/// Runs of guests/nic and guests/intx recorded on a Linux 4.9 host (`swiftlet run --record`, in the lab), driven again without that kernel: what
-/// the guest did stands in the recording, and each call that answers it must be the one that was made there.
+/// Runs of guests/nic and guests/intx recorded on a Linux 4.9 host (`swiftlet run --record`, in the lab), driven again
+/// without that kernel: what the guest did stands in the recording, and each call that answers it must be the one that
+/// was made there.
 @Suite struct LegacyReplayTests {
     static let recordings = ["nic-intx", "nic-msi", "nic-msix", "intx"]
 
@@ -25,7 +26,9 @@ import Testing
         init?(_ line: Substring) {
             guard
                 let found = line.wholeMatch(
-                    of: /# guest 0000:00:04\.0 (config|range ([0-5])) (read|write) 0x([0-9a-f]+) width ([0-9]+)(?: value 0x([0-9a-f]+))?/),
+                    of:
+                        /# guest 0000:00:04\.0 (config|range ([0-5])) (read|write) 0x([0-9a-f]+) width ([0-9]+)(?: value 0x([0-9a-f]+))?/
+                ),
                 let offset = Int(found.4, radix: 16), let width = Int(found.5)
             else { return nil }
             isWrite = found.3 == "write"
@@ -52,7 +55,9 @@ import Testing
 
     /// Does what the recorded run did.
     /// - Parameter change: alters the guest's accesses, or the recording.
-    private func drive(_ name: String, change: (inout String) -> Void = { _ in }, leavingOut skip: (Int) -> Bool = { _ in false }) throws {
+    private func drive(
+        _ name: String, change: (inout String) -> Void = { _ in }, leavingOut skip: (Int) -> Bool = { _ in false }
+    ) throws {
         var text = try Self.text(name)
         let accesses = text.split(separator: "\n").compactMap { $0.hasPrefix("# guest") ? Access($0) : nil }
         #expect(accesses.count > 5)
@@ -61,7 +66,8 @@ import Testing
         var replay: ReplayDoor?
         let fixture = try LegacyFixture { root, kernel in
             let door = ReplayDoor(
-                recording, naming: { $0.hasPrefix(root) ? String($0.dropFirst(root.count)) : $0 }, otherwise: kernel, only: Self.isOurs)
+                recording, naming: { $0.hasPrefix(root) ? String($0.dropFirst(root.count)) : $0 }, otherwise: kernel,
+                only: Self.isOurs)
             replay = door
             return door
         }
@@ -72,14 +78,18 @@ import Testing
             let backend = try fixture.open()
             let failures = fixture.failures
             let function = try AssignedFunction(
-                backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 17, vm: fixture.vm) }, door: door, onFailure: { failures.add($0) })
+                backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 17, vm: fixture.vm) },
+                door: door, onFailure: { failures.add($0) })
             for (number, access) in accesses.enumerated() where !skip(number) {
                 switch (access.range, access.isWrite) {
                 case (nil, true):
-                    function.writeConfig(access.offset, UInt32(truncatingIfNeeded: access.value), width: access.width, remap: {})
+                    function.writeConfig(
+                        access.offset, UInt32(truncatingIfNeeded: access.value), width: access.width, remap: {})
                 case (nil, false): _ = function.readConfig(access.offset, width: access.width)
-                case (let range?, true): function.writeBAR(range, offset: UInt64(access.offset), access.value, width: access.width)
-                case (let range?, false): _ = function.readBAR(range, offset: UInt64(access.offset), width: access.width)
+                case (let range?, true):
+                    function.writeBAR(range, offset: UInt64(access.offset), access.value, width: access.width)
+                case (let range?, false):
+                    _ = function.readBAR(range, offset: UInt64(access.offset), width: access.width)
                 }
             }
             backend.release()
@@ -151,15 +161,22 @@ import Testing
 
     @Test func theMaskPrecedesTheRegisterInBothDirections() throws {
         let changes = try Self.answers("intx").filter { ($0.before ^ $0.after) & 0x400 != 0 }
-        #expect(changes.filter { $0.after & 0x400 != 0 }.count >= 3 && changes.filter { $0.after & 0x400 == 0 }.count >= 3)
+        #expect(
+            changes.filter { $0.after & 0x400 != 0 }.count >= 3 && changes.filter { $0.after & 0x400 == 0 }.count >= 3)
         for change in changes {
             try #require(change.calls.count == 2, "\(change.calls)")
             #expect(
-                change.calls[0].hasPrefix("\"virtual machine\" KVM_ASSIGN_SET_INTX_MASK 0x4040aea4 [20000000000000002000000006") == (change.after & 0x400 != 0))
+                change.calls[0].hasPrefix(
+                    "\"virtual machine\" KVM_ASSIGN_SET_INTX_MASK 0x4040aea4 [20000000000000002000000006")
+                    == (change.after & 0x400 != 0))
             #expect(
-                change.calls[0].hasPrefix("\"virtual machine\" KVM_ASSIGN_SET_INTX_MASK 0x4040aea4 [20000000000000002000000002") == (change.after & 0x400 == 0))
+                change.calls[0].hasPrefix(
+                    "\"virtual machine\" KVM_ASSIGN_SET_INTX_MASK 0x4040aea4 [20000000000000002000000002")
+                    == (change.after & 0x400 == 0))
             let high = change.after & 0x400 != 0 ? "04" : "00"
-            #expect(change.calls[1].hasPrefix("\"/sys/bus/pci/devices/0000:00:04.0/config\" pwrite 0x4 [0") && change.calls[1].hasSuffix("\(high)] = 2"))
+            #expect(
+                change.calls[1].hasPrefix("\"/sys/bus/pci/devices/0000:00:04.0/config\" pwrite 0x4 [0")
+                    && change.calls[1].hasSuffix("\(high)] = 2"))
         }
     }
 

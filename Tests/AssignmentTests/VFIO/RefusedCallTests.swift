@@ -10,8 +10,9 @@ import VMM
 @testable import VFIO
 @testable import VMM
 
-/// Each call to VFIO that a guest brings about is refused once, with each errno that a host may give: the run ends where docs/config-space.md says
-/// so and goes on in all other cases, and then nothing of the refusal is left when the guest asks for the same again.
+/// Each call to VFIO that a guest brings about is refused once, with each errno that a host may give: the run ends
+/// where docs/config-space.md says so and goes on in all other cases, and then nothing of the refusal is left when the
+/// guest asks for the same again.
 @Suite struct RefusedCallTests {
     private struct Machine {
         let vfio: VFIODouble
@@ -25,9 +26,12 @@ import VMM
             let vm = doorMachine(kvm)
             let failures = failures
             vfio = try VFIODouble(AssignedFixture.hardware)
-            let backend = try VFIOBackend(vfio.device(), vm: vm, delivery: delivery, routes: MessageRoutes(vm: vm)) { failures.add($0) }
+            let backend = try VFIOBackend(vfio.device(), vm: vm, delivery: delivery, routes: MessageRoutes(vm: vm)) {
+                failures.add($0)
+            }
             function = try AssignedFunction(
-                backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) }, onFailure: { failures.add($0) })
+                backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 15 + UInt32(pin), vm: vm) },
+                onFailure: { failures.add($0) })
         }
 
         private func config(_ offset: Int, _ value: UInt32) { function.writeConfig(offset, value, width: 2) {} }
@@ -65,12 +69,16 @@ import VMM
     private static let hosts = [ENODEV, ENXIO, ENOMEM, ENFILE, EPERM, EACCES, EBADF, ENOTTY]
     private static let guests = [EIO, EINVAL, EBUSY, EAGAIN, ENOSPC, EFAULT, EMFILE, EOPNOTSUPP, EINTR]
 
-    @Test(arguments: hosts + guests, [MessageDelivery.signal, .irqfd]) func eachOnce(errno: Int32, delivery: MessageDelivery) throws {
+    @Test(arguments: hosts + guests, [MessageDelivery.signal, .irqfd]) func eachOnce(
+        errno: Int32, delivery: MessageDelivery
+    ) throws {
         let whole = try Machine(delivery)
         whole.vfio.refuse(at: nil, 0)
         whole.exercise()
         let count = whole.vfio.injected.made
-        #expect(whole.failures.all.isEmpty && whole.function.refusals.isEmpty, "\(whole.failures.all) \(whole.function.refusals)")
+        #expect(
+            whole.failures.all.isEmpty && whole.function.refusals.isEmpty,
+            "\(whole.failures.all) \(whole.function.refusals)")
         #expect(count >= 24, "\(count) calls")
         #expect(whole.vfio.enabled == .msix)
 
@@ -84,18 +92,24 @@ import VMM
             let name = String(call.prefix { $0 != " " })
             if Self.hosts.contains(errno) || isLine && [EBUSY, EIO].contains(errno) {
                 let failure = machine.failures.all.first ?? ""
-                #expect(failure.contains(name) && failure.contains(word), "call \(place), \(call): \(word): \(machine.failures.all)")
+                #expect(
+                    failure.contains(name) && failure.contains(word),
+                    "call \(place), \(call): \(word): \(machine.failures.all)")
                 continue
             }
             #expect(machine.failures.all.isEmpty, "call \(place), \(call): \(word)")
             // An interrupted call is made again.
             if errno != EINTR {
                 let refused = machine.function.refusals.first
-                #expect(refused?.call == name && refused?.reason == word, "call \(place), \(call): \(word): \(machine.function.refusals)")
+                #expect(
+                    refused?.call == name && refused?.reason == word,
+                    "call \(place), \(call): \(word): \(machine.function.refusals)")
             }
             let before = machine.function.refusals
             machine.exercise()
-            #expect(machine.function.refusals == before && machine.failures.all.isEmpty, "call \(place), \(call): \(machine.function.refusals)")
+            #expect(
+                machine.function.refusals == before && machine.failures.all.isEmpty,
+                "call \(place), \(call): \(machine.function.refusals)")
             #expect(machine.vfio.enabled == .msix, "call \(place), \(call): \(word)")
             #expect(
                 machine.function.decodedBARs().map(\.bar.index) == [0, 2],

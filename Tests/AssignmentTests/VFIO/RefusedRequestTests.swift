@@ -6,7 +6,8 @@ import Testing
 
 @testable import Assignment
 
-/// What the host's kernel refuses of what a guest asks of its device: the run goes on, the refusal is counted, and what can be kept is tried again.
+/// What the host's kernel refuses of what a guest asks of its device: the run goes on, the refusal is counted, and what
+/// can be kept is tried again.
 @Suite struct RefusedRequestTests {
     /// Errnos that come of what a guest did, and those of a host that fails.
     private static let guests = [EINVAL, EIO, EBUSY, ENOSPC, EAGAIN, EFAULT, EMFILE, EOPNOTSUPP]
@@ -38,11 +39,19 @@ import Testing
         #expect(fixture.function.decodedBARs().map(\.bar.index) == [0])
     }
 
-    @Test(arguments: ["configWrite", "startMessages", "stopINTx", "vector", "mask"], hosts) func aHostThatFailsEndsIt(call: String, errno: Int32) {
+    @Test(arguments: ["configWrite", "startMessages", "stopINTx", "vector", "mask"], hosts) func aHostThatFailsEndsIt(
+        call: String, errno: Int32
+    ) {
         fixture.backend.refuse(call, errno)
         fixture.write(4, 0x0402, width: 2)
         startMSIX()
-        #expect(fixture.failures.all.first == "0000:00:04.0: \(call) on 0000:00:04.0: \(SystemCallError(call: "", errno: .init(rawValue: errno)).errno)")
+        #expect(
+            fixture.failures.all.first
+                == """
+                0000:00:04.0: \(call) on 0000:00:04.0: \
+                \(SystemCallError(call: "", errno: .init(rawValue: errno)).errno)
+                """
+        )
         #expect(refusals().isEmpty)
     }
 
@@ -85,19 +94,24 @@ import Testing
     @Test func aRefusedBARAccessIsCountedAndLost() {
         fixture.backend.refuse("barWrite", EIO)
         for _ in 0..<3 { fixture.writeMemory(0x100, 1, width: 4) }
-        #expect(refusals() == [Refusal(call: "barWrite", reason: "Input/output error", count: 3)] && fixture.failures.all.isEmpty)
+        #expect(
+            refusals() == [Refusal(call: "barWrite", reason: "Input/output error", count: 3)]
+                && fixture.failures.all.isEmpty)
     }
 
     @Test func anAccessThatReachesIntoTheTableIsItsBytes() {
         let base = AssignedFixture.table
-        #expect(fixture.writeMemory(base - 4, 0xAABB_CCDD_1122_3344, width: 8).count == 4, "4 bytes for the device, 4 for the table")
+        #expect(
+            fixture.writeMemory(base - 4, 0xAABB_CCDD_1122_3344, width: 8).count == 4,
+            "4 bytes for the device, 4 for the table")
         #expect(fixture.function.readBAR(0, offset: base, width: 4) == 0xAABB_CCDD)
         fixture.backend.setBAR(0, 0x5A)
         #expect(fixture.function.readBAR(0, offset: base - 1, width: 2) == 0xDD5A)
     }
 
     /// Every access of the guest's to configuration space is that of its bytes, whatever its width and alignment.
-    @Test(arguments: [0x02, 0x03, 0x05, 0x0B, 0x0D, 0x3A, 0x4F, 0x51, 0x53, 0x6F, 0x71, 0x7F, 0x83, 0x85]) func anyWidthIsItsBytes(offset: Int) throws {
+    @Test(arguments: [0x02, 0x03, 0x05, 0x0B, 0x0D, 0x3A, 0x4F, 0x51, 0x53, 0x6F, 0x71, 0x7F, 0x83, 0x85])
+    func anyWidthIsItsBytes(offset: Int) throws {
         for value in [0xA5FF_0407, 0x5A00_FBF8, .max, 0] as [UInt32] {
             let (whole, bytes) = (try AssignedFixture(), try AssignedFixture())
             for width in [2, 4] {

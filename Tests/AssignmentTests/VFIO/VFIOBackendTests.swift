@@ -42,13 +42,17 @@ import VMM
             // Of MSI all vectors were given theirs as it started.
             let started = vfio.take()
             try backend.setVector(vector, message, masked: false)
-            guard case .trigger(_, let start, let events)? = (started + vfio.take()).last, vector - start < events.count, events[vector - start] >= 0 else {
+            guard case .trigger(_, let start, let events)? = (started + vfio.take()).last,
+                vector - start < events.count, events[vector - start] >= 0
+            else {
                 throw SystemCallError(call: "no eventfd for vector \(vector)", errno: .invalidArgument)
             }
             return events[vector - start]
         }
 
-        func counts(_ vector: Int) -> InterruptCounts? { backend.interrupts.messages.first { $0.vector == vector }?.counts }
+        func counts(_ vector: Int) -> InterruptCounts? {
+            backend.interrupts.messages.first { $0.vector == vector }?.counts
+        }
     }
 
     private static func fire(_ event: Int32) {
@@ -59,7 +63,9 @@ import VMM
     @Test func aDeviceIsResetAndItsErrorsAreHeard() throws {
         let parts = try Parts()
         #expect(parts.opening.count == 3 && parts.opening[0] == .reset)
-        guard case .trigger(.error, 0, let error) = parts.opening[1], case .trigger(.request, 0, let request) = parts.opening[2] else {
+        guard case .trigger(.error, 0, let error) = parts.opening[1],
+            case .trigger(.request, 0, let request) = parts.opening[2]
+        else {
             Issue.record("\(parts.opening)")
             return
         }
@@ -75,7 +81,9 @@ import VMM
     @Test func vectorsAreTakenAsTheyAreUnmaskedAndNotAllAtOnce() throws {
         let parts = try Parts()
         try parts.backend.startMessages(.msix, initial: 0)
-        #expect(parts.vfio.take() == [.trigger(.msix, start: 0, [-1])], "enabled as the guest enabled it, with no interrupt taken")
+        #expect(
+            parts.vfio.take() == [.trigger(.msix, start: 0, [-1])],
+            "enabled as the guest enabled it, with no interrupt taken")
         for vector in 0..<20 { try parts.backend.setVector(vector, Self.message, masked: true) }
         #expect(parts.vfio.take() == [])
         let event = try parts.unmask(3)
@@ -104,7 +112,9 @@ import VMM
             Issue.record("\(calls)")
             return
         }
-        #expect(events.count == 5 && events[1] == first[0] && events[4] >= 0 && [events[0], events[2], events[3]] == [-1, -1, -1])
+        #expect(
+            events.count == 5 && events[1] == first[0] && events[4] >= 0
+                && [events[0], events[2], events[3]] == [-1, -1, -1])
     }
 
     @Test func aMessageIsDeliveredAsTheGuestProgrammedIt() throws {
@@ -158,7 +168,8 @@ import VMM
         if delivery == .signal {
             #expect(parts.counts(1)?.held == 3 && parts.counts(1)?.delivered == 1)
         } else {
-            #expect(parts.backend.interrupts.messages.allSatisfy { $0.counts == nil }, "the kernel delivers; nobody counts")
+            #expect(
+                parts.backend.interrupts.messages.allSatisfy { $0.counts == nil }, "the kernel delivers; nobody counts")
         }
     }
 
@@ -173,7 +184,8 @@ import VMM
         let route = try #require((0..<Int(table.word(0))).first { table.word(8 + 48 * $0) == gsi })
         #expect([16, 20, 24].map { table.word(8 + 48 * route + $0) } == [0xFEE0_1000, 0x1200, 0x4041])
         #expect(
-            parts.kvm.calls.map(\.name).suffix(2) == ["KVM_SET_GSI_ROUTING", "KVM_IRQFD"], "the route is there before the first message comes")
+            parts.kvm.calls.map(\.name).suffix(2) == ["KVM_SET_GSI_ROUTING", "KVM_IRQFD"],
+            "the route is there before the first message comes")
         parts.kvm.forget()
         try parts.backend.setVector(0, Self.message, masked: true)
         #expect(parts.kvm.calls.map(\.name) == ["KVM_IRQFD"] && parts.kvm.calls[0].word(8) == 1)
@@ -209,7 +221,12 @@ import VMM
         try parts.backend.startMessages(.msix, initial: 0)
         Self.fire(try parts.unmask(0, MSIMessage(address: 0xFEE0_0000, data: 0x32)))
         #expect(eventually { parts.signals.map { $0.word(8) } == [0x31, 0x32] })
-        #expect(eventually { parts.backend.interrupts.messages.map { [$0.kind == .msi, $0.counts?.delivered == 1] } == [[true, true], [false, true]] })
+        #expect(
+            eventually {
+                parts.backend.interrupts.messages.map { [$0.kind == .msi, $0.counts?.delivered == 1] } == [
+                    [true, true], [false, true],
+                ]
+            })
     }
 
     @Test func theLineIsConnectedAndDisconnectedWithTheMask() throws {
@@ -217,7 +234,9 @@ import VMM
         let line = try InterruptLine(gsi: 17, vm: parts.vm)
         try parts.backend.startINTx(line, masked: false)
         let calls = parts.vfio.take()
-        guard calls.count == 2, case .trigger(.intx, 0, let trigger) = calls[0], case .unmaskEvent(.intx, let resample) = calls[1] else {
+        guard calls.count == 2, case .trigger(.intx, 0, let trigger) = calls[0],
+            case .unmaskEvent(.intx, let resample) = calls[1]
+        else {
             Issue.record("\(calls)")
             return
         }

@@ -4,8 +4,8 @@ import Synchronization
 
 @testable import VFIO
 
-/// A device as VFIO hands it out, made of a file for its regions and a door that answers in the kernel's place. It says what our code asks
-/// VFIO for; what VFIO does then is tried in the lab.
+/// A device as VFIO hands it out, made of a file for its regions and a door that answers in the kernel's place. It says
+/// what our code asks VFIO for; what VFIO does then is tried in the lab.
 final class VFIODouble: IoctlDoor, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
@@ -25,7 +25,8 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
     private let calls = Mutex<[Call]>([])
     private let refuses = Mutex<VFIODevice.InterruptIndex?>(nil)
     private let file: TemporaryFile
-    /// Of INTx, MSI and MSI-X the one that is enabled: VFIO takes calls about no other then (drivers/vfio/pci/vfio_pci_intrs.c).
+    /// Of INTx, MSI and MSI-X the one that is enabled: VFIO takes calls about no other then
+    /// (drivers/vfio/pci/vfio_pci_intrs.c).
     private let enabledIndex = Mutex<VFIODevice.InterruptIndex?>(nil)
     private let injection = Mutex(Injection())
 
@@ -50,7 +51,8 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
     }
 
     func device() throws -> VFIODevice {
-        try VFIODevice(Descriptor(owning: dup(file.descriptor.raw), object: "0000:00:04.0", door: self), address: "0000:00:04.0")
+        try VFIODevice(
+            Descriptor(owning: dup(file.descriptor.raw), object: "0000:00:04.0", door: self), address: "0000:00:04.0")
     }
 
     /// What came since the last call.
@@ -109,9 +111,12 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
         return value
     }
 
-    override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
+    override func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32
+    {
         func word(_ offset: Int) -> UInt32 { argument.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
-        func put<Value: BitwiseCopyable>(_ value: Value, _ offset: Int) { argument.storeBytes(of: value, toByteOffset: offset, as: Value.self) }
+        func put<Value: BitwiseCopyable>(_ value: Value, _ offset: Int) {
+            argument.storeBytes(of: value, toByteOffset: offset, as: Value.self)
+        }
         if "\(request.name)" == "VFIO_DEVICE_SET_IRQS" {
             if let refusal = refusal("VFIO_DEVICE_SET_IRQS of index \(word(8))") { return refusal }
         } else if let refusal = refusal("\(request.name)") {
@@ -135,7 +140,9 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
             guard let index = VFIODevice.InterruptIndex(rawValue: word(8)) else { return -EINVAL }
             if refuses.withLock({ $0 == index }) { return -EBUSY }
             guard accepts(word(4), index) else { return -EINVAL }
-            let events = (0..<Int(word(16))).compactMap { 20 + 4 * $0 + 4 <= argument.count ? Int32(bitPattern: word(20 + 4 * $0)) : nil }
+            let events = (0..<Int(word(16))).compactMap {
+                20 + 4 * $0 + 4 <= argument.count ? Int32(bitPattern: word(20 + 4 * $0)) : nil
+            }
             record(word(4), index, start: Int(word(12)), events)
         default: break
         }

@@ -23,15 +23,20 @@ struct DiskImageTests {
     }
 
     private static func disk(_ image: Image, kind: DiskImage.Kind? = nil) throws -> DiskImage {
-        let plan = try LoadPlan.plan(image: image, name: "disk", memory: MemoryMap(belowFourGiB: 32 << 20), diskKind: kind)
+        let plan = try LoadPlan.plan(
+            image: image, name: "disk", memory: MemoryMap(belowFourGiB: 32 << 20), diskKind: kind)
         #expect(plan.format == .disk && plan.needsFirmware && plan.segments.isEmpty && plan.blobs.isEmpty)
         return try #require(plan.disk)
     }
 
-    @Test("a floppy is known by its size", arguments: [(1440, 80, 18, 4), (720, 80, 9, 3), (1200, 80, 15, 2), (360, 40, 9, 1), (2880, 80, 36, 6)])
+    @Test(
+        "a floppy is known by its size",
+        arguments: [(1440, 80, 18, 4), (720, 80, 9, 3), (1200, 80, 15, 2), (360, 40, 9, 1), (2880, 80, 36, 6)])
     func floppies(kib: UInt64, cylinders: UInt16, sectors: UInt16, type: UInt8) throws {
         let disk = try Self.disk(Image(kib << 10))
-        #expect(disk.drive == 0 && disk.cylinders == cylinders && disk.heads == 2 && disk.trackSectors == sectors && disk.floppyType == type)
+        #expect(
+            disk.drive == 0 && disk.cylinders == cylinders && disk.heads == 2 && disk.trackSectors == sectors
+                && disk.floppyType == type)
         #expect(disk.sectorCount == kib * 2)
     }
 
@@ -43,14 +48,17 @@ struct DiskImageTests {
         ] as [(UInt64, UInt64, UInt16, UInt16)])
     func fixedDisks(size: UInt64, sectors: UInt64, cylinders: UInt16, heads: UInt16) throws {
         let disk = try Self.disk(Image(size))
-        #expect(disk.drive == 0x80 && disk.sectorCount == sectors && disk.cylinders == cylinders && disk.heads == heads && disk.trackSectors == 63)
+        #expect(
+            disk.drive == 0x80 && disk.sectorCount == sectors && disk.cylinders == cylinders && disk.heads == heads
+                && disk.trackSectors == 63)
         #expect(disk.floppyType == 0)
     }
 
     @Test(
         "what is smaller than a floppy is one too, all of whose sectors are there",
         arguments: [
-            (512, 2880, 18, 4), (1024, 2880, 18, 4), (2879 * 512 + 1, 2880, 18, 4), (2881 * 512, 5760, 36, 6), (5759 * 512, 5760, 36, 6),
+            (512, 2880, 18, 4), (1024, 2880, 18, 4), (2879 * 512 + 1, 2880, 18, 4), (2881 * 512, 5760, 36, 6),
+            (5759 * 512, 5760, 36, 6),
         ] as [(UInt64, UInt64, UInt16, UInt8)])
     func smallImages(size: UInt64, sectors: UInt64, track: UInt16, type: UInt8) throws {
         let disk = try Self.disk(Image(size))
@@ -58,9 +66,16 @@ struct DiskImageTests {
         #expect(disk.trackSectors == track && disk.floppyType == type)
     }
 
-    @Test("a small image is a disk where it has partitions, or a file system that says so; one of a floppy's format is a floppy of that")
+    @Test(
+        """
+        a small image is a disk where it has partitions, or a file system that says so; one of a floppy's format \
+        is a floppy of that
+        """
+    )
     func signs() throws {
-        func partition(_ sector: inout [UInt8]) { sector.replaceSubrange(0x1c2..<0x1ce, with: [0x83, 1, 1, 1, 63, 0, 0, 0, 0, 8, 0, 0]) }
+        func partition(_ sector: inout [UInt8]) {
+            sector.replaceSubrange(0x1c2..<0x1ce, with: [0x83, 1, 1, 1, 63, 0, 0, 0, 0, 8, 0, 0])
+        }
         let partitioned = try Self.disk(Image(1 << 20, partition))
         #expect(partitioned.drive == 0x80 && partitioned.sectorCount == 2048)
         // Code where the table would be.
@@ -90,7 +105,9 @@ struct DiskImageTests {
         #expect(try Self.disk(Image(1440 << 10), kind: .floppy).drive == 0)
         let memory = MemoryMap(belowFourGiB: 32 << 20)
         func sentence(_ image: Image) -> String? {
-            #expect(throws: BootError.self) { _ = try LoadPlan.plan(image: image, name: "disk.bin", memory: memory, diskKind: .floppy) }?.description
+            #expect(throws: BootError.self) {
+                _ = try LoadPlan.plan(image: image, name: "disk.bin", memory: memory, diskKind: .floppy)
+            }?.description
         }
         #expect(sentence(Image(4 << 20))?.contains("more than the 2949120 of the largest floppy") == true)
         #expect(sentence(Image(4096) { $0[510] = 0 })?.contains("the file is no disk image") == true)
@@ -115,7 +132,9 @@ struct DiskImageTests {
         #expect(formatted.heads == 4 && formatted.trackSectors == 17 && formatted.cylinders == 241)
     }
 
-    @Test("what makes no sense in it is not taken", arguments: [(0xff, 0x3f), (0x0f, 0x00), (0xff, 0x00)] as [(UInt8, UInt8)])
+    @Test(
+        "what makes no sense in it is not taken",
+        arguments: [(0xff, 0x3f), (0x0f, 0x00), (0xff, 0x00)] as [(UInt8, UInt8)])
     func nonsense(head: UInt8, sector: UInt8) throws {
         let disk = try Self.disk(
             Image(8 << 20) {
@@ -132,11 +151,15 @@ struct DiskImageTests {
         #expect(try Self.disk(Image(4 << 20) { $0.replaceSubrange(1024..<1036, with: magic) }).sectorCount == 8192)
         let named = try LoadPlan.plan(image: Image(1024), name: "boot.bin", memory: MemoryMap(belowFourGiB: 32 << 20))
         #expect(named.format == .disk)
-        let flat = try LoadPlan.plan(image: Image(1024), name: "boot.bin", memory: MemoryMap(belowFourGiB: 32 << 20), format: .flat)
+        let flat = try LoadPlan.plan(
+            image: Image(1024), name: "boot.bin", memory: MemoryMap(belowFourGiB: 32 << 20), format: .flat)
         #expect(flat.format == .flat)
     }
 
-    @Test("what can't be booted is said", arguments: [(511, "it has 511 bytes"), (1 << 41 + 1, "it has "), (4096, "no boot signature")] as [(UInt64, String)])
+    @Test(
+        "what can't be booted is said",
+        arguments: [(511, "it has 511 bytes"), (1 << 41 + 1, "it has "), (4096, "no boot signature")]
+            as [(UInt64, String)])
     func refusals(size: UInt64, words: String) throws {
         let image = Image(size) { $0[min($0.count - 1, 511)] = 0 }
         let error = #expect(throws: BootError.self) {
@@ -148,9 +171,12 @@ struct DiskImageTests {
     @Test("nothing is handed to a boot sector")
     func arguments() throws {
         let memory = MemoryMap(belowFourGiB: 32 << 20)
-        #expect(throws: BootError.self) { try LoadPlan.plan(image: Image(512), name: "disk", commandLine: "x", memory: memory) }
         #expect(throws: BootError.self) {
-            try LoadPlan.plan(image: Image(512), name: "disk", modules: [.init(name: "initrd", size: 1)], memory: memory)
+            try LoadPlan.plan(image: Image(512), name: "disk", commandLine: "x", memory: memory)
+        }
+        #expect(throws: BootError.self) {
+            try LoadPlan.plan(
+                image: Image(512), name: "disk", modules: [.init(name: "initrd", size: 1)], memory: memory)
         }
     }
 }

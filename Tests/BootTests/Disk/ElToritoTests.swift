@@ -7,7 +7,9 @@ struct ElToritoTests {
     /// A CD of 32 sectors whose boot code is in sector 20, completed by `body`; its checksum is made right.
     private static func cd(_ body: (inout [UInt8]) -> Void = { _ in }) -> InMemoryImage {
         var bytes = [UInt8](repeating: 0, count: 32 * 2048)
-        func put(_ values: [UInt8], at offset: Int) { bytes.replaceSubrange(offset..<offset + values.count, with: values) }
+        func put(_ values: [UInt8], at offset: Int) {
+            bytes.replaceSubrange(offset..<offset + values.count, with: values)
+        }
         put([1] + Array("CD001".utf8) + [1], at: 16 * 2048)
         put([0] + Array("CD001".utf8) + [1] + Array("EL TORITO SPECIFICATION".utf8), at: 17 * 2048)
         put([19, 0, 0, 0], at: 17 * 2048 + 0x47)
@@ -15,7 +17,9 @@ struct ElToritoTests {
         put([0x55, 0xaa], at: 19 * 2048 + 30)
         put([0x88, 0, 0, 0, 0, 0, 4, 0, 20, 0, 0, 0], at: 19 * 2048 + 32)
         body(&bytes)
-        let words = stride(from: 19 * 2048, to: 19 * 2048 + 32, by: 2).map { UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8 }
+        let words = stride(from: 19 * 2048, to: 19 * 2048 + 32, by: 2).map {
+            UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8
+        }
         let sum = words.reduce(0, &+)
         put([UInt8(truncatingIfNeeded: 0 &- sum), UInt8(truncatingIfNeeded: (0 &- sum) >> 8)], at: 19 * 2048 + 28)
         return InMemoryImage(bytes)
@@ -50,7 +54,8 @@ struct ElToritoTests {
 
     @Test(
         "that holds a floppy or a disk is that one",
-        arguments: [(1, 2400, 0, 2), (2, 2880, 0, 4), (3, 5760, 0, 6), (4, 48, 0x80, 0)] as [(UInt8, UInt64, UInt8, UInt8)])
+        arguments: [(1, 2400, 0, 2), (2, 2880, 0, 4), (3, 5760, 0, 6), (4, 48, 0x80, 0)]
+            as [(UInt8, UInt64, UInt8, UInt8)])
     func emulated(medium: UInt8, sectors: UInt64, drive: UInt8, type: UInt8) throws {
         let disk = try Self.disk(
             Self.cd {
@@ -65,12 +70,17 @@ struct ElToritoTests {
         "that is damaged or boots in another way is refused with the field",
         arguments: [
             (17 * 2048 + 0x47, [32, 0, 0, 0], "boot catalog of the CD should reach to byte 65600, there are 65536"),
-            (17 * 2048 + 0x47, [255, 255, 255, 255], "truncated"), (19 * 2048, [2], "its first entry"), (19 * 2048 + 30, [0], "its first entry"),
-            (19 * 2048 + 1, [0xef], "its platform is 0xef"), (19 * 2048 + 32, [0], "its boot indicator"), (19 * 2048 + 33, [5], "its boot medium is 0x5"),
-            (19 * 2048 + 33, [2], "loads to segment 0x7c0 is 0x4"), (19 * 2048 + 33, [4, 0, 8, 0, 0, 1], "loads to segment 0x800 is 0x1"),
+            (17 * 2048 + 0x47, [255, 255, 255, 255], "truncated"), (19 * 2048, [2], "its first entry"),
+            (19 * 2048 + 30, [0], "its first entry"),
+            (19 * 2048 + 1, [0xef], "its platform is 0xef"), (19 * 2048 + 32, [0], "its boot indicator"),
+            (19 * 2048 + 33, [5], "its boot medium is 0x5"),
+            (19 * 2048 + 33, [2], "loads to segment 0x7c0 is 0x4"),
+            (19 * 2048 + 33, [4, 0, 8, 0, 0, 1], "loads to segment 0x800 is 0x1"),
             (19 * 2048 + 33, [4, 0, 0, 0, 0, 1], "boot sector of the CD's disk: its signature is 0x0"),
-            (19 * 2048 + 38, [0, 0], "number of sectors to load"), (19 * 2048 + 38, [0xff, 0xff], "boot code of the CD should reach"),
-            (19 * 2048 + 40, [255, 255, 255, 255], "boot code of the CD should reach"), (19 * 2048 + 34, [1, 0], "its load segment is 0x1 where"),
+            (19 * 2048 + 38, [0, 0], "number of sectors to load"),
+            (19 * 2048 + 38, [0xff, 0xff], "boot code of the CD should reach"),
+            (19 * 2048 + 40, [255, 255, 255, 255], "boot code of the CD should reach"),
+            (19 * 2048 + 34, [1, 0], "its load segment is 0x1 where"),
             (19 * 2048 + 34, [0xc0, 0x9f], "the end of the boot code in memory is 0xa0400"),
         ] as [(Int, [UInt8], String)])
     func damaged(offset: Int, values: [UInt8], words: String) {
@@ -101,7 +111,9 @@ struct ElToritoTests {
                 }
             }
             guard let plan = try? Self.plan(image) else { continue }
-            #expect(LoadPlanInvariants.violations(of: plan, kernelSize: image.size, memory: MemoryMap(belowFourGiB: 32 << 20)) == [])
+            #expect(
+                LoadPlanInvariants.violations(
+                    of: plan, kernelSize: image.size, memory: MemoryMap(belowFourGiB: 32 << 20)) == [])
         }
     }
 }

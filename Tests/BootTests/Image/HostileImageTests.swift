@@ -50,15 +50,21 @@ struct HostileImageTests {
             bytes = builder.bytes
             self.format = format
             modules = [LoadPlan.Module(name: "initrd", size: 1 << 20)]
-            fields = [0x1f1..<0x1f2, 0x1f4..<0x1f8, 0x1fe..<0x208, 0x211..<0x212, 0x214..<0x218, 0x22c..<0x23c, 0x258..<0x264].flatMap { $0 }
+            fields = [
+                0x1f1..<0x1f2, 0x1f4..<0x1f8, 0x1fe..<0x208, 0x211..<0x212, 0x214..<0x218, 0x22c..<0x23c, 0x258..<0x264,
+            ].flatMap { $0 }
         }
 
-        func plan(_ changed: [UInt8]) throws -> LoadPlan { try BootTests.plan(changed, modules: modules, format: format) }
+        func plan(_ changed: [UInt8]) throws -> LoadPlan {
+            try BootTests.plan(changed, modules: modules, format: format)
+        }
     }
 
     static let samples = [
-        Sample("ELF64 with a note", ELFBuilder.pvh().bytes), Sample("ELF32 with a note", ELFBuilder.pvh(is64Bit: false).bytes),
-        Sample("multiboot ELF32", ELFBuilder.multiboot().bytes), Sample("multiboot ELF64", ELFBuilder.multiboot(is64Bit: true).bytes),
+        Sample("ELF64 with a note", ELFBuilder.pvh().bytes),
+        Sample("ELF32 with a note", ELFBuilder.pvh(is64Bit: false).bytes),
+        Sample("multiboot ELF32", ELFBuilder.multiboot().bytes),
+        Sample("multiboot ELF64", ELFBuilder.multiboot(is64Bit: true).bytes),
         Sample(
             "multiboot with addresses",
             multibootHeader(flags: 1 << 16, addresses: [0x100000, 0x100000, 0x100080, 0x101000, 0x100020])
@@ -119,12 +125,17 @@ struct HostileImageTests {
         #expect(sentence { $0[5] = 2 }.contains("EI_DATA is 0x2 where"))
         #expect(sentence { $0.store(UInt16(1), at: 16) }.contains("e_type is 0x1 where"))
         #expect(sentence { $0.store(UInt16(183), at: 18) }.contains("e_machine is 0xb7 where"))
-        #expect(sentence { $0.store(UInt32.max, at: is64Bit ? 32 : 28) }.contains("e_phoff is 0xffffffff, more than 0x"))
+        #expect(
+            sentence { $0.store(UInt32.max, at: is64Bit ? 32 : 28) }.contains("e_phoff is 0xffffffff, more than 0x"))
         #expect(sentence { $0.store(UInt16(57), at: is64Bit ? 54 : 42) }.contains("e_phentsize is 0x39 where"))
         for count in [0, 257, 0xffff] as [UInt16] {
-            #expect(sentence { $0.store(count, at: is64Bit ? 56 : 44) }.contains("e_phnum is 0x\(String(count, radix: 16)) where 1 to 256"))
+            #expect(
+                sentence { $0.store(count, at: is64Bit ? 56 : 44) }.contains(
+                    "e_phnum is 0x\(String(count, radix: 16)) where 1 to 256"))
         }
-        #expect(sentence { $0.store(UInt16(200), at: is64Bit ? 56 : 44) }.contains("its ELF program headers should reach to byte"))
+        #expect(
+            sentence { $0.store(UInt16(200), at: is64Bit ? 56 : 44) }.contains(
+                "its ELF program headers should reach to byte"))
     }
 
     @Test("with a bad program header are refused by the field's name", arguments: [true, false])
@@ -135,12 +146,17 @@ struct HostileImageTests {
             image.store(value, at: builder.offset(ofField: field, header: 0))
             return failure { try plan(image) }
         }
-        #expect(sentence(ELFBuilder.fileOffsetField, .max).contains("program header 0: p_offset is 0xffffffff, more than 0x"))
-        #expect(sentence(ELFBuilder.fileSizeField, 4097).contains("program header 0: p_filesz is 0x1001, more than 0x1000, p_memsz"))
+        #expect(
+            sentence(ELFBuilder.fileOffsetField, .max).contains(
+                "program header 0: p_offset is 0xffffffff, more than 0x"))
+        #expect(
+            sentence(ELFBuilder.fileSizeField, 4097).contains(
+                "program header 0: p_filesz is 0x1001, more than 0x1000, p_memsz"))
         #expect(sentence(ELFBuilder.fileSizeField, 4096).contains("program header 0: p_filesz is 0x1000, more than 0x"))
         #expect(sentence(ELFBuilder.memorySizeField, 0).contains("no segment to load"))
         #expect(sentence(ELFBuilder.memorySizeField, 255).contains("p_filesz is 0x100, more than 0xff, p_memsz"))
-        #expect(sentence(ELFBuilder.physicalAddressField, 0x9f000).contains("reserved for the legacy video and BIOS area"))
+        #expect(
+            sentence(ELFBuilder.physicalAddressField, 0x9f000).contains("reserved for the legacy video and BIOS area"))
     }
 
     @Test("read no more than headers, notes and the first 8 KiB")

@@ -145,7 +145,8 @@ func plan(
     let plan = try LoadPlan.plan(
         image: InMemoryImage(bytes), name: name, commandLine: commandLine, modules: modules, memory: memory,
         rsdpAddress: rsdpAddress, format: format)
-    let violations = LoadPlanInvariants.violations(of: plan, kernelSize: UInt64(bytes.count), modules: modules, memory: memory)
+    let violations = LoadPlanInvariants.violations(
+        of: plan, kernelSize: UInt64(bytes.count), modules: modules, memory: memory)
     guard violations.isEmpty else { throw UnsoundPlan(violations: violations) }
     return plan
 }

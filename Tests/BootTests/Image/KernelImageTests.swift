@@ -23,7 +23,9 @@ struct KernelImageTests {
     func plainELF() {
         var builder = ELFBuilder.pvh()
         builder.headers[1].content = ELFBuilder.note(owner: "GNU", type: 18, description: [0, 0, 0, 0])
-        #expect(failure { try plan(builder.bytes) }.contains("neither a PVH note (owner Xen, type 18) nor a multiboot header"))
+        #expect(
+            failure { try plan(builder.bytes) }.contains(
+                "neither a PVH note (owner Xen, type 18) nor a multiboot header"))
     }
 
     @Test(
@@ -39,16 +41,24 @@ struct KernelImageTests {
         #expect(sentence.contains("is \(name), which is known but not supported yet"))
     }
 
-    @Test("a multiboot 2 ELF file is named, wherever in the first 32 KiB its header stands; not where it is multiboot 1 or PVH too")
+    @Test(
+        """
+        a multiboot 2 ELF file is named, wherever in the first 32 KiB its header stands; not where it is multiboot \
+        1 or PVH too
+        """
+    )
     func multiboot2() throws {
         var builder = ELFBuilder.multiboot(is64Bit: true)
         let header: [UInt8] = [0xd6, 0x50, 0x52, 0xe8, 0, 0, 0, 0, 24, 0, 0, 0, 0x12, 0xaf, 0xad, 0x17]
         // Contents begin on an 8-byte boundary of the file.
         for padding in [0, 16384] {
-            builder.headers[0].content = [UInt8](repeating: 0, count: padding) + header + [UInt8](repeating: 0, count: 64)
+            builder.headers[0].content =
+                [UInt8](repeating: 0, count: padding) + header + [UInt8](repeating: 0, count: 64)
             for format in [nil, .multiboot] as [KernelFormat?] {
                 let sentence = failure { try plan(builder.bytes, format: format) }
-                #expect(sentence.contains("is a multiboot 2 kernel") && sentence.contains("give it a multiboot 1 header or a PVH note as well"))
+                #expect(
+                    sentence.contains("is a multiboot 2 kernel")
+                        && sentence.contains("give it a multiboot 1 header or a PVH note as well"))
             }
         }
         builder.headers[0].content = multibootHeader() + [0, 0, 0, 0] + header + [UInt8](repeating: 0, count: 64)
@@ -92,11 +102,13 @@ struct KernelImageTests {
         #expect(
             failure { try plan([UInt8](repeating: 0x90, count: 0x8fc01), format: .flat) }
                 .contains("588801 bytes long, more than the 588800"))
-        #expect(failure { try plan([0xf4], commandLine: "x", format: .flat) }.contains("no way to receive a command line"))
+        #expect(
+            failure { try plan([0xf4], commandLine: "x", format: .flat) }.contains("no way to receive a command line"))
         let module = LoadPlan.Module(name: "m", size: 1)
         #expect(failure { try plan([0xf4], modules: [module], format: .flat) }.contains("no way to receive an initrd"))
         let tiny = MemoryMap(belowFourGiB: 0x10800)
         #expect(
-            failure { try plan([UInt8](repeating: 0x90, count: 0x801), memory: tiny, format: .flat) }.contains("--memory 1M or more"))
+            failure { try plan([UInt8](repeating: 0x90, count: 0x801), memory: tiny, format: .flat) }.contains(
+                "--memory 1M or more"))
     }
 }

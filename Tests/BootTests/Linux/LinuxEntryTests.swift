@@ -44,7 +44,9 @@ struct LinuxEntryTests {
 
     @Test(
         "64-bit: page tables map the first 4 GiB to themselves and nothing else",
-        arguments: [0, 0x7c00, 0x1f_ffff, 0x20_0000, 0x3fff_ffff, 0x4000_0000, 0xfee0_0000, 0xffff_ffff, 1 << 32, 1 << 39] as [UInt64])
+        arguments: [
+            0, 0x7c00, 0x1f_ffff, 0x20_0000, 0x3fff_ffff, 0x4000_0000, 0xfee0_0000, 0xffff_ffff, 1 << 32, 1 << 39,
+        ] as [UInt64])
     func pageTables(address: UInt64) throws {
         let plan = try plan(LinuxBuilder().bytes, memory: memory)
         let base = UInt64(plan.entry.cr3)
@@ -76,7 +78,8 @@ struct LinuxEntryTests {
             #expect(plan.entry.mode == .protected32)
             #expect(plan.entry.instructionPointer == 0x100_0000)
             #expect(plan.entry.cr0 == 0x11)
-            #expect([plan.entry.cr3, plan.entry.cr4, plan.entry.efer, plan.entry.eax, plan.entry.ebx] == [0, 0, 0, 0, 0])
+            #expect(
+                [plan.entry.cr3, plan.entry.cr4, plan.entry.efer, plan.entry.eax, plan.entry.ebx] == [0, 0, 0, 0, 0])
             #expect(plan.bootParameters?.count == 4096)
             let gdt = try #require(plan.blob(at: UInt64(plan.entry.gdtBase)))
             #expect(plan.entry.cs.selector == 0x10)
@@ -125,28 +128,47 @@ struct LinuxEntryTests {
     func missingEntry() {
         #expect(
             failure { try plan(LinuxBuilder(extendedLoadFlags: 0).bytes, format: .linux64) }
-                == "setup header: xloadflags (0x236) is 0x0 where bit 0 (XLF_KERNEL_64), without which there is no 64-bit entry, is expected")
+                == """
+                setup header: xloadflags (0x236) is 0x0 where bit 0 (XLF_KERNEL_64), without which there is no \
+                64-bit entry, is expected
+                """
+        )
         for format in [.linux64, .linux32] as [KernelFormat] {
-            #expect(failure { try plan(LinuxBuilder.zImage.bytes, format: format) }.contains("loadflags (0x211) is 0x0 where bit 0 (LOADED_HIGH)"))
+            #expect(
+                failure { try plan(LinuxBuilder.zImage.bytes, format: format) }.contains(
+                    "loadflags (0x211) is 0x0 where bit 0 (LOADED_HIGH)"))
         }
         var old = LinuxBuilder.zImage
         old.loadFlags = 1
         #expect(
             failure { try plan(old.bytes, format: .linux32) }
-                == "setup header: version (0x206) is 0x201 where 0x202 or more: an older image can only be entered in real mode, "
-                + "with --format linux16, is expected")
+                == """
+                setup header: version (0x206) is 0x201 where 0x202 or more: an older image can only be entered in \
+                real mode, \
+                with --format linux16, is expected
+                """)
         #expect(
             failure { try plan(LinuxBuilder(codeSize: 0x200).bytes, format: .linux64) }
-                .contains("64-bit entry (protected-mode code + 0x200) is 0x1000200, which lies in none of the kernel's loaded segments"))
+                .contains(
+                    """
+                    64-bit entry (protected-mode code + 0x200) is 0x1000200, which lies in none of the kernel's \
+                    loaded segments
+                    """
+                ))
         for format in [KernelFormat.linux, .linux64, .linux32, .linux16] {
-            #expect(failure { try plan(ELFBuilder.pvh().bytes, format: format) }.contains("it has no setup header (HdrS at 0x202)"))
+            #expect(
+                failure { try plan(ELFBuilder.pvh().bytes, format: format) }.contains(
+                    "it has no setup header (HdrS at 0x202)"))
         }
     }
 
-    @Test("boot parameters: the setup header, completed, command line, RSDP and memory map", arguments: [KernelFormat.linux64, .linux32])
+    @Test(
+        "boot parameters: the setup header, completed, command line, RSDP and memory map",
+        arguments: [KernelFormat.linux64, .linux32])
     func bootParameters(format: KernelFormat) throws {
         let image = LinuxBuilder().bytes
-        let plan = try plan(image, commandLine: "console=ttyS0 quiet", memory: memory, rsdpAddress: 0xe0000, format: format)
+        let plan = try plan(
+            image, commandLine: "console=ttyS0 quiet", memory: memory, rsdpAddress: 0xe0000, format: format)
         let page = try #require(plan.bootParameters)
         #expect(page.uint64(at: 0x070) == 0xe0000)
         #expect(page[0x1ef] == 0)
@@ -193,7 +215,10 @@ struct LinuxEntryTests {
         #expect(list.uint64(at: list.count - 20) == memory.regions[202].start)
         #expect(
             failure { try self.plan208(memory) }
-                == "the memory map has 203 regions, more than the 128 that a kernel of a boot protocol before 2.09 takes")
+                == """
+                the memory map has 203 regions, more than the 128 that a kernel of a boot protocol before 2.09 takes
+                """
+        )
     }
 
     private func plan208(_ memory: MemoryMap) throws -> LoadPlan {
@@ -213,13 +238,16 @@ struct LinuxEntryTests {
     @Test(
         "the command line may be as long as the kernel says, or 255 bytes before protocol 2.06",
         arguments: [
-            (LinuxBuilder(), 2047, "cmdline_size (0x238)"), (LinuxBuilder(commandLineSize: 10), 10, "cmdline_size (0x238)"),
+            (LinuxBuilder(), 2047, "cmdline_size (0x238)"),
+            (LinuxBuilder(commandLineSize: 10), 10, "cmdline_size (0x238)"),
             (.protocol205, 255, "its boot protocol is older than 2.06"), (.bootLoader, 2047, "cmdline_size (0x238)"),
         ] as [(LinuxBuilder, Int, String)])
     func commandLine(builder: LinuxBuilder, limit: Int, because: String) throws {
         #expect(throws: Never.self) { try plan(builder.bytes, commandLine: String(repeating: "x", count: limit)) }
         let sentence = failure { try plan(builder.bytes, commandLine: String(repeating: "x", count: limit + 1)) }
-        #expect(sentence.hasPrefix("the command line is \(limit + 1) bytes long, more than the \(limit) that this kernel takes ("))
+        #expect(
+            sentence.hasPrefix(
+                "the command line is \(limit + 1) bytes long, more than the \(limit) that this kernel takes ("))
         #expect(sentence.contains(because))
     }
 }

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Linux setup header")
 struct LinuxHeaderTests {
-    private func sentence(format: KernelFormat? = nil, _ builder: LinuxBuilder = LinuxBuilder(), _ change: (inout [UInt8]) -> Void) -> String {
+    private func sentence(
+        format: KernelFormat? = nil, _ builder: LinuxBuilder = LinuxBuilder(), _ change: (inout [UInt8]) -> Void
+    ) -> String {
         var image = builder.bytes
         change(&image)
         return failure { try plan(image, format: format) }
@@ -21,7 +23,9 @@ struct LinuxHeaderTests {
         var sector = LinuxBuilder().bytes
         sector[0x202] = 0
         #expect(try plan(sector).format == .disk)
-        #expect(failure { try plan(Array(LinuxBuilder().bytes[..<0x208])) }.contains("its Linux setup header should reach to byte 620"))
+        #expect(
+            failure { try plan(Array(LinuxBuilder().bytes[..<0x208])) }.contains(
+                "its Linux setup header should reach to byte 620"))
     }
 
     @Test("is refused by the field's name where it is damaged")
@@ -31,9 +35,12 @@ struct LinuxHeaderTests {
             sentence { $0.store(UInt16(0x01ff), at: LinuxBuilder.Offset.version) }
                 == "setup header: version (0x206) is 0x1ff where 0x200 or more is expected")
         for jump in [0x6ae9, 0x80eb, 0xffeb, 0x21eb, 0x00eb] as [UInt16] {
-            #expect(sentence { $0.store(jump, at: LinuxBuilder.Offset.jump) }.contains("jump (0x200) is 0x\(String(jump, radix: 16)) where"))
+            #expect(
+                sentence { $0.store(jump, at: LinuxBuilder.Offset.jump) }.contains(
+                    "jump (0x200) is 0x\(String(jump, radix: 16)) where"))
         }
-        #expect(sentence { $0[0x201] = 0x22 }.contains("a jump behind cmd_line_ptr, which protocol 2.02 has is expected"))
+        #expect(
+            sentence { $0[0x201] = 0x22 }.contains("a jump behind cmd_line_ptr, which protocol 2.02 has is expected"))
     }
 
     @Test("must not claim more setup code or kernel than the file holds")
@@ -44,8 +51,11 @@ struct LinuxHeaderTests {
                 + "the file's size with a byte of protected-mode code: the kernel file is damaged or truncated")
         #expect(
             sentence { $0.store(UInt32(66), at: LinuxBuilder.Offset.systemSize) }
-                .contains("syssize (0x1f4), in bytes, is 0x420, more than 0x401, what the file holds behind its setup code"))
-        #expect(sentence { $0.store(UInt32.max, at: LinuxBuilder.Offset.systemSize) }.contains("syssize (0x1f4), in bytes, is 0xffffffff0"))
+                .contains(
+                    "syssize (0x1f4), in bytes, is 0x420, more than 0x401, what the file holds behind its setup code"))
+        #expect(
+            sentence { $0.store(UInt32.max, at: LinuxBuilder.Offset.systemSize) }.contains(
+                "syssize (0x1f4), in bytes, is 0xffffffff0"))
         // Signatures may follow the code, and before protocol 2.04 there were only 16 bits.
         #expect(try plan(LinuxBuilder().bytes + [1, 2, 3]).kernel?.fileSize == 1028)
         var old = LinuxBuilder.zImage.bytes
@@ -57,14 +67,19 @@ struct LinuxHeaderTests {
     func fields() throws {
         // Without relocatable_kernel and pref_address the kernel stays at code32_start.
         for (version, end, address) in [
-            (0x020f, 0x26c, 0x100_0000), (0x020a, 0x264, 0x100_0000), (0x0209, 0x26c, 0x20_0000), (0x020f, 0x258, 0x20_0000),
+            (0x020f, 0x26c, 0x100_0000), (0x020a, 0x264, 0x100_0000), (0x0209, 0x26c, 0x20_0000),
+            (0x020f, 0x258, 0x20_0000),
             (0x0204, 0x26c, 0x10_0000), (0x020f, 0x234, 0x10_0000),
         ] as [(UInt16, Int, UInt64)] {
             let builder = LinuxBuilder(version: version, headerEnd: end)
             #expect(try plan(builder.bytes, format: .linux32).kernel?.guestAddress == address, "\(version) \(end)")
         }
-        #expect(failure { try plan(LinuxBuilder(version: 0x020b).bytes, format: .linux64) }.contains("xloadflags (0x236) is 0x0"))
-        #expect(failure { try plan(LinuxBuilder(headerEnd: 0x237).bytes, format: .linux64) }.contains("xloadflags (0x236) is 0x0"))
+        #expect(
+            failure { try plan(LinuxBuilder(version: 0x020b).bytes, format: .linux64) }.contains(
+                "xloadflags (0x236) is 0x0"))
+        #expect(
+            failure { try plan(LinuxBuilder(headerEnd: 0x237).bytes, format: .linux64) }.contains(
+                "xloadflags (0x236) is 0x0"))
         // Bytes behind the header's end are code.
         let page = try #require(try plan(LinuxBuilder(headerEnd: 0x264).bytes).bootParameters)
         #expect(page[0x264] == 0)
@@ -77,7 +92,8 @@ struct LinuxHeaderTests {
         builder.setupSectors = 63
         for (format, limit) in [(.linux64, 2048), (.linux16, 0x8000 + 2048)] as [(KernelFormat, Int)] {
             let image = CountingImage(builder.bytes)
-            _ = try LoadPlan.plan(image: image, name: "bzImage", memory: MemoryMap(belowFourGiB: 128 * mebibyte), format: format)
+            _ = try LoadPlan.plan(
+                image: image, name: "bzImage", memory: MemoryMap(belowFourGiB: 128 * mebibyte), format: format)
             #expect(image.bytesRead < limit)
         }
     }
@@ -86,7 +102,10 @@ struct LinuxHeaderTests {
     func failingSource() {
         let image = CountingImage(LinuxBuilder().bytes, failsAt: 0)
         #expect(
-            failure { try LoadPlan.plan(image: image, name: "bzImage", memory: MemoryMap(belowFourGiB: 128 * mebibyte), format: .linux) }
+            failure {
+                try LoadPlan.plan(
+                    image: image, name: "bzImage", memory: MemoryMap(belowFourGiB: 128 * mebibyte), format: .linux)
+            }
                 == "can't read 520 bytes at 0x0 of the kernel file (Linux setup header): pread: Input/output error")
     }
 }
@@ -96,9 +115,11 @@ struct LinuxHeaderTests {
 struct InstalledLinuxTests {
     static let images: [URL] = {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/boot")) ?? []
-        return names.filter { $0.hasPrefix("vmlinuz") || $0.hasPrefix("memtest86+") && $0.hasSuffix(".bin") || $0.hasSuffix(".lkrn") }
-            .map { URL(fileURLWithPath: "/boot/\($0)") }.filter { FileManager.default.isReadableFile(atPath: $0.path) }
-            .sorted { $0.path < $1.path }
+        return names.filter {
+            $0.hasPrefix("vmlinuz") || $0.hasPrefix("memtest86+") && $0.hasSuffix(".bin") || $0.hasSuffix(".lkrn")
+        }
+        .map { URL(fileURLWithPath: "/boot/\($0)") }.filter { FileManager.default.isReadableFile(atPath: $0.path) }
+        .sorted { $0.path < $1.path }
     }()
 
     @Test("can be planned by each of their entries, with an initrd", arguments: images)
@@ -113,7 +134,9 @@ struct InstalledLinuxTests {
         default: #expect(best == .linux64)
         }
         for format in [best, .linux32, .linux16] {
-            #expect(try plan(bytes, commandLine: "console=ttyS0", modules: modules, memory: memory, format: format).format == format)
+            #expect(
+                try plan(bytes, commandLine: "console=ttyS0", modules: modules, memory: memory, format: format).format
+                    == format)
         }
     }
 

@@ -31,29 +31,46 @@ struct LinuxPlacementTests {
         #expect(try plan(image, memory: MemoryMap(belowFourGiB: 80 * mebibyte)).kernel?.guestAddress == 0x100_0000)
         #expect(
             failure { try plan(image, memory: MemoryMap(belowFourGiB: 72 * mebibyte)) }
-                == "setup header: init_size (0x260) needs 64 MiB, up to address 0x5000000 at least, which the guest's memory (72 MiB) "
-                + "doesn't have there: --memory 80M or more would hold it")
+                == """
+                setup header: init_size (0x260) needs 64 MiB, up to address 0x5000000 at least, which the guest's \
+                memory (72 MiB) \
+                doesn't have there: --memory 80M or more would hold it
+                """)
     }
 
-    @Test("where there is no room at the alignment it prefers, a smaller one down to min_alignment does, and the kernel is told")
+    @Test(
+        """
+        where there is no room at the alignment it prefers, a smaller one down to min_alignment does, and the \
+        kernel is told
+        """
+    )
     func alignment() throws {
         // From 0x1234000 on there are just the 4 MiB that the kernel needs.
         let hole = MemoryMap(
-            belowFourGiB: 0x163_4000, reserved: [MemoryMap.Region(start: 0x90_0000, size: 0x93_4000, kind: .reserved, name: "a hole")])
+            belowFourGiB: 0x163_4000,
+            reserved: [MemoryMap.Region(start: 0x90_0000, size: 0x93_4000, kind: .reserved, name: "a hole")])
         let plan = try plan(LinuxBuilder(minimumAlignment: 12).bytes, memory: hole)
         #expect(plan.kernel?.guestAddress == 0x123_4000)
         #expect(plan.bootParameters?.uint32(at: 0x230) == 0x4000)
-        #expect(failure { try BootTests.plan(LinuxBuilder(minimumAlignment: 15).bytes, memory: hole) }.contains("init_size (0x260) needs 4 MiB"))
+        #expect(
+            failure { try BootTests.plan(LinuxBuilder(minimumAlignment: 15).bytes, memory: hole) }.contains(
+                "init_size (0x260) needs 4 MiB"))
         let usual = try BootTests.plan(LinuxBuilder(minimumAlignment: 12).bytes)
         #expect(usual.bootParameters?.uint32(at: 0x230) == 0x20_0000)
     }
 
-    @Test("a kernel_alignment that is no power of two is refused, unless nothing is relocated", arguments: [0, 3, 0x20_0001, .max] as [UInt32])
+    @Test(
+        "a kernel_alignment that is no power of two is refused, unless nothing is relocated",
+        arguments: [0, 3, 0x20_0001, .max] as [UInt32])
     func badAlignment(alignment: UInt32) throws {
         let builder = LinuxBuilder(alignment: alignment)
         #expect(
             failure { try plan(builder.bytes) }
-                == "setup header: kernel_alignment (0x230) is 0x\(String(alignment, radix: 16)) where a power of two is expected")
+                == """
+                setup header: kernel_alignment (0x230) is 0x\(String(alignment, radix: 16)) where a power of two \
+                is expected
+                """
+        )
         var fixed = builder
         fixed.isRelocatable = false
         #expect(throws: Never.self) { try plan(fixed.bytes) }
@@ -63,7 +80,9 @@ struct LinuxPlacementTests {
     func initialSize() {
         let limited = MemoryMap(belowFourGiB: 128 * mebibyte, aboveFourGiB: 0, lowLimit: 0xc000_0000)
         for isRelocatable in [true, false] {
-            for (size, advice) in [(0xbf00_0000, "--memory 3072M or more would hold it"), (0xbf00_0001, "no --memory would put RAM there")] {
+            for (size, advice) in [
+                (0xbf00_0000, "--memory 3072M or more would hold it"), (0xbf00_0001, "no --memory would put RAM there"),
+            ] {
                 let builder = LinuxBuilder(isRelocatable: isRelocatable, initialSize: UInt32(size))
                 let sentence = failure { try plan(builder.bytes, memory: limited) }
                 #expect(sentence.hasPrefix("setup header: init_size (0x260) needs "))
@@ -81,7 +100,8 @@ struct LinuxPlacementTests {
     @Test("a kernel that can't be relocated is loaded where it says, and room is kept where it will decompress itself")
     func fixed() throws {
         let builder = LinuxBuilder(isRelocatable: false, preferredAddress: 0x200_0000, initialSize: 0x100_0000)
-        let plan = try plan(builder.bytes, modules: initrd(10 * mebibyte), memory: MemoryMap(belowFourGiB: 48 * mebibyte))
+        let plan = try plan(
+            builder.bytes, modules: initrd(10 * mebibyte), memory: MemoryMap(belowFourGiB: 48 * mebibyte))
         #expect(plan.kernel?.guestAddress == 0x10_0000)
         #expect(plan.kernel?.memorySize == 1025)
         #expect(plan.entry.instructionPointer == 0x10_0200)
@@ -91,7 +111,9 @@ struct LinuxPlacementTests {
         let outside = LinuxBuilder.protocol205
         var bytes = outside.bytes
         bytes.store(UInt32(0xa0000), at: 0x214)
-        #expect(failure { try BootTests.plan(bytes) }.contains("the Linux kernel (0xa0000-0xa0400) lies in memory that is reserved"))
+        #expect(
+            failure { try BootTests.plan(bytes) }.contains(
+                "the Linux kernel (0xa0000-0xa0400) lies in memory that is reserved"))
         bytes.store(UInt32(0xffff_ff00), at: 0x214)
         #expect(failure { try BootTests.plan(bytes) }.contains("no --memory would put RAM there"))
     }
@@ -101,22 +123,33 @@ struct LinuxPlacementTests {
         var builder = LinuxBuilder.protocol205
         builder.codeSize = 100_001
         let image = builder.bytes
-        let roomy = try plan(image, modules: initrd(mebibyte), memory: MemoryMap(belowFourGiB: 0x10_0000 + 3 * 100_001 + 4096 + mebibyte))
+        let roomy = try plan(
+            image, modules: initrd(mebibyte), memory: MemoryMap(belowFourGiB: 0x10_0000 + 3 * 100_001 + 4096 + mebibyte)
+        )
         #expect(try #require(roomy.initrd).guestAddress >= 0x10_0000 + 3 * 100_001)
         #expect(
-            failure { try plan(image, modules: initrd(mebibyte), memory: MemoryMap(belowFourGiB: 0x10_0000 + 2 * 100_001 + mebibyte)) }
-                .contains("there is no room for initrd initrd.img (1 MiB)"))
+            failure {
+                try plan(
+                    image, modules: initrd(mebibyte),
+                    memory: MemoryMap(belowFourGiB: 0x10_0000 + 2 * 100_001 + mebibyte))
+            }
+            .contains("there is no room for initrd initrd.img (1 MiB)"))
         #expect(throws: Never.self) { try plan(image, memory: MemoryMap(belowFourGiB: 0x10_0000 + 100_001)) }
     }
 
     // MARK: The initrd
 
-    @Test("the initrd lies as high as initrd_addr_max allows, page-aligned, and the kernel is told", arguments: [KernelFormat.linux64, .linux32])
+    @Test(
+        "the initrd lies as high as initrd_addr_max allows, page-aligned, and the kernel is told",
+        arguments: [KernelFormat.linux64, .linux32])
     func initrd(format: KernelFormat) throws {
         let memory = MemoryMap(belowFourGiB: 3072 * mebibyte)
         let size = 5 * mebibyte + 1
-        for (limit, end) in [(0x7fff_ffff, 0x8000_0000), (0x37ff_ffff, 0x3800_0000), (0x0fff_fffe, 0x0fff_f000)] as [(UInt32, UInt64)] {
-            let plan = try plan(LinuxBuilder(initrdLimit: limit).bytes, modules: initrd(size), memory: memory, format: format)
+        for (limit, end) in [(0x7fff_ffff, 0x8000_0000), (0x37ff_ffff, 0x3800_0000), (0x0fff_fffe, 0x0fff_f000)]
+            as [(UInt32, UInt64)]
+        {
+            let plan = try plan(
+                LinuxBuilder(initrdLimit: limit).bytes, modules: initrd(size), memory: memory, format: format)
             let segment = try #require(plan.initrd)
             #expect(segment.guestAddress == end - 6 * mebibyte + (end == 0x0fff_f000 ? 0xff000 + 0x1000 : 0xff000))
             #expect(segment.guestAddress % 4096 == 0)
@@ -138,7 +171,12 @@ struct LinuxPlacementTests {
         #expect(plan.initrd?.guestAddress == 0x3800_0000 - 4096)
     }
 
-    @Test("an initrd that finds no room below the limit goes above it, and above 4 GiB, only where the kernel takes it there")
+    @Test(
+        """
+        an initrd that finds no room below the limit goes above it, and above 4 GiB, only where the kernel takes \
+        it there
+        """
+    )
     func highInitrd() throws {
         let memory = MemoryMap(belowFourGiB: 3072 * mebibyte, aboveFourGiB: 8192 * mebibyte, lowLimit: 3072 * mebibyte)
         let between = try plan(LinuxBuilder().bytes, modules: initrd(2200 * mebibyte), memory: memory)
@@ -152,13 +190,24 @@ struct LinuxPlacementTests {
         #expect(UInt64(page.uint32(at: 0x21c)) | UInt64(page.uint32(at: 0x0c4)) << 32 == size)
 
         #expect(
-            failure { try plan(LinuxBuilder(extendedLoadFlags: 1).bytes, modules: initrd(2200 * mebibyte), memory: memory) }
-                == "there is no room for initrd initrd.img (2200 MiB) beside the kernel in the guest's memory (11264 MiB) below 0x7fffffff, "
-                + "the highest address the kernel takes it at (setup header: initrd_addr_max (0x22c))")
+            failure {
+                try plan(LinuxBuilder(extendedLoadFlags: 1).bytes, modules: initrd(2200 * mebibyte), memory: memory)
+            }
+                == """
+                there is no room for initrd initrd.img (2200 MiB) beside the kernel in the guest's memory (11264 \
+                MiB) below 0x7fffffff, \
+                the highest address the kernel takes it at (setup header: initrd_addr_max (0x22c))
+                """)
         #expect(
             failure { try plan(LinuxBuilder().bytes, modules: initrd(8193 * mebibyte), memory: memory) }
-                == "there is no room for initrd initrd.img (8193 MiB) beside the kernel in the guest's memory (11264 MiB): give more with --memory")
-        #expect(failure { try plan(LinuxBuilder().bytes, modules: initrd(.max), memory: memory) }.contains("no room for initrd"))
+                == """
+                there is no room for initrd initrd.img (8193 MiB) beside the kernel in the guest's memory (11264 \
+                MiB): give more with --memory
+                """
+        )
+        #expect(
+            failure { try plan(LinuxBuilder().bytes, modules: initrd(.max), memory: memory) }.contains(
+                "no room for initrd"))
     }
 
     @Test("a kernel entered in real mode gets 32 bits of its initrd's address: it stays below 4 GiB")
@@ -167,11 +216,16 @@ struct LinuxPlacementTests {
         let plan = try plan(LinuxBuilder().bytes, modules: initrd(2200 * mebibyte), memory: memory, format: .linux16)
         #expect(plan.initrd?.guestAddress == (3072 - 2200) * mebibyte)
         #expect(
-            failure { try BootTests.plan(LinuxBuilder().bytes, modules: initrd(5000 * mebibyte), memory: memory, format: .linux16) }
-                .contains("there is no room for initrd initrd.img"))
+            failure {
+                try BootTests.plan(
+                    LinuxBuilder().bytes, modules: initrd(5000 * mebibyte), memory: memory, format: .linux16)
+            }
+            .contains("there is no room for initrd initrd.img"))
     }
 
-    @Test("several initrds become one, each on a 4-byte boundary, in order", arguments: [KernelFormat.linux64, .linux32, .linux16])
+    @Test(
+        "several initrds become one, each on a 4-byte boundary, in order",
+        arguments: [KernelFormat.linux64, .linux32, .linux16])
     func severalInitrds(format: KernelFormat) throws {
         let sizes: [UInt64] = [5, 0, 8, 1]
         let modules = sizes.enumerated().map { LoadPlan.Module(name: "\($0.offset)", size: $0.element) }
@@ -180,10 +234,13 @@ struct LinuxPlacementTests {
         let start = try #require(parts.first).guestAddress
         #expect(parts.map(\.source) == [.module(0), .module(2), .module(3)] && parts.map(\.fileSize) == [5, 8, 1])
         #expect(parts.map { $0.guestAddress - start } == [0, 8, 16] && start % 4096 == 0)
-        let header = try #require(format == .linux16 ? plan.blob(at: UInt64(plan.entry.data.base)) : plan.bootParameters)
+        let header = try #require(
+            format == .linux16 ? plan.blob(at: UInt64(plan.entry.data.base)) : plan.bootParameters)
         #expect(header.uint32(at: 0x218) == UInt32(start) && header.uint32(at: 0x21c) == 17)
         let huge = [LoadPlan.Module(name: "a", size: .max - 1), LoadPlan.Module(name: "b", size: 9)]
-        #expect(failure { try BootTests.plan(LinuxBuilder().bytes, modules: huge, format: format) }.contains("no room for initrd a, b"))
+        #expect(
+            failure { try BootTests.plan(LinuxBuilder().bytes, modules: huge, format: format) }.contains(
+                "no room for initrd a, b"))
     }
 
     @Test("an empty initrd is none; one with arguments is refused")
@@ -195,7 +252,9 @@ struct LinuxPlacementTests {
         #expect(plan.initrd == nil)
         #expect(plan.bootParameters?.uint64(at: 0x218) == 0)
         let arguments = [LoadPlan.Module(name: "initrd.img", size: 1, commandLine: "x")]
-        #expect(failure { try BootTests.plan(image, modules: arguments) }.contains("no way to receive arguments of an initrd"))
+        #expect(
+            failure { try BootTests.plan(image, modules: arguments) }.contains(
+                "no way to receive arguments of an initrd"))
     }
 
     @Test("without an initrd the file's own ramdisk fields never reach the kernel")

@@ -30,7 +30,9 @@ struct LinuxRealModeTests {
         #expect(Array(code[0x26c...]) == Array(image[0x26c..<1024]))
         #expect(plan.kernel?.guestAddress == 0x100_0000)
         // Stack and heap are the kernel's own.
-        #expect(plan.segments.contains { $0.guestAddress == 0x10400 && $0.memorySize == 0xe000 - 0x400 && $0.fileSize == 0 })
+        #expect(
+            plan.segments.contains { $0.guestAddress == 0x10400 && $0.memorySize == 0xe000 - 0x400 && $0.fileSize == 0 }
+        )
     }
 
     @Test("an image without a 32-bit entry is loaded at 1 MiB")
@@ -79,7 +81,12 @@ struct LinuxRealModeTests {
         builder.codeSize += 1
         #expect(
             failure { try plan(builder.bytes, format: .linux16) }
-                .contains("the zImage's protected-mode code, in bytes, is 0x80001, more than 0x80000, what fits from 0x10000 to 0x90000"))
+                .contains(
+                    """
+                    the zImage's protected-mode code, in bytes, is 0x80001, more than 0x80000, what fits from \
+                    0x10000 to 0x90000
+                    """
+                ))
     }
 
     @Test("a zImage's initrd leaves the room free to which the kernel decompresses itself")
@@ -88,11 +95,15 @@ struct LinuxRealModeTests {
         builder.codeSize = 100_001
         let modules = [LoadPlan.Module(name: "initrd.img", size: mebibyte)]
         let needed = 0x10_0000 + 3 * 100_001 + mebibyte
-        let plan = try plan(builder.bytes, modules: modules, memory: MemoryMap(belowFourGiB: needed + 4096), format: .linux16)
+        let plan = try plan(
+            builder.bytes, modules: modules, memory: MemoryMap(belowFourGiB: needed + 4096), format: .linux16)
         #expect(try #require(plan.initrd).guestAddress >= 0x10_0000 + 3 * 100_001)
         #expect(
-            failure { try BootTests.plan(builder.bytes, modules: modules, memory: MemoryMap(belowFourGiB: needed - 4096), format: .linux16) }
-                .contains("there is no room for initrd initrd.img"))
+            failure {
+                try BootTests.plan(
+                    builder.bytes, modules: modules, memory: MemoryMap(belowFourGiB: needed - 4096), format: .linux16)
+            }
+            .contains("there is no room for initrd initrd.img"))
     }
 
     @Test("setup code may take 32 KiB")
@@ -100,8 +111,11 @@ struct LinuxRealModeTests {
         #expect(try setup(try plan(LinuxBuilder(setupSectors: 63).bytes, format: .linux16)).count == 0x8000)
         #expect(
             failure { try plan(LinuxBuilder(setupSectors: 64).bytes, format: .linux16) }
-                == "setup header: setup_sects (0x1f1), in bytes with the boot sector, is 0x8200, more than 0x8000, the room for setup code: "
-                + "the kernel file is damaged or truncated")
+                == """
+                setup header: setup_sects (0x1f1), in bytes with the boot sector, is 0x8200, more than 0x8000, the \
+                room for setup code: \
+                the kernel file is damaged or truncated
+                """)
         // 0 stands for 4, and the 64-bit entry has no use for setup code.
         #expect(try setup(try plan(LinuxBuilder(setupSectors: 0).bytes, format: .linux16)).count == 2560)
         #expect(try plan(LinuxBuilder(setupSectors: 255).bytes).kernel?.fileOffset == 0x20000)
@@ -109,13 +123,19 @@ struct LinuxRealModeTests {
 
     @Test("the command line before protocol 2.02 ends below 0x9a000")
     func commandLine() throws {
-        #expect(failure { try plan(LinuxBuilder.zImage.bytes, commandLine: text(256), format: .linux16) }.contains("more than the 255"))
+        #expect(
+            failure { try plan(LinuxBuilder.zImage.bytes, commandLine: text(256), format: .linux16) }.contains(
+                "more than the 255"))
         var builder = LinuxBuilder(loadFlags: 0, commandLineSize: .max)
         builder.codeSize = 1025
         #expect(throws: Never.self) { try plan(builder.bytes, commandLine: text(2047), format: .linux16) }
         #expect(
             failure { try plan(builder.bytes, commandLine: text(2048), format: .linux16) }
-                == "the command line is 2048 bytes long, more than the 2047 that this kernel takes (no more fit below 0x9a000)")
+                == """
+                the command line is 2048 bytes long, more than the 2047 that this kernel takes (no more fit below \
+                0x9a000)
+                """
+        )
         let long = LinuxBuilder(commandLineSize: .max).bytes
         #expect(throws: Never.self) { try plan(long, commandLine: text(16383), format: .linux16) }
     }

@@ -48,7 +48,9 @@ struct MultibootTests {
 
     @Test("modules lie on the pages behind the kernel")
     func modules() throws {
-        let modules = [LoadPlan.Module(name: "env", size: 100), LoadPlan.Module(name: "b", size: 4096, commandLine: "x")]
+        let modules = [
+            LoadPlan.Module(name: "env", size: 100), LoadPlan.Module(name: "b", size: 4096, commandLine: "x"),
+        ]
         let plan = try plan(ELFBuilder.multiboot().bytes, modules: modules)
         let info = try #require(plan.blob(at: UInt64(plan.entry.ebx)))
         #expect(info.uint32(at: 0) & 8 == 8)
@@ -85,7 +87,8 @@ struct MultibootTests {
         #expect(try plan(image).segments.map(\.fileOffset) == [8160])
         image = [UInt8](repeating: 0, count: 12288)
         image.replaceSubrange(8164..<8196, with: header)
-        #expect(failure { try plan(image) }.contains("multiboot header: its end in the file is 0x2004, more than 0x2000,"))
+        #expect(
+            failure { try plan(image) }.contains("multiboot header: its end in the file is 0x2004, more than 0x2000,"))
         image = [UInt8](repeating: 0, count: 12288)
         image.replaceSubrange(4098..<4130, with: header)
         #expect(failure { try plan(image) }.contains("of no known format"))
@@ -107,7 +110,8 @@ struct MultibootTests {
 
     /// 64 bytes before the header, the header at 0x200040, 400 bytes in all.
     private func raw(_ addresses: [UInt32]) -> [UInt8] {
-        [UInt8](repeating: 0, count: 64) + multibootHeader(flags: 1 << 16, addresses: addresses) + [UInt8](repeating: 0x90, count: 304)
+        [UInt8](repeating: 0, count: 64) + multibootHeader(flags: 1 << 16, addresses: addresses)
+            + [UInt8](repeating: 0x90, count: 304)
     }
 
     @Test("address fields say what goes where")

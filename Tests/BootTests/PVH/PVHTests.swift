@@ -35,7 +35,9 @@ struct PVHTests {
         let map = try #require(plan.blob(at: info.uint64(at: 40)))
         #expect(entries == 4)
         #expect(map.count == 24 * entries)
-        let table = (0..<entries).map { [map.uint64(at: 24 * $0), map.uint64(at: 24 * $0 + 8), UInt64(map.uint32(at: 24 * $0 + 16))] }
+        let table = (0..<entries).map {
+            [map.uint64(at: 24 * $0), map.uint64(at: 24 * $0 + 8), UInt64(map.uint32(at: 24 * $0 + 16))]
+        }
         #expect(
             table == [
                 [0, 0x9fc00, 1], [0x9fc00, 0x60400, 2], [0x100000, 63 * mebibyte, 1], [1 << 32, 16 * mebibyte, 1],
@@ -45,7 +47,8 @@ struct PVHTests {
     @Test("gets its initrd below 896 MiB, page-aligned and described by a module list")
     func modules() throws {
         let modules = [
-            LoadPlan.Module(name: "initrd", size: 5 * mebibyte + 1), LoadPlan.Module(name: "extra", size: 0, commandLine: "a b"),
+            LoadPlan.Module(name: "initrd", size: 5 * mebibyte + 1),
+            LoadPlan.Module(name: "extra", size: 0, commandLine: "a b"),
         ]
         let plan = try plan(ELFBuilder.pvh().bytes, modules: modules, memory: MemoryMap(belowFourGiB: 2048 * mebibyte))
         let info = try #require(plan.blob(at: UInt64(plan.entry.ebx)))
@@ -66,7 +69,8 @@ struct PVHTests {
         var entry: [UInt8] = []
         entry.append(littleEndian: UInt64(0x100010))
         builder.headers[1].content =
-            ELFBuilder.note(owner: "Linux", type: 18, description: [1]) + ELFBuilder.note(type: 6, description: Array("linux\0".utf8))
+            ELFBuilder.note(owner: "Linux", type: 18, description: [1])
+            + ELFBuilder.note(type: 6, description: Array("linux\0".utf8))
             + ELFBuilder.note(description: entry)
         #expect(try plan(builder.bytes).entry.instructionPointer == 0x100010)
 
@@ -82,26 +86,32 @@ struct PVHTests {
         var builder = ELFBuilder.pvh()
         let good = builder.headers[1].content
         builder.headers[1].content.store(UInt32.max, at: 0)
-        #expect(failure { try plan(builder.bytes) }.contains("program header 1: note at 0x0: n_namesz is 0xffffffff, more than 0x8,"))
+        #expect(
+            failure { try plan(builder.bytes) }.contains(
+                "program header 1: note at 0x0: n_namesz is 0xffffffff, more than 0x8,"))
         builder.headers[1].content = good
         builder.headers[1].content.store(UInt32.max, at: 4)
         #expect(failure { try plan(builder.bytes) }.contains("n_descsz is 0xffffffff, more than 0x4,"))
         builder.headers[1].content = good
         builder.headers[1].content.store(UInt32(2), at: 4)
-        #expect(failure { try plan(builder.bytes) }.contains("n_descsz of the PVH entry is 0x2 where 4 or 8 is expected"))
+        #expect(
+            failure { try plan(builder.bytes) }.contains("n_descsz of the PVH entry is 0x2 where 4 or 8 is expected"))
         var wide: [UInt8] = []
         wide.append(littleEndian: UInt64(1) << 32)
         builder.headers[1].content = ELFBuilder.note(description: wide)
         #expect(failure { try plan(builder.bytes) }.contains("PVH entry is 0x100000000, more than 0xffffffff"))
         builder.headers[1].content = [UInt8](repeating: 0, count: 65537)
-        #expect(failure { try plan(builder.bytes) }.contains("program header 1: p_filesz is 0x10001, more than 0x10000"))
+        #expect(
+            failure { try plan(builder.bytes) }.contains("program header 1: p_filesz is 0x10001, more than 0x10000"))
     }
 
     @Test("entered outside its segments is refused", arguments: [0, 0xfffff, 0x101000, UInt32.max])
     func entryOutside(entry: UInt32) {
         var builder = ELFBuilder.pvh()
         builder.headers[1].content = ELFBuilder.note(entry: entry)
-        #expect(failure { try plan(builder.bytes) }.contains("PVH note: entry is 0x\(String(entry, radix: 16)), which lies in none"))
+        #expect(
+            failure { try plan(builder.bytes) }.contains(
+                "PVH note: entry is 0x\(String(entry, radix: 16)), which lies in none"))
     }
 
     @Test("gets a flat GDT whose descriptors match its segment registers")

@@ -7,7 +7,10 @@ struct GuestLayoutTests {
         var builder = ELFBuilder.pvh()
         builder.headers =
             extents.map { ELFBuilder.Header(content: [0x90], physicalAddress: $0.address, memorySize: $0.size) }
-            + [ELFBuilder.Header(type: 4, content: ELFBuilder.note(entry: UInt32(truncatingIfNeeded: extents[0].address)))]
+            + [
+                ELFBuilder.Header(
+                    type: 4, content: ELFBuilder.note(entry: UInt32(truncatingIfNeeded: extents[0].address)))
+            ]
         return builder.bytes
     }
 
@@ -28,8 +31,13 @@ struct GuestLayoutTests {
         let all = try plan(kernel([(0x100000, 0x1000), (0x1000, 0x9ec00)]))
         #expect(all.blobs.allSatisfy { $0.guestAddress >= 0x101000 })
         #expect(
-            failure { try plan(kernel([(0x100000, 0x100000), (0, 0x9fc00)]), memory: MemoryMap(belowFourGiB: 2 * mebibyte)) }
-                == "there is no room for the command line (1 bytes) beside the kernel in the guest's memory (2 MiB): give more with --memory"
+            failure {
+                try plan(kernel([(0x100000, 0x100000), (0, 0x9fc00)]), memory: MemoryMap(belowFourGiB: 2 * mebibyte))
+            }
+                == """
+                there is no room for the command line (1 bytes) beside the kernel in the guest's memory (2 MiB): \
+                give more with --memory
+                """
         )
     }
 
@@ -47,8 +55,13 @@ struct GuestLayoutTests {
         let memory = MemoryMap(belowFourGiB: 128 * mebibyte, reserved: [hole])
         #expect(
             failure { try plan(kernel([(0xbfff_f000, 0x2000)]), memory: memory) }
-                == "program header 0 (0xbffff000-0xc0000fff) lies in memory that is reserved for the PCI hole (0xc0000000-0xffffffff)")
-        #expect(failure { try plan(kernel([(0xa0000, 1)])) }.contains("the legacy video and BIOS area (0x9fc00-0xfffff)"))
+                == """
+                program header 0 (0xbffff000-0xc0000fff) lies in memory that is reserved for the PCI hole \
+                (0xc0000000-0xffffffff)
+                """
+        )
+        #expect(
+            failure { try plan(kernel([(0xa0000, 1)])) }.contains("the legacy video and BIOS area (0x9fc00-0xfffff)"))
     }
 
     @Test("beyond memory are refused, with the --memory that would do")
@@ -56,16 +69,24 @@ struct GuestLayoutTests {
         let image = kernel([(0x400000, 0xd00001)])
         #expect(
             failure { try plan(image, memory: MemoryMap(belowFourGiB: 16 * mebibyte)) }
-                == "the kernel is larger than the guest's memory: it needs 13631489 bytes up to address 0x1100001, the guest has 16 MiB; "
-                + "--memory 18M or more would hold it")
+                == """
+                the kernel is larger than the guest's memory: it needs 13631489 bytes up to address 0x1100001, the \
+                guest has 16 MiB; \
+                --memory 18M or more would hold it
+                """)
         #expect(try plan(image, memory: MemoryMap(belowFourGiB: 18 * mebibyte)).segments.count == 1)
         #expect(
             failure { try plan(kernel([(0x100000, 1), (0xffff_ffff_8000_0000, 0x1000)])) }
                 .contains("lies outside the guest's memory (128 MiB), and no --memory would put RAM there"))
         let limited = MemoryMap(belowFourGiB: 128 * mebibyte, lowLimit: 0xc000_0000)
-        #expect(failure { try plan(kernel([(0xbfff_f000, 0x1000)]), memory: limited) }.contains("--memory 3072M or more"))
-        #expect(failure { try plan(kernel([(0xbfff_f000, 0x1001)]), memory: limited) }.contains("no --memory would put RAM there"))
-        #expect(failure { try plan(kernel([(0x100000, 1), (.max, 2)])) }.contains("program header 1 wraps around the address space"))
+        #expect(
+            failure { try plan(kernel([(0xbfff_f000, 0x1000)]), memory: limited) }.contains("--memory 3072M or more"))
+        #expect(
+            failure { try plan(kernel([(0xbfff_f000, 0x1001)]), memory: limited) }.contains(
+                "no --memory would put RAM there"))
+        #expect(
+            failure { try plan(kernel([(0x100000, 1), (.max, 2)])) }.contains(
+                "program header 1 wraps around the address space"))
     }
 
     @Test("above 4 GiB are fine for all but the entry")
@@ -74,7 +95,8 @@ struct GuestLayoutTests {
         #expect(try plan(kernel([(0x100000, 1), (1 << 32, 0x1000)]), memory: memory).segments.count == 2)
         var builder = ELFBuilder.multiboot(is64Bit: true, at: 1 << 32)
         builder.entry = 1 << 32
-        #expect(failure { try plan(builder.bytes, memory: memory) }.contains("e_entry is 0x100000000, which lies in none"))
+        #expect(
+            failure { try plan(builder.bytes, memory: memory) }.contains("e_entry is 0x100000000, which lies in none"))
     }
 
     @Test("of modules must be free", arguments: [KernelFormat.pvh, .multiboot])
@@ -85,9 +107,14 @@ struct GuestLayoutTests {
         let large = LoadPlan.Module(name: "initrd", size: 127 * mebibyte)
         #expect(
             failure { try plan(image, modules: [large]) }
-                == "there is no room for module initrd (127 MiB) beside the kernel in the guest's memory (128 MiB): give more with --memory"
+                == """
+                there is no room for module initrd (127 MiB) beside the kernel in the guest's memory (128 MiB): \
+                give more with --memory
+                """
         )
-        #expect(failure { try plan(image, modules: [LoadPlan.Module(name: "initrd", size: .max)]) }.contains("no room for module initrd"))
+        #expect(
+            failure { try plan(image, modules: [LoadPlan.Module(name: "initrd", size: .max)]) }.contains(
+                "no room for module initrd"))
     }
 
     @Test("of command lines and modules are bounded")

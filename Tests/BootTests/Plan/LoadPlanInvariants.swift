@@ -2,7 +2,8 @@
     import Boot
 #endif
 
-/// What every plan must hold to, worked out from its public parts alone. The fuzzer compiles this file beside the room itself.
+/// What every plan must hold to, worked out from its public parts alone. The fuzzer compiles this file beside the room
+/// itself.
 enum LoadPlanInvariants {
     /// Everything about a plan that is wrong; empty for a sound one.
     static func violations(
@@ -12,7 +13,9 @@ enum LoadPlanInvariants {
         var extents: [(name: String, start: UInt64, size: UInt64)] = []
         for segment in plan.segments {
             extents.append((segment.name, segment.guestAddress, segment.memorySize))
-            if segment.fileSize > segment.memorySize { found.append("\(segment.name) has more bytes in the file than in memory") }
+            if segment.fileSize > segment.memorySize {
+                found.append("\(segment.name) has more bytes in the file than in memory")
+            }
             let available: UInt64
             switch segment.source {
             case .kernel: available = kernelSize
@@ -27,7 +30,8 @@ enum LoadPlanInvariants {
             found.append("\(extent.name) lies outside RAM")
         }
         let sorted = extents.filter { $0.size > 0 }.sorted { $0.start < $1.start }
-        for (left, right) in zip(sorted, sorted.dropFirst()) where left.start.addingReportingOverflow(left.size).partialValue > right.start {
+        for (left, right) in zip(sorted, sorted.dropFirst())
+        where left.start.addingReportingOverflow(left.size).partialValue > right.start {
             found.append("\(left.name) overlaps \(right.name)")
         }
         // Firmware enters a disk's code, and loads it.
@@ -37,7 +41,9 @@ enum LoadPlanInvariants {
 
     private static func isRAM(_ start: UInt64, _ size: UInt64, in memory: MemoryMap) -> Bool {
         let (end, overflow) = start.addingReportingOverflow(size)
-        return memory.regions.contains { $0.kind == .ram && $0.start <= start && !overflow && end <= $0.start + $0.size }
+        return memory.regions.contains {
+            $0.kind == .ram && $0.start <= start && !overflow && end <= $0.start + $0.size
+        }
     }
 
     /// What the boot ROM calculates with and loads.
@@ -51,8 +57,12 @@ enum LoadPlanInvariants {
         }
         guard let cd = disk.cd else { return found }
         let size = UInt64(cd.count) * 512
-        if size == 0 || UInt64(cd.first) * 2048 + size > kernelSize { found.append("the CD's boot code lies outside its file") }
-        if UInt64(cd.segment) * 16 < 0x500 || UInt64(cd.segment) * 16 + size > 0x9fc00 { found.append("the CD's boot code is loaded over the BIOS's data") }
+        if size == 0 || UInt64(cd.first) * 2048 + size > kernelSize {
+            found.append("the CD's boot code lies outside its file")
+        }
+        if UInt64(cd.segment) * 16 < 0x500 || UInt64(cd.segment) * 16 + size > 0x9fc00 {
+            found.append("the CD's boot code is loaded over the BIOS's data")
+        }
         return found
     }
 
@@ -60,24 +70,35 @@ enum LoadPlanInvariants {
         var found: [String] = []
         let entry = UInt64(plan.entry.cs.base) + UInt64(plan.entry.instructionPointer)
         let blobs = plan.blobs.map { (start: $0.guestAddress, size: UInt64($0.bytes.count)) }
-        let segments = plan.segments.filter { $0.source == .kernel }.map { (start: $0.guestAddress, size: $0.memorySize) }
+        let segments = plan.segments.filter { $0.source == .kernel }.map {
+            (start: $0.guestAddress, size: $0.memorySize)
+        }
         // Only Linux's setup code is a blob: it is the file's, but for the fields that a loader fills in.
-        if !(segments + (plan.format == .linux16 ? blobs : [])).contains(where: { entry >= $0.start && entry - $0.start < $0.size }) {
+        if !(segments + (plan.format == .linux16 ? blobs : [])).contains(where: {
+            entry >= $0.start && entry - $0.start < $0.size
+        }) {
             found.append("the entry point lies outside the kernel")
         }
         if plan.entry.mode != .real16 {
             let information = plan.format == .linux32 || plan.format == .linux64 ? plan.entry.esi : plan.entry.ebx
-            if !blobs.contains(where: { $0.start == UInt64(information) }) { found.append("ESI or EBX points to no blob") }
-            if !blobs.contains(where: { $0 == (UInt64(plan.entry.gdtBase), UInt64(plan.entry.gdtLimit) + 1) }) { found.append("there is no GDT") }
+            if !blobs.contains(where: { $0.start == UInt64(information) }) {
+                found.append("ESI or EBX points to no blob")
+            }
+            if !blobs.contains(where: { $0 == (UInt64(plan.entry.gdtBase), UInt64(plan.entry.gdtLimit) + 1) }) {
+                found.append("there is no GDT")
+            }
         }
-        if plan.entry.mode == .long64, !blobs.contains(where: { $0 == (UInt64(plan.entry.cr3), 6 * 4096) && $0.start % 4096 == 0 }) {
+        if plan.entry.mode == .long64,
+            !blobs.contains(where: { $0 == (UInt64(plan.entry.cr3), 6 * 4096) && $0.start % 4096 == 0 })
+        {
             found.append("CR3 points to no page tables")
         }
         if plan.needsFirmware != (plan.format == .linux16) { found.append("a \(plan.format) plan and firmware") }
         return found
     }
 
-    /// What the setup header tells the kernel must be where it says, and what the kernel will write over must hold nothing else.
+    /// What the setup header tells the kernel must be where it says, and what the kernel will write over must hold
+    /// nothing else.
     private static func linuxViolations(of plan: LoadPlan, modules: [LoadPlan.Module], memory: MemoryMap) -> [String] {
         let headerAddress: UInt64
         switch plan.format {
@@ -86,7 +107,8 @@ enum LoadPlanInvariants {
         case .linux: return ["the plan doesn't say which entry it takes"]
         case .pvh, .multiboot, .disk, .flat: return []
         }
-        guard let header = plan.blobs.first(where: { $0.guestAddress == headerAddress })?.bytes, header.count >= 1024 else {
+        guard let header = plan.blobs.first(where: { $0.guestAddress == headerAddress })?.bytes, header.count >= 1024
+        else {
             return ["there is no setup header"]
         }
         func field(_ offset: Int, _ count: Int) -> UInt64 {
@@ -105,15 +127,21 @@ enum LoadPlanInvariants {
                 guard case .module = segment.source else { return end }
                 return max(end, segment.guestAddress + segment.memorySize)
             }
-            if (start, size) != (initrd.guestAddress, end - initrd.guestAddress) { found.append("the header has the initrd elsewhere") }
+            if (start, size) != (initrd.guestAddress, end - initrd.guestAddress) {
+                found.append("the header has the initrd elsewhere")
+            }
             let limit = version >= 0x203 && end >= 0x230 ? field(0x22c, 4) : 0x37ff_ffff
             let isFree = version >= 0x20c && end >= 0x238 && field(0x236, 2) & 2 != 0
-            if start % 4096 != 0 || !isFree && start + size - 1 > limit { found.append("the initrd is beyond the kernel's reach") }
+            if start % 4096 != 0 || !isFree && start + size - 1 > limit {
+                found.append("the initrd is beyond the kernel's reach")
+            }
         } else if modules.first.map({ $0.size > 0 }) ?? false {
             found.append("the initrd is missing")
         }
 
-        if version >= 0x202, end >= 0x22c, !plan.blobs.contains(where: { $0.guestAddress == field(0x228, 4) && $0.bytes.last == 0 }) {
+        if version >= 0x202, end >= 0x22c,
+            !plan.blobs.contains(where: { $0.guestAddress == field(0x228, 4) && $0.bytes.last == 0 })
+        {
             found.append("there is no command line where the header says")
         }
         guard version >= 0x20a, end >= 0x264, field(0x211, 1) & 1 != 0 else { return found }

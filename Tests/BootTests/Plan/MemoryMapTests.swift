@@ -9,7 +9,10 @@ struct MemoryMapTests {
 
     @Test("leaves the legacy hole out of RAM")
     func hole() {
-        #expect(rows(MemoryMap(belowFourGiB: mebibyte * 2)) == [[0, 0x9fc00, 1], [0x9fc00, 0x60400, 2], [0x100000, mebibyte, 1]])
+        #expect(
+            rows(MemoryMap(belowFourGiB: mebibyte * 2)) == [
+                [0, 0x9fc00, 1], [0x9fc00, 0x60400, 2], [0x100000, mebibyte, 1],
+            ])
         #expect(rows(MemoryMap(belowFourGiB: 0x80000)) == [[0, 0x80000, 1], [0x9fc00, 0x60400, 2]])
         #expect(rows(MemoryMap(belowFourGiB: 0)) == [[0x9fc00, 0x60400, 2]])
     }
@@ -25,7 +28,8 @@ struct MemoryMapTests {
             ])
         #expect(
             rows(map) == [
-                [0, 0x9fc00, 1], [0x9fc00, 0x60400, 2], [0x100000, 0x100000, 1], [0x200000, 0x1000, 3], [0x201000, 0x800, 2],
+                [0, 0x9fc00, 1], [0x9fc00, 0x60400, 2], [0x100000, 0x100000, 1], [0x200000, 0x1000, 3],
+                [0x201000, 0x800, 2],
                 [0x201800, 0x1fe800, 1], [.max - 10, 10, 2],
             ])
         #expect(map.upperKiB == 1024)

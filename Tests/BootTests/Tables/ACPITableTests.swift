@@ -36,7 +36,8 @@ struct ACPITableTests {
         #expect(x2.allSatisfy { $0.count == 16 && $0.uint32(at: 8) == 1 })
         // LINT1 is the NMI of all processors, in both kinds of entries where there are both.
         #expect(entries.filter { $0[0] == 4 } == [[4, 6, 0xff, 0, 0, 1]])
-        #expect(entries.filter { $0[0] == 10 } == (count > 255 ? [[10, 12, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0]] : []))
+        #expect(
+            entries.filter { $0[0] == 10 } == (count > 255 ? [[10, 12, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0]] : []))
         // Each has its device in the DSDT.
         let dsdt = try guest.table(at: UInt64(try guest.table("FACP").uint32(at: 40)))
         let identity = Array("ACPI0007".utf8)
@@ -47,7 +48,8 @@ struct ACPITableTests {
     func tooManyProcessors() {
         #expect(throws: Never.self) { try FirmwareTables(describing: .sample(processors: 1024)) }
         #expect { try FirmwareTables(describing: .sample(processors: 2000)) } throws: {
-            "\($0)".hasPrefix("the ACPI tables for 2000 processors are ") && "\($0)".hasSuffix("the BIOS area: give fewer --cpus")
+            "\($0)".hasPrefix("the ACPI tables for 2000 processors are ")
+                && "\($0)".hasSuffix("the BIOS area: give fewer --cpus")
         }
     }
 
@@ -58,7 +60,8 @@ struct ACPITableTests {
         #expect(madt.uint32(at: 40) == 1)
         let entries = try madt.entries(from: 44)
         #expect(entries.filter { $0[0] == 1 } == [[1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0]])
-        #expect(entries.filter { $0[0] == 2 } == [[2, 10, 0, 0, 2, 0, 0, 0, 0, 0], [2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0]])
+        #expect(
+            entries.filter { $0[0] == 2 } == [[2, 10, 0, 0, 2, 0, 0, 0, 0, 0], [2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0]])
         let other = try guest(.full).table("APIC").entries(from: 44)
         #expect(other.filter { $0[0] == 1 }.map { $0[2] } == [5])
         #expect(other.filter { $0[0] == 2 }.map { $0[3] } == [0, 10])
@@ -146,30 +149,49 @@ struct ACPITableTests {
         #expect(sentence { $0.apicIDs = [0, .max] } == "apicIDs: they must rise, and 0xffffffff is no processor's")
         #expect(sentence { $0.apicIDs = [255] } == "apicIDs: the bootstrap processor's must be below 255")
         #expect(sentence { $0.ioapicPins = 15 } == "ioapicPins: 15 is not within 16...240")
-        for window in [0xe000_0000..<0xe000_0000, 0xe008_0000..<0xe018_0000, 0xe000_0000..<0xe018_0000, 0x1000_0000..<0x2010_0000] as [Range<UInt64>] {
+        for window in [
+            0xe000_0000..<0xe000_0000, 0xe008_0000..<0xe018_0000, 0xe000_0000..<0xe018_0000, 0x1000_0000..<0x2010_0000,
+        ] as [Range<UInt64>] {
             #expect(sentence { $0.ecam = window } == "ecam: it must be 1 to 256 whole MiB, aligned to 1 MiB")
         }
-        #expect(sentence { $0.memoryWindows = [AddressRange(5..<5)] } == "memoryWindows: 0x5 (empty) is empty or lies on both sides of 4 GiB")
-        #expect(sentence { $0.memoryWindows = [AddressRange(0xf000_0000..<0x1_1000_0000)] }.contains("0xf0000000-0x10fffffff is empty or lies on both"))
+        #expect(
+            sentence { $0.memoryWindows = [AddressRange(5..<5)] }
+                == "memoryWindows: 0x5 (empty) is empty or lies on both sides of 4 GiB")
+        #expect(
+            sentence { $0.memoryWindows = [AddressRange(0xf000_0000..<0x1_1000_0000)] }.contains(
+                "0xf0000000-0x10fffffff is empty or lies on both"))
         for route in [(32, 1, 16), (-1, 1, 16), (1, 0, 16), (1, 5, 16), (1, 1, 24)] as [(Int, Int, UInt32)] {
-            let sentence = sentence { $0.interruptRoutes = [Board.InterruptRoute(slot: route.0, pin: route.1, gsi: route.2)] }
+            let sentence = sentence {
+                $0.interruptRoutes = [Board.InterruptRoute(slot: route.0, pin: route.1, gsi: route.2)]
+            }
             #expect(sentence == "interruptRoutes: slot \(route.0), pin \(route.1), GSI \(route.2) can't be")
         }
-        #expect(sentence { $0.interruptRoutes += Array(repeating: $0.interruptRoutes[0], count: 5) }.contains("there are more than pins"))
-        #expect(sentence { $0.serialPorts = [Board.ISADevice(port: 0x3f8, irq: 16)] } == "serialPorts: port 0x3f8, IRQ 16 can't be")
-        #expect(sentence { $0.serialPorts = [Board.ISADevice(port: 0xfff9, irq: 4)] } == "serialPorts: port 0xfff9, IRQ 4 can't be")
+        #expect(
+            sentence { $0.interruptRoutes += Array(repeating: $0.interruptRoutes[0], count: 5) }.contains(
+                "there are more than pins"))
+        #expect(
+            sentence { $0.serialPorts = [Board.ISADevice(port: 0x3f8, irq: 16)] }
+                == "serialPorts: port 0x3f8, IRQ 16 can't be")
+        #expect(
+            sentence { $0.serialPorts = [Board.ISADevice(port: 0xfff9, irq: 4)] }
+                == "serialPorts: port 0xfff9, IRQ 4 can't be")
         #expect(sentence { $0.clock = Board.ISADevice(port: 0x70, irq: 16) } == "clock: port 0x70, IRQ 16 can't be")
         #expect(sentence { $0.clock = Board.ISADevice(port: 0xffff, irq: 8) } == "clock: port 0xffff, IRQ 8 can't be")
         for port in [0, 0xfff8] as [UInt16] {
             #expect(sentence { $0.configurationPort = port }.hasSuffix(" can't be"), "\(port)")
         }
-        #expect(sentence { $0.serialPorts = Array(repeating: $0.serialPorts[0], count: 10) }.contains("there are more than nine"))
+        #expect(
+            sentence { $0.serialPorts = Array(repeating: $0.serialPorts[0], count: 10) }.contains(
+                "there are more than nine"))
         #expect(sentence { $0.powerManagement.sleepTypeS5 = 8 } == "sleepTypeS5: it has three bits")
         for interrupt in [0, 2, 16] as [UInt8] {
-            #expect(sentence { $0.powerManagement.interrupt = interrupt }.contains("it must be an ISA interrupt, 1 or 3...15"))
+            #expect(
+                sentence { $0.powerManagement.interrupt = interrupt }.contains(
+                    "it must be an ISA interrupt, 1 or 3...15"))
         }
         #expect(sentence { $0.powerManagement.eventPort = 0xfffd }.contains("powerManagement: its registers must lie"))
-        #expect(sentence { $0.powerManagement.controlPort = 0xffff }.contains("powerManagement: its registers must lie"))
+        #expect(
+            sentence { $0.powerManagement.controlPort = 0xffff }.contains("powerManagement: its registers must lie"))
         #expect(sentence { $0.powerManagement.timerPort = 0xfffd }.contains("powerManagement: its registers must lie"))
     }
 }

@@ -23,7 +23,9 @@ struct GuestTables {
             var entries: [[UInt8]] = []
             var position = start
             while position < bytes.count {
-                guard position + 2 <= bytes.count, bytes[position + 1] >= 2, position + Int(bytes[position + 1]) <= bytes.count else {
+                guard position + 2 <= bytes.count, bytes[position + 1] >= 2,
+                    position + Int(bytes[position + 1]) <= bytes.count
+                else {
                     throw Malformed(description: "\(signature): an entry at \(position) that can't be")
                 }
                 entries.append(Array(bytes[position..<position + Int(bytes[position + 1])]))
@@ -44,7 +46,9 @@ struct GuestTables {
         for piece in tables.pieces {
             let address = Int(piece.guestAddress)
             guard address >= end, address + piece.bytes.count <= 0x100000 else {
-                throw Malformed(description: "\(piece.name) at \(address) overlaps what lies before it, or the end of the BIOS area")
+                throw Malformed(
+                    description: "\(piece.name) at \(address) overlaps what lies before it, or the end of the BIOS area"
+                )
             }
             memory.replaceSubrange(address - Self.start..<address - Self.start + piece.bytes.count, with: piece.bytes)
             end = address + piece.bytes.count
@@ -53,7 +57,8 @@ struct GuestTables {
     }
 
     func bytes(at address: UInt64, count: Int) throws -> [UInt8] {
-        guard let start = Int(exactly: address).map({ $0 - Self.start }), start >= 0, count <= memory.count - start else {
+        guard let start = Int(exactly: address).map({ $0 - Self.start }), start >= 0, count <= memory.count - start
+        else {
             throw Malformed(description: "\(count) bytes at \(address) lie outside the BIOS area")
         }
         return Array(memory[start..<start + count])
@@ -62,7 +67,9 @@ struct GuestTables {
     /// Where a signature stands on a 16-byte boundary, as kernels look for it.
     func scan(_ signature: String, from address: Int) throws -> UInt64 {
         let wanted = Array(signature.utf8)
-        let found = stride(from: address - Self.start, to: memory.count, by: 16).first { memory[$0...].starts(with: wanted) }
+        let found = stride(from: address - Self.start, to: memory.count, by: 16).first {
+            memory[$0...].starts(with: wanted)
+        }
         guard let found else { throw Malformed(description: "there is no \(signature)") }
         return UInt64(Self.start + found)
     }
@@ -110,16 +117,22 @@ struct GuestTables {
         let header = try bytes(at: address, count: 44)
         let length = Int(header[4]) | Int(header[5]) << 8
         let bytes = try bytes(at: address, count: length)
-        guard header.starts(with: Array("PCMP".utf8)), Self.sum(bytes) == 0 else { throw Malformed(description: "the MP table \(header)") }
+        guard header.starts(with: Array("PCMP".utf8)), Self.sum(bytes) == 0 else {
+            throw Malformed(description: "the MP table \(header)")
+        }
         var entries: [[UInt8]] = []
         var position = 44
         while position < length {
             let size = bytes[position] == 0 ? 20 : 8
-            guard bytes[position] <= 4, position + size <= length else { throw Malformed(description: "an MP entry at \(position)") }
+            guard bytes[position] <= 4, position + size <= length else {
+                throw Malformed(description: "an MP entry at \(position)")
+            }
             entries.append(Array(bytes[position..<position + size]))
             position += size
         }
-        guard entries.count == Int(header[34]) | Int(header[35]) << 8 else { throw Malformed(description: "\(entries.count) MP entries") }
+        guard entries.count == Int(header[34]) | Int(header[35]) << 8 else {
+            throw Malformed(description: "\(entries.count) MP entries")
+        }
         return (header, entries)
     }
 }
@@ -133,11 +146,13 @@ extension Board {
         var board = Board(
             apicIDs: Array(0..<UInt32(processors)), ecam: 0xe000_0000..<0xf000_0000,
             memoryWindows: [
-                AddressRange(0xc000_0000..<0xe000_0000), AddressRange(0xf000_0000..<0xfec0_0000), AddressRange(0xc0_0000_0000..<0x100_0000_0000),
+                AddressRange(0xc000_0000..<0xe000_0000), AddressRange(0xf000_0000..<0xfec0_0000),
+                AddressRange(0xc0_0000_0000..<0x100_0000_0000),
             ],
             interruptRoutes: routes, configurationPort: 0xcf8, serialPorts: [ISADevice(port: 0x3f8, irq: 4)],
             powerManagement: PowerManagement(
-                eventPort: 0x600, controlPort: 0x604, timerPort: 0x608, sleepTypeS5: 0, interrupt: 9, resetPort: 0xcf9, resetValue: 6))
+                eventPort: 0x600, controlPort: 0x604, timerPort: 0x608, sleepTypeS5: 0, interrupt: 9, resetPort: 0xcf9,
+                resetValue: 6))
         board.panicPort = 0x505
         return board
     }
@@ -150,7 +165,8 @@ extension Board {
         board.hasKeyboardController = true
         board.ioapicID = 5
         board.powerManagement = PowerManagement(
-            eventPort: 0xb000, controlPort: 0xb004, timerPort: 0xb008, sleepTypeS5: 5, interrupt: 10, resetPort: 0x64, resetValue: 0xfe)
+            eventPort: 0xb000, controlPort: 0xb004, timerPort: 0xb008, sleepTypeS5: 5, interrupt: 10, resetPort: 0x64,
+            resetValue: 0xfe)
         return board
     }
 }

@@ -24,7 +24,10 @@ struct MPTableTests {
         let processors = try table(board).entries.filter { $0[0] == 0 }
         #expect(processors.map { Int($0[1]) } == Array(0..<min(count, 255)))
         #expect(processors.map { $0[3] } == [3] + [UInt8](repeating: 1, count: min(count, 255) - 1))
-        #expect(processors.allSatisfy { $0[2] == 0x14 && $0.uint32(at: 4) == 0x0080_0f12 && $0.uint32(at: 8) == 0x1783_fbff })
+        #expect(
+            processors.allSatisfy {
+                $0[2] == 0x14 && $0.uint32(at: 4) == 0x0080_0f12 && $0.uint32(at: 8) == 0x1783_fbff
+            })
     }
 
     @Test("lists both buses and the IOAPIC")
@@ -56,6 +59,7 @@ struct MPTableTests {
     func localInterrupts() throws {
         var board = Board.sample()
         board.apicIDs = [4, 6]
-        #expect(try table(board).entries.filter { $0[0] == 4 } == [[4, 3, 0, 0, 1, 0, 4, 0], [4, 1, 0, 0, 1, 0, 0xff, 1]])
+        #expect(
+            try table(board).entries.filter { $0[0] == 4 } == [[4, 3, 0, 0, 1, 0, 4, 0], [4, 1, 0, 0, 1, 0, 0xff, 1]])
     }
 }

@@ -15,9 +15,12 @@ struct SMBIOSTests {
 
     private func structures(_ board: Board) throws -> [Structure] {
         let memory = try GuestTables(FirmwareTables(describing: board)).memory
-        let entry = try #require(stride(from: 0x10000, to: 0x20000, by: 16).first { Array(memory[$0..<$0 + 4]) == Array("_SM_".utf8) })
+        let entry = try #require(
+            stride(from: 0x10000, to: 0x20000, by: 16).first { Array(memory[$0..<$0 + 4]) == Array("_SM_".utf8) })
         let point = Array(memory[entry..<entry + 31])
-        #expect(point[5] == 31 && Array(point[16..<21]) == Array("_DMI_".utf8) && point[6...7] == [2, 8] && point[30] == 0x28)
+        #expect(
+            point[5] == 31 && Array(point[16..<21]) == Array("_DMI_".utf8) && point[6...7] == [2, 8]
+                && point[30] == 0x28)
         #expect(point.reduce(0, &+) == 0 && point[16...].reduce(0, &+) == 0)
         let length = Int(point[22]) | Int(point[23]) << 8
         var position = Int(point.uint32(at: 24)) - GuestTables.start
@@ -36,14 +39,22 @@ struct SMBIOSTests {
             }
             position += strings.isEmpty ? 2 : 1
             largest = max(largest, position - start)
-            found.append(.init(type: fields[0], handle: UInt16(fields[2]) | UInt16(fields[3]) << 8, bytes: fields, strings: strings))
+            found.append(
+                .init(
+                    type: fields[0], handle: UInt16(fields[2]) | UInt16(fields[3]) << 8, bytes: fields, strings: strings
+                ))
         }
         #expect(position == end && found.count == Int(point[28]) && largest == Int(point[8]) | Int(point[9]) << 8)
         #expect(found.map(\.handle) == Array(0..<UInt16(found.count)) && found.last?.type == 127)
         return found
     }
 
-    @Test("it is found by scanning, and says what the machine is: a virtual one, with so many processors and so much memory")
+    @Test(
+        """
+        it is found by scanning, and says what the machine is: a virtual one, with so many processors and so much \
+        memory
+        """
+    )
     func contents() throws {
         var board = Board.sample(processors: 3)
         board.memorySize = 256 << 20
@@ -52,9 +63,13 @@ struct SMBIOSTests {
         #expect(structures.map(\.bytes.count) == [0x18, 0x1b, 0x16, 0x2a, 0x17, 0x28, 0x1f, 0x0b, 4])
         #expect(structures[0].strings == ["swiftlet", "1", "11/26/2026"] && structures[0].bytes[0x13] & 0x10 != 0)
         #expect(structures[1].strings == ["swiftlet", "virtual PC"])
-        #expect(structures[3].bytes[0x23...0x25] == [3, 3, 3] && structures[3].bytes.uint32(at: 8) == board.processorSignature)
+        #expect(
+            structures[3].bytes[0x23...0x25] == [3, 3, 3]
+                && structures[3].bytes.uint32(at: 8) == board.processorSignature)
         #expect(structures[4].bytes.uint64(at: 0x0f) == 256 << 20 && structures[5].uint16(at: 0x0c) == 256)
-        #expect(structures[5].uint16(at: 4) == structures[4].handle && structures[6].bytes.uint64(at: 0x17) == 256 << 20 - 1)
+        #expect(
+            structures[5].uint16(at: 4) == structures[4].handle && structures[6].bytes.uint64(at: 0x17) == 256 << 20 - 1
+        )
     }
 
     @Test("much memory stands in the extended field; where none is told nothing is said of it", arguments: [1024, 1])

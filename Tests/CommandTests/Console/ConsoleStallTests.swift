@@ -17,14 +17,16 @@ struct ConsoleStallTests {
         (0..<lines).map { "floods: line \($0) \(line)\r\n" }.joined() + "floods: \(lines) lines written\r\n"
     }
 
-    /// A pipe of 4 KiB that nobody reads until the guest has ended by itself, which the trace tells while swiftlet still waits for the reader.
+    /// A pipe of 4 KiB that nobody reads until the guest has ended by itself, which the trace tells while swiftlet
+    /// still waits for the reader.
     @Test func aStalledReaderDoesNotHoldTheGuestUpAndGetsEveryByte() throws {
         let screen = try Pipe()
         // F_SETPIPE_SZ: the least there is.
         #expect(fcntl(screen.input, 1031, 4096) >= 0)
         let trace = "\(directory.path)/trace.json"
         let process = try SwiftletProcess(
-            ["run", TestKernel.built("floods.elf"), "--append", "lines=1000", "--trace", trace, "--timeout", "60s"], output: screen.input)
+            ["run", TestKernel.built("floods.elf"), "--append", "lines=1000", "--trace", trace, "--timeout", "60s"],
+            output: screen.input)
         let hasEnded = try eventually(within: 60) {
             guard access(trace, R_OK) == 0 else { return false }
             return String(decoding: try readFile(trace), as: UTF8.self).contains("\"name\":\"port_out 0xf4\"")
@@ -43,7 +45,8 @@ struct ConsoleStallTests {
 
     @Test func stampsAreForTheReaderAlone() throws {
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("floods.elf"), "--append", "lines=50", "--console-stamps", "--until", "end", "--expect", "^floods: line 49 of",
+            "run", TestKernel.built("floods.elf"), "--append", "lines=50", "--console-stamps", "--until", "end",
+            "--expect", "^floods: line 49 of",
             "--fail-on", "^\\[ ", "--timeout", "60s")
         #expect(ended.status == 0, "\(ended.errors)")
         let lines = ended.output.split(separator: "\r\n").map(String.init)
@@ -61,7 +64,8 @@ struct ConsoleStallTests {
     /// A prompt does not end its line: it is shown, with its time, and answered.
     @Test func aPromptIsShownWithItsTimeAndAnswered() throws {
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("asks.elf"), "--console-stamps", "--send", "login: $=root\\n", "--send", "Password: $=a=b\\n", "--timeout", "60s")
+            "run", TestKernel.built("asks.elf"), "--console-stamps", "--send", "login: $=root\\n", "--send",
+            "Password: $=a=b\\n", "--timeout", "60s")
         #expect(ended.status == 0, "\(ended.errors) \(ended.output)")
         #expect(ended.output.contains(#/\[ +[0-9.]+\] .*login:/#))
     }

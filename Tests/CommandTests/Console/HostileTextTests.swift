@@ -5,11 +5,13 @@ import Testing
 @testable import Scripting
 @testable import swiftlet
 
-/// What a guest, a name or a file says never does anything to the terminal or the CI system that shows swiftlet's own words and reports.
+/// What a guest, a name or a file says never does anything to the terminal or the CI system that shows swiftlet's own
+/// words and reports.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct HostileTextTests {
     /// Clears a screen, rings, turns a line around, hides, and asks two CI systems for something.
-    static let hostile = "::error::\u{1B}[2J\u{7}\u{9B}31m\u{85}\u{202E}gpj\u{2028}\u{200B}##vso[task.complete]##[error]"
+    static let hostile =
+        "::error::\u{1B}[2J\u{7}\u{9B}31m\u{85}\u{202E}gpj\u{2028}\u{200B}##vso[task.complete]##[error]"
     private let directory: TemporaryDirectory
 
     init() throws { directory = try TemporaryDirectory() }
@@ -18,7 +20,10 @@ struct HostileTextTests {
     /// mov dx, 0x3f8; mov si, text; mov cx, count; cld; l: lodsb; out dx, al; loop l; mov al, value; out 0xf4, al; hlt
     private func says(_ bytes: [UInt8], _ value: UInt8, name: String = "says.bin") throws -> String {
         let count = [UInt8(bytes.count & 0xFF), UInt8(bytes.count >> 8)]
-        let code: [UInt8] = [0xBA, 0xF8, 0x03, 0xBE, 19, 0, 0xB9] + count + [0xFC, 0xAC, 0xEE, 0xE2, 0xFC, 0xB0, value, 0xE6, 0xF4, 0xF4]
+        let code: [UInt8] =
+            [0xBA, 0xF8, 0x03, 0xBE, 19, 0, 0xB9] + count + [
+                0xFC, 0xAC, 0xEE, 0xE2, 0xFC, 0xB0, value, 0xE6, 0xF4, 0xF4,
+            ]
         return try directory.file(name, code + bytes)
     }
 
@@ -26,7 +31,9 @@ struct HostileTextTests {
         for line in text.utf8.split(separator: 10).map({ String($0) ?? "not UTF-8" }) {
             let hidden = line.unicodeScalars.filter { VisibleText.isHidden($0) }.map { String($0.value, radix: 16) }
             #expect(hidden.isEmpty, what, sourceLocation: sourceLocation)
-            #expect(!line.contains("##vso[") && !line.contains("##[") && !line.hasPrefix("::"), what, sourceLocation: sourceLocation)
+            #expect(
+                !line.contains("##vso[") && !line.contains("##[") && !line.hasPrefix("::"), what,
+                sourceLocation: sourceLocation)
         }
     }
 
@@ -35,10 +42,13 @@ struct HostileTextTests {
         for format in ["json", "junit", "tap"] {
             let report = "\(directory.path)/report.\(format)"
             let ended = try SwiftletProcess.run(
-                "run", kernel, "--memory", "1M", "--console", "none", "--fail-on", "gpj.* end", "--report", "\(format):\(report)",
+                "run", kernel, "--memory", "1M", "--console", "none", "--fail-on", "gpj.* end", "--report",
+                "\(format):\(report)",
                 "--trace", "\(directory.path)/trace", "--timeout", "60s")
             #expect(ended.status == 1)
-            #expect(ended.errors.contains("console: :\\x3aerror") || ended.errors.contains("console: ::error::\\x1b[2J\\x07"), "\(ended.errors)")
+            #expect(
+                ended.errors.contains("console: :\\x3aerror")
+                    || ended.errors.contains("console: ::error::\\x1b[2J\\x07"), "\(ended.errors)")
             #expect(ended.errors.contains("\\u{202e}gpj"))
             expectPlain(ended.errors, "standard error")
             let text = String(decoding: try readFile(report), as: UTF8.self)
@@ -74,21 +84,32 @@ struct HostileTextTests {
                 timeout = "60s"
                 """#.utf8))
         let ended = try SwiftletProcess.run("suite", suite, "--report", "jsonl:\(directory.path)/boots.jsonl")
-        #expect(ended.status == 1 && ended.output.contains("FAIL \\x1b[2J\\u{202e}##vso\\x5bx]"), "\(ended.output)\(ended.errors)")
+        #expect(
+            ended.status == 1 && ended.output.contains("FAIL \\x1b[2J\\u{202e}##vso\\x5bx]"),
+            "\(ended.output)\(ended.errors)")
         expectPlain(ended.output, "standard output")
         expectPlain(ended.errors, "standard error")
-        expectPlain(String(decoding: try readFile("\(directory.path)/boots.jsonl"), as: UTF8.self).replacing("##", with: ""), "report")
+        expectPlain(
+            String(decoding: try readFile("\(directory.path)/boots.jsonl"), as: UTF8.self).replacing("##", with: ""),
+            "report")
     }
 
     @Test func theConsoleCanBeQuoted() throws {
         let kernel = try says(Array("\(Self.hostile)\n\tä\r\n::stop\rx".utf8) + [0xE2, 0x80], 0)
         let raw = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--timeout", "60s")
         #expect(raw.status == 0 && raw.output.contains(Self.hostile), "the console itself is as the guest wrote it")
-        let ended = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--timeout", "60s", "--console", "quoted", "--expect", "\u{1B}|gpj")
-        let first = ":\\x3aerror::\\x1b[2J\\x07\\u{9b}31m\\u{85}\\u{202e}gpj\\u{2028}\\u{200b}##vso\\x5btask.complete]##\\x5berror]\n"
+        let ended = try SwiftletProcess.run(
+            "run", kernel, "--memory", "1M", "--timeout", "60s", "--console", "quoted", "--expect", "\u{1B}|gpj")
+        let first =
+            """
+            :\\x3aerror::\\x1b[2J\\x07\\u{9b}31m\\u{85}\\u{202e}gpj\\u{2028}\\u{200b}##vso\\x5btask.complete]##\\x5berror]\n
+            """
         #expect(ended.status == 0 && ended.output == first + "\tä\r\n:\\x3astop\\rx\\xe2\\x80", "\(ended.output)")
-        let stamped = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--timeout", "60s", "--console", "quoted", "--console-stamps")
-        #expect(stamped.status == 0 && stamped.output.hasPrefix("[    ") && stamped.output.contains("] ::error::\\x1b"), "\(stamped.output)")
+        let stamped = try SwiftletProcess.run(
+            "run", kernel, "--memory", "1M", "--timeout", "60s", "--console", "quoted", "--console-stamps")
+        #expect(
+            stamped.status == 0 && stamped.output.hasPrefix("[    ") && stamped.output.contains("] ::error::\\x1b"),
+            "\(stamped.output)")
         expectPlain(stamped.output.replacing("\t", with: "").replacing("\r\n", with: "\n"), "stamped")
     }
 }

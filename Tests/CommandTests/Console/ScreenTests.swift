@@ -14,8 +14,9 @@ struct ScreenTests {
     private let directory: TemporaryDirectory
     private let kernel: String
 
-    /// Real mode: "O" and byte 1 to the second row at 0xb8000; the cursor's register 15 by one word, read back (else it ends with an
-    /// exit value); waits for a retrace to begin and to end; what port 0xe9 reads, "h" and a line feed to port 0xe9; cli; hlt.
+    /// Real mode: "O" and byte 1 to the second row at 0xb8000; the cursor's register 15 by one word, read back (else it
+    /// ends with an exit value); waits for a retrace to begin and to end; what port 0xe9 reads, "h" and a line feed to
+    /// port 0xe9; cli; hlt.
     init() throws {
         let code: [UInt8] = [
             0xB8, 0x00, 0xB8, 0x8E, 0xC0, 0x26, 0xC7, 0x06, 0xA0, 0x00, 0x4F, 0x07, 0x26, 0xC7, 0x06, 0xA2,
@@ -31,7 +32,9 @@ struct ScreenTests {
         let path = "\(directory.path)/report.json"
         let ended = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--report", "json:\(path)")
         #expect(ended.status == 124 && ended.lastLine.contains("hang"), "\(ended.errors)")
-        #expect(ended.errors.contains("text screen at 0xb8000") && ended.errors.contains("\nswiftlet:   O☺\n"), "\(ended.errors)")
+        #expect(
+            ended.errors.contains("text screen at 0xb8000") && ended.errors.contains("\nswiftlet:   O☺\n"),
+            "\(ended.errors)")
         #expect(ended.output.isEmpty, "nobody asked for port 0xe9")
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -39,7 +42,9 @@ struct ScreenTests {
     }
 
     @Test func portE9IsShown() throws {
-        let process = try SwiftletProcess(["run", kernel, "--memory", "1M", "--debug-console", "e9", "--timeout", "10s"])
+        let process = try SwiftletProcess([
+            "run", kernel, "--memory", "1M", "--debug-console", "e9", "--timeout", "10s",
+        ])
         let ended = try process.wait()
         // The first byte is what the port read, 0xe9, which alone is no UTF-8.
         #expect(ended.status == 124 && ended.output == "\u{FFFD}h\n", "\(ended.output)")

@@ -11,41 +11,54 @@ struct FileLimitTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// Writes `count` lines of 1000 bytes, then "the last line", and exits with `value`. A string an exit, so that it is quick.
+    /// Writes `count` lines of 1000 bytes, then "the last line", and exits with `value`. A string an exit, so that it
+    /// is quick.
     private func floods(_ count: UInt8, value: UInt8 = 0) throws -> String {
         let line = Array(String(repeating: "x", count: 999).utf8) + [10]
         let last = Array("the last line\n".utf8)
-        // cld; mov dx, 0x3f8; mov bl, count; l: mov si, line; mov cx, 1000; rep outsb; dec bl; jnz l; mov si, last; mov cx, length; rep outsb;
-        // mov al, value; out 0xf4, al; hlt. DS points to the first byte.
+        // cld; mov dx, 0x3f8; mov bl, count; l: mov si, line; mov cx, 1000; rep outsb; dec bl; jnz l; mov si, last; mov
+        // cx, length; rep outsb; mov al, value; out 0xf4, al; hlt. DS points to the first byte.
         let code: [UInt8] = [
-            0xFC, 0xBA, 0xF8, 0x03, 0xB3, count, 0xBE, 0x00, 0x01, 0xB9, 0xE8, 0x03, 0xF3, 0x6E, 0xFE, 0xCB, 0x75, 0xF4, 0xBE, 0xE8, 0x04, 0xB9,
+            0xFC, 0xBA, 0xF8, 0x03, 0xB3, count, 0xBE, 0x00, 0x01, 0xB9, 0xE8, 0x03, 0xF3, 0x6E, 0xFE, 0xCB, 0x75, 0xF4,
+            0xBE, 0xE8, 0x04, 0xB9,
             UInt8(last.count), 0x00, 0xF3, 0x6E, 0xB0, value, 0xE6, 0xF4, 0xF4,
         ]
         return try directory.file("floods.bin", code + [UInt8](repeating: 0, count: 0x100 - code.count) + line + last)
     }
 
-    private func text(_ name: String) throws -> String { String(decoding: try readFile("\(path)/\(name)"), as: UTF8.self) }
+    private func text(_ name: String) throws -> String {
+        String(decoding: try readFile("\(path)/\(name)"), as: UTF8.self)
+    }
 
     /// The guest's verdict stands, what is expected is seen though the file ends before it, and the report counts.
     @Test func aConsoleFileEndsAtItsLimitAndTheRunDoesNot() throws {
         let ended = try SwiftletProcess.run(
-            "run", floods(100), "--console", "file:\(path)/out", "--file-limit", "64K", "--expect", "the last line", "--report", "json:\(path)/report")
+            "run", floods(100), "--console", "file:\(path)/out", "--file-limit", "64K", "--expect", "the last line",
+            "--report", "json:\(path)/report")
         #expect(ended.status == 0, "\(ended.errors)")
         let console = try text("out")
         let mark = "swiftlet: this file has reached its limit of 64 KiB (--file-limit); what comes now is not in it\n"
         #expect(console.utf8.count <= 64 << 10 && console.utf8.count > 65_000 && console.hasSuffix("x\n" + mark))
         let kept = console.utf8.count - mark.utf8.count - (console.dropLast(mark.count + 1).hasSuffix("\n") ? 0 : 1)
         let missing = 100_014 - kept
-        let sentence = "swiftlet: the console's file \(path)/out has reached its limit of 64 KiB (--file-limit): \(missing) bytes are missing in it"
+        let sentence =
+            """
+            swiftlet: the console's file \(path)/out has reached its limit of 64 KiB (--file-limit): \(missing) \
+            bytes are missing in it
+            """
         let lines = ended.errors.split(separator: "\n").map(String.init)
-        #expect(lines.dropLast().last == sentence && lines.last?.hasPrefix("swiftlet: passed: ") == true, "\(ended.errors)")
+        #expect(
+            lines.dropLast().last == sentence && lines.last?.hasPrefix("swiftlet: passed: ") == true, "\(ended.errors)")
         let report = try WrittenReport(readFile("\(path)/report"))
-        #expect(report.console.missing == missing && report.outcome == "passed" && report.consoleTail.hasSuffix("the last line\n"))
+        #expect(
+            report.console.missing == missing && report.outcome == "passed"
+                && report.consoleTail.hasSuffix("the last line\n"))
     }
 
     @Test func aFileThatIsNotFullIsWholeAndNothingIsSaid() throws {
         let ended = try SwiftletProcess.run(
-            "run", floods(60, value: 3), "--console", "file:\(path)/out", "--file-limit", "64K", "--report", "json:\(path)/report")
+            "run", floods(60, value: 3), "--console", "file:\(path)/out", "--file-limit", "64K", "--report",
+            "json:\(path)/report")
         #expect(ended.status == 3 && !ended.errors.contains("limit"), "\(ended.errors)")
         #expect(try readFile("\(path)/out").count == 60_014)
         #expect(try WrittenReport(readFile("\(path)/report")).console.missing == 0)
@@ -60,21 +73,28 @@ struct FileLimitTests {
     /// Standard output is the caller's, and a pipe keeps nothing.
     @Test func whatIsNoFileOfTheRunsHasNoLimit() throws {
         let ended = try SwiftletProcess.run("run", floods(100), "--file-limit", "64K")
-        #expect(ended.status == 0 && ended.output.utf8.count == 100_014 && !ended.errors.contains("limit"), "\(ended.errors)")
+        #expect(
+            ended.status == 0 && ended.output.utf8.count == 100_014 && !ended.errors.contains("limit"),
+            "\(ended.errors)")
     }
 
     /// One file for all boots of a run, and one limit.
     @Test func bootsShareTheLimit() throws {
         // Each says 1000 bytes and resets the machine.
         let line = Array(String(repeating: "y", count: 999).utf8) + [10]
-        let code: [UInt8] = [0xFC, 0xBA, 0xF8, 0x03, 0xBE, 0x00, 0x01, 0xB9, 0xE8, 0x03, 0xF3, 0x6E, 0xB0, 0xFE, 0xE6, 0x64, 0xF4]
+        let code: [UInt8] = [
+            0xFC, 0xBA, 0xF8, 0x03, 0xBE, 0x00, 0x01, 0xB9, 0xE8, 0x03, 0xF3, 0x6E, 0xB0, 0xFE, 0xE6, 0x64, 0xF4,
+        ]
         let kernel = try directory.file("resets.bin", code + [UInt8](repeating: 0, count: 0x100 - code.count) + line)
         let ended = try SwiftletProcess.run(
-            "run", kernel, "--memory", "1M", "--on-reset", "reboot", "--timeout", "15s", "--console", "file:\(path)/out", "--file-limit", "64K")
+            "run", kernel, "--memory", "1M", "--on-reset", "reboot", "--timeout", "15s", "--console",
+            "file:\(path)/out", "--file-limit", "64K")
         #expect(ended.status == 124, "\(ended.errors)")
         let size = try readFile("\(path)/out").count
         #expect(size <= 64 << 10, "\(size)")
-        #expect(size < 65_000 || ended.errors.contains("bytes are missing in it"), "a slow host may not come so far: \(ended.errors)")
+        #expect(
+            size < 65_000 || ended.errors.contains("bytes are missing in it"),
+            "a slow host may not come so far: \(ended.errors)")
     }
 
     @Test(arguments: [true, false])
@@ -95,13 +115,18 @@ struct FileLimitTests {
             """
         let file = try directory.file("boots.toml", Array(suite.utf8))
         let logs = areKept ? ["--logs", "\(path)/logs"] : []
-        let process = try SwiftletProcess(["suite", file, "--log-limit", "64K", "--report", "junit:\(path)/junit.xml"] + logs)
+        let process = try SwiftletProcess(
+            ["suite", file, "--log-limit", "64K", "--report", "junit:\(path)/junit.xml"] + logs)
         let ended = try process.wait()
         let limit = "#   its console's log has reached its limit of 64 KiB (--log-limit): "
         #expect(ended.status == 1, "\(ended.errors)")
-        #expect(ended.suiteLines.filter { $0.hasPrefix(limit) && $0.hasSuffix(" bytes are missing in it") }.count == 2, "\(ended.output)")
+        #expect(
+            ended.suiteLines.filter { $0.hasPrefix(limit) && $0.hasSuffix(" bytes are missing in it") }.count == 2,
+            "\(ended.output)")
         let junit = try text("junit.xml")
-        #expect(junit.contains("bytes are missing here, of which these are the last\n") && junit.contains("the last line"), "the end is told all the same")
+        #expect(
+            junit.contains("bytes are missing here, of which these are the last\n") && junit.contains("the last line"),
+            "the end is told all the same")
         guard areKept else { return }
         for name in ["floods", "passes"] {
             let log = try text("logs/\(name).log")
@@ -121,7 +146,8 @@ struct FileLimitTests {
     /// JSON to its last byte, which ends with how the run ended; the verdict stands.
     @Test func aTraceEndsAtItsLimitAndIsWhole() throws {
         let ended = try SwiftletProcess.run(
-            "run", floods(250), "--console", "none", "--trace", "\(path)/trace", "--file-limit", "64K", "--report", "json:\(path)/report")
+            "run", floods(250), "--console", "none", "--trace", "\(path)/trace", "--file-limit", "64K", "--report",
+            "json:\(path)/report")
         #expect(ended.status == 0, "\(ended.errors)")
         let bytes = try readFile("\(path)/trace")
         #expect(bytes.count <= 64 << 10 && bytes.count > 40 << 10)
@@ -132,9 +158,13 @@ struct FileLimitTests {
         #expect(names.contains("this file has reached \(limit): what comes now is not in it"))
         #expect(
             Array(names.suffix(2)) == [
-                "\(trace.missing) events are not in this file, which has reached \(limit)", "passed: the guest wrote 0 to the exit port",
+                "\(trace.missing) events are not in this file, which has reached \(limit)",
+                "passed: the guest wrote 0 to the exit port",
             ])
-        #expect(ended.errors.contains("swiftlet: the trace \(path)/trace has reached \(limit): \(trace.missing) events are missing in it\n"), "\(ended.errors)")
+        #expect(
+            ended.errors.contains(
+                "swiftlet: the trace \(path)/trace has reached \(limit): \(trace.missing) events are missing in it\n"),
+            "\(ended.errors)")
         // An exit is two events, and each line of the console one.
         let exits = try WrittenReport(readFile("\(path)/report")).exits.values.reduce(0, +)
         #expect(UInt64(names.count + trace.missing) + trace.dropped >= 2 * exits + 250)
@@ -159,7 +189,8 @@ struct FileLimitTests {
         // Each boot is recorded anew.
         let kernel = try directory.file("resets.bin", [0xB0, 0xFE, 0xE6, 0x64, 0xF4])
         let ended = try SwiftletProcess.run(
-            "run", kernel, "--memory", "1M", "--cpus", "4", "--on-reset", "reboot", "--timeout", "10s", "--record", "\(path)/record", "--file-limit", "64K",
+            "run", kernel, "--memory", "1M", "--cpus", "4", "--on-reset", "reboot", "--timeout", "10s", "--record",
+            "\(path)/record", "--file-limit", "64K",
             "--report", "json:\(path)/report")
         #expect(ended.status == 124, "\(ended.errors)")
         #expect(try readFile("\(path)/record").count <= 64 << 10)
@@ -167,7 +198,11 @@ struct FileLimitTests {
         #expect(recording.missing > 0 && recording.lines.count > 20)
         let missing = try JSONDecoder().decode(Files.self, from: Data(readFile("\(path)/report"))).recording?.missing
         #expect(missing == recording.missing)
-        let sentence = "the recording \(path)/record has reached its limit of 64 KiB (--file-limit): \(recording.missing) calls are missing in it"
+        let sentence =
+            """
+            the recording \(path)/record has reached its limit of 64 KiB (--file-limit): \(recording.missing) \
+            calls are missing in it
+            """
         #expect(ended.errors.contains("swiftlet: \(sentence)\n"), "\(ended.errors)")
     }
 

@@ -11,7 +11,10 @@ import Testing
     /// Runs a line of bash in the directory; `$S` is the program, `$G` where the test kernels are.
     private func bash(_ line: String) throws -> SwiftletProcess.Ended {
         let guests = "\(TestKernel.root)/guests/build"
-        return try SwiftletProcess(["-c", "cd '\(directory.path)' && S='\(SwiftletProcess.path)' G='\(guests)' && \(line)"], program: "/bin/bash").wait()
+        return try SwiftletProcess(
+            ["-c", "cd '\(directory.path)' && S='\(SwiftletProcess.path)' G='\(guests)' && \(line)"],
+            program: "/bin/bash"
+        ).wait()
     }
 
     @Test(
@@ -22,19 +25,24 @@ import Testing
         ])
     func aPipeIsReadWhole(line: String) throws {
         let ended = try bash(line)
-        #expect(ended.status == 5 && ended.lastLine == "swiftlet: failed: the guest wrote 5 to the exit port", "\(ended.errors)")
+        #expect(
+            ended.status == 5 && ended.lastLine == "swiftlet: failed: the guest wrote 5 to the exit port",
+            "\(ended.errors)")
     }
 
     /// Files of /proc say that they are empty, and are not.
     @Test func aFileOfUnknownSizeIsReadWhole() throws {
         let ended = try bash("$S run $G/modules.elf --initrd /proc/version && cat /proc/version > v")
         let size = try directory.contents("v").count
-        #expect(ended.status == 0 && ended.output.contains(" \(size) bytes: Linux version"), "\(ended.output)\(ended.errors)")
+        #expect(
+            ended.status == 0 && ended.output.contains(" \(size) bytes: Linux version"),
+            "\(ended.output)\(ended.errors)")
     }
 
     /// A machine that starts again has its kernel still.
     @Test func aKernelFromAPipeStartsAgain() throws {
-        let ended = try bash("$S run <(cat $G/ends.elf) --append end=reset --on-reset reboot --timeout 700ms --report json:r")
+        let ended = try bash(
+            "$S run <(cat $G/ends.elf) --append end=reset --on-reset reboot --timeout 700ms --report json:r")
         let report = try WrittenReport(directory.contents("r"))
         #expect(ended.status == 124 && report.outcome == "timeout" && report.reboots >= 2, "\(ended.errors)")
     }

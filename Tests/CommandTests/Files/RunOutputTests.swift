@@ -14,13 +14,15 @@ struct RunOutputTests {
     private func talks(_ count: UInt16) throws -> String {
         // mov dx, 0x3f8; mov cx, count; mov al, 'A'; l: out dx, al; loop l; mov al, 0; out 0xf4, al; hlt
         let code: [UInt8] = [
-            0xBA, 0xF8, 0x03, 0xB9, UInt8(count & 0xFF), UInt8(count >> 8), 0xB0, 0x41, 0xEE, 0xE2, 0xFD, 0xB0, 0x00, 0xE6, 0xF4, 0xF4,
+            0xBA, 0xF8, 0x03, 0xB9, UInt8(count & 0xFF), UInt8(count >> 8), 0xB0, 0x41, 0xEE, 0xE2, 0xFD, 0xB0, 0x00,
+            0xE6, 0xF4, 0xF4,
         ]
         return try directory.file("talks.bin", code)
     }
 
     @Test func whatIsPipedInIsTyped() throws {
-        let ended = try SwiftletProcess.run("run", TestKernel.built("echo.elf"), "--timeout", "60s", input: "swift\nlet\nquit\n")
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("echo.elf"), "--timeout", "60s", input: "swift\nlet\nquit\n")
         #expect(ended.status == 0)
         #expect(ended.output.contains("SWIFT") && ended.output.contains("LET"))
     }
@@ -30,7 +32,8 @@ struct RunOutputTests {
         let lines = (0..<50).map { "line number \($0)" }
         let file = try directory.file("input", Array((lines + ["quit", ""]).joined(separator: "\n").utf8))
         let input = try Descriptor(opening: file, flags: O_RDONLY)
-        let ended = try SwiftletProcess(["run", TestKernel.built("echo.elf"), "--timeout", "60s"], input: input.raw).wait()
+        let ended = try SwiftletProcess(["run", TestKernel.built("echo.elf"), "--timeout", "60s"], input: input.raw)
+            .wait()
         #expect(ended.status == 0, "\(ended.errors)")
         let said = ended.output.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("LINE") }
         #expect(said.map(String.init) == lines.map { $0.uppercased() })
@@ -43,7 +46,8 @@ struct RunOutputTests {
 
     @Test func aConsoleFileHoldsTheConsoleAlone() throws {
         let file = try directory.file("console", Array("what was there before".utf8))
-        let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--append", "exit=3", "--console", "file:\(file)")
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("hello.elf"), "--append", "exit=3", "--console", "file:\(file)")
         #expect(ended.status == 3 && ended.output.isEmpty)
         let console = String(decoding: try readFile(file), as: UTF8.self)
         #expect(console.hasPrefix("hello: cpu 0") && !console.contains("before"))
@@ -60,7 +64,8 @@ struct RunOutputTests {
         let kernel = try TestKernel.built("hello.elf")
         let ended = try SwiftletProcess.run("run", kernel, "--append", "exit=5", "--report", "json:\(report)")
         let written = try WrittenReport(readFile(report))
-        #expect(written.format == 1 && written.kernel == kernel && written.outcome == "failed" && written.exitStatus == 5)
+        #expect(
+            written.format == 1 && written.kernel == kernel && written.outcome == "failed" && written.exitStatus == 5)
         #expect("swiftlet: \(written.message)" == ended.lastLine)
         #expect(written.durationSeconds > 0 && written.durationSeconds < 60)
         #expect((written.exits["port_out"] ?? 0) > 10 && written.exits["internal_error"] == nil)
@@ -71,7 +76,8 @@ struct RunOutputTests {
     @Test func aReportMayGoToAPipe() throws {
         let pipe = try Pipe()
         let process = try SwiftletProcess(
-            ["run", TestKernel.built("hello.elf"), "--console", "none", "--report", "json:/dev/stdout"], output: pipe.input)
+            ["run", TestKernel.built("hello.elf"), "--console", "none", "--report", "json:/dev/stdout"],
+            output: pipe.input)
         #expect(try process.wait().status == 0)
         #expect(try WrittenReport(pipe.readAvailable()).outcome == "passed")
     }
@@ -79,30 +85,43 @@ struct RunOutputTests {
     /// Each of several reports is written, though another can't be.
     @Test func severalReportsAreWritten() throws {
         let directory = try TemporaryDirectory()
-        let reports = ["json:\(directory.path)/json", "json:/dev/full", "tap:\(directory.path)/tap"].flatMap { ["--report", $0] }
-        let ended = try SwiftletProcess(["run", TestKernel.built("hello.elf"), "--append", "exit=5", "--append", "x"] + reports).wait()
-        #expect(ended.status == 73 && ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
+        let reports = ["json:\(directory.path)/json", "json:/dev/full", "tap:\(directory.path)/tap"].flatMap {
+            ["--report", $0]
+        }
+        let ended = try SwiftletProcess(
+            ["run", TestKernel.built("hello.elf"), "--append", "exit=5", "--append", "x"] + reports
+        ).wait()
+        #expect(
+            ended.status == 73
+                && ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
         #expect(try WrittenReport(directory.contents("json")).exitStatus == 5)
         #expect(String(decoding: try directory.contents("tap"), as: UTF8.self).contains("not ok 1"))
         // One that can't be made keeps the run from starting, which the others say.
-        let unmade = try SwiftletProcess(["run", TestKernel.built("hello.elf")] + reports + ["--report", "tap:/nonexistent/tap"]).wait()
+        let unmade = try SwiftletProcess(
+            ["run", TestKernel.built("hello.elf")] + reports + ["--report", "tap:/nonexistent/tap"]
+        ).wait()
         #expect(unmade.status == 73)
         #expect(try WrittenReport(directory.contents("json")).outcome == "not-started")
-        let same = try SwiftletProcess(["run", TestKernel.built("hello.elf"), "--report", "json:/x", "--report", "tap:/x"]).wait()
+        let same = try SwiftletProcess([
+            "run", TestKernel.built("hello.elf"), "--report", "json:/x", "--report", "tap:/x",
+        ]).wait()
         #expect(same.status == 64 && same.errors.contains("two reports can't go to one file: /x"))
     }
 
     /// A full disk takes the report, not what became of the guest.
     @Test func aReportThatCantBeWrittenTakesNoVerdictAway() throws {
-        let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--append", "exit=5", "--report", "json:/dev/full")
-        #expect(ended.status == 73 && ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("hello.elf"), "--append", "exit=5", "--report", "json:/dev/full")
+        #expect(
+            ended.status == 73
+                && ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
         #expect(ended.errors.contains("failed: the guest wrote 5"))
         let missing = try SwiftletProcess.run("run", "/nonexistent.elf", "--report", "json:/dev/full")
         #expect(missing.status == 66 && missing.lastLine.contains("/nonexistent.elf: there is no such file"))
     }
 
-    /// With standard streams closed, the files that are opened next must not take their numbers: the console would be written into them. What
-    /// the guest printed is lost, which is told; `--console none` is the way not to see it.
+    /// With standard streams closed, the files that are opened next must not take their numbers: the console would be
+    /// written into them. What the guest printed is lost, which is told; `--console none` is the way not to see it.
     @Test func closedStreamsSpoilNoFile() throws {
         let report = "\(directory.path)/report.json"
         let kernel = try talks(20_000)
@@ -110,9 +129,12 @@ struct RunOutputTests {
         let arguments = ["run", kernel, "--memory", "1M", "--report", "json:\(report)"]
         let process = try SwiftletProcess(arguments, program: "/bin/sh", leading: ["-c", shell, SwiftletProcess.path])
         let ended = try process.wait()
-        #expect(ended.status == 73 && ended.lastLine.hasSuffix("bytes of the console could not be written"), "\(ended.errors)")
+        #expect(
+            ended.status == 73 && ended.lastLine.hasSuffix("bytes of the console could not be written"),
+            "\(ended.errors)")
         #expect(try WrittenReport(readFile(report)).outcome == "passed")
-        let quiet = try SwiftletProcess(arguments + ["--console", "none"], program: "/bin/sh", leading: ["-c", shell, SwiftletProcess.path])
+        let quiet = try SwiftletProcess(
+            arguments + ["--console", "none"], program: "/bin/sh", leading: ["-c", shell, SwiftletProcess.path])
         #expect(try quiet.wait().status == 0)
     }
 }

@@ -35,7 +35,9 @@ struct SharedDirectoryTests {
         let words = "\(option)\(link)".split(separator: " ").map(String.init)
         let ended = try SwiftletProcess(["run", try passing()] + words).wait()
         #expect(ended.status == 73)
-        #expect(ended.lastLine.contains("can't be written to \(link): user \(Self.stranger) has put a symbolic link there"), "\(ended.errors)")
+        #expect(
+            ended.lastLine.contains("can't be written to \(link): user \(Self.stranger) has put a symbolic link there"),
+            "\(ended.errors)")
         #expect(try String(decoding: readFile(victim), as: UTF8.self) == "precious")
     }
 
@@ -43,17 +45,23 @@ struct SharedDirectoryTests {
         let names = ["record", "trace", "report", "console"]
         let paths = names.map { "\(shared.path)/\($0)" }
         let ended = try SwiftletProcess(
-            ["run", try passing(), "--record", paths[0], "--trace", paths[1], "--report", "json:\(paths[2])", "--console", "file:\(paths[3])"]
+            [
+                "run", try passing(), "--record", paths[0], "--trace", paths[1], "--report", "json:\(paths[2])",
+                "--console", "file:\(paths[3])",
+            ]
         ).wait()
         #expect(ended.status == 0, "\(ended.errors)")
         for path in paths[..<2] { #expect(Self.status(path).st_mode & 0o777 == 0o600, "\(path)") }
         for path in paths[2...] { #expect(Self.status(path).st_mode & 0o777 & ~0o644 == 0, "\(path)") }
     }
 
-    @Test("A suite's report stays ours whatever stands beside it", .enabled(if: isRoot, "the host lacks a second user: not root"))
+    @Test(
+        "A suite's report stays ours whatever stands beside it",
+        .enabled(if: isRoot, "the host lacks a second user: not root"))
     func plantedPartialReport() throws {
         _ = try passing()
-        let suite = try own.file("boots.toml", Array("[[boot]]\nname = \"a\"\nkernel = \"passes.bin\"\ntimeout = \"60s\"\n".utf8))
+        let suite = try own.file(
+            "boots.toml", Array("[[boot]]\nname = \"a\"\nkernel = \"passes.bin\"\ntimeout = \"60s\"\n".utf8))
         let (report, planted) = ("\(shared.path)/r.xml", "\(shared.path)/r.xml.partial")
         _ = try shared.file("r.xml.partial", Array("theirs".utf8))
         #expect(chown(planted, Self.stranger, Self.stranger) == 0)
@@ -64,12 +72,17 @@ struct SharedDirectoryTests {
         #expect(try String(decoding: readFile(planted), as: UTF8.self) == "theirs")
     }
 
-    @Test("Nor are its consoles kept in another user's files", .enabled(if: isRoot, "the host lacks a second user: not root"))
+    @Test(
+        "Nor are its consoles kept in another user's files",
+        .enabled(if: isRoot, "the host lacks a second user: not root"))
     func plantedLog() throws {
         _ = try passing()
-        let suite = try own.file("boots.toml", Array("[[boot]]\nname = \"a\"\nkernel = \"passes.bin\"\ntimeout = \"60s\"\n".utf8))
+        let suite = try own.file(
+            "boots.toml", Array("[[boot]]\nname = \"a\"\nkernel = \"passes.bin\"\ntimeout = \"60s\"\n".utf8))
         let victim = try own.file("victim", Array("precious".utf8))
-        #expect(symlink(victim, "\(shared.path)/a.log") == 0 && lchown("\(shared.path)/a.log", Self.stranger, Self.stranger) == 0)
+        #expect(
+            symlink(victim, "\(shared.path)/a.log") == 0
+                && lchown("\(shared.path)/a.log", Self.stranger, Self.stranger) == 0)
         let ended = try SwiftletProcess.run("suite", suite, "--logs", shared.path)
         #expect(ended.status == 73, "\(ended.errors)")
         #expect(try String(decoding: readFile(victim), as: UTF8.self) == "precious")

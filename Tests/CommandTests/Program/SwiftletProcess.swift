@@ -51,7 +51,8 @@ final class SwiftletProcess {
     ///   - program: what to start in its stead, with its path as the last of `leading`.
     ///   - input, output, errors: descriptors; nil is /dev/null for input and a file for the others.
     init(
-        _ arguments: [String], program: String = path, leading: [String] = [], input: Int32? = nil, output: Int32? = nil,
+        _ arguments: [String], program: String = path, leading: [String] = [], input: Int32? = nil,
+        output: Int32? = nil,
         errors: Int32? = nil
     ) throws {
         let directory = try TemporaryDirectory()
@@ -61,7 +62,8 @@ final class SwiftletProcess {
         let outputFile = try Descriptor(opening: out, flags: flags)
         let errorFile = try Descriptor(opening: err, flags: flags)
         child = try ChildProcess(
-            program, arguments: leading + arguments, environment: ["PATH=/usr/bin:/bin", "HOME=/", "SWIFT_BACKTRACE=enable=no"],
+            program, arguments: leading + arguments,
+            environment: ["PATH=/usr/bin:/bin", "HOME=/", "SWIFT_BACKTRACE=enable=no"],
             descriptors: [input ?? nothing.raw, output ?? outputFile.raw, errors ?? errorFile.raw])
         self.arguments = arguments
         self.directory = directory
@@ -86,7 +88,8 @@ final class SwiftletProcess {
     /// Whether it has ended, without taking its status.
     private var isOver: Bool {
         var information = siginfo_t()
-        return waitid(P_PID, id_t(child.id), &information, WEXITED | WNOHANG | WNOWAIT) != 0 || information.si_signo == SIGCHLD
+        return waitid(P_PID, id_t(child.id), &information, WEXITED | WNOHANG | WNOWAIT) != 0
+            || information.si_signo == SIGCHLD
     }
 
     /// Waits for its end, and kills it where that takes too long.

@@ -1,7 +1,8 @@
 import Glibc
 import LinuxSystem
 
-/// A pseudo-terminal and what a person sees on it, for what our programs write: text, line ends, and the sequences they use.
+/// A pseudo-terminal and what a person sees on it, for what our programs write: text, line ends, and the sequences they
+/// use.
 final class TerminalScreen {
     /// A sequence that this terminal doesn't know.
     struct Unknown: Error, CustomStringConvertible {
@@ -61,7 +62,8 @@ final class TerminalScreen {
                 row += 1
                 if row == rows.count { rows.append([]) }
             case 0x1B:
-                let sequence = String(decoding: rest.prefix(while: { !(0x40...0x7E).contains($0) || $0 == 0x5B }), as: UTF8.self)
+                let sequence = String(
+                    decoding: rest.prefix(while: { !(0x40...0x7E).contains($0) || $0 == 0x5B }), as: UTF8.self)
                 rest = rest.dropFirst(sequence.utf8.count)
                 let last = rest.popFirst() ?? 0
                 let number = Int(sequence.dropFirst()) ?? 0

@@ -10,7 +10,9 @@ import Testing
 @Suite(.enabled(if: Checkers.arePresent, "\(Checkers.absence)"))
 struct ContinuousIntegrationTests {
     private static let folder = "\(TestKernel.root)/docs/ci"
-    private static let (github, gitlab, kubernetes) = ("\(folder)/github-actions.yml", "\(folder)/gitlab-ci.yml", "\(folder)/kubernetes-job.yaml")
+    private static let (github, gitlab, kubernetes) = (
+        "\(folder)/github-actions.yml", "\(folder)/gitlab-ci.yml", "\(folder)/kubernetes-job.yaml"
+    )
 
     @Test func theirSystemsSchemasTakeThem() throws {
         for (file, schema) in [(Self.github, "vendor.github-workflows"), (Self.gitlab, "vendor.gitlab-ci")] {
@@ -19,7 +21,9 @@ struct ContinuousIntegrationTests {
         }
         let job = try Checkers.run("kubernetes_validate", "--strict", Self.kubernetes)
         #expect(job.status == 0 && job.text.contains("passed"), "\(job.text)")
-        let style = try Checkers.run("yamllint", "--strict", "--config-file", "\(Self.folder)/.yamllint", Self.github, Self.gitlab, Self.kubernetes)
+        let style = try Checkers.run(
+            "yamllint", "--strict", "--config-file", "\(Self.folder)/.yamllint", Self.github, Self.gitlab,
+            Self.kubernetes)
         #expect(style.status == 0, "\(style.text)")
     }
 
@@ -40,7 +44,8 @@ struct ContinuousIntegrationTests {
     }
 
     private func document(_ file: String) throws -> YAML {
-        let answer = try Checkers.python("import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))", [file])
+        let answer = try Checkers.python(
+            "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))", [file])
         return try JSONDecoder().decode(YAML.self, from: Data(answer.text.utf8))
     }
 
@@ -78,7 +83,9 @@ struct ContinuousIntegrationTests {
         let job = try document(Self.gitlab)["boots"]
         let command = try suite(try ShellWords.split(try #require(job["script"].array.first?.text)))
         #expect(command.shard == nil)
-        #expect(job["artifacts"]["reports"]["junit"].text == command.report.first?.path && command.report.first?.format == .junit)
+        #expect(
+            job["artifacts"]["reports"]["junit"].text == command.report.first?.path
+                && command.report.first?.format == .junit)
         let count = try #require(job["parallel"].number)
         try everyPartIsRead(Self.gitlab, names: ["CI_NODE_INDEX", "CI_NODE_TOTAL"], count: count) {
             ["CI_NODE_INDEX": "\($0 + 1)", "CI_NODE_TOTAL": "\(count)"]
@@ -99,11 +106,16 @@ struct ContinuousIntegrationTests {
         try everyPartIsRead(Self.kubernetes, names: ["JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"], count: count) {
             given.merging(["JOB_COMPLETION_INDEX": "\($0)"]) { $1 }
         }
-        let statuses = job["podFailurePolicy"]["rules"].array.flatMap { $0["onExitCodes"]["values"].array.compactMap(\.number) }
-        #expect(statuses == [ExitStatus.failed, ExitStatus.usage, ExitStatus.badInput, ExitStatus.noInput].map { Int($0) })
+        let statuses = job["podFailurePolicy"]["rules"].array.flatMap {
+            $0["onExitCodes"]["values"].array.compactMap(\.number)
+        }
+        #expect(
+            statuses == [ExitStatus.failed, ExitStatus.usage, ExitStatus.badInput, ExitStatus.noInput].map { Int($0) })
     }
 
-    private func everyPartIsRead(_ file: String, names: [String], count: Int, _ environment: (Int) -> [String: String]) throws {
+    private func everyPartIsRead(_ file: String, names: [String], count: Int, _ environment: (Int) -> [String: String])
+        throws
+    {
         let text = String(decoding: try readFile(file), as: UTF8.self)
         for name in names { #expect(text.contains(name)) }
         let shards = try (0..<count).map { place in

@@ -7,7 +7,10 @@ import Testing
     @Test func everythingIsInItsPlace() throws {
         let directory = try TemporaryDirectory()
         let made = try SwiftletProcess(
-            ["-C", TestKernel.root, "install", "SWIFTLET_BINARY=\(SwiftletProcess.path)", "DESTDIR=\(directory.path)", "PREFIX=/usr"], program: "/usr/bin/make"
+            [
+                "-C", TestKernel.root, "install", "SWIFTLET_BINARY=\(SwiftletProcess.path)",
+                "DESTDIR=\(directory.path)", "PREFIX=/usr",
+            ], program: "/usr/bin/make"
         ).wait()
         #expect(made.status == 0, "\(made.errors)")
         let usr = "\(directory.path)/usr"
@@ -22,17 +25,25 @@ import Testing
         let help = try SwiftletProcess(["--help"], program: installed).wait()
         #expect(help.status == 0 && help.output.contains("Examples:"))
         for (shell, file) in [
-            ("bash", "bash-completion/completions/swiftlet"), ("zsh", "zsh/site-functions/_swiftlet"), ("fish", "fish/vendor_completions.d/swiftlet.fish"),
+            ("bash", "bash-completion/completions/swiftlet"), ("zsh", "zsh/site-functions/_swiftlet"),
+            ("fish", "fish/vendor_completions.d/swiftlet.fish"),
         ] {
             let script = try SwiftletProcess(["--generate-completion-script", shell]).wait().output
-            #expect(String(decoding: try readFile("\(usr)/share/\(file)"), as: UTF8.self) == script && script.contains("swiftlet"))
+            #expect(
+                String(decoding: try readFile("\(usr)/share/\(file)"), as: UTF8.self) == script
+                    && script.contains("swiftlet"))
         }
         for page in ["swiftlet", "swiftlet-run", "swiftlet-suite", "swiftlet-devices", "swiftlet-lab"] {
-            let shown = try SwiftletProcess(["-T", "ascii", "\(usr)/share/man/man1/\(page).1"], program: "/usr/bin/mandoc").wait()
+            let shown = try SwiftletProcess(
+                ["-T", "ascii", "\(usr)/share/man/man1/\(page).1"], program: "/usr/bin/mandoc"
+            ).wait()
             #expect(shown.status == 0 && shown.output.contains(page.uppercased() + "(1)"))
         }
-        let missing = try SwiftletProcess(["-C", TestKernel.root, "install", "SWIFTLET_BINARY=/none", "DESTDIR=\(directory.path)"], program: "/usr/bin/make")
-            .wait()
+        let missing = try SwiftletProcess(
+            ["-C", TestKernel.root, "install", "SWIFTLET_BINARY=/none", "DESTDIR=\(directory.path)"],
+            program: "/usr/bin/make"
+        )
+        .wait()
         #expect(missing.status != 0 && missing.errors.contains("run make build first"))
     }
 
@@ -40,7 +51,8 @@ import Testing
         try SwiftletProcess(["--sections", "--wide", file], program: "/usr/bin/readelf").wait().output
     }
 
-    /// A version is found in the repository, in an archive of it, and is said to be unknown elsewhere; it is written once.
+    /// A version is found in the repository, in an archive of it, and is said to be unknown elsewhere; it is written
+    /// once.
     @Test func theVersionIsThatOfTheTree() throws {
         let directory = try TemporaryDirectory()
         let line = """
@@ -53,7 +65,8 @@ import Testing
         let ended = try SwiftletProcess(["-c", line], program: "/bin/bash").wait()
         #expect(
             ended.output.split(separator: "\n") == [
-                "unknown (built from files without git)", "v1.2", "v1.2-dirty", "1", "#define BUILT_VERSION \"v1.2\"", "v1.2",
+                "unknown (built from files without git)", "v1.2", "v1.2-dirty", "1", "#define BUILT_VERSION \"v1.2\"",
+                "v1.2",
             ], "\(ended.output)\(ended.errors)")
         let said = try SwiftletProcess(["--version"]).wait()
         #expect(said.status == 0 && said.output.hasPrefix("swiftlet ") && said.output.split(separator: "\n").count == 1)

@@ -12,7 +12,9 @@ struct SourceTreeTests {
 
     /// What is below a folder of the repository, without the headers of C targets, which SwiftPM wants in `include`.
     private func paths(below folder: String) throws -> [String] {
-        try Self.manager.subpathsOfDirectory(atPath: "\(TestKernel.root)/\(folder)").filter { !$0.split(separator: "/").contains("include") }
+        try Self.manager.subpathsOfDirectory(atPath: "\(TestKernel.root)/\(folder)").filter {
+            !$0.split(separator: "/").contains("include")
+        }
     }
 
     private func isFolder(_ path: String) -> Bool {
@@ -20,7 +22,9 @@ struct SourceTreeTests {
         return Self.manager.fileExists(atPath: "\(TestKernel.root)/\(path)", isDirectory: &isFolder) && isFolder
     }
 
-    private func text(_ path: String) throws -> String { try String(contentsOfFile: "\(TestKernel.root)/\(path)", encoding: .utf8) }
+    private func text(_ path: String) throws -> String {
+        try String(contentsOfFile: "\(TestKernel.root)/\(path)", encoding: .utf8)
+    }
 
     /// The lines of the list of folders in docs/architecture.md: a path below Sources, and what it is said to hold.
     private func listed() throws -> [(path: String, words: Substring)] {
@@ -57,10 +61,16 @@ struct SourceTreeTests {
     }
 
     @Test func everyPathInTheDocsLeadsSomewhere() throws {
-        let pages = try Self.manager.contentsOfDirectory(atPath: "\(TestKernel.root)/docs").filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+        let pages = try Self.manager.contentsOfDirectory(atPath: "\(TestKernel.root)/docs").filter {
+            $0.hasSuffix(".md")
+        }.map { "docs/\($0)" }
         var count = 0
-        for page in pages + ["README.md", "CONTRIBUTING.md", "firmware/README.md", "guests/README.md", "bench/README.md"] {
-            for path in try text(page).matches(of: /\b(?:Sources|Tests|tools|Fuzz|guests)\/[A-Za-z0-9_\/.-]*[A-Za-z0-9]/).map({ String($0.output) }) {
+        for page in pages + [
+            "README.md", "CONTRIBUTING.md", "firmware/README.md", "guests/README.md", "bench/README.md",
+        ] {
+            for path in try text(page).matches(
+                of: /\b(?:Sources|Tests|tools|Fuzz|guests)\/[A-Za-z0-9_\/.-]*[A-Za-z0-9]/
+            ).map({ String($0.output) }) {
                 // What a build leaves is not there in a fresh clone.
                 guard !path.hasPrefix("guests/build") else { continue }
                 count += 1

@@ -18,13 +18,24 @@ import Testing
 
     @Test func eachIssueIsToldWithItsComment() throws {
         let zeta = [
-            "✘ Test zeta() recorded an issue at A.swift:3:4: Expectation failed: z == y", "↳ swiftlet: line one", "error: line two",
+            "✘ Test zeta() recorded an issue at A.swift:3:4: Expectation failed: z == y", "↳ swiftlet: line one",
+            "error: line two",
         ]
-        let alpha = ["✘ Test alpha(x:) recorded an issue with 1 argument x → 3 at A.swift:9:4: Expectation failed: a == 2", "↳ other"]
-        let failed = ["✘ Test zeta() failed after 0.1 seconds with 2 issues.", "✘ Test alpha(x:) failed after 0.1 seconds with 1 issue."]
+        let alpha = [
+            "✘ Test alpha(x:) recorded an issue with 1 argument x → 3 at A.swift:9:4: Expectation failed: a == 2",
+            "↳ other",
+        ]
+        let failed = [
+            "✘ Test zeta() failed after 0.1 seconds with 2 issues.",
+            "✘ Test alpha(x:) failed after 0.1 seconds with 1 issue.",
+        ]
         let log =
-            ["◇ Test run started.", "↳ Testing Library Version: 6", "◇ Test zeta() started."] + zeta + zeta + [failed[0]]
-            + ["✔ Test beta() passed after 0.2 seconds."] + alpha + [failed[1], "✘ Suite A failed after 2 seconds.", "↳ /// What it is"]
+            ["◇ Test run started.", "↳ Testing Library Version: 6", "◇ Test zeta() started."] + zeta + zeta + [
+                failed[0]
+            ]
+            + ["✔ Test beta() passed after 0.2 seconds."] + alpha + [
+                failed[1], "✘ Suite A failed after 2 seconds.", "↳ /// What it is",
+            ]
             + ["✘ Test run with 3 tests failed", "error: Exited with signal code 11"]
         let (status, lines) = try run(log.joined(separator: "\n"), status: 1)
         #expect(status == 1)
@@ -33,7 +44,9 @@ import Testing
     }
 
     @Test func whatIsToldIsBounded() throws {
-        let issues = (0..<100).map { "✘ Test t() recorded an issue at A.swift:\($0):1: " + String(repeating: "x", count: 1000) }
+        let issues = (0..<100).map {
+            "✘ Test t() recorded an issue at A.swift:\($0):1: " + String(repeating: "x", count: 1000)
+        }
         let comment = Array(repeating: "a line", count: 100)
         let (_, lines) = try run((issues + comment).joined(separator: "\n"), status: 1)
         let told = lines.drop { $0 != "test: failed" }.dropFirst()
@@ -41,7 +54,9 @@ import Testing
         #expect(told.count { $0 == "a line" } == 11)
     }
 
-    @Test(arguments: [("the host lacks 5 GiB", true, 0), ("not installed", true, 1), ("not installed", false, 0)] as [(String, Bool, Int32)])
+    @Test(
+        arguments: [("the host lacks 5 GiB", true, 0), ("not installed", true, 1), ("not installed", false, 0)]
+            as [(String, Bool, Int32)])
     func aSkippedTestIsAFailureInCI(reason: String, ci: Bool, status: Int32) throws {
         let line = "➜ Test one() skipped: \"\(reason)\""
         let ended = try run(line, status: 0, ci: ci)

@@ -6,7 +6,8 @@ import Testing
 /// `git bisect run swiftlet run ...` on a repository of a guest's source.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct BisectTests {
-    /// Eight commits: the fourth does not build, the sixth ends with 0 before it has said its result, the seventh panics as well.
+    /// Eight commits: the fourth does not build, the sixth ends with 0 before it has said its result, the seventh
+    /// panics as well.
     private static let script = #"""
         set -e
         repository=$1 swiftlet=$2

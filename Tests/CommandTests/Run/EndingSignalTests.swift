@@ -3,7 +3,8 @@ import LinuxSystem
 import TestSupport
 import Testing
 
-/// Whatever the program is doing, a signal that asks it to end does so within a second, and the time limit within another.
+/// Whatever the program is doing, a signal that asks it to end does so within a second, and the time limit within
+/// another.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct EndingSignalTests {
     private let directory: TemporaryDirectory
@@ -39,7 +40,9 @@ struct EndingSignalTests {
     }
 
     /// Sends a signal to a process that is stuck, and gives how it ended and after how many seconds.
-    private func end(_ process: SwiftletProcess, by signal: Int32 = SIGTERM) throws -> (ended: SwiftletProcess.Ended, seconds: Double) {
+    private func end(_ process: SwiftletProcess, by signal: Int32 = SIGTERM) throws -> (
+        ended: SwiftletProcess.Ended, seconds: Double
+    ) {
         try #require(isStuck(process), "\(process.errors)")
         let start = MonotonicClock.now
         process.child.signal(signal)
@@ -48,8 +51,10 @@ struct EndingSignalTests {
     }
 
     @Test(arguments: [
-        ["run", "FIFO"], ["run", "KERNEL", "--initrd", "FIFO"], ["run", "--firmware", "FIFO"], ["run", "KERNEL", "--report", "json:FIFO"],
-        ["run", "KERNEL", "--console", "file:FIFO"], ["run", "KERNEL", "--record", "FIFO"], ["run", "KERNEL", "--trace", "FIFO"], ["suite", "FIFO"],
+        ["run", "FIFO"], ["run", "KERNEL", "--initrd", "FIFO"], ["run", "--firmware", "FIFO"],
+        ["run", "KERNEL", "--report", "json:FIFO"],
+        ["run", "KERNEL", "--console", "file:FIFO"], ["run", "KERNEL", "--record", "FIFO"],
+        ["run", "KERNEL", "--trace", "FIFO"], ["suite", "FIFO"],
         ["suite", "SUITE", "--report", "junit:FIFO"], ["lab", "--kernel", "FIFO", "--", "true"],
     ])
     func whatIsBeingOpenedIsGivenUp(arguments: [String]) throws {
@@ -77,7 +82,8 @@ struct EndingSignalTests {
     @Test func theTimeLimitHoldsWhileSomethingIsBeingOpened() throws {
         let (kernel, report) = try (fifo(), "\(directory.path)/report.json")
         let start = MonotonicClock.now
-        let ended = try SwiftletProcess.run("run", kernel, "--timeout", "500ms", "--report", "json:\(report)", within: 20)
+        let ended = try SwiftletProcess.run(
+            "run", kernel, "--timeout", "500ms", "--report", "json:\(report)", within: 20)
         let seconds = Double(MonotonicClock.now - start) / 1e9
         #expect(ended.status == 124 && (0.45..<2).contains(seconds))
         #expect(ended.lastLine == "swiftlet: timeout: after 0.5 s \(kernel) was still being opened")
@@ -85,12 +91,13 @@ struct EndingSignalTests {
         #expect(written.outcome == "timeout" && written.exitStatus == 124)
     }
 
-    /// The kernel takes seconds for the memory of such a guest where it keeps more than page tables of it, and no signal ends that: what is begun is
-    /// one slot of 17.
+    /// The kernel takes seconds for the memory of such a guest where it keeps more than page tables of it, and no
+    /// signal ends that: what is begun is one slot of 17.
     @Test func theTimeLimitHoldsWhileMemoryIsGivenToKVM() throws {
         let record = "\(directory.path)/record"
         let start = MonotonicClock.now
-        let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--memory", "1T", "--timeout", "1ms", "--record", record, within: 20)
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("halts.elf"), "--memory", "1T", "--timeout", "1ms", "--record", record, within: 20)
         let seconds = Double(MonotonicClock.now - start) / 1e9
         #expect(ended.status == 124 && seconds < 1, "after \(seconds) s")
         #expect(ended.lastLine == "swiftlet: timeout: after 0.001 s it was still building the machine")
@@ -100,7 +107,8 @@ struct EndingSignalTests {
 
     @Test func aGuestOf1TiBEndsAtItsTimeLimit() throws {
         let start = MonotonicClock.now
-        let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--memory", "1T", "--timeout", "1s", within: 20)
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("halts.elf"), "--memory", "1T", "--timeout", "1s", within: 20)
         let seconds = Double(MonotonicClock.now - start) / 1e9
         // Another second is what the time limit gives to who ends by himself.
         #expect(ended.status == 124 && (1..<3).contains(seconds), "after \(seconds) s")
@@ -108,22 +116,27 @@ struct EndingSignalTests {
     }
 
     /// Standard error and the report go to readers that stand still; the status is all that can be told.
-    @Test(arguments: [(SIGTERM, 143), (SIGHUP, 129), (SIGINT, 130), (SIGQUIT, 131), (SIGUSR1, 138), (SIGXCPU, 152)] as [(Int32, Int32)])
+    @Test(
+        arguments: [(SIGTERM, 143), (SIGHUP, 129), (SIGINT, 130), (SIGQUIT, 131), (SIGUSR1, 138), (SIGXCPU, 152)]
+            as [(Int32, Int32)])
     func aReaderOfStandardErrorThatIsStuckKeepsNobody(signal: Int32, status: Int32) throws {
         let pipe = try Self.fullPipe()
-        let (ended, seconds) = try end(try SwiftletProcess(["run", "/nonexistent.elf"], output: pipe.input, errors: pipe.input), by: signal)
+        let (ended, seconds) = try end(
+            try SwiftletProcess(["run", "/nonexistent.elf"], output: pipe.input, errors: pipe.input), by: signal)
         #expect(ended.status == status && seconds < 1)
     }
 
     @Test func theTimeLimitHoldsWhereStandardErrorIsStuck() throws {
         let pipe = try Self.fullPipe()
-        let process = try SwiftletProcess(["run", TestKernel.built("ends.elf"), "--append", "end=triplefault", "--timeout", "1s"], errors: pipe.input)
+        let process = try SwiftletProcess(
+            ["run", TestKernel.built("ends.elf"), "--append", "end=triplefault", "--timeout", "1s"], errors: pipe.input)
         #expect(try process.wait(within: 4).status == 124)
     }
 
     @Test func whatIsPrintedToAStuckReaderIsGivenUp() throws {
         let pipe = try Self.fullPipe()
-        let (ended, seconds) = try end(try SwiftletProcess(["--generate-completion-script", "bash"], output: pipe.input))
+        let (ended, seconds) = try end(
+            try SwiftletProcess(["--generate-completion-script", "bash"], output: pipe.input))
         #expect(ended.status == 143 && seconds < 1)
         #expect(ended.lastLine == "swiftlet: ended by SIGTERM while standard output was being written")
     }
@@ -146,7 +159,10 @@ struct EndingSignalTests {
     @Test func aSignalThatWasBlockedAtTheStartEndsIt() throws {
         let process = try SwiftletProcess(
             ["run", fifo()], program: "/usr/bin/perl",
-            leading: ["-MPOSIX", "-e", "sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); exec @ARGV", SwiftletProcess.path])
+            leading: [
+                "-MPOSIX", "-e", "sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); exec @ARGV",
+                SwiftletProcess.path,
+            ])
         let (ended, seconds) = try end(process)
         #expect(ended.status == 143 && seconds < 1)
     }
@@ -155,7 +171,8 @@ struct EndingSignalTests {
     @Test func aSuiteEndsItsRunsInTime() throws {
         let kernel = try TestKernel.built("ends.elf")
         let suite = try directory.file(
-            "boots.toml", Array("[[boot]]\nname = \"spin\"\nkernel = \"\(kernel)\"\nappend = \"end=spin\"\ntimeout = \"60s\"\n".utf8))
+            "boots.toml",
+            Array("[[boot]]\nname = \"spin\"\nkernel = \"\(kernel)\"\nappend = \"end=spin\"\ntimeout = \"60s\"\n".utf8))
         let process = try SwiftletProcess(["suite", suite])
         usleep(1_000_000)
         let start = MonotonicClock.now

@@ -37,12 +37,14 @@ struct KernelModuleTests {
     @Test func pvh() throws {
         #expect(
             try lines("modules.elf", ["--initrd", files[0], "--module", "\(files[1]) a"]) == [
-                "modules: cmdline \"\"", "modules: 0 \"\" 4 bytes: one", "modules: 1 \"a\" 8 bytes: two", "modules: 2 in all",
+                "modules: cmdline \"\"", "modules: 0 \"\" 4 bytes: one", "modules: 1 \"a\" 8 bytes: two",
+                "modules: 2 in all",
             ])
     }
 
     @Test func theyAreMissedByName() throws {
-        let ended = try SwiftletProcess.run("run", TestKernel.built("modules32.elf"), "--module", "\(directory.path)/none x y")
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("modules32.elf"), "--module", "\(directory.path)/none x y")
         #expect(ended.status == 66 && ended.lastLine.contains("\(directory.path)/none: "), "\(ended.errors)")
     }
 
@@ -50,6 +52,8 @@ struct KernelModuleTests {
         var bytes = Array(try readFile(TestKernel.built("modules32.elf.gz")))
         bytes[bytes.count / 2] ^= 0x10
         let ended = try SwiftletProcess.run("run", directory.file("damaged.gz", bytes))
-        #expect(ended.status == 65 && ended.lastLine.contains("is gzip-compressed and can't be decompressed: "), "\(ended.errors)")
+        #expect(
+            ended.status == 65 && ended.lastLine.contains("is gzip-compressed and can't be decompressed: "),
+            "\(ended.errors)")
     }
 }

@@ -18,7 +18,9 @@ struct RunSignalTests {
         return process
     }
 
-    @Test(arguments: [(SIGINT, 130, "SIGINT (^C)"), (SIGTERM, 143, "SIGTERM"), (SIGHUP, 129, "SIGHUP")] as [(Int32, Int32, String)])
+    @Test(
+        arguments: [(SIGINT, 130, "SIGINT (^C)"), (SIGTERM, 143, "SIGTERM"), (SIGHUP, 129, "SIGHUP")]
+            as [(Int32, Int32, String)])
     func aSignalEndsARun(signal: Int32, status: Int32, name: String) throws {
         let report = "\(directory.path)/report.json"
         let process = try spinning("--report", "json:\(report)")
@@ -26,7 +28,9 @@ struct RunSignalTests {
         let ended = try process.wait()
         #expect(ended.status == status && ended.lastLine == "swiftlet: ended by \(name)")
         let written = try WrittenReport(readFile(report))
-        #expect(written.outcome == "interrupted" && written.exitStatus == status && written.consoleTail.contains("ends: spin"))
+        #expect(
+            written.outcome == "interrupted" && written.exitStatus == status
+                && written.consoleTail.contains("ends: spin"))
     }
 
     @Test func afterAKillTheNextRunWorks() throws {
@@ -43,7 +47,8 @@ struct RunSignalTests {
         #expect(fcntl(screen.input, 1031, 4096) >= 0)
         let zeros = try Descriptor(opening: "/dev/zero", flags: O_RDONLY)
         let kernel = try directory.file("guest.bin", TestKernel.talksForEver)
-        let process = try SwiftletProcess(["run", kernel, "--memory", "1M", "--timeout", "3s"], input: zeros.raw, output: screen.input)
+        let process = try SwiftletProcess(
+            ["run", kernel, "--memory", "1M", "--timeout", "3s"], input: zeros.raw, output: screen.input)
         let ended = try process.wait(within: 60)
         #expect(ended.status == 124 && ended.lastLine.contains("timeout"))
         #expect(ended.errors.contains("bytes of the guest's console were lost"))
@@ -52,7 +57,8 @@ struct RunSignalTests {
     /// The reader is gone, as `head` is when it has enough: the guest goes on to its end.
     @Test func aReaderThatIsGoneKeepsTheGuestsVerdict() throws {
         let screen = try Pipe.withoutReader()
-        let process = try SwiftletProcess(["run", TestKernel.built("hello.elf"), "--append", "exit=7"], output: screen.raw)
+        let process = try SwiftletProcess(
+            ["run", TestKernel.built("hello.elf"), "--append", "exit=7"], output: screen.raw)
         let ended = try process.wait()
         #expect(ended.status == 7 && ended.lastLine.contains("wrote 7"))
     }
@@ -81,14 +87,19 @@ struct RunTerminalTests {
             let main = try Descriptor(opening: "/dev/ptmx", flags: O_RDWR | O_NOCTTY)
             let raw = main.raw
             var isLocked: Int32 = 0
-            guard cl_ioctl(raw, 0x4004_5431, &isLocked) == 0 else { throw SystemCallError.last("TIOCSPTLCK", "/dev/ptmx") }
+            guard cl_ioctl(raw, 0x4004_5431, &isLocked) == 0 else {
+                throw SystemCallError.last("TIOCSPTLCK", "/dev/ptmx")
+            }
             let peer = cl_ioctl_value(raw, 0x5441, UInt(O_RDWR | O_NOCTTY | O_CLOEXEC))
-            guard peer >= 0 else { throw SystemCallError(call: "TIOCGPTPEER", object: "/dev/ptmx", errno: .init(rawValue: -peer)) }
+            guard peer >= 0 else {
+                throw SystemCallError(call: "TIOCGPTPEER", object: "/dev/ptmx", errno: .init(rawValue: -peer))
+            }
             let line = Descriptor(owning: peer, object: "a terminal")
             before = Session.flags(raw)
             // setsid --ctty makes its standard input the new session's terminal.
             process = try SwiftletProcess(
-                arguments, program: "/usr/bin/setsid", leading: ["--ctty", "--wait", SwiftletProcess.path], input: line.raw, output: line.raw)
+                arguments, program: "/usr/bin/setsid", leading: ["--ctty", "--wait", SwiftletProcess.path],
+                input: line.raw, output: line.raw)
             self.main = main
             if let words { type("", expecting: words, sourceLocation: sourceLocation) }
         }
@@ -152,12 +163,13 @@ struct RunTerminalTests {
 
     /// Shows each byte that it is sent as `<` and the byte's letter: `<A>` for ^A.
     private func showsKeys() throws -> String {
-        // again: mov dx, 0x3fd; l: in al, dx; test al, 1; jz l; mov dx, 0x3f8; in al, dx; mov ah, al; mov al, '<'; out dx, al; mov al, ah;
-        // add al, 0x40; out dx, al; mov al, '>'; out dx, al; jmp again
+        // again: mov dx, 0x3fd; l: in al, dx; test al, 1; jz l; mov dx, 0x3f8; in al, dx; mov ah, al; mov al, '<'; out
+        // dx, al; mov al, ah; add al, 0x40; out dx, al; mov al, '>'; out dx, al; jmp again
         try directory.file(
             "keys.bin",
             [
-                0xBA, 0xFD, 0x03, 0xEC, 0xA8, 0x01, 0x74, 0xFB, 0xBA, 0xF8, 0x03, 0xEC, 0x88, 0xC4, 0xB0, 0x3C, 0xEE, 0x88, 0xE0, 0x04, 0x40, 0xEE, 0xB0,
+                0xBA, 0xFD, 0x03, 0xEC, 0xA8, 0x01, 0x74, 0xFB, 0xBA, 0xF8, 0x03, 0xEC, 0x88, 0xC4, 0xB0, 0x3C, 0xEE,
+                0x88, 0xE0, 0x04, 0x40, 0xEE, 0xB0,
                 0x3E, 0xEE, 0xEB, 0xE5,
             ])
     }
@@ -165,7 +177,8 @@ struct RunTerminalTests {
     @Test func controlAXEndsARunWhoseGuestTakesNothing() throws {
         let report = "\(directory.path)/report.json"
         let session = try Session(
-            ["run", TestKernel.built("ends.elf"), "--append", "end=spin", "--report", "json:\(report)"], showing: "ends: spin")
+            ["run", TestKernel.built("ends.elf"), "--append", "end=spin", "--report", "json:\(report)"],
+            showing: "ends: spin")
         // More than the serial port and the terminal hold for a guest.
         for _ in 0..<20 { session.type(String(repeating: "k", count: 1000)) }
         session.type("\u{1}")
@@ -188,7 +201,9 @@ struct RunTerminalTests {
     }
 
     @Test func withSignalKeysGuestControlCReachesTheGuest() throws {
-        let session = try Session(["run", try showsKeys(), "--memory", "1M", "--signal-keys", "guest", "--timeout", "60s"])
+        let session = try Session([
+            "run", try showsKeys(), "--memory", "1M", "--signal-keys", "guest", "--timeout", "60s",
+        ])
         session.type("\u{2}", expecting: "<B>")
         #expect(session.flags[3] & UInt32(ISIG) == 0)
         session.type("\u{3}\u{1A}\u{1C}\u{4}", expecting: "<C><Z><\\><D>")
@@ -196,13 +211,18 @@ struct RunTerminalTests {
         session.type("\u{1}x")
         try session.expectEnd(130, "swiftlet: ended from the keyboard (^A x)")
         let refused = try SwiftletProcess.run("run", "k.elf", "--signal-keys", "guest", "--console", "none")
-        #expect(refused.status == 64 && refused.lastLine.contains("--signal-keys guest and --console none don't go together"))
+        #expect(
+            refused.status == 64
+                && refused.lastLine.contains("--signal-keys guest and --console none don't go together"))
     }
 
     /// The ^A comes in one boot, its key in a later one.
     @Test func aGuestThatResetsAgainAndAgainCantTakeTheKey() throws {
         let session = try Session(
-            ["run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--signal-keys", "guest"]
+            [
+                "run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--signal-keys",
+                "guest",
+            ]
                 + ["--timeout", "60s"], showing: "ends: reset")
         session.type("\u{1}")
         session.clear()
@@ -213,7 +233,8 @@ struct RunTerminalTests {
     }
 
     @Test func inAPipeControlAIsData() throws {
-        let ended = try SwiftletProcess.run("run", TestKernel.built("echo.elf"), "--timeout", "60s", input: "\u{1}x\u{1}h\u{3}\nquit\n")
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("echo.elf"), "--timeout", "60s", input: "\u{1}x\u{1}h\u{3}\nquit\n")
         #expect(ended.status == 0 && ended.output.contains("\u{1}X\u{1}H\u{3}"))
     }
 

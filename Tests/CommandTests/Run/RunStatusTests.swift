@@ -14,8 +14,10 @@ struct RunStatusTests {
 
     @Test(
         arguments: [
-            (0, 0, "passed: the guest wrote 0"), (1, 1, "failed: the guest wrote 1"), (2, 2, "failed: the guest wrote 2"),
-            (63, 63, "failed: the guest wrote 63"), (64, 1, "failed: the guest wrote 64"), (124, 1, "failed: the guest wrote 124"),
+            (0, 0, "passed: the guest wrote 0"), (1, 1, "failed: the guest wrote 1"),
+            (2, 2, "failed: the guest wrote 2"),
+            (63, 63, "failed: the guest wrote 63"), (64, 1, "failed: the guest wrote 64"),
+            (124, 1, "failed: the guest wrote 124"),
             (200, 1, "failed: the guest wrote 200"), (255, 1, "failed: the guest wrote 255"),
         ] as [(UInt8, Int32, String)])
     func whatTheGuestWrote(value: UInt8, status: Int32, words: String) throws {
@@ -25,15 +27,19 @@ struct RunStatusTests {
 
     @Test(
         arguments: [
-            ("exit-dword", "0", "plain", 0), ("exit-dword", "38", "plain", 38), ("exit-dword", "0x100", "plain", 1), ("exit-word", "0x105", "plain", 1),
-            ("exit", "0", "qemu", 1), ("exit", "1", "qemu", 3), ("exit", "63", "qemu", 127), ("exit-dword", "0", "qemu", 1),
-            ("exit-dword", "1", "qemu", 3), ("exit-dword", "38", "qemu", 77), ("exit-dword", "0x80", "qemu", 1), ("exit-dword", "0xffffffff", "qemu", 255),
+            ("exit-dword", "0", "plain", 0), ("exit-dword", "38", "plain", 38), ("exit-dword", "0x100", "plain", 1),
+            ("exit-word", "0x105", "plain", 1),
+            ("exit", "0", "qemu", 1), ("exit", "1", "qemu", 3), ("exit", "63", "qemu", 127),
+            ("exit-dword", "0", "qemu", 1),
+            ("exit-dword", "1", "qemu", 3), ("exit-dword", "38", "qemu", 77), ("exit-dword", "0x80", "qemu", 1),
+            ("exit-dword", "0xffffffff", "qemu", 255),
             ("exit-word", "0x105", "qemu", 11),
         ] as [(String, String, String, Int32)])
     func exitPortStyles(end: String, value: String, style: String, status: Int32) throws {
         let report = "\(directory.path)/report.json"
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("ends.elf"), "--append", "end=\(end) value=\(value)", "--exit-port-style", style, "--report", "json:\(report)")
+            "run", TestKernel.built("ends.elf"), "--append", "end=\(end) value=\(value)", "--exit-port-style", style,
+            "--report", "json:\(report)")
         #expect(ended.status == status && ended.output.contains("ends: \(end)"))
         // Whatever the status is made of, only a zero passes.
         let written = try WrittenReport(readFile(report))
@@ -46,7 +52,8 @@ struct RunStatusTests {
         let number = try #require(port.hasPrefix("0x") ? Int(port.dropFirst(2), radix: 16) : Int(port))
         // mov dx, 0xf4; mov al, 5; out dx, al; mov dx, PORT; mov al, 7; out dx, al; hlt
         let code: [UInt8] = [
-            0xBA, 0xF4, 0, 0xB0, 5, 0xEE, 0xBA, UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8), 0xB0, 7, 0xEE, 0xF4,
+            0xBA, 0xF4, 0, 0xB0, 5, 0xEE, 0xBA, UInt8(truncatingIfNeeded: number),
+            UInt8(truncatingIfNeeded: number >> 8), 0xB0, 7, 0xEE, 0xF4,
         ]
         let ended = try SwiftletProcess.run("run", flat(code), "--exit-port", port, "--timeout", "60s")
         #expect(ended.status == 7 && ended.lastLine == "swiftlet: failed: the guest wrote 7 to the exit port")
@@ -57,7 +64,8 @@ struct RunStatusTests {
         // It powers off where the exit port does not answer.
         let kernel = try TestKernel.built("hello.elf")
         #expect(try SwiftletProcess.run("run", kernel, "--append", "exit=3").status == 3)
-        let ended = try SwiftletProcess.run("run", kernel, "--append", "exit=3", "--exit-port", "none", "--timeout", "60s")
+        let ended = try SwiftletProcess.run(
+            "run", kernel, "--append", "exit=3", "--exit-port", "none", "--timeout", "60s")
         #expect(ended.lastLine == "swiftlet: passed: the guest powered itself off")
         // Boot code that gives up, by INT 18h, ends the run all the same.
         var disk: [UInt8] = [0xCD, 0x18] + [UInt8](repeating: 0, count: 508)
@@ -68,9 +76,12 @@ struct RunStatusTests {
 
     @Test(
         arguments: [
-            ("0x3f8", "belongs to COM1"), ("0x21", "belongs to the PIC"), ("0xe9", "belongs to the test device and --debug-console e9"),
-            ("0x402", "belongs to --debug-console console"), ("0x604", "belongs to ACPI"), ("0xcfc", "belongs to PCI configuration"),
-            ("0xc000", "belongs to the PCI devices"), ("65536", "the last port is 0xffff"), ("-1", "expected a port"), ("f4", "expected a port"),
+            ("0x3f8", "belongs to COM1"), ("0x21", "belongs to the PIC"),
+            ("0xe9", "belongs to the test device and --debug-console e9"),
+            ("0x402", "belongs to --debug-console console"), ("0x604", "belongs to ACPI"),
+            ("0xcfc", "belongs to PCI configuration"),
+            ("0xc000", "belongs to the PCI devices"), ("65536", "the last port is 0xffff"), ("-1", "expected a port"),
+            ("f4", "expected a port"),
         ])
     func takenExitPorts(port: String, words: String) throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--exit-port=\(port)")
@@ -78,27 +89,35 @@ struct RunStatusTests {
     }
 
     @Test func aProcessorThatKVMCantGiveIsSaid() throws {
-        let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--cpu", "host,+3dnowext,-sse4.2", "--timeout", "60s")
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("hello.elf"), "--cpu", "host,+3dnowext,-sse4.2", "--timeout", "60s")
         #expect(ended.status == 0)
         let bad = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--cpu", "host,+nonsense")
-        #expect(bad.status == 64 && bad.errors.contains("'+nonsense' is no processor feature known here"), "\(bad.errors)")
-        #expect(ended.errors.contains("warning: KVM does not offer the processor feature 3dnowext here; the guest goes without"))
+        #expect(
+            bad.status == 64 && bad.errors.contains("'+nonsense' is no processor feature known here"), "\(bad.errors)")
+        #expect(
+            ended.errors.contains(
+                "warning: KVM does not offer the processor feature 3dnowext here; the guest goes without"))
     }
 
     @Test(
         arguments: [
             ("poweroff", 0, "passed: the guest powered itself off", "passed"), ("panic", 101, "panicked", "panic"),
-            ("triplefault", 102, "triple fault on vCPU 0", "triple-fault"), ("reset", 103, "reset itself (reset control port 0xCF9)", "reset"),
+            ("triplefault", 102, "triple fault on vCPU 0", "triple-fault"),
+            ("reset", 103, "reset itself (reset control port 0xCF9)", "reset"),
             ("reset-kbd", 103, "reset itself (keyboard controller", "reset"),
         ] as [(String, Int32, String, String)])
     func howTheGuestEnded(end: String, status: Int32, words: String, outcome: String) throws {
         let report = "\(directory.path)/report.json"
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "60s", "--report", "json:\(report)")
+            "run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "60s", "--report",
+            "json:\(report)")
         #expect(ended.status == status && ended.lastLine.contains(words))
         #expect(ended.output.contains("ends: \(end)"))
         let written = try WrittenReport(readFile(report))
-        #expect(written.outcome == outcome && written.exitStatus == status && "swiftlet: \(written.message)" == ended.lastLine)
+        #expect(
+            written.outcome == outcome && written.exitStatus == status
+                && "swiftlet: \(written.message)" == ended.lastLine)
     }
 
     @Test(arguments: [[], ["--console", "none"]])
@@ -106,16 +125,20 @@ struct RunStatusTests {
         let report = "\(directory.path)/report.json"
         let arguments = ["run", try flat(TestKernel.runsOutOfMemory), "--memory", "1M", "--report", "json:\(report)"]
         let ended = try SwiftletProcess(arguments + options).wait()
-        #expect(ended.status == 104 && ended.lastLine.contains("KVM could not go on with vCPU 0") && ended.lastLine.contains("suberror 1"))
+        #expect(
+            ended.status == 104 && ended.lastLine.contains("KVM could not go on with vCPU 0")
+                && ended.lastLine.contains("suberror 1"))
         #expect(ended.errors.contains("rip 0000000000000010") && ended.errors.contains("cs  000000000000ffff"))
         let written = try WrittenReport(readFile(report))
-        #expect(written.outcome == "internal-error" && written.exitStatus == 104 && written.exits["internal_error"] == 1)
+        #expect(
+            written.outcome == "internal-error" && written.exitStatus == 104 && written.exits["internal_error"] == 1)
         #expect(written.registers.contains { $0.hasPrefix("rip 0000000000000010") })
     }
 
     @Test(arguments: ["spin", "hang"])
     func whatTakesTooLong(end: String) throws {
-        let ended = try SwiftletProcess.run("run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "300ms")
+        let ended = try SwiftletProcess.run(
+            "run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "300ms")
         #expect(ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 0.3 s")
     }
 
@@ -125,31 +148,41 @@ struct RunStatusTests {
         let report = "\(directory.path)/report.json"
         let until = WallClock.now / 1_000_000_000 + 2
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("ends.elf"), "--append", "end=\(end) until=\(until)", "--on-reset", "reboot", "--timeout", "60s", "--report",
+            "run", TestKernel.built("ends.elf"), "--append", "end=\(end) until=\(until)", "--on-reset", "reboot",
+            "--timeout", "60s", "--report",
             "json:\(report)")
         #expect(ended.status == 0 && ended.output.hasSuffix("ends: it is time\r\n"), "\(ended.errors)")
         let written = try WrittenReport(readFile(report))
         #expect(written.reboots >= 1 && ended.output.matches(of: /ends: (reset|triplefault)/).count == written.reboots)
         #expect(written.outcome == "passed" && written.message.contains("before, it had reset itself "))
-        #expect(written.durationSeconds > 0 && written.exits["port_out", default: 0] > UInt64(20 * written.reboots), "all boots together")
+        #expect(
+            written.durationSeconds > 0 && written.exits["port_out", default: 0] > UInt64(20 * written.reboots),
+            "all boots together")
         #expect(written.consoleTail.hasSuffix("ends: it is time\r\n") && ended.output.hasSuffix(written.consoleTail))
     }
 
     @Test func aResetLoopEndsByItsTime() throws {
         let report = "\(directory.path)/report.json"
         let ended = try SwiftletProcess.run(
-            "run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--timeout", "700ms", "--report", "json:\(report)")
+            "run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--timeout", "700ms",
+            "--report", "json:\(report)")
         #expect(ended.status == 124, "\(ended.errors)")
         let written = try WrittenReport(readFile(report))
         #expect(written.outcome == "timeout" && written.reboots >= 2)
         #expect(
-            written.message == "timeout: the guest was still running after 0.7 s; before, it had reset itself \(written.reboots) times, "
-                + "the last time by reset control port 0xCF9")
+            written.message
+                == """
+                timeout: the guest was still running after 0.7 s; before, it had reset itself \(written.reboots) \
+                times, \
+                the last time by reset control port 0xCF9
+                """)
     }
 
     @Test func aMachineThatCantBeBuiltAgainIsTheHostsFailure() throws {
         let kernel = try flat(Array(readFile(TestKernel.built("ends.elf"))), "ends.elf")
-        let process = try SwiftletProcess(["run", kernel, "--append", "end=reset", "--on-reset", "reboot", "--timeout", "60s"])
+        let process = try SwiftletProcess([
+            "run", kernel, "--append", "end=reset", "--on-reset", "reboot", "--timeout", "60s",
+        ])
         #expect(eventually { process.output.contains("ends: reset") })
         unlink(kernel)
         let ended = try process.wait()
@@ -160,7 +193,8 @@ struct RunStatusTests {
     @Test func theLastPOSTCodeIsReported() throws {
         let report = "\(directory.path)/report.json"
         // mov al, 0x42; out 0x80, al; and the exit.
-        let ended = try SwiftletProcess.run("run", flat([0xB0, 0x42, 0xE6, 0x80] + TestKernel.exits(0)), "--report", "json:\(report)")
+        let ended = try SwiftletProcess.run(
+            "run", flat([0xB0, 0x42, 0xE6, 0x80] + TestKernel.exits(0)), "--report", "json:\(report)")
         #expect(ended.status == 0)
         #expect(try WrittenReport(readFile(report)).postCode == 0x42)
         _ = try SwiftletProcess.run("run", flat(TestKernel.exits(0)), "--report", "json:\(report)")
@@ -171,14 +205,18 @@ struct RunStatusTests {
     @Test func tooFewHugePagesAreCounted() throws {
         let ended = try SwiftletProcess.run("run", flat(TestKernel.exits(0)), "--memory", "512G", "--hugepages")
         #expect(ended.status == 69, "\(ended.errors)")
-        #expect(ended.lastLine.contains(/takes 262144 huge pages of 2 MiB and \d+ are free: sysctl vm\.nr_hugepages=26214[4-9]|no huge pages of 2 MiB/))
+        #expect(
+            ended.lastLine.contains(
+                /takes 262144 huge pages of 2 MiB and \d+ are free: sysctl vm\.nr_hugepages=26214[4-9]|no huge pages of 2 MiB/
+            ))
     }
 
     /// A kernel that can't be started, under 65 where it is bad and 66 where there is none.
     @Test func kernelsThatCantBeStarted() throws {
         let hello = try readFile(TestKernel.built("hello.elf"))
         let cases: [(kernel: String, status: Int32, words: String)] = [
-            ("\(directory.path)/none.elf", 66, "there is no such file"), (directory.path, 66, "Is a directory"), ("/dev/null", 66, "can't be read"),
+            ("\(directory.path)/none.elf", 66, "there is no such file"), (directory.path, 66, "Is a directory"),
+            ("/dev/null", 66, "can't be read"),
             (try flat([], "empty"), 65, "empty"), (try flat(Array(hello.prefix(40)), "cut.elf"), 65, "cut.elf"),
             (try flat(Array(hello.prefix(hello.count / 2)), "half.elf"), 65, "half.elf"),
             (try flat([UInt8](repeating: 0x5A, count: 9000), "noise"), 65, "noise"),
@@ -190,7 +228,9 @@ struct RunStatusTests {
             #expect(ended.status == status, "\(kernel): \(ended.errors)")
             #expect(ended.lastLine.hasPrefix("swiftlet: \(kernel): ") && ended.lastLine.contains(words))
             let written = try WrittenReport(readFile(report))
-            #expect(written.outcome == "not-started" && written.exitStatus == status && "swiftlet: \(written.message)" == ended.lastLine)
+            #expect(
+                written.outcome == "not-started" && written.exitStatus == status
+                    && "swiftlet: \(written.message)" == ended.lastLine)
         }
     }
 
@@ -200,7 +240,8 @@ struct RunStatusTests {
     }
 
     @Test(arguments: [
-        ["--memory", "0"], ["--memory", "1000"], ["--memory", "2T"], ["--memory", "3M", "--hugepages"], ["--cpus", "0"], ["--cpus", "100000"],
+        ["--memory", "0"], ["--memory", "1000"], ["--memory", "2T"], ["--memory", "3M", "--hugepages"],
+        ["--cpus", "0"], ["--cpus", "100000"],
     ])
     func machinesThatCantBeBuilt(arguments: [String]) throws {
         let ended = try SwiftletProcess(["run", try flat(TestKernel.exits(0))] + arguments).wait()
@@ -211,10 +252,14 @@ struct RunStatusTests {
     func filesThatCantBeWritten(option: String) throws {
         let kernel = try flat(TestKernel.exits(0))
         let prefix = option == "--report" ? "json:" : "file:"
-        for (path, words) in [("\(directory.path)/none/file", "No such file or directory"), (directory.path, "Is a directory")] {
+        for (path, words) in [
+            ("\(directory.path)/none/file", "No such file or directory"), (directory.path, "Is a directory"),
+        ] {
             let ended = try SwiftletProcess.run("run", kernel, option, prefix + path)
             #expect(ended.status == 73, "\(ended.errors)")
-            #expect(ended.lastLine.hasPrefix("swiftlet: the ") && ended.lastLine.contains(path) && ended.lastLine.hasSuffix(words))
+            #expect(
+                ended.lastLine.hasPrefix("swiftlet: the ") && ended.lastLine.contains(path)
+                    && ended.lastLine.hasSuffix(words))
         }
     }
 
@@ -232,7 +277,8 @@ struct RunStatusTests {
         let nothing = try Descriptor(opening: "/dev/null")
         let errors = try Pipe()
         let child = try ChildProcess(
-            "/bin/sh", arguments: ["-c", shell, "sh", "run", flat(TestKernel.exits(0))], environment: ["PATH=/usr/bin:/bin"],
+            "/bin/sh", arguments: ["-c", shell, "sh", "run", flat(TestKernel.exits(0))],
+            environment: ["PATH=/usr/bin:/bin"],
             descriptors: [nothing.raw, nothing.raw, errors.input, binary.raw])
         let termination = try child.wait()
         let text = String(decoding: errors.readAvailable(), as: UTF8.self)

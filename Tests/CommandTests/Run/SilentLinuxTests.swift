@@ -2,7 +2,8 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-/// A Linux that says nothing over the serial console: docs/post-mortem.md. The kernels here are made up; PassthroughTests/SilenceTests.swift has real ones.
+/// A Linux that says nothing over the serial console: docs/post-mortem.md. The kernels here are made up;
+/// PassthroughTests/SilenceTests.swift has real ones.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct SilentLinuxTests {
     private let directory: TemporaryDirectory
@@ -22,7 +23,10 @@ struct SilentLinuxTests {
     private static let talks: [UInt8] = [0x66, 0xBA, 0xF8, 0x03, 0xB0, 0x41, 0xEE, 0xEB, 0xFE]
 
     private static let advice =
-        "swiftlet: hint: nothing came over the serial console, and the kernel's command line does not ask for it: add --append console=ttyS0"
+        """
+        swiftlet: hint: nothing came over the serial console, and the kernel's command line does not ask for it: \
+        add --append console=ttyS0
+        """
     private static let stage = "swiftlet: hint: the kernel still runs where it was loaded: "
 
     private func run(_ image: String, _ append: String) throws -> SwiftletProcess.Ended {
@@ -32,10 +36,15 @@ struct SilentLinuxTests {
     @Test func itIsToldToAskForTheConsole() throws {
         for code in [Self.spins, Self.hangs] {
             let ended = try run(try image(code: code), "root=/dev/vda")
-            #expect(ended.status == 124 && ended.errors.contains(Self.advice) && ended.errors.contains(Self.stage), "\(ended.errors)")
+            #expect(
+                ended.status == 124 && ended.errors.contains(Self.advice) && ended.errors.contains(Self.stage),
+                "\(ended.errors)")
         }
         let ended = try run(try image(code: Self.spins), "console=tty0")
-        #expect(ended.errors.contains("hint: nothing came over the serial console: console=tty0 is not the port that is shown here"), "\(ended.errors)")
+        #expect(
+            ended.errors.contains(
+                "hint: nothing came over the serial console: console=tty0 is not the port that is shown here"),
+            "\(ended.errors)")
         let named = try run(try image(code: Self.spins), "console=ttyS0 earlyprintk=serial")
         #expect(!named.errors.contains("--append") && named.errors.contains(Self.stage), "\(named.errors)")
     }

@@ -13,7 +13,8 @@ struct JobSlotTests {
         let event = try EventDescriptor("a slot")
         let nothing = try Descriptor(opening: "/dev/null")
         let child = try ChildProcess(
-            SwiftletProcess.path, arguments: ["run"] + arguments, environment: ["PATH=/usr/bin:/bin", "HOME=/"] + variables,
+            SwiftletProcess.path, arguments: ["run"] + arguments,
+            environment: ["PATH=/usr/bin:/bin", "HOME=/"] + variables,
             descriptors: [nothing.raw, nothing.raw, nothing.raw, event.raw])
         _ = try child.wait()
         return event.take()
@@ -38,6 +39,8 @@ struct JobSlotTests {
         let suite = "[[boot]]\nname = 'b'\nkernel = '\(try TestKernel.built("hello.elf"))'\nmatrix.append = [\(list)]\n"
         let file = try directory.file("boots.toml", Array(suite.utf8))
         let ended = try SwiftletProcess(["suite", file, "--jobs", "2"]).wait(within: 120)
-        #expect(ended.status == 1 && ended.output.hasSuffix("SUMMARY: 40 tests, 20 passed, 20 failed, 0 skipped\n"), "\(ended.output.suffix(300))")
+        #expect(
+            ended.status == 1 && ended.output.hasSuffix("SUMMARY: 40 tests, 20 passed, 20 failed, 0 skipped\n"),
+            "\(ended.output.suffix(300))")
     }
 }

@@ -16,15 +16,21 @@ struct SuiteCommandTests {
         _ = try directory.file("x86/ends.flat", readFile(TestKernel.built("ends.elf")))
         _ = try directory.file("x86/board.flat", readFile(TestKernel.built("board.elf")))
         _ = try directory.file("x86/hello.flat", readFile(TestKernel.built("hello32.elf")))
-        _ = try directory.file("x86/says.bin", Self.says("PASS: one\nFAIL: two\nSUMMARY: 2 tests, 1 unexpected failures\n", 1))
+        _ = try directory.file(
+            "x86/says.bin", Self.says("PASS: one\nFAIL: two\nSUMMARY: 2 tests, 1 unexpected failures\n", 1))
     }
 
-    /// mov dx, 0x3f8; mov si, text; cld; l: lodsb; test al, al; jz e; out dx, al; jmp l; e: mov al, value; out 0xf4, al; hlt
+    /// mov dx, 0x3f8; mov si, text; cld; l: lodsb; test al, al; jz e; out dx, al; jmp l; e: mov al, value; out 0xf4,
+    /// al; hlt
     private static func says(_ text: String, _ value: UInt8) -> [UInt8] {
-        [0xBA, 0xF8, 0x03, 0xBE, 20, 0, 0xFC, 0xAC, 0x84, 0xC0, 0x74, 0x03, 0xEE, 0xEB, 0xF8, 0xB0, value, 0xE6, 0xF4, 0xF4] + Array(text.utf8) + [0]
+        [
+            0xBA, 0xF8, 0x03, 0xBE, 20, 0, 0xFC, 0xAC, 0x84, 0xC0, 0x74, 0x03, 0xEE, 0xEB, 0xF8, 0xB0, value, 0xE6,
+            0xF4, 0xF4,
+        ] + Array(text.utf8) + [0]
     }
 
-    private func run(_ list: String, _ options: String..., within seconds: Double = 120) throws -> SwiftletProcess.Ended {
+    private func run(_ list: String, _ options: String..., within seconds: Double = 120) throws -> SwiftletProcess.Ended
+    {
         _ = try directory.file("x86/unittests.cfg", Array(list.utf8))
         return try SwiftletProcess(["suite", "--kvm-unit-tests", path] + options).wait(within: seconds)
     }
@@ -83,20 +89,38 @@ struct SuiteCommandTests {
             """, "--logs", "\(path)/logs")
         let lines = ended.suiteLines
         let expected = [
-            "PASS passes", "PASS machine", "FAIL says (it said so; 2 tests, 1 unexpected failures)", "#   FAIL: two", "#   log: \(path)/logs/says.log",
+            "PASS passes", "PASS machine", "FAIL says (it said so; 2 tests, 1 unexpected failures)", "#   FAIL: two",
+            "#   log: \(path)/logs/says.log",
             "#   again: swiftlet run \(path)/x86/says.bin --memory 128M --cpus 1 --cpu qemu64 --testdev --timeout 90s",
             "FAIL aborts (the test aborted)", "#   log: \(path)/logs/aborts.log",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=value=63 --timeout 90s",
-            "SKIP skips (the test itself skipped everything)", "FAIL hangs (timeout: the guest was still running after 1 s)", "#   log: \(path)/logs/hangs.log",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=spin --timeout 1s",
-            "FAIL faults (triple fault on vCPU 0: an exception came while none could be handled)", "#   log: \(path)/logs/faults.log",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=triplefault --timeout 90s",
+            """
+            #   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev \
+            --append=value=63 --timeout 90s
+            """,
+            "SKIP skips (the test itself skipped everything)",
+            "FAIL hangs (timeout: the guest was still running after 1 s)", "#   log: \(path)/logs/hangs.log",
+            """
+            #   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev \
+            --append=end=spin --timeout 1s
+            """,
+            "FAIL faults (triple fault on vCPU 0: an exception came while none could be handled)",
+            "#   log: \(path)/logs/faults.log",
+            """
+            #   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev \
+            --append=end=triplefault --timeout 90s
+            """,
             "FAIL sleeps (the guest powered itself off)", "#   log: \(path)/logs/sleeps.log",
-            "#   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev --append=end=poweroff --timeout 90s",
-            "PASS patient", "SKIP odd (its timeout is no time: soon)", "SKIP needs (asks for -device intel-iommu)", "SKIP elsewhere (i386 only)",
+            """
+            #   again: swiftlet run \(path)/x86/ends.flat --memory 128M --cpus 1 --cpu qemu64 --testdev \
+            --append=end=poweroff --timeout 90s
+            """,
+            "PASS patient", "SKIP odd (its timeout is no time: soon)", "SKIP needs (asks for -device intel-iommu)",
+            "SKIP elsewhere (i386 only)",
             "SKIP checked (/dev/null is not Y)",
-            "SKIP lost (there is no \(path)/x86/none.flat)", "SKIP by-hand (runs only when it is named, or a group of it)",
-            "# did not pass:", "#   FAIL says", "#   FAIL aborts", "#   FAIL hangs", "#   FAIL faults", "#   FAIL sleeps",
+            "SKIP lost (there is no \(path)/x86/none.flat)",
+            "SKIP by-hand (runs only when it is named, or a group of it)",
+            "# did not pass:", "#   FAIL says", "#   FAIL aborts", "#   FAIL hangs", "#   FAIL faults",
+            "#   FAIL sleeps",
             "SUMMARY: 15 tests, 3 passed, 5 failed, 7 skipped",
         ]
         #expect(lines == expected)
@@ -134,17 +158,22 @@ struct SuiteCommandTests {
 
     @Test func whatCantBeRunIsSaid() throws {
         for (options, status, words) in [
-            (["--only", "d"], 64, "has no test 'd'; there are a, b, c"), (["--group", "z"], 64, "has no group 'z'; there are x, y"),
+            (["--only", "d"], 64, "has no test 'd'; there are a, b, c"),
+            (["--group", "z"], 64, "has no group 'z'; there are x, y"),
             (["--logs", "/dev/null/x"], 73, "/dev/null/x"),
         ] as [([String], Int32, String)] {
             _ = try directory.file("x86/unittests.cfg", Array(Self.three.utf8))
             let ended = try SwiftletProcess(["suite", "--kvm-unit-tests", path] + options).wait()
-            #expect(ended.status == status && ended.lastLine.hasPrefix("swiftlet suite: ") && ended.lastLine.contains(words), "\(ended.errors)")
+            #expect(
+                ended.status == status && ended.lastLine.hasPrefix("swiftlet suite: ")
+                    && ended.lastLine.contains(words), "\(ended.errors)")
             #expect(ended.output.isEmpty)
         }
         _ = try directory.file("x86/unittests.cfg", [UInt8](repeating: UInt8(ascii: "#"), count: 1 << 20 | 1))
         let huge = try SwiftletProcess.run("suite", "--kvm-unit-tests", path, within: 10)
-        #expect(huge.status == 66 && huge.lastLine.contains("x86/unittests.cfg can't be read: File too large"), "\(huge.errors)")
+        #expect(
+            huge.status == 66 && huge.lastLine.contains("x86/unittests.cfg can't be read: File too large"),
+            "\(huge.errors)")
         let missing = try SwiftletProcess.run("suite", "--kvm-unit-tests", "\(path)/none")
         #expect(missing.status == 66 && missing.lastLine.contains("./configure and make"))
         let bad = try run("[a]\n[a]\n")
@@ -165,15 +194,21 @@ struct SuiteCommandTests {
     }
 
     @Test func aSignalEndsItAndWhatItRuns() throws {
-        _ = try directory.file("x86/unittests.cfg", Array("[a]\nfile = ends.flat\ntest_args = end=spin\n[b]\nfile = hello.flat\n".utf8))
+        _ = try directory.file(
+            "x86/unittests.cfg", Array("[a]\nfile = ends.flat\ntest_args = end=spin\n[b]\nfile = hello.flat\n".utf8))
         let process = try SwiftletProcess(["suite", "--kvm-unit-tests", path, "--logs", "\(path)/logs"])
         #expect(eventually(within: 30) { ((try? directory.contents("logs/a.log")) ?? []).count > 5 })
         process.child.signal(SIGTERM)
         let ended = try process.wait()
         #expect(ended.status == 143 && ended.lastLine.contains("ended by signal 15"))
-        #expect(ended.suiteLines == ["# ended with the suite: a", "# not run: 1 test", "SUMMARY: 0 tests, 0 passed, 0 failed, 0 skipped"])
+        #expect(
+            ended.suiteLines == [
+                "# ended with the suite: a", "# not run: 1 test", "SUMMARY: 0 tests, 0 passed, 0 failed, 0 skipped",
+            ])
         // The run it had started is gone: nobody holds its console any more.
-        let holders = try SwiftletProcess(["-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c \(path)/logs/a.log"], program: "/bin/sh").wait()
+        let holders = try SwiftletProcess(
+            ["-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c \(path)/logs/a.log"], program: "/bin/sh"
+        ).wait()
         #expect(holders.output.trimmingSpaces == "0")
     }
 }

@@ -24,7 +24,9 @@ struct SuiteDeathTests {
         defer { closedir(listing) }
         var found: [String] = []
         while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             guard Int(name) != nil, let line = try? readFile("/proc/\(name)/cmdline") else { continue }
             if String(decoding: line, as: UTF8.self).contains("run\0\(directory.path)/ends.elf") { found.append(name) }
         }
@@ -40,9 +42,11 @@ struct SuiteDeathTests {
         #expect(eventually(within: 2) { boots.isEmpty }, "\(boots)")
     }
 
-    /// At every moment of its first milliseconds, so also between a boot's start and the moment it is tied to the suite.
+    /// At every moment of its first milliseconds, so also between a boot's start and the moment it is tied to the
+    /// suite.
     @Test func norOneThatHadJustBegun() throws {
-        // How soon a boot begins is the host's matter: each time a little later, until many suites had begun one. Its log is made just before.
+        // How soon a boot begins is the host's matter: each time a little later, until many suites had begun one. Its
+        // log is made just before.
         var begun = 0
         for delay in 0..<1000 where begun < 40 {
             let logs = "\(directory.path)/logs\(delay)"
@@ -58,11 +62,15 @@ struct SuiteDeathTests {
 
     @Test func aRunWhoseSuiteIsGoneDoesNotBegin() throws {
         let ended = try SwiftletProcess(
-            [SwiftletProcess.path, "run", "\(directory.path)/ends.elf", "--append", "value=7"], program: "/usr/bin/env", leading: ["\(ParentTie.variable)=1"]
+            [SwiftletProcess.path, "run", "\(directory.path)/ends.elf", "--append", "value=7"], program: "/usr/bin/env",
+            leading: ["\(ParentTie.variable)=1"]
         ).wait()
         #expect(ended.status == 125 && ended.lastLine.contains(ParentTie.variable))
         let tied = try SwiftletProcess(
-            ["-c", "\(ParentTie.variable)=$$ \"$0\" \"$@\"; exit $?", SwiftletProcess.path, "run", "\(directory.path)/ends.elf", "--append", "value=7"],
+            [
+                "-c", "\(ParentTie.variable)=$$ \"$0\" \"$@\"; exit $?", SwiftletProcess.path, "run",
+                "\(directory.path)/ends.elf", "--append", "value=7",
+            ],
             program: "/bin/sh"
         ).wait()
         #expect(tied.status == 7)
@@ -70,12 +78,16 @@ struct SuiteDeathTests {
 
     @Test func aDeviceIsFreeOnlyWhenItsRunHasEnded() throws {
         let device = "00fe:1e:1d.4"
-        func take() throws -> DeviceLease? { if case .taken(let lease) = try DeviceLease.take([device]) { lease } else { nil } }
+        func take() throws -> DeviceLease? {
+            if case .taken(let lease) = try DeviceLease.take([device]) { lease } else { nil }
+        }
         var lease = try take()
         let nothing = try Descriptor(opening: "/dev/null")
         let locks = try #require(lease).descriptors
         #expect(locks.count >= 1)
-        let run = try ChildProcess("/bin/sleep", arguments: ["50"], environment: [], descriptors: [nothing.raw, nothing.raw, nothing.raw] + locks)
+        let run = try ChildProcess(
+            "/bin/sleep", arguments: ["50"], environment: [],
+            descriptors: [nothing.raw, nothing.raw, nothing.raw] + locks)
         // The suite's own end: its files are closed.
         lease = nil
         #expect(try take() == nil)

@@ -42,12 +42,19 @@ struct SuiteDisplayTests {
     }
 
     /// The suite as its terminal's foreground job, as a shell has it.
-    private func start(_ screen: TerminalScreen, _ environment: String, _ options: String = "", output: String? = nil) throws -> SwiftletProcess {
+    private func start(_ screen: TerminalScreen, _ environment: String, _ options: String = "", output: String? = nil)
+        throws -> SwiftletProcess
+    {
         let terminal = try Descriptor(opening: screen.path, flags: O_RDWR | O_NOCTTY)
-        let script = "stty columns \(screen.columns) rows 9; cd \(directory.path); \(environment) exec \"$0\" suite boots.toml --jobs 2 \(options)"
+        let script =
+            """
+            stty columns \(screen.columns) rows 9; cd \(directory.path); \(environment) exec \"$0\" suite \
+            boots.toml --jobs 2 \(options)
+            """
         let file = try output.map { try Descriptor(opening: $0, flags: O_WRONLY | O_CREAT) }
         return try SwiftletProcess(
-            [SwiftletProcess.path], program: "/usr/bin/setsid", leading: ["--ctty", "--wait", "sh", "-c", script], input: terminal.raw,
+            [SwiftletProcess.path], program: "/usr/bin/setsid", leading: ["--ctty", "--wait", "sh", "-c", script],
+            input: terminal.raw,
             output: Self.number(of: file) ?? terminal.raw, errors: terminal.raw)
     }
 
@@ -59,7 +66,8 @@ struct SuiteDisplayTests {
         }
     }
 
-    /// The lines that a pipe would get, put together again where a terminal of this width has broken them, without what is never twice the same.
+    /// The lines that a pipe would get, put together again where a terminal of this width has broken them, without what
+    /// is never twice the same.
     private func whole(_ lines: [String], _ columns: Int) -> [String] {
         var whole: [String] = []
         var isBroken = false
@@ -116,7 +124,9 @@ struct SuiteDisplayTests {
             #expect(ended.status == 0)
             _ = try screen.lines()
             let text = String(decoding: screen.bytes, as: UTF8.self)
-            #expect(!text.contains("\u{1B}") && !text.contains("running") && text.contains("PASS first (") && text.contains("SUMMARY: 3 tests"))
+            #expect(
+                !text.contains("\u{1B}") && !text.contains("running") && text.contains("PASS first (")
+                    && text.contains("SUMMARY: 3 tests"))
         }
         let screen = try TerminalScreen(columns: 200)
         #expect(try start(screen, "TERM=xterm NO_COLOR=1", "--only first --only spins --timeout 2s").wait().status == 1)
@@ -128,18 +138,21 @@ struct SuiteDisplayTests {
 
     @Test func aReportToTheTerminalIsLeftAlone() throws {
         let screen = try TerminalScreen(columns: 200)
-        let ended = try start(screen, "TERM=xterm", "--only first --only spins --timeout 2s --report tap:/dev/stdout").wait()
+        let ended = try start(screen, "TERM=xterm", "--only first --only spins --timeout 2s --report tap:/dev/stdout")
+            .wait()
         #expect(ended.status == 1)
         let lines = try screen.lines()
         #expect(
-            lines.prefix(3).map(\.withoutTimes) == ["TAP version 14", "1..2", "PASS first"] && lines.contains("not ok 2 - spins")
+            lines.prefix(3).map(\.withoutTimes) == ["TAP version 14", "1..2", "PASS first"]
+                && lines.contains("not ok 2 - spins")
                 && lines.last?.hasPrefix("SUMMARY") == true)
         #expect(!String(decoding: screen.bytes, as: UTF8.self).contains("1 running,"))
     }
 
     @Test func linesToAFileLeaveTheTerminalToWhatRuns() throws {
         let screen = try TerminalScreen(columns: 80)
-        let process = try start(screen, "TERM=xterm", "--only first --only spins --timeout 2s", output: "\(directory.path)/out")
+        let process = try start(
+            screen, "TERM=xterm", "--only first --only spins --timeout 2s", output: "\(directory.path)/out")
         var isShown = false
         #expect(
             try eventually(within: 30) {
@@ -148,7 +161,9 @@ struct SuiteDisplayTests {
         #expect(try process.wait().status == 1)
         #expect(try screen.lines().isEmpty)
         let file = String(decoding: try directory.contents("out"), as: UTF8.self)
-        #expect(file.firstMatch(of: /^PASS first \([0-9.]+ s\)\nFAIL spins \(timeout/) != nil && file.hasSuffix("skipped\n") && !file.contains("\u{1B}"))
+        #expect(
+            file.firstMatch(of: /^PASS first \([0-9.]+ s\)\nFAIL spins \(timeout/) != nil && file.hasSuffix("skipped\n")
+                && !file.contains("\u{1B}"))
     }
 
     @Test func theKeyThatEndsItLeavesTheTerminalClean() throws {
@@ -165,7 +180,8 @@ struct SuiteDisplayTests {
         let long = String(repeating: "long-", count: 20)
         #expect(
             lines == [
-                "PASS first", "# ended with the suite: \(long), spins", "# not run: 2 tests", "SUMMARY: 1 test, 1 passed, 0 failed, 0 skipped",
+                "PASS first", "# ended with the suite: \(long), spins", "# not run: 2 tests",
+                "SUMMARY: 1 test, 1 passed, 0 failed, 0 skipped",
                 "swiftlet suite: ended by signal 2; what was running was ended too",
             ])
         #expect(!String(decoding: screen.bytes, as: UTF8.self).contains("\u{1B}[?"))
@@ -175,7 +191,8 @@ struct SuiteDisplayTests {
         let screen = try TerminalScreen(columns: 60)
         let process = try start(screen, "TERM=xterm", "--only first --only spins --timeout 4s")
         #expect(try eventually(within: 30) { try screen.lines().contains("      1s spins") })
-        // Not by the key: the terminal's session has no shell here that could continue the job, so the kernel would not stop it.
+        // Not by the key: the terminal's session has no shell here that could continue the job, so the kernel would not
+        // stop it.
         let suite = try #require(Self.child(of: process.child.id))
         kill(suite, SIGTSTP)
         #expect(try eventually(within: 5) { try screen.lines().map(\.withoutTimes) == ["PASS first"] })
@@ -187,7 +204,9 @@ struct SuiteDisplayTests {
     }
 
     private static func child(of id: pid_t) -> pid_t? {
-        (try? readFile("/proc/\(id)/task/\(id)/children")).flatMap { pid_t(String(decoding: $0, as: UTF8.self).split(separator: " ").first ?? "") }
+        (try? readFile("/proc/\(id)/task/\(id)/children")).flatMap {
+            pid_t(String(decoding: $0, as: UTF8.self).split(separator: " ").first ?? "")
+        }
     }
 
     private static func state(of id: pid_t) -> String? {

@@ -64,15 +64,19 @@ import Testing
     }
 
     @Test func whatCantBeRead() {
-        #expect(throws: UnitTestsFile.ParseError.openQuotes(line: 3)) { try UnitTestsFile("\n[a]\nextra_params = \"\"\"-x\nsmp = 2") }
+        #expect(throws: UnitTestsFile.ParseError.openQuotes(line: 3)) {
+            try UnitTestsFile("\n[a]\nextra_params = \"\"\"-x\nsmp = 2")
+        }
         #expect(throws: UnitTestsFile.ParseError.repeatedName("a", line: 3)) { try UnitTestsFile("[a]\nfile = b\n[a]") }
         #expect((try? UnitTestsFile("\u{0}\n=\n[\n]\n[]x\nfile"))?.tests == [])
     }
 
     @Test(
         arguments: [
-            ("", []), ("  a  b\tc\n", ["a", "b", "c"]), ("'a b' \"c d\"e", ["a b", "c de"]), ("''", [""]), (#"a\ b \'"#, ["a b", "'"]),
-            (#""a\"b\n" '\n'"#, [#"a"b\n"#, #"\n"#]), ("a\\\nb", ["ab"]), ("x`date`y 'z`'", ["x7y", "z`"]), ("\"`date` b\"", ["7 b"]), ("*", ["*"]),
+            ("", []), ("  a  b\tc\n", ["a", "b", "c"]), ("'a b' \"c d\"e", ["a b", "c de"]), ("''", [""]),
+            (#"a\ b \'"#, ["a b", "'"]),
+            (#""a\"b\n" '\n'"#, [#"a"b\n"#, #"\n"#]), ("a\\\nb", ["ab"]), ("x`date`y 'z`'", ["x7y", "z`"]),
+            ("\"`date` b\"", ["7 b"]), ("*", ["*"]),
         ] as [(String, [String])])
     func wordsAsAShellSplitsThem(text: String, words: [String]) throws {
         #expect(try ShellWords.split(text) { $0 == "date" ? "7" : nil } == words)
@@ -80,7 +84,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("'a", .openQuote("'")), ("a \"b", .openQuote("\"")), ("`date", .openQuote("`")), ("`id`", .expansion("`id`")),
+            ("'a", .openQuote("'")), ("a \"b", .openQuote("\"")), ("`date", .openQuote("`")),
+            ("`id`", .expansion("`id`")),
             ("a $HOME/x b", .expansion("$HOME/x")), ("\"$(id)\"", .expansion("$(id)\"")),
         ] as [(String, ShellWords.SplitError)])
     func whatOnlyAShellKnows(text: String, error: ShellWords.SplitError) {
@@ -94,13 +99,22 @@ import Testing
     @Test(
         arguments: [
             ("1", "", "", ["--memory", "128M", "--cpus", "1", "--cpu", "qemu64", "--testdev"]),
-            ("3", "'cpuid'", "-m 4g", ["--memory", "4g", "--cpus", "3", "--cpu", "qemu64", "--testdev", "--append=cpuid"]),
-            ("1", "\"-a b*\"", "-cpu max,+svm -m 2048", ["--memory", "2048M", "--cpus", "1", "--cpu", "max,+svm", "--testdev", "--append=-a b*"]),
+            (
+                "3", "'cpuid'", "-m 4g",
+                ["--memory", "4g", "--cpus", "3", "--cpu", "qemu64", "--testdev", "--append=cpuid"]
+            ),
+            (
+                "1", "\"-a b*\"", "-cpu max,+svm -m 2048",
+                ["--memory", "2048M", "--cpus", "1", "--cpu", "max,+svm", "--testdev", "--append=-a b*"]
+            ),
             (
                 "2", "\"10 `date +%s`\"", "-machine pit=off --enable-kvm -smp 4",
                 ["--memory", "128M", "--cpus", "4", "--cpu", "qemu64", "--testdev", "--append=10 1234"]
             ),
-            ("1", "", "-device pci-testdev -initrd e -M q35", ["--memory", "128M", "--cpus", "1", "--cpu", "qemu64", "--testdev", "--initrd=e"]),
+            (
+                "1", "", "-device pci-testdev -initrd e -M q35",
+                ["--memory", "128M", "--cpus", "1", "--cpu", "qemu64", "--testdev", "--initrd=e"]
+            ),
         ] as [(String, String, String, [String])])
     func whatQEMUIsAskedForInOurWords(smp: String, arguments: String, parameters: String, words: [String]) throws {
         let test = UnitTestsFile.Test(name: "t", smp: smp, arguments: arguments, parameters: parameters)
@@ -115,9 +129,14 @@ import Testing
         arguments: [
             ("-device intel-iommu,intremap=on -device edu", "asks for -device intel-iommu,intremap=on"),
             ("-overcommit cpu-pm=on", "asks for -overcommit cpu-pm=on"),
-            ("-M q35,kernel-irqchip=split", "asks for -machine q35,kernel-irqchip=split"), ("-machine vmport=on", "asks for -machine vmport=on"),
-            ("-cpu host,hv_passthrough", "asks for -cpu host,hv_passthrough: 'hv_passthrough' is no processor feature known here"),
-            ("-m lots", "asks for -m lots"), ("-cpu", "its -cpu has no value"), ("$X", "its parameters have $X, which only a shell can answer"),
+            ("-M q35,kernel-irqchip=split", "asks for -machine q35,kernel-irqchip=split"),
+            ("-machine vmport=on", "asks for -machine vmport=on"),
+            (
+                "-cpu host,hv_passthrough",
+                "asks for -cpu host,hv_passthrough: 'hv_passthrough' is no processor feature known here"
+            ),
+            ("-m lots", "asks for -m lots"), ("-cpu", "its -cpu has no value"),
+            ("$X", "its parameters have $X, which only a shell can answer"),
             ("-accel tcg", "asks for -accel tcg"), ("-S -x", "asks for -S"), ("stray", "asks for stray"),
         ] as [(String, String)])
     func whatCantBeHadIsAReason(parameters: String, reason: String) {
@@ -126,7 +145,9 @@ import Testing
 
     @Test func theNumberOfProcessorsIsANumber() {
         for smp in ["0", "-1", "many", "$(nproc)"] {
-            #expect(throws: UnitTestPlan.Unsupported(reason: "its smp is no number: \(smp)")) { try plan(.init(name: "t", smp: smp)) }
+            #expect(throws: UnitTestPlan.Unsupported(reason: "its smp is no number: \(smp)")) {
+                try plan(.init(name: "t", smp: smp))
+            }
         }
     }
 }

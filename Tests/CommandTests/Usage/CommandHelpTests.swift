@@ -9,7 +9,9 @@ import Testing
     /// Every command that people see.
     static func commands(_ command: any ParsableCommand.Type = Swiftlet.self) -> [any ParsableCommand.Type] {
         var found = [command]
-        for below in command.configuration.subcommands where below.configuration.shouldDisplay { found += commands(below) }
+        for below in command.configuration.subcommands where below.configuration.shouldDisplay {
+            found += commands(below)
+        }
         return found
     }
 
@@ -63,7 +65,8 @@ import Testing
     /// The options that a page or help names at a line's beginning.
     private static func named(_ lines: [String]) -> [String] {
         lines.filter { $0.hasPrefix("-") }.flatMap { line in
-            line.split(separator: ",").compactMap { $0.split(separator: " ").first }.filter { $0.hasPrefix("-") }.map(String.init)
+            line.split(separator: ",").compactMap { $0.split(separator: " ").first }.filter { $0.hasPrefix("-") }.map(
+                String.init)
         }
     }
 
@@ -76,19 +79,24 @@ import Testing
             // Option heads stand behind .TP.
             let heads = zip(lines, lines.dropFirst()).filter { $0.0 == ".TP" }.map { Self.plain($0.1) }
             let commands = [command] + (command.commandName == "swiftlet" ? [] : command.shown)
-            let expected = commands.flatMap { ($0.arguments ?? []).filter(\.shouldDisplay).flatMap { ($0.names ?? []).map(\.text) } }
+            let expected = commands.flatMap {
+                ($0.arguments ?? []).filter(\.shouldDisplay).flatMap { ($0.names ?? []).map(\.text) }
+            }
             #expect(Self.named(heads).sorted() == expected.sorted())
             #expect(expected.contains("--help") && heads.count > 0)
             // The parser itself knows each: it doesn't answer with an unknown option.
             for part in commands {
-                for name in (part.arguments ?? []).flatMap({ ($0.names ?? []).map(\.text) }) where name != "--help" && name != "-h" {
+                for name in (part.arguments ?? []).flatMap({ ($0.names ?? []).map(\.text) })
+                where name != "--help" && name != "-h" {
                     let words = part.line.split(separator: " ").dropFirst().map(String.init) + [name]
                     do { _ = try Swiftlet.parseAsRoot(words) } catch {
                         #expect(!Swiftlet.message(for: error).contains("Unknown option"), "\(words)")
                     }
                 }
             }
-            for example in commands.flatMap(\.examples) { #expect(lines.map(Self.plain).contains(example), "\(example)") }
+            for example in commands.flatMap(\.examples) {
+                #expect(lines.map(Self.plain).contains(example), "\(example)")
+            }
         }
     }
 
@@ -96,11 +104,14 @@ import Testing
     private static func plain(_ line: String) -> String {
         var text = line
         for (mark, meaning) in [
-            ("\\fB", ""), ("\\fI", ""), ("\\fR", ""), ("\\&", ""), ("\\-", "-"), ("\\(aq", "'"), ("\\(dq", "\""), ("\\(ga", "`"), ("\\(ha", "^"),
+            ("\\fB", ""), ("\\fI", ""), ("\\fR", ""), ("\\&", ""), ("\\-", "-"), ("\\(aq", "'"), ("\\(dq", "\""),
+            ("\\(ga", "`"), ("\\(ha", "^"),
             ("\\(ti", "~"),
             ("\\e", "\\"),
         ] {
-            while let range = text.firstRange(of: mark) { text.replaceSubrange(range, with: meaning == "\\" ? "\u{1}" : meaning) }
+            while let range = text.firstRange(of: mark) {
+                text.replaceSubrange(range, with: meaning == "\\" ? "\u{1}" : meaning)
+            }
         }
         return String(text.map { $0 == "\u{1}" ? "\\" : $0 })
     }

@@ -18,13 +18,20 @@ import Testing
 
     @Test(
         arguments: [
-            (["-h"], .help([])), (["--help"], .help([])), (["help"], .help([])), (["run", "-h"], .help(["run"])), (["help", "run"], .help(["run"])),
-            (["devices", "bind", "--help"], .help(["devices", "bind"])), (["help", "devices", "bind"], .help(["devices", "bind"])),
-            (["--version"], .version), (["lab", "--version"], .version), (["--generate-completion-script", "fish"], .completionScript("fish")),
-            (["--generate-completion-script=bash"], .completionScript("bash")), (["---completion", "run", "--"], .completions),
-            (["devices"], .command), (["run", "k"], .command), (["run", "--", "-h"], .command), (["lab", "--bind", "--", "x", "-h"], .command),
-            (["lab", "--bind", "pci-stub", "--", "x"], .command), (["run", "k", "--append=-h"], .command), (["run", "-"], .command),
-            (["devices", "bind", "00:04.0", "00:05.0"], .command), (["suite", "x.toml", "--only", "a", "--only", "b"], .command),
+            (["-h"], .help([])), (["--help"], .help([])), (["help"], .help([])), (["run", "-h"], .help(["run"])),
+            (["help", "run"], .help(["run"])),
+            (["devices", "bind", "--help"], .help(["devices", "bind"])),
+            (["help", "devices", "bind"], .help(["devices", "bind"])),
+            (["--version"], .version), (["lab", "--version"], .version),
+            (["--generate-completion-script", "fish"], .completionScript("fish")),
+            (["--generate-completion-script=bash"], .completionScript("bash")),
+            (["---completion", "run", "--"], .completions),
+            (["devices"], .command), (["run", "k"], .command), (["run", "--", "-h"], .command),
+            (["lab", "--bind", "--", "x", "-h"], .command),
+            (["lab", "--bind", "pci-stub", "--", "x"], .command), (["run", "k", "--append=-h"], .command),
+            (["run", "-"], .command),
+            (["devices", "bind", "00:04.0", "00:05.0"], .command),
+            (["suite", "x.toml", "--only", "a", "--only", "b"], .command),
         ] as [([String], CommandLineCheck.Request)])
     func whatIsAskedFor(words: [String], request: CommandLineCheck.Request) throws {
         #expect(try CommandLineCheck(of: Self.program.get()).request(words) == request)
@@ -32,10 +39,15 @@ import Testing
 
     /// Every place where an option may stand, and every word that could be taken for a request for help.
     @Test func helpBesideOtherWordsIsNone() throws {
-        for word in ["-h", "--help", "--version", "-hx", "-nographic", "-hugepages", "-help", "--help-hidden", "--experimental-dump-help", "--hel"] {
+        for word in [
+            "-h", "--help", "--version", "-hx", "-nographic", "-hugepages", "-help", "--help-hidden",
+            "--experimental-dump-help", "--hel",
+        ] {
             for words in [
-                ["run", "k", word], ["run", word, "k"], ["run", "k", "--append", word], ["run", "k", "--memory", "1G", word], [word, "run", "k"],
-                ["suite", word, "x.toml"], ["suite", "x.toml", word], ["lab", word, "--", "true"], ["devices", "bind", "00:04.0", word],
+                ["run", "k", word], ["run", word, "k"], ["run", "k", "--append", word],
+                ["run", "k", "--memory", "1G", word], [word, "run", "k"],
+                ["suite", word, "x.toml"], ["suite", "x.toml", word], ["lab", word, "--", "true"],
+                ["devices", "bind", "00:04.0", word],
                 ["devices", word, "list"], ["manual", ".", word],
             ] {
                 #expect(try !sentence(words).hasPrefix("no error"), "\(words)")
@@ -43,8 +55,10 @@ import Testing
         }
         for words in [
             ["help", "help"], ["help", "run", "k"], ["help", "none"], ["help", "-h"], ["--generate-completion-script"],
-            ["--generate-completion-script", "tcsh"], ["--generate-completion-script", "bash", "run"], ["run", "k", "--generate-completion-script", "bash"],
-            ["--generate-completion-script=bash", "run", "k"], ["--experimental-dump-help"], [], [""], ["--"], ["--", "run", "k"], ["-"], ["h"],
+            ["--generate-completion-script", "tcsh"], ["--generate-completion-script", "bash", "run"],
+            ["run", "k", "--generate-completion-script", "bash"],
+            ["--generate-completion-script=bash", "run", "k"], ["--experimental-dump-help"], [], [""], ["--"],
+            ["--", "run", "k"], ["-"], ["h"],
         ] {
             #expect(try !sentence(words).hasPrefix("no error"), "\(words)")
         }
@@ -55,7 +69,10 @@ import Testing
             ("run k -hugepages", "swiftlet run has no option -hugepages: did you mean --hugepages?"),
             ("run k -append x", "swiftlet run has no option -append: did you mean --append?"),
             ("run k -smp 2", "swiftlet run has no option -smp: the number of vCPUs is --cpus"),
-            ("run k -nographic", "swiftlet run has no option -nographic: leave it out: the console is standard output anyway"),
+            (
+                "run k -nographic",
+                "swiftlet run has no option -nographic: leave it out: the console is standard output anyway"
+            ),
             ("run k --mem=1G", "swiftlet run has no option --mem: did you mean --memory?"),
             ("run k --tiemout 1s", "swiftlet run has no option --tiemout: did you mean --timeout?"),
             ("suite x.toml --job 2", "swiftlet suite has no option --job: did you mean --jobs?"),
@@ -64,26 +81,42 @@ import Testing
             ("run k append", "'append' is one word too many: did you mean --append?"),
             ("run k k2", "'k2' is one word too many, there is a kernel already"),
             ("run k --testdev=1", "--testdev takes no value"),
-            ("run k --append -v", "--append needs a value behind it; one that begins with a dash is written --append=-v"),
+            (
+                "run k --append -v",
+                "--append needs a value behind it; one that begins with a dash is written --append=-v"
+            ),
             ("run k --append", "--append needs a value behind it"),
             ("lab ls", "'ls' is not expected here; the command stands behind --"),
             ("devices doctor", "the address is missing; see 'swiftlet devices doctor --help'"),
             (
                 "run k --format=linx",
-                "--format does not take 'linx': did you mean linux? (the choices are pvh, multiboot, linux, linux64, linux32, linux16, disk, flat)"
+                """
+                --format does not take 'linx': did you mean linux? (the choices are pvh, multiboot, linux, \
+                linux64, linux32, linux16, disk, flat)
+                """
             ),
             ("run k --report jsn:x", "--report does not take 'jsn:x': 'jsn' is no format here; did you mean json:x?"),
-            ("run k --report json", "--report does not take 'json': write FORMAT:PATH; the formats are json, junit, tap"),
+            (
+                "run k --report json",
+                "--report does not take 'json': write FORMAT:PATH; the formats are json, junit, tap"
+            ),
             ("run k --report json:", "--report does not take 'json:': no path stands behind json:"),
             ("run k --console file:", "--console does not take 'file:': no path stands behind file:"),
             ("run k --memory 512", "--memory does not take '512': that is 512 bytes; did you mean 512M?"),
             ("run k --memory 0", "--memory does not take '0': the least is 1M"),
-            ("run k --memory 1Q", "--memory does not take '1Q': a size is a whole number and K, M, G or T, as 256M or 2G"),
+            (
+                "run k --memory 1Q",
+                "--memory does not take '1Q': a size is a whole number and K, M, G or T, as 256M or 2G"
+            ),
             ("run k --memory 99999999T", "--memory does not take '99999999T': that is more than a machine can have"),
             ("lab --memory 512 -- x", "--memory does not take '512': that is 512 bytes; did you mean 512M?"),
-            ("run k --cpus 0", "--cpus does not take '0': the least is 1"), ("run k --cpus 2x", "--cpus does not take '2x': this is not a whole number"),
+            ("run k --cpus 0", "--cpus does not take '0': the least is 1"),
+            ("run k --cpus 2x", "--cpus does not take '2x': this is not a whole number"),
             ("run k --timeout 5x", "--timeout does not take '5x': a time is a number and ms, s, m or h, as 60s or 2m"),
-            ("run k --timeout 0", "--timeout does not take '0': a time is more than nothing; without the option there is no limit"),
+            (
+                "run k --timeout 0",
+                "--timeout does not take '0': a time is more than nothing; without the option there is no limit"
+            ),
             ("run k --initrd=", "--initrd does not take '': the value is empty; is a variable not set?"),
         ])
     func theSentenceSaysWhatToDo(line: String, expected: String) throws {
@@ -92,12 +125,17 @@ import Testing
 
     @Test(
         arguments: [
-            ("4", "'4' is not a PCI address: it is written 0000:00:04.0 or 00:04.0 (swiftlet devices lists this host's)"),
-            ("00:04.0,", "nothing stands behind a comma"), ("00:04.0,msi", "'msi' is no field: write NAME=VALUE; did you mean msi?"),
+            (
+                "4",
+                "'4' is not a PCI address: it is written 0000:00:04.0 or 00:04.0 (swiftlet devices lists this host's)"
+            ),
+            ("00:04.0,", "nothing stands behind a comma"),
+            ("00:04.0,msi", "'msi' is no field: write NAME=VALUE; did you mean msi?"),
             ("00:04.0,mis=irqfd", "there is no field 'mis'; did you mean msi?"),
             ("00:04.0,foo=1", "there is no field 'foo'; there are backend, msi, slot, rom"),
             ("00:04.0,slot=32", "slot takes 1 to 31, not '32'"), ("00:04.0,slot=", "slot takes 1 to 31, not ''"),
-            ("00:04.0,msi=maybe", "msi takes auto, signal or irqfd, not 'maybe'"), ("00:04.0,rom=yes", "rom takes on or off, not 'yes'"),
+            ("00:04.0,msi=maybe", "msi takes auto, signal or irqfd, not 'maybe'"),
+            ("00:04.0,rom=yes", "rom takes on or off, not 'yes'"),
             ("00:04.0,backend=vfio", "backend takes auto, group or kvm, not 'vfio'"),
             ("00:04.0,slot=3,slot=4", "the field slot is given twice: give it once"),
         ])
@@ -111,7 +149,8 @@ import Testing
         func visit(_ command: CommandHelp) throws {
             for argument in command.arguments ?? [] where argument.kind != "positional" && !argument.isRepeating {
                 if argument.valueName == "help" || argument.valueName == "version" { continue }
-                let value = argument.kind == "flag" ? nil : argument.allValues?.first ?? Self.value(argument.valueName ?? "")
+                let value =
+                    argument.kind == "flag" ? nil : argument.allValues?.first ?? Self.value(argument.valueName ?? "")
                 let names = (argument.names ?? []).map(\.text)
                 let name = try #require(names.first { $0.hasPrefix("--") })
                 let forms = names.flatMap { name in value.map { [[name, $0], ["\(name)=\($0)"]] } ?? [[name]] }
@@ -120,7 +159,9 @@ import Testing
                         let words = command.line.split(separator: " ").dropFirst().map(String.init) + first + second
                         #expect(try sentence(words).hasPrefix("\(name) is given twice"), "\(words)")
                         // The plain reader leaves it to this.
-                        if command.commandName == "run" { #expect(RunRequest(plain: (["k"] + first + second)[...]) == nil, "\(words)") }
+                        if command.commandName == "run" {
+                            #expect(RunRequest(plain: (["k"] + first + second)[...]) == nil, "\(words)")
+                        }
                         count += 1
                     }
                 }
@@ -146,8 +187,13 @@ import Testing
 
     /// The check stands before the parser and lets through what it takes.
     @Test func listsAreLeftAlone() throws {
-        let line = ["run", "k", "--append", "a", "--append", "b", "--initrd", "x", "--initrd", "y", "--report", "json:a", "--report", "tap:b"]
+        let line = [
+            "run", "k", "--append", "a", "--append", "b", "--initrd", "x", "--initrd", "y", "--report", "json:a",
+            "--report", "tap:b",
+        ]
         #expect(try sentence(line) == "no error: command")
-        #expect(try sentence(["lab", "--nic", "e1000", "--nic", "e1000", "--env", "A=1", "--env", "B", "--", "x"]) == "no error: command")
+        #expect(
+            try sentence(["lab", "--nic", "e1000", "--nic", "e1000", "--env", "A=1", "--env", "B", "--", "x"])
+                == "no error: command")
     }
 }

@@ -23,7 +23,9 @@ struct LabCommandTests {
         #expect(throws: (any Error).self) { try LabCommand.parse(["--bind", "nvme", "--", "true"]) }
     }
 
-    @Test(arguments: [([], 64 << 20), (["--console-log-limit", "64K"], 64 << 10), (["--console-log-limit=none"], .max)] as [([String], Int)])
+    @Test(
+        arguments: [([], 64 << 20), (["--console-log-limit", "64K"], 64 << 10), (["--console-log-limit=none"], .max)]
+            as [([String], Int)])
     func theHostsLogHasALimit(options: [String], bytes: Int) throws {
         let configuration = try LabCommand.parse(options + ["--console-log", "log", "--", "true"]).labConfiguration()
         #expect(configuration.consoleLog == "log" && configuration.consoleLogLimit.bytes == bytes)

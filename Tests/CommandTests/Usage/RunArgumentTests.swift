@@ -5,11 +5,15 @@ import Testing
 @Suite struct RunArgumentTests {
     @Test(
         arguments: [
-            ["--memory", "12X"], ["--memory", ""], ["--memory", "-1M"], ["--memory", "9999999999999G"], ["--cpus", "-1"], ["--cpus", "many"],
+            ["--memory", "12X"], ["--memory", ""], ["--memory", "-1M"], ["--memory", "9999999999999G"],
+            ["--cpus", "-1"], ["--cpus", "many"],
             ["--timeout", "0"], ["--timeout", "soon"],
-            ["--timeout", "nan"], ["--console", "file:"], ["--console", "screen"], ["--report", "xml:x"], ["--report", "json:"], ["--format", "exe"],
-            ["--device", "nonsense"], ["--device", "00:04.0,slot=32"], ["--device", "00:04.0,msi=maybe"], ["--device", "00:04.0,backend=magic"],
-            ["--expect", ""], ["--expect", "a)"], ["--expect", "x*"], ["--fail-on", "[z-a]"], ["--send", "login"], ["--send", "a=\\q"],
+            ["--timeout", "nan"], ["--console", "file:"], ["--console", "screen"], ["--report", "xml:x"],
+            ["--report", "json:"], ["--format", "exe"],
+            ["--device", "nonsense"], ["--device", "00:04.0,slot=32"], ["--device", "00:04.0,msi=maybe"],
+            ["--device", "00:04.0,backend=magic"],
+            ["--expect", ""], ["--expect", "a)"], ["--expect", "x*"], ["--fail-on", "[z-a]"], ["--send", "login"],
+            ["--send", "a=\\q"],
             ["--until", "soon"], ["--device", ""], ["--no-such-option"], ["--memory"], ["another.elf"],
         ])
     func argumentsThatCantBeMeant(arguments: [String]) throws {
@@ -24,8 +28,10 @@ import Testing
     /// The place in the expression is told, and why: before anything is built, the kernel being none.
     @Test(
         arguments: [
-            ("--expect", "ab)", "character 3: this ) closes nothing"), ("--fail-on", "x[z-a]", "character 3: the range ends before it begins"),
-            ("--send", "a(=b", "character 2: this ( is never closed"), ("--send", "ab=\\q", "character 4: the escape \\q"),
+            ("--expect", "ab)", "character 3: this ) closes nothing"),
+            ("--fail-on", "x[z-a]", "character 3: the range ends before it begins"),
+            ("--send", "a(=b", "character 2: this ( is never closed"),
+            ("--send", "ab=\\q", "character 4: the escape \\q"),
             ("--expect", "(?=x)", "character 1: looking around"),
         ] as [(String, String, String)])
     func aBadExpressionIsExplained(option: String, text: String, words: String) throws {
@@ -41,7 +47,9 @@ import Testing
         let path = directory.path
         let versions = try SwiftletProcess.run("run", "\(path)/vmlinuz")
         #expect(versions.status == 66)
-        #expect(versions.lastLine.hasSuffix("; there are \(path)/\(kernels[0]), \(path)/\(kernels[1])"), "\(versions.errors)")
+        #expect(
+            versions.lastLine.hasSuffix("; there are \(path)/\(kernels[0]), \(path)/\(kernels[1])"),
+            "\(versions.errors)")
         let slip = try SwiftletProcess.run("run", "\(path)/helo.elf")
         #expect(slip.status == 66 && slip.lastLine.hasSuffix("; did you mean \(path)/hello.elf?"), "\(slip.errors)")
         let none = try SwiftletProcess.run("run", "\(path)/bzImage")
@@ -59,7 +67,9 @@ import Testing
         let ended = try SwiftletProcess(arguments).wait()
         #expect(ended.status == 0 && ended.output.contains("USAGE: swiftlet"))
         if arguments != ["--help"] {
-            #expect(ended.output.contains("Examples:") && ended.output.contains("swiftlet run") && ended.output.contains("Exit status:"))
+            #expect(
+                ended.output.contains("Examples:") && ended.output.contains("swiftlet run")
+                    && ended.output.contains("Exit status:"))
         }
     }
 }

@@ -3,7 +3,8 @@ import Testing
 /// The PCI bus as a guest sees it: guests/pci with five functions passed through, claim by claim.
 @Suite struct ConfigurationTests {
     static let claims = [
-        "absent-cf8", "absent-ecam", "agreement", "address-latch", "odd-accesses", "identity", "command-bits", "capabilities", "bar-sizes",
+        "absent-cf8", "absent-ecam", "agreement", "address-latch", "odd-accesses", "identity", "command-bits",
+        "capabilities", "bar-sizes",
         "bar-overlap", "absent-memory", "bar-move", "bar-move-high", "decode-off", "edu-registers",
     ]
 
@@ -24,10 +25,13 @@ import Testing
     @Test("each function sits in the slot asked for with its own ids, the host bridge in front")
     func slots() async throws {
         let record = try await PassthroughLab.session.record("pci")
-        let functions = record.output.compactMap { $0.wholeMatch(of: /pci: ([0-9a-f:.]{7}) ([0-9a-f]{4}:[0-9a-f]{4}) class .*/) }
+        let functions = record.output.compactMap {
+            $0.wholeMatch(of: /pci: ([0-9a-f:.]{7}) ([0-9a-f]{4}:[0-9a-f]{4}) class .*/)
+        }
         #expect(
             functions.map { "\($0.1) \($0.2)" } == [
-                "00:00.0 8086:29c0", "00:04.0 8086:10d3", "00:05.0 8086:100e", "00:06.0 1234:11e8", "00:07.0 1b36:0010", "00:1f.0 1af4:1041",
+                "00:00.0 8086:29c0", "00:04.0 8086:10d3", "00:05.0 8086:100e", "00:06.0 1234:11e8", "00:07.0 1b36:0010",
+                "00:1f.0 1af4:1041",
             ], record.account)
     }
 

@@ -7,7 +7,9 @@ import Testing
         let record = try await FirmwareLab.session.record("rom")
         #expect(record.status == 0, record.account)
         // 147 blocks of 512 bytes in a register of 128 KiB, whose rest is an erased ROM's.
-        #expect(record.claim("rom", of: "pci") == "ok (00:01.0, 0x12600 of 0x20000 bytes, last word 0xffff)", record.account)
+        #expect(
+            record.claim("rom", of: "pci") == "ok (00:01.0, 0x12600 of 0x20000 bytes, last word 0xffff)", record.account
+        )
     }
 
     @Test("without rom=on the guest finds none, and a device that has none is refused")
@@ -16,7 +18,13 @@ import Testing
         #expect(off.claim("rom", of: "pci")?.hasPrefix("skipped: ") == true, off.account)
         let none = try await FirmwareLab.session.record("rom-none")
         #expect(none.status == 69)
-        #expect(none.lastWord == "swiftlet: \(FirmwareLab.withoutROM): it has no expansion ROM that the host can read: leave out rom=on")
+        #expect(
+            none.lastWord
+                == """
+                swiftlet: \(FirmwareLab.withoutROM): it has no expansion ROM that the host can read: leave out \
+                rom=on
+                """
+        )
     }
 
     @Test("SeaBIOS shows its boot menu on the serial console, and hears what is typed there")
@@ -34,7 +42,8 @@ import Testing
     func debugConsole() async throws {
         let record = try await FirmwareLab.session.record("debug")
         for line in [
-            "Found QEMU fw_cfg", "qemu/e820: addr 0x0000000000000000 len 0x0000000008000000 [RAM]", "Found 2 cpu(s) max supported 2 cpu(s)",
+            "Found QEMU fw_cfg", "qemu/e820: addr 0x0000000000000000 len 0x0000000008000000 [RAM]",
+            "Found 2 cpu(s) max supported 2 cpu(s)",
             "PCIe: using q35 mmconfig at 0xb0000000", "sercon: using ioport 0x3f8",
         ] {
             #expect(record.output.contains(line), record.account)
@@ -52,7 +61,9 @@ import Testing
     @Test("iPXE, entered in real mode through our boot ROM, drives the NIC and takes a lease")
     func networkBootLoader() async throws {
         let record = try await FirmwareLab.session.record("ipxe")
-        #expect(record.output.contains { $0.contains("net0: 52:54:00:12:34:57 using 82574l on 0000:00:01.0") }, record.account)
+        #expect(
+            record.output.contains { $0.contains("net0: 52:54:00:12:34:57 using 82574l on 0000:00:01.0") },
+            record.account)
         #expect(record.output.contains { $0.contains("net0: 10.0.2.15/255.255.255.0") }, record.account)
         // Nothing to boot from there: it gives up by INT 18h.
         #expect(record.status == 1)

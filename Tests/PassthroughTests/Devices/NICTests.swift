@@ -13,7 +13,9 @@ import Testing
         return UInt64(match.2)
     }
 
-    @Test("an e1000e takes a lease and pings, and the report agrees with the guest", arguments: InterruptMode.allCases, MessageDelivery.allCases)
+    @Test(
+        "an e1000e takes a lease and pings, and the report agrees with the guest", arguments: InterruptMode.allCases,
+        MessageDelivery.allCases)
     func e1000e(_ mode: InterruptMode, _ delivery: MessageDelivery) async throws {
         let record = try await PassthroughLab.session.record("nic-\(mode.rawValue)-\(delivery.rawValue)")
         let interrupts = try #require(Self.interruptsOfPass(record, mode: mode), record.account)
@@ -51,7 +53,8 @@ import Testing
     func vectorsAreCountedApart() async throws {
         let record = try await PassthroughLab.session.record("nic-msix-signal")
         let line = try #require(record.output.first { $0.hasPrefix("nic: interrupts: ") }, record.account)
-        let match = try #require(line.wholeMatch(of: /nic: interrupts: receive ([0-9]+), transmit ([0-9]+), other ([0-9]+)/))
+        let match = try #require(
+            line.wholeMatch(of: /nic: interrupts: receive ([0-9]+), transmit ([0-9]+), other ([0-9]+)/))
         let device = try #require(record.report?.device(PassthroughLab.e1000e))
         #expect(device.messages.map(\.vector) == [0, 1, 2])
         #expect(device.messages.map { $0.counts?.delivered } == [match.1, match.2, match.3].map { UInt64($0) })

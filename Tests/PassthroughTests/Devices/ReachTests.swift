@@ -13,7 +13,9 @@ import Testing
         #expect((report.exits["failed"] ?? 0) > 0, "\(report.exits)")
         // The last 100,000 reads are memory again.
         #expect(report.mmioExits < 100_000, "\(report.exits)")
-        #expect(record.errors.contains { $0.contains("(first pread: Input/output error); the run went on without") }, record.account)
+        #expect(
+            record.errors.contains { $0.contains("(first pread: Input/output error); the run went on without") },
+            record.account)
     }
 
     @Test("two frame buffers of 256 MiB find room beside 2 GiB of memory, and each keeps its own words")
@@ -22,7 +24,8 @@ import Testing
         #expect(record.status == 0, record.account)
         #expect(record.claim("frame-buffers", of: "pci") == "ok (2 registers)", record.account)
         for line in [
-            "pci: 00:01.0 BAR 0 memory32 at 0xc0000000 size 0x10000000", "pci: 00:02.0 BAR 0 memory32 at 0xd0000000 size 0x10000000",
+            "pci: 00:01.0 BAR 0 memory32 at 0xc0000000 size 0x10000000",
+            "pci: 00:02.0 BAR 0 memory32 at 0xd0000000 size 0x10000000",
         ] {
             #expect(record.output.contains(line), record.account)
         }

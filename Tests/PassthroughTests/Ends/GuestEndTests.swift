@@ -28,9 +28,11 @@ import Testing
     @Test(
         "each other end has its status and its outcome",
         arguments: [
-            ("triplefault", 102, "triple-fault"), ("handler", 102, "triple-fault"), ("panic", 101, "panic"), ("reset", 103, "reset"),
+            ("triplefault", 102, "triple-fault"), ("handler", 102, "triple-fault"), ("panic", 101, "panic"),
+            ("reset", 103, "reset"),
             ("reset-kbd", 103, "reset"),
-            ("poweroff", 0, "passed"), ("exception", 63, "failed"), ("value", 42, "failed"), ("hang", 124, "timeout"), ("spin", 124, "timeout"),
+            ("poweroff", 0, "passed"), ("exception", 63, "failed"), ("value", 42, "failed"), ("hang", 124, "timeout"),
+            ("spin", 124, "timeout"),
         ] as [(String, Int32, String)])
     func end(_ end: String, _ status: Int32, _ outcome: String) async throws {
         let record = try await EndsLab.session.record("end-\(end)")
@@ -40,23 +42,37 @@ import Testing
         #expect(record.lastWord == record.report.map { "swiftlet: \($0.message)" })
     }
 
-    @Test("KVM on AMD's processors loses a triple fault's registers: those of the last exit are said, how old they are, and what the stack tells")
+    @Test(
+        """
+        KVM on AMD's processors loses a triple fault's registers: those of the last exit are said, how old they \
+        are, and what the stack tells
+        """
+    )
     func tripleFault() async throws {
         for (end, place) in [("triplefault", "guest_main+0x"), ("handler", "vector_common+0x")] {
             let record = try await EndsLab.session.record("end-\(end)")
             let vcpu = try #require(record.report?.postMortem?.vcpus.first)
-            #expect(vcpu.registers.first?.hasPrefix("rip 000000000000fff0 ") == true, "the lab's KVM resets them: \(record.account)")
+            #expect(
+                vcpu.registers.first?.hasPrefix("rip 000000000000fff0 ") == true,
+                "the lab's KVM resets them: \(record.account)")
             let earlier = try #require(vcpu.earlier, record.account)
             // The guest's last act before was its line: the last byte to the serial port.
             #expect(vcpu.diagnosis.contains("has reset its registers since; 0."), record.account)
-            #expect(vcpu.diagnosis.contains(" before, at its last exit, port_out 0x3f8 <- 0xa (1), it was at rip \(earlier.address) ("), record.account)
+            #expect(
+                vcpu.diagnosis.contains(
+                    " before, at its last exit, port_out 0x3f8 <- 0xa (1), it was at rip \(earlier.address) ("),
+                record.account)
             #expect((0..<1).contains(try #require(earlier.secondsBeforeEnd)))
-            #expect(earlier.registers.first?.hasSuffix(" rsp 0000000000000000") == false && record.errors.contains("swiftlet: \(earlier.registers[0])"))
+            #expect(
+                earlier.registers.first?.hasSuffix(" rsp 0000000000000000") == false
+                    && record.errors.contains("swiftlet: \(earlier.registers[0])"))
             #expect(!record.errors.contains("swiftlet: \(vcpu.registers[0])"), "registers that say nothing")
             #expect(earlier.stack.first?.symbol?.isEmpty == false, record.account)
             #expect(earlier.stack.contains { $0.symbol?.hasPrefix(place) == true }, record.account)
             let exceptions = earlier.exceptions.map { $0.symbol ?? "" }
-            #expect(end == "handler" ? exceptions.contains { $0.hasPrefix("broken_handler+0x") } : exceptions.isEmpty, record.account)
+            #expect(
+                end == "handler" ? exceptions.contains { $0.hasPrefix("broken_handler+0x") } : exceptions.isEmpty,
+                record.account)
         }
     }
 
@@ -92,12 +108,18 @@ import Testing
         #expect(record.status == 0, record.account)
     }
 
-    @Test("the command that reserves what is missing", arguments: [("huge-none", 32, 0, 32), ("huge-few", 512, 64, 512)] as [(String, Int, Int, Int)])
+    @Test(
+        "the command that reserves what is missing",
+        arguments: [("huge-none", 32, 0, 32), ("huge-few", 512, 64, 512)] as [(String, Int, Int, Int)])
     func missingHugePages(_ name: String, _ needed: Int, _ free: Int, _ wanted: Int) async throws {
         let record = try await EndsLab.session.record(name)
         #expect(record.status == 69, record.account)
         #expect(
-            record.lastWord == "swiftlet: the guest's memory takes \(needed) huge pages of 2 MiB and \(free) are free: sysctl vm.nr_hugepages=\(wanted)",
+            record.lastWord
+                == """
+                swiftlet: the guest's memory takes \(needed) huge pages of 2 MiB and \(free) are free: sysctl \
+                vm.nr_hugepages=\(wanted)
+                """,
             record.account)
     }
 }

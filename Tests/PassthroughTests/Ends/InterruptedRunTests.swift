@@ -31,7 +31,9 @@ import Testing
         #expect(record.output.last == "nvme: holding until something is typed", record.account)
     }
 
-    @Test("the last word and the report say that a signal ended it", arguments: [(Signal.TERM, "SIGTERM"), (.INT, "SIGINT (^C)"), (.HUP, "SIGHUP")])
+    @Test(
+        "the last word and the report say that a signal ended it",
+        arguments: [(Signal.TERM, "SIGTERM"), (.INT, "SIGINT (^C)"), (.HUP, "SIGHUP")])
     func report(_ signal: Signal, _ name: String) async throws {
         let record = try await EndsLab.session.record("signal-\(signal.rawValue)")
         #expect(record.lastWord == "swiftlet: ended by \(name)", record.account)
@@ -58,7 +60,8 @@ import Testing
         #expect(record.blockedTransfers.isEmpty)
     }
 
-    /// The e1000e is reset before and after a run; the e1000 can't be, so that its guest finds it as the one before left it.
+    /// The e1000e is reset before and after a run; the e1000 can't be, so that its guest finds it as the one before
+    /// left it.
     @Test("a NIC whose rings were running works in the next run", arguments: ["e1000e", "e1000"], ["TERM", "KILL"])
     func runningRings(_ nic: String, _ signal: String) async throws {
         let interrupted = try await EndsLab.session.record("ring-\(nic)-\(signal)")

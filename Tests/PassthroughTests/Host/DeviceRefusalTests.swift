@@ -1,6 +1,7 @@
 import Testing
 
-/// Devices that can't be passed through as asked: one sentence with the way out, a status from the table, and nothing is lost.
+/// Devices that can't be passed through as asked: one sentence with the way out, a status from the table, and nothing
+/// is lost.
 @Suite struct DeviceRefusalTests {
     private func refusal(_ name: String, status: Int32) async throws -> String {
         let record = try await HostLab.session.record(name)
@@ -39,7 +40,11 @@ import Testing
     func bridge() async throws {
         #expect(
             try await refusal("bridge", status: 64)
-                == "swiftlet: 0000:00:06.0 is a bridge, and bridges stay with the host; name the function behind it: swiftlet devices lists them")
+                == """
+                swiftlet: 0000:00:06.0 is a bridge, and bridges stay with the host; name the function behind it: \
+                swiftlet devices lists them
+                """
+        )
     }
 
     @Test("bound to a host driver: the driver and the command are named, and the command mends it")
@@ -57,7 +62,8 @@ import Testing
     func unbound() async throws {
         #expect(
             try await refusal("unbound", status: 69)
-                == "swiftlet: 0000:00:05.0 is bound to no driver, not even vfio-pci; swiftlet devices bind 0000:00:05.0")
+                == "swiftlet: 0000:00:05.0 is bound to no driver, not even vfio-pci; swiftlet devices bind 0000:00:05.0"
+        )
     }
 
     @Test("a group shared with a device bound elsewhere: culprit and command are named, and the command mends it")
@@ -65,7 +71,9 @@ import Testing
         let sentence = try await refusal("shared", status: 69)
         let match = try #require(
             sentence.wholeMatch(
-                of: /swiftlet: 0000:00:1f\.2 shares IOMMU group [0-9]+ with 0000:00:1f\.3, which is bound to the host driver ([a-z0-9_]+); (.*)/),
+                of:
+                    /swiftlet: 0000:00:1f\.2 shares IOMMU group [0-9]+ with 0000:00:1f\.3, which is bound to the host driver ([a-z0-9_]+); (.*)/
+            ),
             "\(sentence)")
         #expect(match.1 == "i801_smbus")
         #expect(match.2 == "swiftlet devices bind 0000:00:1f.3")
@@ -80,7 +88,8 @@ import Testing
         #expect(second.status == 69, second.account)
         #expect(
             second.lastWord.wholeMatch(
-                of: /swiftlet: \/dev\/vfio\/[0-9]+ is in use: process ([0-9]+) \(swiftlet\) has it open; end process ([0-9]+)/
+                of:
+                    /swiftlet: \/dev\/vfio\/[0-9]+ is in use: process ([0-9]+) \(swiftlet\) has it open; end process ([0-9]+)/
             )
             .map { $0.1 == $0.2 } == true, second.account)
         let first = try await EndsLab.session.record("first")
@@ -94,7 +103,8 @@ import Testing
     func twice() async throws {
         #expect(try await refusal("twice", status: 64).contains("0000:00:04.0"))
         #expect(
-            try await refusal("same-slot", status: 64) == "swiftlet: 0000:00:04.0: PCI slot 3 is taken: give another with slot=N, 1...31")
+            try await refusal("same-slot", status: 64)
+                == "swiftlet: 0000:00:04.0: PCI slot 3 is taken: give another with slot=N, 1...31")
         let slot = try await HostLab.session.record("slot-0")
         #expect(slot.status == 64, slot.account)
         let after = try await HostLab.session.record("after-slots")

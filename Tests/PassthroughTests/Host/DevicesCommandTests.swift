@@ -19,7 +19,9 @@ import Testing
         #expect(list.output.first?.split(separator: " ") == ["ADDRESS", "GROUP", "DRIVER", "NUMBERS", "CLASS", "NAME"])
         let nic = try row("0000:00:04.0", in: list)
         #expect(nic[2...3] == ["e1000e", "8086:10d3"])
-        #expect(list.output.contains { $0.hasPrefix("0000:00:04.0") && $0.contains("82574L Gigabit Network Connection") }, list.account)
+        #expect(
+            list.output.contains { $0.hasPrefix("0000:00:04.0") && $0.contains("82574L Gigabit Network Connection") },
+            list.account)
         #expect(try row("0000:00:05.0", in: list)[2...3] == ["-", "1234:11e8"])
         #expect(try row("0000:00:1f.2", in: list)[2] == "ahci")
         // The chipset's functions are one group.
@@ -33,16 +35,21 @@ import Testing
         #expect(show.output.first == "0000:00:04.0 Intel Corporation 82574L Gigabit Network Connection")
         let rows = show.output.dropFirst().map { $0.split(separator: " ").joined(separator: " ") }
         for row in [
-            "class Ethernet controller (0200, revision 00)", "numbers 8086:10d3", "driver e1000e", "capabilities c8 Power Management", "d0 MSI",
+            "class Ethernet controller (0200, revision 00)", "numbers 8086:10d3", "driver e1000e",
+            "capabilities c8 Power Management", "d0 MSI",
             "a0 MSI-X", "100 Advanced Error Reporting",
         ] {
             #expect(rows.contains(row), show.account)
         }
         #expect(rows.contains { $0.hasPrefix("IOMMU group ") && $0.hasSuffix(", alone in it") }, show.account)
-        #expect(rows.contains { $0.hasPrefix("interrupts INTA ") && $0.hasSuffix(", MSI with 1 vector, MSI-X with 5 vectors") }, show.account)
+        #expect(
+            rows.contains {
+                $0.hasPrefix("interrupts INTA ") && $0.hasSuffix(", MSI with 1 vector, MSI-X with 5 vectors")
+            }, show.account)
         #expect(rows.contains { $0.hasPrefix("BAR 0 0x") && $0.hasSuffix(", 128 KiB, 32-bit memory") }, show.account)
         #expect(try await record("show-nothing", status: 66).lastWord.contains("there is no PCI function 0000:00:0a.0"))
-        #expect(try await record("show-nonsense", status: 64).errors.joined().contains("'nonsense' is not a PCI address"))
+        #expect(
+            try await record("show-nonsense", status: 64).errors.joined().contains("'nonsense' is not a PCI address"))
     }
 
     @Test("doctor: what is in the way, with the command and with nothing but the shell")
@@ -50,7 +57,8 @@ import Testing
         let doctor = try await record("doctor-bound", status: 69)
         #expect(doctor.output.contains("FAIL  driver: 0000:00:04.0 is bound to the host driver e1000e"), doctor.account)
         #expect(doctor.output.contains("      do: swiftlet devices bind 0000:00:04.0"), doctor.account)
-        #expect(doctor.output.contains { $0.hasSuffix("echo 0000:00:04.0 > /sys/bus/pci/drivers_probe") }, doctor.account)
+        #expect(
+            doctor.output.contains { $0.hasSuffix("echo 0000:00:04.0 > /sys/bus/pci/drivers_probe") }, doctor.account)
         #expect(doctor.output.last == "0000:00:04.0 is not ready.")
         let shared = try await record("doctor-shared", status: 69)
         #expect(shared.output.contains("      do: swiftlet devices bind 0000:00:1f.3"), shared.account)
@@ -71,10 +79,15 @@ import Testing
 
     @Test("bind: refuses what does not exist, bridges, and what the host is using; then nothing has changed")
     func bindRefuses() async throws {
-        #expect(try await record("bind-nothing", status: 66).lastWord.hasPrefix("swiftlet: there is no PCI function 0000:00:0a.0 on this host"))
-        #expect(try await record("bind-bridge", status: 64).lastWord == "swiftlet: 0000:00:06.0 is a bridge, and bridges stay with the host")
+        #expect(
+            try await record("bind-nothing", status: 66).lastWord.hasPrefix(
+                "swiftlet: there is no PCI function 0000:00:0a.0 on this host"))
+        #expect(
+            try await record("bind-bridge", status: 64).lastWord
+                == "swiftlet: 0000:00:06.0 is a bridge, and bridges stay with the host")
         let inUse = try await record("bind-in-use", status: 69)
-        let pattern = /swiftlet: 0000:00:04\.0 is in use: its network interface ([a-z0-9]+) is up; ip link set ([a-z0-9]+) down, or use --force/
+        let pattern =
+            /swiftlet: 0000:00:04\.0 is in use: its network interface ([a-z0-9]+) is up; ip link set ([a-z0-9]+) down, or use --force/
         let match = try #require(inUse.lastWord.wholeMatch(of: pattern), inUse.account)
         #expect(match.1 == match.2)
         #expect(try await record("after-bind-in-use").output.first?.hasSuffix("/e1000e") == true)

@@ -13,7 +13,8 @@ import Testing
     func group() async throws {
         let record = try await HostLab.session.record("nobody-vfio")
         #expect(record.status == 77, record.account)
-        let pattern = /swiftlet: this user may not open (\/dev\/vfio\/[0-9]+) \(owner root:root, mode 0600\); sudo chown "\$USER" (\/dev\/vfio\/[0-9]+), .*/
+        let pattern =
+            /swiftlet: this user may not open (\/dev\/vfio\/[0-9]+) \(owner root:root, mode 0600\); sudo chown "\$USER" (\/dev\/vfio\/[0-9]+), .*/
         let match = try #require(record.lastWord.wholeMatch(of: pattern), record.account)
         #expect(match.1 == match.2)
     }

@@ -8,7 +8,11 @@ import Testing
         #expect(record.status == 77, record.account)
         #expect(
             record.lastWord.hasPrefix(
-                "swiftlet: the guest's memory must be pinned: that takes 256 MiB of locked memory and this process may lock 1 MiB; ulimit -l 262144 "),
+                """
+                swiftlet: the guest's memory must be pinned: that takes 256 MiB of locked memory and this process \
+                may lock 1 MiB; ulimit -l 262144
+                """
+            ),
             record.account)
         #expect(record.errors.count == 1, record.account)
     }
@@ -23,7 +27,8 @@ import Testing
     func moreThanThereIs(_ size: String) async throws {
         let record = try await HostLab.session.record("memory-\(size)")
         #expect(record.status == 69, record.account)
-        let pattern = /swiftlet: the guest's memory must be pinned: that takes ([0-9]+) MiB and the host has ([0-9]+) MiB left; give the guest less .*/
+        let pattern =
+            /swiftlet: the guest's memory must be pinned: that takes ([0-9]+) MiB and the host has ([0-9]+) MiB left; give the guest less .*/
         let match = try #require(record.lastWord.wholeMatch(of: pattern), record.account)
         #expect(match.1 == (size == "8G" ? "8192" : "3072"))
         #expect(try #require(Int(match.2)) < 3072)

@@ -1,10 +1,12 @@
 import Testing
 
-/// What a guest may rely on when it masks interrupts: guests/intx with an edu and an e1000e on one line, claim by claim.
+/// What a guest may rely on when it masks interrupts: guests/intx with an edu and an e1000e on one line, claim by
+/// claim.
 @Suite struct InterruptMaskTests {
     static let claims =
         PassthroughLab.lineClaims + [
-            "masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked", "dma-inside", "dma-outside",
+            "masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked", "dma-inside",
+            "dma-outside",
         ]
 
     private func record(_ delivery: MessageDelivery) async throws -> LabRecord {
@@ -42,12 +44,16 @@ import Testing
         #expect(device.counts.allSatisfy { $0.failed == 0 })
     }
 
-    @Test("no claim beyond those named here failed, and both devices were on one line", arguments: MessageDelivery.allCases)
+    @Test(
+        "no claim beyond those named here failed, and both devices were on one line",
+        arguments: MessageDelivery.allCases)
     func everything(_ delivery: MessageDelivery) async throws {
         let record = try await record(delivery)
         #expect(record.status == 0, record.account)
         #expect(record.output.last == "intx: \(Self.claims.count)/\(Self.claims.count) PASS", record.account)
-        let lines = try #require(record.output.first?.wholeMatch(of: /intx: edu present line ([0-9]+), e1000e present line ([0-9]+)/), record.account)
+        let lines = try #require(
+            record.output.first?.wholeMatch(of: /intx: edu present line ([0-9]+), e1000e present line ([0-9]+)/),
+            record.account)
         #expect(lines.1 == lines.2)
         #expect(record.report?.devices.map(\.slot) == [4, 12])
     }
@@ -56,7 +62,9 @@ import Testing
     func everythingOfTheNIC() async throws {
         let record = try await PassthroughLab.session.record("intx-e1000e")
         #expect(record.status == 0, record.account)
-        #expect(record.output.last == "intx: \(PassthroughLab.lineClaims.count)/\(PassthroughLab.lineClaims.count) PASS", record.account)
+        #expect(
+            record.output.last == "intx: \(PassthroughLab.lineClaims.count)/\(PassthroughLab.lineClaims.count) PASS",
+            record.account)
     }
 
     @Test("the report counts what masks held back")

@@ -1,8 +1,11 @@
 import Testing
 
-/// Host interrupts are taken as the guest unmasks vectors, not for the whole table at once: /proc/interrupts of the lab's host during a run.
+/// Host interrupts are taken as the guest unmasks vectors, not for the whole table at once: /proc/interrupts of the
+/// lab's host during a run.
 @Suite struct VectorTests {
-    @Test("of 65 vectors only those that the guest unmasked take a host interrupt", arguments: [1, 3], MessageDelivery.allCases)
+    @Test(
+        "of 65 vectors only those that the guest unmasked take a host interrupt", arguments: [1, 3],
+        MessageDelivery.allCases)
     func onlyUnmasked(_ count: Int, _ delivery: MessageDelivery) async throws {
         let name = "vectors-\(count)-\(delivery.rawValue)"
         let run = try await EndsLab.session.record(name)

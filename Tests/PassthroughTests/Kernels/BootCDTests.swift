@@ -6,7 +6,10 @@ struct BootCDTests {
     private func record(_ name: String) async throws -> LabRecord { try await BootCDsLab.session.record(name) }
 
     @Test(
-        "a CD of grub-mkrescue reads its configuration and boots a multiboot kernel, as a CD and as the disk that it is too",
+        """
+        a CD of grub-mkrescue reads its configuration and boots a multiboot kernel, as a CD and as the disk that \
+        it is too
+        """,
         arguments: [("grub", "hd96"), ("grub-disk", "hd0")])
     // Drive 0xe0 is 96 behind the first disk's number.
     func grub(_ name: String, _ root: String) async throws {
@@ -22,7 +25,9 @@ struct BootCDTests {
         #expect(guest.output.contains { $0.hasPrefix("ISOLINUX 6.") && $0.contains(" ETCD ") }, guest.account)
         #expect(guest.output.contains("isolinux: configuration read"))
         #expect(!guest.output.contains { $0.contains("boot:") })
-        #expect(guest.output.last?.hasSuffix("hello: cpu 0, 65151 KiB, cmdline \"hello32.elf from ISOLINUX\"") == true, guest.account)
+        #expect(
+            guest.output.last?.hasSuffix("hello: cpu 0, 65151 KiB, cmdline \"hello32.elf from ISOLINUX\"") == true,
+            guest.account)
         #expect(guest.status == 0)
     }
 
@@ -42,6 +47,8 @@ struct BootCDTests {
         // It goes on for ever: the time limit ended it, and its screen is in the post-mortem.
         #expect(guest.status == 124)
         #expect(guest.errors.contains { $0.contains("Memory  :   64MB") }, guest.account)
-        #expect(guest.errors.contains { $0.contains("Status: Testing") } && guest.errors.contains { $0.hasSuffix("Errors: 0") }, guest.account)
+        #expect(
+            guest.errors.contains { $0.contains("Status: Testing") }
+                && guest.errors.contains { $0.hasSuffix("Errors: 0") }, guest.account)
     }
 }

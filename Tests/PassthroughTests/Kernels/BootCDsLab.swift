@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The lab in which CDs that other makers' programs made are booted: tools/boot-cds fetches the programs and makes them.
+/// The lab in which CDs that other makers' programs made are booted: tools/boot-cds fetches the programs and makes
+/// them.
 enum BootCDsLab {
     static let absence: Comment = "the host lacks the programs that make bootable CDs (tools/boot-cds fetches them)"
     private static let folder = Package.root.appending(path: ".build/cds")

@@ -5,7 +5,9 @@ import Testing
     private func record(_ name: String) async throws -> LabRecord { try await DistressLab.session.record(name) }
 
     /// The verdict, and that it came when the kernel had said its words, long before the limit of two minutes.
-    static func verdict(_ record: LabRecord, _ status: Int32, _ outcome: String, kind: String, words: String) throws -> RunReport.PostMortem {
+    static func verdict(_ record: LabRecord, _ status: Int32, _ outcome: String, kind: String, words: String) throws
+        -> RunReport.PostMortem
+    {
         let report = try #require(record.report, record.account)
         #expect(record.status == status && report.outcome == outcome, record.account)
         #expect(record.lastWord.contains(words), record.account)
@@ -17,32 +19,42 @@ import Testing
         return try #require(report.postMortem, record.account)
     }
 
-    private func verdict(_ name: String, _ status: Int32, _ outcome: String, kind: String, words: String) async throws -> RunReport.PostMortem {
+    private func verdict(_ name: String, _ status: Int32, _ outcome: String, kind: String, words: String) async throws
+        -> RunReport.PostMortem
+    {
         try Self.verdict(try await record(name), status, outcome, kind: kind, words: words)
     }
 
     private func has(_ function: String, _ examined: RunReport.PostMortem) -> Bool { Self.has(function, examined) }
 
     static func has(_ function: String, _ examined: RunReport.PostMortem) -> Bool {
-        examined.vcpus.first?.backtrace.contains { $0.symbol?.hasPrefix(function) == true && $0.symbol?.contains("+0x") == true } == true
+        examined.vcpus.first?.backtrace.contains {
+            $0.symbol?.hasPrefix(function) == true && $0.symbol?.contains("+0x") == true
+        } == true
     }
 
     @Test("a missing root, and a reset behind it: a panic, with the way that led there")
     func noRoot() async throws {
         let examined = try await verdict(
             "no-root", 101, "panic", kind: "kernel panic", words: "the guest's kernel panicked: \"[ ")
-        #expect(try await record("no-root").lastWord.contains("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"))
-        for function in ["panic", "prepare_namespace", "kernel_init_freeable"] { #expect(has(function, examined), "\(function): \(examined.vcpus)") }
+        #expect(
+            try await record("no-root").lastWord.contains(
+                "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"))
+        for function in ["panic", "prepare_namespace", "kernel_init_freeable"] {
+            #expect(has(function, examined), "\(function): \(examined.vcpus)")
+        }
     }
 
     @Test("a panic that nobody resets after ends the run, and not its time")
     func panic() async throws {
-        let examined = try await verdict("panic", 101, "panic", kind: "kernel panic", words: "Kernel panic - not syncing: sysrq triggered crash")
+        let examined = try await verdict(
+            "panic", 101, "panic", kind: "kernel panic", words: "Kernel panic - not syncing: sysrq triggered crash")
         for function in ["panic", "sysrq_handle_crash", "__handle_sysrq"] {
             #expect(has(function, examined), "\(function): \(examined.vcpus)")
         }
         let diagnosis = try #require(examined.vcpus.first?.diagnosis)
-        #expect(diagnosis.hasPrefix("vCPU 0 is ") && diagnosis.contains("(") && diagnosis.contains("+0x"), "\(diagnosis)")
+        #expect(
+            diagnosis.hasPrefix("vCPU 0 is ") && diagnosis.contains("(") && diagnosis.contains("+0x"), "\(diagnosis)")
     }
 
     @Test("a kernel that moved itself has its names all the same")
@@ -57,19 +69,25 @@ import Testing
         let address = try #require(symbols.first { $0.last == "panic" }?.first.flatMap { UInt64($0, radix: 16) })
         let text = try #require(symbols.first { $0.last == "_text" }?.first.flatMap { UInt64($0, radix: 16) })
         #expect(text == 0xFFFF_FFFF_8100_0000, "the lab's host lies where it was linked to")
-        let frame = try #require(record.report?.postMortem?.vcpus.first?.backtrace.first { $0.symbol?.hasPrefix("panic+0x") == true }, record.account)
+        let frame = try #require(
+            record.report?.postMortem?.vcpus.first?.backtrace.first { $0.symbol?.hasPrefix("panic+0x") == true },
+            record.account)
         let distance = try #require(frame.symbol.flatMap { UInt64($0.dropFirst("panic+0x".count), radix: 16) })
         #expect(UInt64(frame.address.dropFirst(2), radix: 16) == address + offset + distance)
     }
 
     @Test("an oops in a module fails the run, though the kernel goes on")
     func oops() async throws {
-        let examined = try await verdict("oops", 1, "failed", kind: "kernel BUG", words: "BUG: kernel NULL pointer dereference, address: 0000000000000008")
+        let examined = try await verdict(
+            "oops", 1, "failed", kind: "kernel BUG",
+            words: "BUG: kernel NULL pointer dereference, address: 0000000000000008")
         let record = try await record("oops")
         #expect(record.output.contains { $0.contains("RIP: 0010:faulty_write+0x0") }, record.account)
         #expect(record.output.contains { $0.contains("---[ end trace") }, "its report is not cut off")
         let vcpu = try #require(examined.vcpus.first)
-        #expect(vcpu.diagnosis.contains("+0x") && vcpu.registers.first?.hasPrefix("rip ffffffff") == true, "\(vcpu.diagnosis)")
+        #expect(
+            vcpu.diagnosis.contains("+0x") && vcpu.registers.first?.hasPrefix("rip ffffffff") == true,
+            "\(vcpu.diagnosis)")
     }
 
     @Test("a guest that waits for a vector it has masked is told so")
@@ -81,8 +99,14 @@ import Testing
         let diagnosis = try #require(examined.vcpus.first?.diagnosis)
         #expect(
             diagnosis.hasPrefix("vCPU 0 is halted at rip 0x")
-                && diagnosis.hasSuffix(", waiting for an interrupt: MSI-X vector 0 of \(DistressLab.nvme) is masked, 1 pending"), "\(diagnosis)")
+                && diagnosis.hasSuffix(
+                    ", waiting for an interrupt: MSI-X vector 0 of \(DistressLab.nvme) is masked, 1 pending"),
+            "\(diagnosis)")
         #expect(record.errors.contains("swiftlet: \(diagnosis)"))
-        #expect(record.errors.contains { $0.hasPrefix("swiftlet: \(DistressLab.nvme): MSI-X") && $0.contains("masked 0") && $0.hasSuffix("pending 0") })
+        #expect(
+            record.errors.contains {
+                $0.hasPrefix("swiftlet: \(DistressLab.nvme): MSI-X") && $0.contains("masked 0")
+                    && $0.hasSuffix("pending 0")
+            })
     }
 }

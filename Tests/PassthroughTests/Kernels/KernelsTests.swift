@@ -4,7 +4,8 @@ import Testing
 @Suite struct KernelsTests {
     private func record(_ name: String) async throws -> LabRecord { try await KernelsLab.session.record(name) }
 
-    @Test("a multiboot kernel that loads its own GDT and keeps the loader's CS takes the timer's interrupts, as xv6 does")
+    @Test(
+        "a multiboot kernel that loads its own GDT and keeps the loader's CS takes the timer's interrupts, as xv6 does")
     func keptCodeSegment() async throws {
         let guest = try await record("keeps")
         #expect(guest.status == 0, guest.account)
@@ -18,7 +19,9 @@ import Testing
         let guest = try await record("xen")
         #expect(guest.status == 0, guest.account)
         #expect(guest.output.contains { $0.hasPrefix("(XEN) Bootloader: swiftlet") }, guest.account)
-        #expect(guest.output.contains { $0.hasPrefix("(XEN) ACPI: RSDP 000E0000") } && guest.output.contains("(XEN) ENABLING IO-APIC IRQs"))
+        #expect(
+            guest.output.contains { $0.hasPrefix("(XEN) ACPI: RSDP 000E0000") }
+                && guest.output.contains("(XEN) ENABLING IO-APIC IRQs"))
         #expect(guest.output.contains { $0.hasPrefix("(XEN)  Dom0 kernel: 64-bit") })
         #expect(guest.output.contains { $0.hasPrefix("linux: cpus 0") }, guest.account)
         #expect(guest.output.contains { $0.hasPrefix("linux: ready") })
@@ -43,14 +46,19 @@ import Testing
     func mach() async throws {
         let guest = try await record("mach")
         #expect(guest.output.contains { $0.hasPrefix("GNU Mach 1.") }, guest.account)
-        #expect(guest.output.contains { $0.hasPrefix("biosmem: 000000000000100000:") && $0.hasSuffix(", available") }, guest.account)
+        #expect(
+            guest.output.contains { $0.hasPrefix("biosmem: 000000000000100000:") && $0.hasSuffix(", available") },
+            guest.account)
         let first = guest.output.first { $0.hasPrefix("module 0: ") }
         #expect(first?.hasSuffix("task.elf first $(task-create) $(task-resume)") == true, guest.account)
         #expect(guest.output.contains { $0.hasPrefix("module 1: ") && $0.hasSuffix("script second") }, guest.account)
         #expect(guest.output.contains("2 multiboot modules"))
-        #expect(guest.output.contains { $0.hasPrefix("task loaded: ") && $0.hasSuffix("task.elf first") }, guest.account)
+        #expect(
+            guest.output.contains { $0.hasPrefix("task loaded: ") && $0.hasSuffix("task.elf first") }, guest.account)
         // The task's first instruction, in which it stays.
-        #expect(guest.status == 124 && guest.errors.contains { $0.contains("vCPU 0 is spinning at rip 0x1001000") }, guest.account)
+        #expect(
+            guest.status == 124 && guest.errors.contains { $0.contains("vCPU 0 is spinning at rip 0x1001000") },
+            guest.account)
     }
 
     @Test("Linux resets by the BIOS's reset vector, also where it would ask EFI first", arguments: ["bios", "efi"])

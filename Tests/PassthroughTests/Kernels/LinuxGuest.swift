@@ -19,7 +19,9 @@ struct LinuxGuest {
 
     /// A file of its /proc. What the kernel says meanwhile stands between.
     func file(_ name: String) -> [String] {
-        record.output.drop { $0 != "linux: begin \(name)" }.dropFirst().prefix { $0 != "linux: end \(name)" }.filter { !$0.hasPrefix("[") }
+        record.output.drop { $0 != "linux: begin \(name)" }.dropFirst().prefix { $0 != "linux: end \(name)" }.filter {
+            !$0.hasPrefix("[")
+        }
     }
 
     /// The kernel's log.

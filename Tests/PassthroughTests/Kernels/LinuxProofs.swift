@@ -7,7 +7,9 @@ import Testing
         let guest = try await LinuxLab.proofs.guest("high")
         #expect(guest.record.status == 0, guest.record.account)
         let map = guest.file("iomem")
-        #expect(map.contains("00100000-bfffffff : System RAM") && map.contains("100000000-10fffffff : System RAM"), "\(map)")
+        #expect(
+            map.contains("00100000-bfffffff : System RAM") && map.contains("100000000-10fffffff : System RAM"), "\(map)"
+        )
         #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
         #expect(guest.lines("host0") == ["host0 0000:00:02.0 mptsas"], guest.record.account)
         let message = try #require(guest.interrupts(of: "ioc0", by: "PCI-MSI").first, "\(guest.file("interrupts"))")
@@ -20,7 +22,10 @@ import Testing
     }
 
     @Test(
-        "the 32-bit entry, and the real-mode one through the boot ROM, reach init, and a reset ends the run with its status",
+        """
+        the 32-bit entry, and the real-mode one through the boot ROM, reach init, and a reset ends the run with \
+        its status
+        """,
         arguments: ["linux32", "linux16"])
     func olderEntries(_ name: String) async throws {
         let guest = try await LinuxLab.proofs.guest(name)
@@ -39,8 +44,8 @@ import Testing
         LinuxTests.checkBoard(try await LinuxLab.proofs.guest("high"))
     }
 
-    /// While the driver finds the port and opens it, it reads the receiver and resets the FIFO: that takes the first bytes, as it does of QEMU's port,
-    /// and so the first line.
+    /// While the driver finds the port and opens it, it reads the receiver and resets the FIFO: that takes the first
+    /// bytes, as it does of QEMU's port, and so the first line.
     @Test("a shell runs the 200 lines that were typed before the kernel was there, but for the first")
     func typedAhead() async throws {
         let guest = try await LinuxLab.proofs.guest("shell")

@@ -1,8 +1,14 @@
 import Testing
 
-/// A stock Debian kernel as the guest, driving what was passed to it: what it found in its tables, which interrupts came, what its drivers did.
+/// A stock Debian kernel as the guest, driving what was passed to it: what it found in its tables, which interrupts
+/// came, what its drivers did.
 @Suite struct LinuxTests {
-    @Test("with two NICs of Intel's, a virtio NIC and an NVMe controller in one guest, each NIC pings its gateway and the disk keeps what is written")
+    @Test(
+        """
+        with two NICs of Intel's, a virtio NIC and an NVMe controller in one guest, each NIC pings its gateway and \
+        the disk keeps what is written
+        """
+    )
     func fourDevices() async throws {
         let guest = try await LinuxLab.session.guest("four")
         #expect(guest.record.status == 0, guest.record.account)
@@ -30,11 +36,13 @@ import Testing
         }
         // A queue for each vCPU: the one that the disk was used on.
         #expect(try count("nvme0q1") + count("nvme0q2") > 0, "\(guest.file("interrupts"))")
-        let e1000e = ["eth0-rx-0", "eth0-tx-0", "eth0"].flatMap { guest.interrupts(of: $0, by: "PCI-MSI") }.map(\.total).reduce(0, +)
+        let e1000e = ["eth0-rx-0", "eth0-tx-0", "eth0"].flatMap { guest.interrupts(of: $0, by: "PCI-MSI") }.map(\.total)
+            .reduce(0, +)
         #expect(e1000e <= (try messages(LinuxLab.e1000e)))
         let nvme = (0...2).flatMap { guest.interrupts(of: "nvme0q\($0)", by: "PCI-MSI") }.map(\.total).reduce(0, +)
         #expect(nvme <= (try messages(LinuxLab.nvme)))
-        let line = try #require(guest.interrupts(of: "eth1", by: "IO-APIC 18-fasteoi").first, "\(guest.file("interrupts"))")
+        let line = try #require(
+            guest.interrupts(of: "eth1", by: "IO-APIC 18-fasteoi").first, "\(guest.file("interrupts"))")
         #expect(line.total > 0 && line.total <= (report.device(LinuxLab.e1000)?.intx?.delivered ?? 0))
         for device in report.devices { #expect(device.counts.allSatisfy { $0.failed == 0 }, "\(device.address)") }
     }
@@ -44,7 +52,9 @@ import Testing
         let guest = try await LinuxLab.session.guest("four")
         #expect(guest.lines("cpus") == ["cpus 0-1"])
         let timers = guest.interrupts.filter { $0.description == "Local timer interrupts" }
-        #expect(timers.count == 1 && timers[0].counts.count == 2 && timers[0].counts.allSatisfy { $0 > 10 }, "\(guest.file("interrupts"))")
+        #expect(
+            timers.count == 1 && timers[0].counts.count == 2 && timers[0].counts.allSatisfy { $0 > 10 },
+            "\(guest.file("interrupts"))")
         #expect(guest.lines("clocksource") == ["clocksource kvm-clock"])
     }
 
@@ -53,12 +63,15 @@ import Testing
         let map = try await LinuxLab.session.guest("four").file("iomem")
         for line in [
             "00001000-0009fbff : System RAM", "00100000-1fffffff : System RAM", "c0000000-dfffffff : PCI Bus 0000:00",
-            "  c0000000-c001ffff : 0000:00:01.0", "    c0000000-c001ffff : e1000e", "  e0000000-e00fffff : PCI MMCONFIG 0000 [bus 00-00]",
+            "  c0000000-c001ffff : 0000:00:01.0", "    c0000000-c001ffff : e1000e",
+            "  e0000000-e00fffff : PCI MMCONFIG 0000 [bus 00-00]",
             "fec00000-fec003ff : IOAPIC 0", "fee00000-fee00fff : Local APIC",
         ] {
             #expect(map.contains(line), "\(line) is not in \(map)")
         }
-        for driver in ["e1000e", "e1000", "virtio-pci-modern", "nvme"] { #expect(map.contains { $0.hasSuffix(" : \(driver)") }, "\(driver): \(map)") }
+        for driver in ["e1000e", "e1000", "virtio-pci-modern", "nvme"] {
+            #expect(map.contains { $0.hasSuffix(" : \(driver)") }, "\(driver): \(map)")
+        }
     }
 
     @Test("its kernel's log has no complaint about the firmware", arguments: ["four", "intx", "pvh"])
@@ -71,8 +84,11 @@ import Testing
         #expect(log.contains { $0.contains("ACPI: Interpreter enabled") }, "\(log)")
         #expect(log.contains { $0.contains("ACPI: Using IOAPIC for interrupt routing") })
         let complaints = log.filter { line in
-            ["ACPI BIOS", "ACPI Error", "ACPI Warning", "ACPI Exception", "ACPI: Unable", "[Firmware", "cut here", "unexpected IRQ", "nobody cared"]
-                .contains { line.contains($0) }
+            [
+                "ACPI BIOS", "ACPI Error", "ACPI Warning", "ACPI Exception", "ACPI: Unable", "[Firmware", "cut here",
+                "unexpected IRQ", "nobody cared",
+            ]
+            .contains { line.contains($0) }
         }
         #expect(complaints.isEmpty, "\(complaints)")
     }
@@ -82,7 +98,8 @@ import Testing
         let guest = try await LinuxLab.session.guest("intx")
         #expect(guest.record.status == 0, guest.record.account)
         #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=0 ip=10.0.2.15 ping=5/5"], guest.record.account)
-        let line = try #require(guest.interrupts(of: "eth0", by: "IO-APIC 17-fasteoi").first, "\(guest.file("interrupts"))")
+        let line = try #require(
+            guest.interrupts(of: "eth0", by: "IO-APIC 17-fasteoi").first, "\(guest.file("interrupts"))")
         #expect(line.total > 5)
         #expect(!guest.file("interrupts").contains { $0.contains("PCI-MSI") })
         let device = try #require(guest.record.report?.device(LinuxLab.e1000e))
@@ -116,10 +133,14 @@ import Testing
         Self.checkBoard(try await LinuxLab.session.guest(name))
     }
 
-    /// The kernel warns of processors' faults and of a slow host ("hrtimer: interrupt took ..."); the rest would be the board's.
+    /// The kernel warns of processors' faults and of a slow host ("hrtimer: interrupt took ..."); the rest would be the
+    /// board's.
     static func checkBoard(_ guest: LinuxGuest) {
         #expect(guest.record.output.contains("linux: end warnings"), guest.record.account)
-        let subjects = ["acpi", "rtc", "i8042", "serio", "pci ", "apic", "mtrr", "pat:", "..timer:", "8254", "bios", "firmware", "topology", "iommu"]
+        let subjects = [
+            "acpi", "rtc", "i8042", "serio", "pci ", "apic", "mtrr", "pat:", "..timer:", "8254", "bios", "firmware",
+            "topology", "iommu",
+        ]
         let complaints = guest.file("warnings").filter { line in subjects.contains { line.lowercased().contains($0) } }
         #expect(complaints.isEmpty, "\(complaints)")
     }
@@ -127,7 +148,9 @@ import Testing
     @Test("the clock has the host's time, and its alarm comes", arguments: ["four", "no-acpi"])
     func clock(_ name: String) async throws {
         let guest = try await LinuxLab.session.guest(name)
-        let words = try #require(guest.lines("rtc").first, guest.record.account).split(separator: " ").compactMap { Int($0) }
+        let words = try #require(guest.lines("rtc").first, guest.record.account).split(separator: " ").compactMap {
+            Int($0)
+        }
         try #require(words.count == 2, guest.record.account)
         #expect(abs(words[0] - words[1]) <= 2 && words[1] > 1_700_000_000, "\(words)")
         #expect(guest.kernelLog.contains { $0.contains("setting system clock to 20") })

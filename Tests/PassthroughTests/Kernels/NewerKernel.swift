@@ -3,7 +3,8 @@ import Testing
 
 /// Debian's newest kernel, which `tools/debian-kernel` fetches: a 7.x, with guests of its own and as a guest.
 enum NewerKernel {
-    static let absence: Comment = "the host lacks Debian's newest kernel: tools/debian-kernel says why it can't be fetched"
+    static let absence: Comment =
+        "the host lacks Debian's newest kernel: tools/debian-kernel says why it can't be fetched"
 
     struct Files: Sendable {
         let kernel, modules: String
@@ -17,7 +18,9 @@ enum NewerKernel {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         try process.run()
-        let lines = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n").map(String.init)
+        let lines = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self).split(
+            separator: "\n"
+        ).map(String.init)
         process.waitUntilExit()
         return process.terminationStatus == 0 && lines.count == 2 ? Files(kernel: lines[0], modules: lines[1]) : nil
     }
@@ -43,7 +46,8 @@ enum NewerKernel {
 
     /// Under the kernel that this machine's release brings.
     static let asGuest = LabSession(
-        "newer-guest", devices: devices, timeout: "600s", script: guest + "\nlinux guest --device 0000:00:04.0 --device 0000:00:05.0")
+        "newer-guest", devices: devices, timeout: "600s",
+        script: guest + "\nlinux guest --device 0000:00:04.0 --device 0000:00:05.0")
 
     static let asHost = LabSession(
         "newer-host", devices: devices, timeout: "900s",

@@ -1,7 +1,7 @@
 import Testing
 
-/// Debian's newest kernel as the lab's host and as a guest. Its processors have no XSAVE there, nor anything that needs it: from Linux 7.2 on
-/// a kernel dies of AVX without.
+/// Debian's newest kernel as the lab's host and as a guest. Its processors have no XSAVE there, nor anything that needs
+/// it: from Linux 7.2 on a kernel dies of AVX without.
 @Suite(.enabled(NewerKernel.absence) { try await NewerKernel.files != nil })
 struct NewerKernelProofs {
     private func checkGuest(_ session: LabSession) async throws {
@@ -13,8 +13,11 @@ struct NewerKernelProofs {
         #expect(guest.lines("nvme0n1") == ["nvme0n1 0000:00:02.0 nvme write-read=same"], guest.record.account)
         #expect(guest.lines("cpus") == ["cpus 0"])
         let complaints = guest.kernelLog.filter { line in
-            ["ACPI BIOS", "ACPI Error", "ACPI Warning", "[Firmware", "cut here", "invalid opcode", "Oops", "unexpected IRQ", "nobody cared"]
-                .contains { line.contains($0) }
+            [
+                "ACPI BIOS", "ACPI Error", "ACPI Warning", "[Firmware", "cut here", "invalid opcode", "Oops",
+                "unexpected IRQ", "nobody cared",
+            ]
+            .contains { line.contains($0) }
         }
         #expect(complaints.isEmpty, "\(complaints)")
     }

@@ -1,12 +1,16 @@
 import Foundation
 import Testing
 
-/// What is said of a stock Debian kernel that printed nothing over the serial console: its log is read out of its memory.
+/// What is said of a stock Debian kernel that printed nothing over the serial console: its log is read out of its
+/// memory.
 @Suite struct SilenceTests {
     private static let panic = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"
-    private static let found = "; its kernel had panicked: \"\(panic)\" (read out of its memory: nothing came over the console)"
+    private static let found =
+        "; its kernel had panicked: \"\(panic)\" (read out of its memory: nothing came over the console)"
 
-    private func silent(_ name: String, status: Int32) async throws -> (record: LabRecord, examined: RunReport.PostMortem) {
+    private func silent(_ name: String, status: Int32) async throws -> (
+        record: LabRecord, examined: RunReport.PostMortem
+    ) {
         let record = try await SilenceLab.session.record(name)
         #expect(record.status == status && record.output.isEmpty, record.account)
         return (record, try #require(record.report?.postMortem, record.account))
@@ -15,18 +19,26 @@ import Testing
     @Test("by the kernel's names its log is read, with times, though it moved itself")
     func names() async throws {
         let (record, examined) = try await silent("names", status: 124)
-        #expect(record.lastWord.hasPrefix("swiftlet: timeout: ") && record.lastWord.hasSuffix(Self.found), record.account)
+        #expect(
+            record.lastWord.hasPrefix("swiftlet: timeout: ") && record.lastWord.hasSuffix(Self.found), record.account)
         let log = try #require(examined.log, record.account)
         #expect(log.source == "symbols" && log.panic == Self.panic && log.lines.count > 100)
         #expect(log.lines.first?.hasPrefix("[    0.000000] Linux version ") == true, "\(log.lines.first ?? "")")
         #expect(log.lines.contains { $0.hasPrefix("[    ") && $0.contains("Command line: root=/dev/nope panic=0") })
         #expect(log.lines.last?.contains("---[ end Kernel panic - not syncing: VFS") == true, "\(log.lines.last ?? "")")
         // Short: the log's last lines, and what to do.
-        #expect(record.errors.contains { $0.hasPrefix("swiftlet: the kernel's log, read out of its memory (by its names), the last 30 of ") }, record.account)
+        #expect(
+            record.errors.contains {
+                $0.hasPrefix("swiftlet: the kernel's log, read out of its memory (by its names), the last 30 of ")
+            }, record.account)
         #expect(record.errors.count <= 46, record.account)
         #expect(
             record.errors.suffix(2).first
-                == "swiftlet: hint: nothing came over the serial console, and the kernel's command line does not ask for it: add --append console=ttyS0")
+                == """
+                swiftlet: hint: nothing came over the serial console, and the kernel's command line does not ask \
+                for it: add --append console=ttyS0
+                """
+        )
     }
 
     @Test("without names the log is found by its first words, and Debian's placeholder of a System.map is called so")
@@ -38,18 +50,28 @@ import Testing
         let (first, second) = (try #require(log.lines.first), try #require(log.lines.dropFirst().first))
         #expect(first.hasPrefix("Linux version ") && first.hasSuffix(")"), "\(first)")
         #expect(second == "Command line: root=/dev/nope panic=0 console=tty0")
-        #expect(record.errors.contains { $0.contains(" names no symbols: it is Debian's placeholder, ") }, record.account)
-        #expect(record.errors.contains { $0.contains("console=tty0 is not the port that is shown here") }, record.account)
+        #expect(
+            record.errors.contains { $0.contains(" names no symbols: it is Debian's placeholder, ") }, record.account)
+        #expect(
+            record.errors.contains { $0.contains("console=tty0 is not the port that is shown here") }, record.account)
     }
 
-    @Test("the ELF kernel, which resets itself after its panic: the status is the reset's, and the last line names the panic")
+    @Test(
+        """
+        the ELF kernel, which resets itself after its panic: the status is the reset's, and the last line names \
+        the panic
+        """
+    )
     func pvh() async throws {
         let (record, examined) = try await silent("pvh", status: 103)
         #expect(record.report?.outcome == "reset" && record.lastWord.hasSuffix(Self.found), record.account)
         #expect(examined.log?.panic == Self.panic, record.account)
         #expect(examined.hints.first?.contains("console=ttyS1 is not the port") == true)
-        let junit = try String(contentsOf: Package.root.appending(path: ".build/passthrough/silence/pvh.xml"), encoding: .utf8)
-        #expect(junit.contains("the last 30 of ") && junit.contains("hint: nothing came over the serial console"), "\(junit)")
+        let junit = try String(
+            contentsOf: Package.root.appending(path: ".build/passthrough/silence/pvh.xml"), encoding: .utf8)
+        #expect(
+            junit.contains("the last 30 of ") && junit.contains("hint: nothing came over the serial console"),
+            "\(junit)")
         #expect(!junit.contains("rip ffff"), "\(junit)")
     }
 

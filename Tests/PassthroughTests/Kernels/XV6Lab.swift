@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The lab in which xv6 boots. Its kernel comes from whoever runs the tests (`make test-xv6 KERNEL=...`, docs/boot-formats.md): no distribution has one.
+/// The lab in which xv6 boots. Its kernel comes from whoever runs the tests (`make test-xv6 KERNEL=...`,
+/// docs/boot-formats.md): no distribution has one.
 enum XV6Lab {
     static let kernel = ProcessInfo.processInfo.environment["SWIFTLET_XV6_KERNEL"].flatMap { $0.isEmpty ? nil : $0 }
     static let absence: Comment = "the host lacks xv6's kernelmemfs (make test-xv6 KERNEL=...)"

@@ -1,4 +1,5 @@
-/// The lab in which runs end in every way while they hold a device: an e1000e, an e1000 and an NVMe controller, all held by vfio-pci.
+/// The lab in which runs end in every way while they hold a device: an e1000e, an e1000 and an NVMe controller, all
+/// held by vfio-pci.
 enum EndsLab {
     static let e1000e = "0000:00:04.0"
     static let e1000 = "0000:00:05.0"

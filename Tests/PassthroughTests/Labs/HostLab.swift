@@ -1,10 +1,11 @@
-/// The lab of a host that uses its devices itself: an e1000e with its driver, an edu without one, a bridge, and a chipset whose functions
-/// share an IOMMU group and have drivers too.
+/// The lab of a host that uses its devices itself: an e1000e with its driver, an edu without one, a bridge, and a
+/// chipset whose functions share an IOMMU group and have drivers too.
 enum HostLab {
     static let session = LabSession(
         "host",
         devices: [
-            "--nic", "e1000e", "--pci", "edu", "--pci", "pcie-root-port", "--module", "e1000e", "--module", "i2c-i801", "--module", "ahci",
+            "--nic", "e1000e", "--pci", "edu", "--pci", "pcie-root-port", "--module", "e1000e", "--module", "i2c-i801",
+            "--module", "ahci",
         ],
         script: #"""
             nic=0000:00:04.0 edu=0000:00:05.0 bridge=0000:00:06.0 disks=0000:00:1f.2 bus=0000:00:1f.3

@@ -1,19 +1,23 @@
 import Foundation
 
-/// The lab in which kernels as their makers ship them are the guests: Xen with a Linux as its first domain, GNU Mach, and Linux where it resets
-/// through the BIOS.
+/// The lab in which kernels as their makers ship them are the guests: Xen with a Linux as its first domain, GNU Mach,
+/// and Linux where it resets through the BIOS.
 enum KernelsLab {
     /// What tools/kernels fetched, or the host has installed.
     static let xen = newest("xen-", ".gz")
     static let mach = newest("gnumach-", ".gz")
 
     /// Whether there is a kernel with the initrd that Debian's initramfs-tools made for it.
-    static let hasDebianInitrd = (try? FileManager.default.contentsOfDirectory(atPath: "/boot"))?.contains { $0.hasPrefix("initrd.img-") } == true
+    static let hasDebianInitrd =
+        (try? FileManager.default.contentsOfDirectory(atPath: "/boot"))?.contains { $0.hasPrefix("initrd.img-") }
+        == true
 
     private static func newest(_ start: String, _ end: String) -> String? {
         for directory in [Package.root.appending(path: ".build/kernels/boot").path, "/boot"] {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-            if let name = names.filter({ $0.hasPrefix(start) && $0.hasSuffix(end) }).max() { return "\(directory)/\(name)" }
+            if let name = names.filter({ $0.hasPrefix(start) && $0.hasSuffix(end) }).max() {
+                return "\(directory)/\(name)"
+            }
         }
         return nil
     }

@@ -1,15 +1,17 @@
-/// The lab in which a stock kernel, the lab host's own, is the guest: an initramfs of guests/linux drives what was passed to it.
+/// The lab in which a stock kernel, the lab host's own, is the guest: an initramfs of guests/linux drives what was
+/// passed to it.
 enum LinuxLab {
     static let e1000e = "0000:00:04.0"
     static let e1000 = "0000:00:05.0"
     static let virtioNet = "0000:00:06.0"
     static let nvme = "0000:00:07.0"
-    /// A SCSI controller whose driver takes MSI where it is told to. The e1000e's can be told too, but QEMU 7.2's e1000e fails the driver's own
-    /// test of MSI, as much in a host as in a guest, and the driver then takes INTx.
+    /// A SCSI controller whose driver takes MSI where it is told to. The e1000e's can be told too, but QEMU 7.2's
+    /// e1000e fails the driver's own test of MSI, as much in a host as in a guest, and the driver then takes INTx.
     static let mptsas = "0000:00:08.0"
 
     private static let devices = [
-        "--nic", "e1000e", "--nic", "e1000", "--nic", "virtio-net-pci", "--pci", "nvme", "--pci", "mptsas1068", "--bind", "--memory", "5G",
+        "--nic", "e1000e", "--nic", "e1000", "--nic", "virtio-net-pci", "--pci", "nvme", "--pci", "mptsas1068",
+        "--bind", "--memory", "5G",
     ]
 
     private static let functions = """

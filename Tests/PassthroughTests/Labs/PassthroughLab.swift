@@ -1,25 +1,31 @@
-/// The lab in which guests drive what was passed to them: six functions, each alone in its IOMMU group, all held by vfio-pci.
+/// The lab in which guests drive what was passed to them: six functions, each alone in its IOMMU group, all held by
+/// vfio-pci.
 enum PassthroughLab {
     static let e1000e = "0000:00:04.0"
     static let e1000 = "0000:00:05.0"
     static let edu = "0000:00:06.0"
     static let nvme = "0000:00:07.0"
     static let virtioNet = "0000:00:08.0"
-    /// An e1000e that never sees traffic. Once two of its interrupts came within 128 us, QEMU 7.2 sends each of its MSI-X messages
-    /// twice, until QEMU ends: no reset helps, and no claim about how often an interrupt comes holds.
+    /// An e1000e that never sees traffic. Once two of its interrupts came within 128 us, QEMU 7.2 sends each of its
+    /// MSI-X messages twice, until QEMU ends: no reset helps, and no claim about how often an interrupt comes holds.
     static let quietE1000e = "0000:00:09.0"
 
     /// The claims of guests/intx that are about a line, and so can be asked of either device.
     static let lineClaims = [
-        "enabled", "disabled", "status-bit", "pending", "msi-and-back", "level-held", "masked-while-asserted", "disabled-in-flight", "shared-line",
+        "enabled", "disabled", "status-bit", "pending", "msi-and-back", "level-held", "masked-while-asserted",
+        "disabled-in-flight", "shared-line",
     ]
 
     /// The claims of guests/intx that need no DMA.
-    static let testFunctionClaims = lineClaims + ["masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked"]
+    static let testFunctionClaims =
+        lineClaims + ["masked-msix", "masked-msix-unused", "function-mask", "msix-retarget", "msi-blocked"]
 
     static let session = LabSession(
         "functions",
-        devices: ["--nic", "e1000e", "--nic", "e1000", "--pci", "edu", "--pci", "nvme", "--nic", "virtio-net-pci", "--nic", "e1000e", "--bind"],
+        devices: [
+            "--nic", "e1000e", "--nic", "e1000", "--pci", "edu", "--pci", "nvme", "--nic", "virtio-net-pci", "--nic",
+            "e1000e", "--bind",
+        ],
         script: """
             for delivery in signal irqfd; do
                 for mode in intx msi msix; do

@@ -3,11 +3,16 @@ import Testing
 /// KVM's own assignment on a kernel that has it: the guests that VFIO is tried with, unchanged.
 @Suite(.serialized, .enabled(if: LegacyRun.kernel != nil, LegacyRun.absence))
 struct LegacyHostTests {
-    @Test("an e1000e takes a lease and pings, and the report agrees with the guest", arguments: NICTests.InterruptMode.allCases)
+    @Test(
+        "an e1000e takes a lease and pings, and the report agrees with the guest",
+        arguments: NICTests.InterruptMode.allCases)
     func nic(_ mode: NICTests.InterruptMode) async throws {
-        let run = try await LegacyRun.guest("nic-\(mode.rawValue)", "nic", "irq=\(mode.rawValue)", ["--device", "\(LegacyRun.e1000e),backend=kvm"])
+        let run = try await LegacyRun.guest(
+            "nic-\(mode.rawValue)", "nic", "irq=\(mode.rawValue)", ["--device", "\(LegacyRun.e1000e),backend=kvm"])
         #expect(run.status == 0, run.account)
-        let match = try #require(run.output.last?.wholeMatch(of: /nic: irq=([a-z]+) ip=10\.0\.2\.15 echo=5\/5 irqs=([0-9]+) PASS/), run.account)
+        let match = try #require(
+            run.output.last?.wholeMatch(of: /nic: irq=([a-z]+) ip=10\.0\.2\.15 echo=5\/5 irqs=([0-9]+) PASS/),
+            run.account)
         #expect(match.1 == mode.rawValue)
         let device = try #require(run.report?.device(LegacyRun.e1000e), run.account)
         #expect(device.backend == "kvm" && device.delivery == "route")
@@ -22,15 +27,21 @@ struct LegacyHostTests {
             "intx", "intx", "require=all dma=outside",
             ["--device", "\(LegacyRun.edu),slot=4,backend=kvm", "--device", "\(LegacyRun.e1000e),slot=12,backend=kvm"])
         #expect(run.status == 0, run.account)
-        for claim in InterruptMaskTests.claims { #expect(run.claim(claim)?.hasPrefix("ok") == true, "\(claim): \(run.account)") }
-        #expect(run.output.last == "intx: \(InterruptMaskTests.claims.count)/\(InterruptMaskTests.claims.count) PASS", run.account)
+        for claim in InterruptMaskTests.claims {
+            #expect(run.claim(claim)?.hasPrefix("ok") == true, "\(claim): \(run.account)")
+        }
+        #expect(
+            run.output.last == "intx: \(InterruptMaskTests.claims.count)/\(InterruptMaskTests.claims.count) PASS",
+            run.account)
         // Each device's mask goes to the kernel just before its register.
         for (number, line) in run.recording.enumerated() where line.contains("KVM_ASSIGN_SET_INTX_MASK") {
             let next = try #require(run.recording.dropFirst(number + 1).first)
             #expect(line.hasSuffix("= 0") && next.contains("/config\" pwrite 0x4 ["), "\(line)\n\(next)")
         }
         #expect(run.recording.filter { $0.contains("KVM_ASSIGN_SET_INTX_MASK") }.count >= 16)
-        #expect(run.recording.filter { $0.contains("KVM_DEASSIGN_PCI_DEVICE") && $0.hasSuffix("= 0") }.count == 2, "both were given back")
+        #expect(
+            run.recording.filter { $0.contains("KVM_DEASSIGN_PCI_DEVICE") && $0.hasSuffix("= 0") }.count == 2,
+            "both were given back")
     }
 
     @Test("guests/intx finds the e1000e's own line so")
@@ -40,7 +51,9 @@ struct LegacyHostTests {
             "intx-e1000e", "intx", "device=e1000e test=\(lines) require=\(lines)",
             ["--device", "\(LegacyRun.edu),slot=4,backend=kvm", "--device", "\(LegacyRun.e1000e),slot=12,backend=kvm"])
         #expect(run.status == 0, run.account)
-        #expect(run.output.last == "intx: \(PassthroughLab.lineClaims.count)/\(PassthroughLab.lineClaims.count) PASS", run.account)
+        #expect(
+            run.output.last == "intx: \(PassthroughLab.lineClaims.count)/\(PassthroughLab.lineClaims.count) PASS",
+            run.account)
     }
 
     @Test("where VFIO is missing nobody has to name the backend, and the choice is said")
@@ -48,27 +61,40 @@ struct LegacyHostTests {
         let run = try await LegacyRun.guest("auto", "nic", "irq=msix", ["--device", LegacyRun.e1000e])
         #expect(run.status == 0, run.account)
         #expect(run.report?.devices.map(\.backend) == ["kvm"])
-        #expect(run.errors.contains { $0.contains("\(LegacyRun.e1000e): passed by KVM's own assignment, since this host has no VFIO") }, run.account)
+        #expect(
+            run.errors.contains {
+                $0.contains("\(LegacyRun.e1000e): passed by KVM's own assignment, since this host has no VFIO")
+            }, run.account)
     }
 
     @Test("a NIC without messages works by INTx")
     func e1000() async throws {
         let run = try await LegacyRun(
             "e1000", lab: ["--nic", "e1000", "--bind", "pci-stub"],
-            command: [Package.binary, "run", "\(Package.guests)/nic.elf", "--append", "irq=intx", "--memory", "64M", "--timeout", "60s"]
+            command: [
+                Package.binary, "run", "\(Package.guests)/nic.elf", "--append", "irq=intx", "--memory", "64M",
+                "--timeout", "60s",
+            ]
                 + ["--device", "\(LegacyRun.e1000e),backend=kvm"])
         #expect(run.status == 0 && run.output.last?.hasSuffix(" PASS") == true, run.account)
     }
 
-    @Test("vCPUs that never exit are kicked without KVM_CAP_IMMEDIATE_EXIT", arguments: [("hang", "20s", "hang"), ("spin", "2s", "timeout")])
+    @Test(
+        "vCPUs that never exit are kicked without KVM_CAP_IMMEDIATE_EXIT",
+        arguments: [("hang", "20s", "hang"), ("spin", "2s", "timeout")])
     func kick(_ end: String, limit: String, outcome: String) async throws {
         let run = try await LegacyRun(
             "kick-\(end)", lab: [],
-            command: [Package.binary, "run", "\(Package.guests)/ends.elf", "--append", "end=\(end)", "--cpus", "2", "--timeout", limit]
+            command: [
+                Package.binary, "run", "\(Package.guests)/ends.elf", "--append", "end=\(end)", "--cpus", "2",
+                "--timeout", limit,
+            ]
                 + ["--report", "json:report.json", "--record", "recording"])
         #expect(run.status == 124, run.account)
         #expect(run.report?.outcome == outcome)
-        #expect(run.recording.filter { $0.contains("KVM_SET_SIGNAL_MASK") && $0.hasSuffix("= 0") }.count == 2, "one for each vCPU")
+        #expect(
+            run.recording.filter { $0.contains("KVM_SET_SIGNAL_MASK") && $0.hasSuffix("= 0") }.count == 2,
+            "one for each vCPU")
         // A kick that is left pending ends every later KVM_RUN of the vCPU that was never started.
         #expect(run.recording.count { $0.contains("KVM_GET_REGS") } < 100)
     }
@@ -77,7 +103,11 @@ struct LegacyHostTests {
     func killed() async throws {
         let swiftlet = "\(Package.binary) run"
         let run = try await LegacyRun(
-            "killed", lab: ["--nic", "e1000e", "--bind", "pci-stub", "--file", Package.binary, "--file", "\(Package.guests)/nic.elf"],
+            "killed",
+            lab: [
+                "--nic", "e1000e", "--bind", "pci-stub", "--file", Package.binary, "--file",
+                "\(Package.guests)/nic.elf",
+            ],
             command: [
                 "/bin/sh", "-c",
                 """
@@ -93,14 +123,22 @@ struct LegacyHostTests {
     func refusals() async throws {
         let bound = try await LegacyRun(
             "bound", lab: ["--nic", "e1000e"],
-            command: [Package.binary, "run", "\(Package.guests)/hello.elf", "--device", "\(LegacyRun.e1000e),backend=kvm"])
+            command: [
+                Package.binary, "run", "\(Package.guests)/hello.elf", "--device", "\(LegacyRun.e1000e),backend=kvm",
+            ])
         // A lab kernel without the NIC's driver has nothing in the way.
         if bound.status != 0 {
             #expect(bound.status == 69, bound.account)
-            #expect(bound.errors.last?.contains("swiftlet devices bind --driver pci-stub \(LegacyRun.e1000e)") == true, bound.account)
+            #expect(
+                bound.errors.last?.contains("swiftlet devices bind --driver pci-stub \(LegacyRun.e1000e)") == true,
+                bound.account)
         }
         let delivery = try await LegacyRun(
-            "delivery", command: [Package.binary, "run", "\(Package.guests)/hello.elf", "--device", "\(LegacyRun.e1000e),backend=kvm,msi=irqfd"])
+            "delivery",
+            command: [
+                Package.binary, "run", "\(Package.guests)/hello.elf", "--device",
+                "\(LegacyRun.e1000e),backend=kvm,msi=irqfd",
+            ])
         #expect(delivery.status == 69 && delivery.errors.last?.contains("leave msi= out") == true, delivery.account)
     }
 }

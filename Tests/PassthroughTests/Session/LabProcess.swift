@@ -3,8 +3,8 @@ import LinuxSystem
 
 /// `swiftlet lab` as a child of the tests.
 ///
-/// Foundation's `Process` has a pair of sockets for each child, which every other child that starts meanwhile would inherit: here all that is
-/// opened is `O_CLOEXEC`.
+/// Foundation's `Process` has a pair of sockets for each child, which every other child that starts meanwhile would
+/// inherit: here all that is opened is `O_CLOEXEC`.
 enum LabProcess {
     /// Runs a lab to its end.
     /// - Parameters:
@@ -29,7 +29,9 @@ enum LabProcess {
         }
     }
 
-    private static func start(_ arguments: [String], in directory: URL, output: URL, errors: URL?) throws -> ChildProcess {
+    private static func start(_ arguments: [String], in directory: URL, output: URL, errors: URL?) throws
+        -> ChildProcess
+    {
         let nothing = try Descriptor(opening: "/dev/null")
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
         let outputFile = try Descriptor(opening: output.path, flags: flags)
@@ -37,7 +39,8 @@ enum LabProcess {
         // Each lab wants two processors to itself: they wait in line, those of other test processes too.
         let lock = Package.root.appending(path: ".build/lab.lock").path
         return try ChildProcess(
-            "/usr/bin/env", arguments: ["--chdir", directory.path, "/usr/bin/flock", lock, Package.binary, "lab"] + arguments,
+            "/usr/bin/env",
+            arguments: ["--chdir", directory.path, "/usr/bin/flock", lock, Package.binary, "lab"] + arguments,
             environment: ProcessInfo.processInfo.environment.map { "\($0)=\($1)" },
             descriptors: [nothing.raw, outputFile.raw, errorFile.raw])
     }

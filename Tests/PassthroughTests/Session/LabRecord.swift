@@ -33,7 +33,9 @@ struct LabRecord: Sendable {
 
     /// Everything, for the message of an expectation that isn't met.
     var account: Comment {
-        Comment(rawValue: (["\(name): exit status \(status)"] + output.map { "| \($0)" } + errors.map { "! \($0)" }).joined(separator: "\n"))
+        Comment(
+            rawValue: (["\(name): exit status \(status)"] + output.map { "| \($0)" } + errors.map { "! \($0)" }).joined(
+                separator: "\n"))
     }
 
     /// The last line of standard error: swiftlet's word on what happened.

@@ -1,5 +1,5 @@
-/// The shell functions that the scripts in the lab are made of. Each command leaves its output, its errors, its exit status and what the
-/// lab host's kernel said meanwhile in files that begin with the name it was given.
+/// The shell functions that the scripts in the lab are made of. Each command leaves its output, its errors, its exit
+/// status and what the lab host's kernel said meanwhile in files that begin with the name it was given.
 enum LabScript {
     static func text(_ body: String) -> String { functions + "\n" + body + "\n" + end }
 

@@ -1,6 +1,7 @@
 import Foundation
 
-/// One boot of the nested lab: the script that runs in it, and what its commands left behind. Booted once, when the first test asks.
+/// One boot of the nested lab: the script that runs in it, and what its commands left behind. Booted once, when the
+/// first test asks.
 final class LabSession: Sendable {
     /// Where the lab, or the script in it, went wrong, so that nothing can be said about the tests.
     struct Failure: Error, CustomStringConvertible {
@@ -16,7 +17,8 @@ final class LabSession: Sendable {
     ///   - host: further options, made as it boots: which kernel it has.
     ///   - script: for bash, after the functions of `LabScript`.
     init(
-        _ name: String, devices: [String], timeout: String = "300s", host: @escaping @Sendable () async throws -> [String] = { [] }, script: String
+        _ name: String, devices: [String], timeout: String = "300s",
+        host: @escaping @Sendable () async throws -> [String] = { [] }, script: String
     ) {
         boot = Task { try await Self.boot(name, ["--timeout", timeout] + devices + host(), LabScript.text(script)) }
     }
@@ -51,9 +53,11 @@ final class LabSession: Sendable {
 
 /// Where things of this package are.
 enum Package {
-    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
         .deletingLastPathComponent()
     /// The release binary: what is tested is what is shipped.
-    static let binary = ProcessInfo.processInfo.environment["SWIFTLET_BINARY"] ?? root.appending(path: ".build/release/swiftlet").path
+    static let binary =
+        ProcessInfo.processInfo.environment["SWIFTLET_BINARY"] ?? root.appending(path: ".build/release/swiftlet").path
     static let guests = root.appending(path: "guests/build").path
 }

@@ -12,7 +12,8 @@ struct Guest {
     ) throws {
         watcher = ConsoleWatcher(
             ConsoleScript(
-                expectations: try expect.map { try RegularExpression($0) }, failures: try failOn.map { try RegularExpression($0) },
+                expectations: try expect.map { try RegularExpression($0) },
+                failures: try failOn.map { try RegularExpression($0) },
                 answers: try send.map { try ConsoleAnswer($0) }, watchesKernel: kernel, endsWhenMet: !end))
     }
 

@@ -15,19 +15,29 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
 @Suite struct RegularExpressionTests {
     @Test(
         arguments: [
-            ("abc", "xabcx", true), ("abc", "ab c", false), ("a.c", "a\nc", false), ("a.c", "abc", true), ("a[^x]c", "a\nc", true),
-            ("a|bc|d", "xbcx", true), ("a(b|c)*d", "abcbcd", true), ("a(b|c)*d", "abxd", false), ("ab?c", "ac", true), ("ab+c", "ac", false),
-            ("a{3}", "aa", false), ("a{3}", "aaa", true), ("xa{2,3}y", "xay xaaaay", false), ("xa{2,3}y", "xaay", true), ("xa{,2}y", "xy", true),
-            ("xa{2,}y", "xaaaaay", true), ("a{", "a{", true), ("a{,}", "a{,}", true), ("x{1", "x{1", true), ("a+?b", "aab", true),
-            ("[a-c]x", "bx", true), ("[^a-c]x", "bx", false), ("[]a]x", "]x", true), ("[a-]x", "-x", true), ("[\\d-]x", "-x", true),
+            ("abc", "xabcx", true), ("abc", "ab c", false), ("a.c", "a\nc", false), ("a.c", "abc", true),
+            ("a[^x]c", "a\nc", true),
+            ("a|bc|d", "xbcx", true), ("a(b|c)*d", "abcbcd", true), ("a(b|c)*d", "abxd", false), ("ab?c", "ac", true),
+            ("ab+c", "ac", false),
+            ("a{3}", "aa", false), ("a{3}", "aaa", true), ("xa{2,3}y", "xay xaaaay", false), ("xa{2,3}y", "xaay", true),
+            ("xa{,2}y", "xy", true),
+            ("xa{2,}y", "xaaaaay", true), ("a{", "a{", true), ("a{,}", "a{,}", true), ("x{1", "x{1", true),
+            ("a+?b", "aab", true),
+            ("[a-c]x", "bx", true), ("[^a-c]x", "bx", false), ("[]a]x", "]x", true), ("[a-]x", "-x", true),
+            ("[\\d-]x", "-x", true),
             ("[[:digit:]]x", "7x", true), ("[[:alpha:]_]x", "_x", true), ("[\\]]x", "]x", true), ("[^]]x", "]x", false),
-            ("\\d+\\s\\w", "12 a", true), ("\\D", "1", false), ("\\x41\\t", "A\t", true), ("\\.", "a", false), ("\\.", ".", true), ("\\=", "=", true),
-            ("(?i)kernel", "KeRnEl", true), ("(?i:k)ernel", "KERNEL", false), ("(?i:k)ernel", "Kernel", true), ("(?i)[^a]b", "AB", false),
+            ("\\d+\\s\\w", "12 a", true), ("\\D", "1", false), ("\\x41\\t", "A\t", true), ("\\.", "a", false),
+            ("\\.", ".", true), ("\\=", "=", true),
+            ("(?i)kernel", "KeRnEl", true), ("(?i:k)ernel", "KERNEL", false), ("(?i:k)ernel", "Kernel", true),
+            ("(?i)[^a]b", "AB", false),
             ("((?i)a)b", "AB", false), ("(?i:a(?-i:b))", "Ab", true), ("(?i:a(?-i:b))", "AB", false),
             ("ä+", "xää", true), ("(?:ä|ö)x", "öx", true), ("^b", "ab", false), ("^b", "a\nb", true), ("^a", "a", true),
-            ("a$", "ab", false), ("a$", "a\n", true), ("a$\\nb", "a\nb", true), ("^$", "a\n\nb", true), ("^$", "a\nb", false),
-            ("\\bBUG:", "DEBUG:", false), ("\\bBUG:", " BUG:", true), ("\\bBUG:", "BUG:", true), ("a\\b.", "ab", false), ("a\\b.", "a b", true),
-            ("\\Bb", "ab", true), ("\\Bb", " b", false), ("(a*)*b", "aab", true), ("(a|b|)+c", "abc", true), ("(a*)+b", "b", true),
+            ("a$", "ab", false), ("a$", "a\n", true), ("a$\\nb", "a\nb", true), ("^$", "a\n\nb", true),
+            ("^$", "a\nb", false),
+            ("\\bBUG:", "DEBUG:", false), ("\\bBUG:", " BUG:", true), ("\\bBUG:", "BUG:", true), ("a\\b.", "ab", false),
+            ("a\\b.", "a b", true),
+            ("\\Bb", "ab", true), ("\\Bb", " b", false), ("(a*)*b", "aab", true), ("(a|b|)+c", "abc", true),
+            ("(a*)+b", "b", true),
             ("(?:)a", "a", true), ("()a", "a", true), ("a||b", "", false),
         ] as [(String, String, Bool)])
     func meaning(expression: String, text: String, isFound: Bool) throws {
@@ -53,12 +63,18 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
 
     @Test(
         arguments: [
-            ("", 1, "empty"), ("a)", 2, "closes nothing"), ("x(a", 2, "never closed"), ("x[a", 2, "never closed"), ("[]", 1, "never closed"),
-            ("*a", 1, "nothing before"), ("a|*b", 3, "nothing before"), ("a**", 3, "repetition of a repetition"), ("a++", 3, "possessive"),
-            ("^*a", 2, "anchor"), ("a{3,2}", 2, "ends before"), ("a{1001}", 2, "1000 at most"), ("a\\", 2, "backslash"), ("a\\1", 2, "back references"),
-            ("a\\q", 2, "\\q"), ("\\xg0", 1, "hexadecimal"), ("(?=a)b", 1, "looking around"), ("(?<n>a)", 1, "named"), ("(?Q)a", 1, "unknown kind"),
-            ("[z-a]", 2, "range"), ("[ä]", 2, "ASCII"), ("[[:foo:]]", 2, "[:foo:]"), ("[a-\\d]", 2, "range"), ("a*", 1, "empty text"),
-            ("a|", 1, "empty text"), ("(a?b?)+", 1, "empty text"), ("^", 1, "empty text"), ("(a{1000}){1000}b", 1, "too large"),
+            ("", 1, "empty"), ("a)", 2, "closes nothing"), ("x(a", 2, "never closed"), ("x[a", 2, "never closed"),
+            ("[]", 1, "never closed"),
+            ("*a", 1, "nothing before"), ("a|*b", 3, "nothing before"), ("a**", 3, "repetition of a repetition"),
+            ("a++", 3, "possessive"),
+            ("^*a", 2, "anchor"), ("a{3,2}", 2, "ends before"), ("a{1001}", 2, "1000 at most"), ("a\\", 2, "backslash"),
+            ("a\\1", 2, "back references"),
+            ("a\\q", 2, "\\q"), ("\\xg0", 1, "hexadecimal"), ("(?=a)b", 1, "looking around"), ("(?<n>a)", 1, "named"),
+            ("(?Q)a", 1, "unknown kind"),
+            ("[z-a]", 2, "range"), ("[ä]", 2, "ASCII"), ("[[:foo:]]", 2, "[:foo:]"), ("[a-\\d]", 2, "range"),
+            ("a*", 1, "empty text"),
+            ("a|", 1, "empty text"), ("(a?b?)+", 1, "empty text"), ("^", 1, "empty text"),
+            ("(a{1000}){1000}b", 1, "too large"),
             ("a{99999999999999999999}", 2, "1000 at most"),
             (String(repeating: "(", count: 100) + "a" + String(repeating: ")", count: 100), 65, "nested"),
         ] as [(String, Int, String)])
@@ -88,7 +104,9 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
         let clock = ContinuousClock()
         let time = clock.measure {
             for length in [16_000, 900_000] {
-                #expect(throws: RegularExpression.Malformed.self) { try RegularExpression(String(repeating: piece, count: length / piece.utf8.count)) }
+                #expect(throws: RegularExpression.Malformed.self) {
+                    try RegularExpression(String(repeating: piece, count: length / piece.utf8.count))
+                }
             }
         }
         #expect(time < .seconds(2), "\(time)")
@@ -96,9 +114,16 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
 
     @Test func expressionsOfARunAreBoundedTogether() throws {
         let large = try RegularExpression("a{490}")
-        #expect(ConsoleScript(expectations: Array(repeating: large, count: 30), failures: Array(repeating: large, count: 30)).excess == nil)
-        #expect(ConsoleScript(expectations: Array(repeating: large, count: 71)).excess?.contains("too large together") == true)
-        #expect(ConsoleScript(failures: Array(repeating: try RegularExpression("a"), count: 2001)).excess?.contains("2001 times") == true)
+        #expect(
+            ConsoleScript(
+                expectations: Array(repeating: large, count: 30), failures: Array(repeating: large, count: 30)
+            ).excess == nil)
+        #expect(
+            ConsoleScript(expectations: Array(repeating: large, count: 71)).excess?.contains("too large together")
+                == true)
+        #expect(
+            ConsoleScript(failures: Array(repeating: try RegularExpression("a"), count: 2001)).excess?.contains(
+                "2001 times") == true)
     }
 
     /// An expression of 32768 states, many more than are kept.
@@ -110,7 +135,8 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
         for _ in 0..<60_000 {
             text.append(random.number(24) == 0 ? 0x63 : random.number(2) == 0 ? 0x61 : 0x62)
             let last = text.suffix(16)
-            let expected = last.count == 16 && last.first == 0x61 && last.last == 0x63 && !last.dropLast().contains(0x63)
+            let expected =
+                last.count == 16 && last.first == 0x61 && last.last == 0x63 && !last.dropLast().contains(0x63)
             if expected { found += 1 }
             if (automaton.take(text[text.count - 1]) != nil) != expected { Issue.record("at byte \(text.count)") }
         }
@@ -166,7 +192,9 @@ private struct Random {
             return ("(\(first.0)|\(second.0))", .choice(first.1, second.1))
         default:
             let inner = expression(depth: depth - 1)
-            let (words, minimum, maximum): (String, Int, Int) = [("*", 0, 99), ("+", 1, 99), ("?", 0, 1), ("{2}", 2, 2), ("{1,2}", 1, 2)][number(5)]
+            let (words, minimum, maximum): (String, Int, Int) = [
+                ("*", 0, 99), ("+", 1, 99), ("?", 0, 1), ("{2}", 2, 2), ("{1,2}", 1, 2),
+            ][number(5)]
             return ("(?:\(inner.0))\(words)", .repeated(inner.1, minimum, maximum))
         }
     }
@@ -189,12 +217,20 @@ private indirect enum Plain {
         case .byte(let test): return place < text.count && test(text[place]) && then(place + 1)
         case .place(let test): return test(text, place) && then(place)
         case .sequence(let first, let second): return first.matches(text, place) { second.matches(text, $0, then) }
-        case .choice(let first, let second): return first.matches(text, place, then) || second.matches(text, place, then)
+        case .choice(let first, let second):
+            return first.matches(text, place, then) || second.matches(text, place, then)
         case .repeated(let inner, let minimum, let maximum):
-            if minimum > 0 { return inner.matches(text, place) { Plain.repeated(inner, minimum - 1, maximum - 1).matches(text, $0, then) } }
+            if minimum > 0 {
+                return inner.matches(text, place) {
+                    Plain.repeated(inner, minimum - 1, maximum - 1).matches(text, $0, then)
+                }
+            }
             if then(place) { return true }
             // A turn that takes nothing leads nowhere new.
-            return maximum > 0 && inner.matches(text, place) { $0 > place && Plain.repeated(inner, 0, maximum - 1).matches(text, $0, then) }
+            return maximum > 0
+                && inner.matches(text, place) {
+                    $0 > place && Plain.repeated(inner, 0, maximum - 1).matches(text, $0, then)
+                }
         }
     }
 }

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Scripting
 
-/// Our reports in the hands of the programs that people read them with: JUnit's by our schema and by junitparser, TAP's by tap.py.
+/// Our reports in the hands of the programs that people read them with: JUnit's by our schema and by junitparser, TAP's
+/// by tap.py.
 @Suite(.enabled(if: Checkers.arePresent, "\(Checkers.absence)"))
 struct ReportReaderTests {
     private let directory: TemporaryDirectory
@@ -14,7 +15,10 @@ struct ReportReaderTests {
 
     /// A report after each of its changes, as a suite that was killed there would leave it.
     private func files(_ format: SuiteReportFormat) throws -> [String] {
-        let all = SuiteReportTests.files(format, planned: 7, because: "ended by signal 15") + [SuiteReportTests.files(format).last ?? []]
+        let all =
+            SuiteReportTests.files(format, planned: 7, because: "ended by signal 15") + [
+                SuiteReportTests.files(format).last ?? []
+            ]
         return try all.enumerated().map { try directory.file("report\($0)", $1) }
     }
 
@@ -26,8 +30,15 @@ struct ReportReaderTests {
     }
 
     @Test(arguments: [
-        ("failures=\"2\"", "failures=\"two\""), ("<skipped ", "<omitted "), (" time=\"0.250\"", " time=\"2.5e-1\""), (" name=\"plain\"", ""),
-        ("</testsuite>", "<testcase classname=\"a\" name=\"b\" time=\"0.000\"><skipped message=\"\"/><skipped message=\"\"/></testcase></testsuite>"),
+        ("failures=\"2\"", "failures=\"two\""), ("<skipped ", "<omitted "), (" time=\"0.250\"", " time=\"2.5e-1\""),
+        (" name=\"plain\"", ""),
+        (
+            "</testsuite>",
+            """
+            <testcase classname=\"a\" name=\"b\" time=\"0.000\"><skipped message=\"\"/><skipped \
+            message=\"\"/></testcase></testsuite>
+            """
+        ),
     ])
     func theSchemaRefusesWhatIsNoReport(_ change: (String, String)) throws {
         var text = String(decoding: SuiteReportTests.files(.junit).last ?? [], as: UTF8.self)
@@ -75,8 +86,10 @@ struct ReportReaderTests {
             """
         let all = try files(.tap)
         let expected = [
-            "version 14", "plan 6", "1 ok - ['duration_ms']", "2 not ok - ['console', 'details', 'duration_ms', 'message', 'severity']",
-            "3 ok - ['duration_ms', 'failed_before']", "4 not ok - ['duration_ms', 'failed_before', 'message', 'severity']", "5 ok skip []",
+            "version 14", "plan 6", "1 ok - ['duration_ms']",
+            "2 not ok - ['console', 'details', 'duration_ms', 'message', 'severity']",
+            "3 ok - ['duration_ms', 'failed_before']",
+            "4 not ok - ['duration_ms', 'failed_before', 'message', 'severity']", "5 ok skip []",
             "6 not ok - ['details', 'duration_ms', 'failed_before', 'message', 'severity']",
         ]
         let ended = try Checkers.python(script, [try #require(all.last)])

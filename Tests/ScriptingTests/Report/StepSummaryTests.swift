@@ -11,18 +11,26 @@ import Testing
             TestRecord(name: "turns", outcome: .passed, seconds: 2, retried: [.init(reason: "once", seconds: 1)]),
             TestRecord(name: "skipped", outcome: .skipped("so"), seconds: 0),
         ]
-        let lines = StepSummary.markdown(name: "s", summary: "SUMMARY", records, unfinished: "ended").split(separator: "\n").map(String.init)
+        let lines = StepSummary.markdown(name: "s", summary: "SUMMARY", records, unfinished: "ended").split(
+            separator: "\n"
+        ).map(String.init)
         #expect(
             lines == [
-                "### s", "SUMMARY", "ended", "| | test | why | seconds |", "|---|---|---|---|", lines[5], "| host error | broken | gone | 0.000 |",
+                "### s", "SUMMARY", "ended", "| | test | why | seconds |", "|---|---|---|---|", lines[5],
+                "| host error | broken | gone | 0.000 |",
                 "| flaky | turns | once | 2.000 |",
             ])
         #expect(lines[5].hasPrefix("| failed | a\\|b") && lines[5].hasSuffix("\\`c\\` | no &lt;b&gt; | 1.500 |"))
     }
 
     @Test func aNameIsOnlyAName() {
-        #expect(StepSummary.escaped("[x](http://y) **b** @me #1 a_b \\") == "\\[x\\]\\(http\\:\\/\\/y\\) \\*\\*b\\*\\* &#64;me &#35;1 a\\_b \\\\")
-        #expect(!StepSummary.escaped("a\nb\u{1B}[31m\u{202E}").unicodeScalars.contains { $0.value < 32 || $0.value == 0x202E })
+        #expect(
+            StepSummary.escaped("[x](http://y) **b** @me #1 a_b \\")
+                == "\\[x\\]\\(http\\:\\/\\/y\\) \\*\\*b\\*\\* &#64;me &#35;1 a\\_b \\\\")
+        #expect(
+            !StepSummary.escaped("a\nb\u{1B}[31m\u{202E}").unicodeScalars.contains {
+                $0.value < 32 || $0.value == 0x202E
+            })
         let many = (0..<5000).map { TestRecord(name: "\($0)", outcome: .failed(SuiteReportTests.hostile), seconds: 1) }
         #expect(StepSummary.markdown(name: "s", summary: "", many).utf8.count < 1 << 20)
     }

@@ -7,7 +7,9 @@ import Testing
     private static func progress(running: Int) -> SuiteProgress {
         var progress = SuiteProgress(planned: 40)
         progress.seconds = 61.9
-        progress.running = (0..<running).map { SuiteProgress.Boot(name: "boot\($0)", attempt: $0 + 1, seconds: Double($0) * 59.99) }
+        progress.running = (0..<running).map {
+            SuiteProgress.Boot(name: "boot\($0)", attempt: $0 + 1, seconds: Double($0) * 59.99)
+        }
         return progress
     }
 
@@ -15,12 +17,14 @@ import Testing
         var progress = Self.progress(running: 3)
         #expect(
             progress.lines(width: 79, height: 9) == [
-                "[0/40] 0 failed, 3 running, 1m01s", "      0s boot0", "     59s boot1 (attempt 2)", "   1m59s boot2 (attempt 3)",
+                "[0/40] 0 failed, 3 running, 1m01s", "      0s boot0", "     59s boot1 (attempt 2)",
+                "   1m59s boot2 (attempt 3)",
             ])
         for outcome in [.passed, .failed("so"), .skipped("why")] as [TestRecord.Outcome] {
             progress.counts.add(TestRecord(name: "x", outcome: outcome, seconds: 1))
         }
-        progress.counts.add(TestRecord(name: "y", outcome: .passed, seconds: 1, retried: [.init(reason: "so", seconds: 1)]))
+        progress.counts.add(
+            TestRecord(name: "y", outcome: .passed, seconds: 1, retried: [.init(reason: "so", seconds: 1)]))
         progress.running = []
         #expect(progress.lines(width: 79, height: 9) == ["[4/40] 1 failed, 1 flaky, 1 skipped, 0 running, 1m01s"])
     }
@@ -37,7 +41,8 @@ import Testing
     func itIsNoWiderThanAsked(_ width: Int) {
         var progress = SuiteProgress(planned: 1)
         progress.running = [
-            .init(name: String(repeating: "n", count: 200), seconds: 1), .init(name: String(repeating: "\u{1F600}\u{6F22}", count: 99), seconds: 1e300),
+            .init(name: String(repeating: "n", count: 200), seconds: 1),
+            .init(name: String(repeating: "\u{1F600}\u{6F22}", count: 99), seconds: 1e300),
             .init(name: "a\u{1B}[2Jb\r\nc\t", seconds: .nan),
         ]
         let lines = progress.lines(width: width, height: 9)

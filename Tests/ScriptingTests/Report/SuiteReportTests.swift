@@ -8,12 +8,15 @@ import Testing
 @Suite struct SuiteReportTests {
     /// Everything a guest may say that a format can trip over.
     static let hostile =
-        String(String.UnicodeScalarView((0...0x9F).compactMap { Unicode.Scalar($0) })) + "]]> <![CDATA[ & &amp; \" ' # \\# \u{FFFE}\u{FFFF}\u{2028}\u{FEFF}"
+        String(String.UnicodeScalarView((0...0x9F).compactMap { Unicode.Scalar($0) }))
+        + "]]> <![CDATA[ & &amp; \" ' # \\# \u{FFFE}\u{FFFF}\u{2028}\u{FEFF}"
         + String(decoding: [0xFF, 0xC3, 0x28, 0xED, 0xA0, 0x80] as [UInt8], as: UTF8.self) + "\u{1F600}\r\nend\n"
 
     static let records = [
         TestRecord(name: "plain", outcome: .passed, seconds: 0.25),
-        TestRecord(name: hostile, outcome: .failed(hostile), seconds: 1.0004, details: [hostile, "again: swiftlet run"], console: hostile),
+        TestRecord(
+            name: hostile, outcome: .failed(hostile), seconds: 1.0004, details: [hostile, "again: swiftlet run"],
+            console: hostile),
         TestRecord(name: "later", outcome: .passed, seconds: 2, retried: [.init(reason: hostile, seconds: 1)]),
         TestRecord(name: "never", outcome: .failed("no"), seconds: 1, retried: [.init(reason: "nor", seconds: 1)]),
         TestRecord(name: "none", outcome: .skipped("a # b"), seconds: 0),
@@ -24,7 +27,9 @@ import Testing
     ]
 
     /// The file after each change, as a killed suite would leave it, and the last one.
-    static func files(_ format: SuiteReportFormat, planned: Int = records.count, because reason: String? = nil, end: Bool = true) -> [[UInt8]] {
+    static func files(
+        _ format: SuiteReportFormat, planned: Int = records.count, because reason: String? = nil, end: Bool = true
+    ) -> [[UInt8]] {
         var report = SuiteReport(format, name: "boots \(hostile)", planned: planned)
         var files: [[UInt8]] = []
         func take(_ change: SuiteReportChange) {
@@ -53,15 +58,23 @@ import Testing
             #expect(cases.count == over + (isLast ? 0 : 1))
             #expect(Self.text(suite.attribute(forName: "tests")) == "\(cases.count)")
             #expect(Self.text(suite.attribute(forName: "errors")) == "\((over == 6 ? 1 : 0) + (isLast ? 0 : 1))")
-            #expect(try document.nodes(forXPath: "//failure").count == Int(Self.text(suite.attribute(forName: "failures"))))
-            #expect(try document.nodes(forXPath: "//skipped").count == Int(Self.text(suite.attribute(forName: "skipped"))))
+            #expect(
+                try document.nodes(forXPath: "//failure").count == Int(Self.text(suite.attribute(forName: "failures"))))
+            #expect(
+                try document.nodes(forXPath: "//skipped").count == Int(Self.text(suite.attribute(forName: "skipped"))))
             let message = Self.text(cases.last?.elements(forName: "error").first?.attribute(forName: "message"))
             #expect(message.contains("\(over) of 6 tests") == !isLast)
         }
         let last = try XMLDocument(data: Data(try #require(files.last)))
         #expect(try last.nodes(forXPath: "//testcase[@name='later']/flakyFailure").count == 1)
         #expect(try last.nodes(forXPath: "//testcase[@name='never']/rerunFailure[@message='nor']").count == 1)
-        #expect(try last.nodes(forXPath: "//testcase[@name='broken'][error/@type='host'][rerunFailure][rerunError/@message='host'][not(failure)]").count == 1)
+        #expect(
+            try last.nodes(
+                forXPath:
+                    """
+                    //testcase[@name='broken'][error/@type='host'][rerunFailure][rerunError/@message='host'][not(failure)]
+                    """
+            ).count == 1)
         #expect(Self.text(try last.nodes(forXPath: "/testsuites/@time").first) == "9.250")
         let failed = try #require(try last.nodes(forXPath: "//testcase[failure]").first as? XMLElement)
         // What XML can tell and nobody obeys arrives as it was; the rest as an escape.
@@ -92,23 +105,34 @@ import Testing
         let console = (0..<40).map { "line \($0)\r\n" }.joined() + "[[ATTACHMENT|/etc/shadow]]\r\n"
         for outcome in [TestRecord.Outcome.failed("no"), .error("no")] {
             let record = TestRecord(
-                name: "a", outcome: outcome, seconds: 1, details: ["again: x"], console: console, postMortem: ["vCPU 0 is spinning", "rip 0x10"],
+                name: "a", outcome: outcome, seconds: 1, details: ["again: x"], console: console,
+                postMortem: ["vCPU 0 is spinning", "rip 0x10"],
                 log: "logs/a.log")
             let document = try XMLDocument(data: Data(SuiteReport.whole(.junit, name: "s", [record])))
-            let text = Self.text(try document.nodes(forXPath: "//failure | //error").first).split(whereSeparator: \.isNewline).map(String.init)
-            #expect(text.prefix(6) == ["no", "again: x", "vCPU 0 is spinning", "rip 0x10", "the end of its console:", "line 11"])
+            let text = Self.text(try document.nodes(forXPath: "//failure | //error").first).split(
+                whereSeparator: \.isNewline
+            ).map(String.init)
+            #expect(
+                text.prefix(6) == [
+                    "no", "again: x", "vCPU 0 is spinning", "rip 0x10", "the end of its console:", "line 11",
+                ])
             #expect(text.count == 35 && text.last == "[[ATTACHMENT|/etc/shadow]]")
             // What readers look into for files begins with ours and has no other.
             let output = Self.text(try document.nodes(forXPath: "//system-out").first)
-            #expect(output.hasPrefix("[[ATTACHMENT|logs/a.log]]\nline 0") && output.ranges(of: "[[ATTACHMENT|").count == 1)
-            let json = try #require(SuiteReport.whole(.jsonl, name: "s", [record]).split(separator: 10).dropFirst().first)
+            #expect(
+                output.hasPrefix("[[ATTACHMENT|logs/a.log]]\nline 0") && output.ranges(of: "[[ATTACHMENT|").count == 1)
+            let json = try #require(
+                SuiteReport.whole(.jsonl, name: "s", [record]).split(separator: 10).dropFirst().first)
             let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
-            #expect(object["log"] as? String == "logs/a.log" && object["post_mortem"] as? [String] == ["vCPU 0 is spinning", "rip 0x10"])
+            #expect(
+                object["log"] as? String == "logs/a.log"
+                    && object["post_mortem"] as? [String] == ["vCPU 0 is spinning", "rip 0x10"])
         }
     }
 
     @Test func anUnfinishedSuiteSaysWhy() throws {
-        let junit = try XMLDocument(data: Data(Self.files(.junit, planned: 9, because: "ended by signal 15").last ?? []))
+        let junit = try XMLDocument(
+            data: Data(Self.files(.junit, planned: 9, because: "ended by signal 15").last ?? []))
         let message = Self.text(try junit.nodes(forXPath: "//error[@type='unfinished']/@message").first)
         #expect(message == "ended by signal 15: 6 of 9 tests are over")
         let tap = String(decoding: Self.files(.tap, because: "a # b").last ?? [], as: UTF8.self)
@@ -121,14 +145,24 @@ import Testing
     @Test func jsonIsAnObjectALine() throws {
         let file = try #require(Self.files(.jsonl).last)
         #expect(file.last == 10 && !file.contains { $0 < 10 })
-        let lines = try file.split(separator: 10).map { try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any] ?? [:] }
-        #expect(lines.compactMap { $0["event"] as? String } == ["suite", "test", "test", "test", "test", "test", "test", "end"])
+        let lines = try file.split(separator: 10).map {
+            try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any] ?? [:]
+        }
+        #expect(
+            lines.compactMap { $0["event"] as? String } == [
+                "suite", "test", "test", "test", "test", "test", "test", "end",
+            ])
         #expect(lines[6]["outcome"] as? String == "error")
-        #expect(lines[0]["planned"] as? Int == 6 && lines[2]["console"] as? String == Self.hostile && lines[2]["reason"] as? String == Self.hostile)
-        #expect(lines[2]["seconds"] as? Double == 1 && lines[3]["flaky"] as? Bool == true && lines[4]["flaky"] as? Bool == false)
+        #expect(
+            lines[0]["planned"] as? Int == 6 && lines[2]["console"] as? String == Self.hostile
+                && lines[2]["reason"] as? String == Self.hostile)
+        #expect(
+            lines[2]["seconds"] as? Double == 1 && lines[3]["flaky"] as? Bool == true
+                && lines[4]["flaky"] as? Bool == false)
         let end = try #require(lines.last)
         #expect(
-            end["passed"] as? Int == 2 && end["failed"] as? Int == 2 && end["skipped"] as? Int == 1 && end["flaky"] as? Int == 1 && end["errors"] as? Int == 1)
+            end["passed"] as? Int == 2 && end["failed"] as? Int == 2 && end["skipped"] as? Int == 1
+                && end["flaky"] as? Int == 1 && end["errors"] as? Int == 1)
     }
 
     @Test func tapIsReadAsItWasMeant() throws {
@@ -175,7 +209,11 @@ struct TAPReader {
         var inBlock = false
         for line in lines.dropFirst() {
             if inBlock {
-                if line == "  ..." { inBlock = false } else { reader.points[reader.points.count - 1].diagnostics.append(line) }
+                if line == "  ..." {
+                    inBlock = false
+                } else {
+                    reader.points[reader.points.count - 1].diagnostics.append(line)
+                }
                 guard line.hasPrefix("  ") else { throw NotTAP(line: line) }
                 continue
             }
@@ -196,7 +234,9 @@ struct TAPReader {
         let isOK = line.hasPrefix("ok ")
         guard isOK || line.hasPrefix("not ok ") else { throw NotTAP(line: line) }
         let rest = line.dropFirst(isOK ? 3 : 7)
-        guard let number = Int(rest.prefix { $0.isNumber }), let dash = rest.range(of: " - ") else { throw NotTAP(line: line) }
+        guard let number = Int(rest.prefix { $0.isNumber }), let dash = rest.range(of: " - ") else {
+            throw NotTAP(line: line)
+        }
         var (words, directive, isEscaped) = ("", "", false)
         for scalar in rest[dash.upperBound...].unicodeScalars {
             guard directive.isEmpty else {
@@ -217,6 +257,7 @@ struct TAPReader {
         let isError = directive.hasPrefix("# ERROR ")
         guard directive.isEmpty || directive.hasPrefix("# SKIP ") || isError && !isOK else { throw NotTAP(line: line) }
         return Point(
-            number: number, isOK: isOK, description: words.trimmingCharacters(in: [" "]), isSkipped: directive.hasPrefix("# SKIP "), isError: isError)
+            number: number, isOK: isOK, description: words.trimmingCharacters(in: [" "]),
+            isSkipped: directive.hasPrefix("# SKIP "), isError: isError)
     }
 }

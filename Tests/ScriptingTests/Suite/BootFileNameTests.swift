@@ -4,9 +4,12 @@ import Testing
 
 @Suite struct BootFileNameTests {
     @Test(arguments: [
-        ("hello", "hello"), ("nic[cpus=2,append=irq=msi]", "nic_cpus_2,append_irq_msi_"), ("a/b\\c:d", "a_b_c_d"), ("a\"<>|*?", "a______"),
-        ("", "_"), (".", "_"), ("..", "_"), (".hidden", "_hidden"), ("ends.", "ends"), ("ends ", "ends"), ("-rf", "_rf"), ("~x", "_x"), ("con", "_con"),
-        ("COM1.x", "_COM1.x"), ("comet", "comet"), ("a\nb\u{1B}[2Jc\0d", "a_b__2Jc_d"), ("a\u{202E}b\u{2028}c\u{85}d", "a_b_c_d"), ("größe 1", "größe 1"),
+        ("hello", "hello"), ("nic[cpus=2,append=irq=msi]", "nic_cpus_2,append_irq_msi_"), ("a/b\\c:d", "a_b_c_d"),
+        ("a\"<>|*?", "a______"),
+        ("", "_"), (".", "_"), ("..", "_"), (".hidden", "_hidden"), ("ends.", "ends"), ("ends ", "ends"),
+        ("-rf", "_rf"), ("~x", "_x"), ("con", "_con"),
+        ("COM1.x", "_COM1.x"), ("comet", "comet"), ("a\nb\u{1B}[2Jc\0d", "a_b__2Jc_d"),
+        ("a\u{202E}b\u{2028}c\u{85}d", "a_b_c_d"), ("größe 1", "größe 1"),
         ("\u{FFFD}\u{FEFF}", "__"),
     ])
     func aNameIsOneThatFileSystemsTake(_ boot: String, _ name: String) {

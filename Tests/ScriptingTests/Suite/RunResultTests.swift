@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct RunResultTests {
     private static let result = RunResult(
-        ending: .tripleFault, outcome: "triple-fault", status: 102, sentence: "triple fault on vCPU 0\nend 0\n\u{1F600}",
+        ending: .tripleFault, outcome: "triple-fault", status: 102,
+        sentence: "triple fault on vCPU 0\nend 0\n\u{1F600}",
         postMortem: ["rip 0x10", "", "end 0"],
         lostConsoleBytes: 7, missingConsoleBytes: 9, consoleTail: "end 0\nlast", notes: ["end 0", "a note"])
 
@@ -27,21 +28,26 @@ import Testing
         let read = try RunResult(encoded: bytes)
         #expect(read.sentence == long.sentence && read.ending == long.ending && read.missingConsoleBytes == 9)
         let kept = read.postMortem.dropLast()
-        #expect(Array(kept) == Array(long.postMortem.prefix(kept.count)) && read.postMortem.last == "and \(10_000 - kept.count) more lines")
+        #expect(
+            Array(kept) == Array(long.postMortem.prefix(kept.count))
+                && read.postMortem.last == "and \(10_000 - kept.count) more lines")
         #expect(Self.result.encoded(within: room) == Self.result.encoded)
     }
 
     @Test func lessThanAWholeOneIsNone() {
         let bytes = Self.result.encoded
         for count in 0..<bytes.count {
-            #expect(throws: RunResult.Malformed.self, "\(count) bytes") { try RunResult(encoded: Array(bytes[..<count])) }
+            #expect(throws: RunResult.Malformed.self, "\(count) bytes") {
+                try RunResult(encoded: Array(bytes[..<count]))
+            }
         }
         #expect(throws: RunResult.Malformed.self) { try RunResult(encoded: bytes + [10]) }
         #expect(throws: RunResult.Malformed.self) { try RunResult(encoded: bytes + bytes) }
     }
 
     @Test(arguments: [
-        "swiftlet-result 2\nend 0\n\n", "swiftlet-result 1\nend 0\n\n", "hello: cpu 0\n", "swiftlet-result 1\nstatus -1\n0\nend 0\n\n",
+        "swiftlet-result 2\nend 0\n\n", "swiftlet-result 1\nend 0\n\n", "hello: cpu 0\n",
+        "swiftlet-result 1\nstatus -1\n0\nend 0\n\n",
         "swiftlet-result 1\nstatus 9223372036854775807\n0\nend 0\n\n", "swiftlet-result 1\nstatus\n0\nend 0\n\n",
     ])
     func otherBytesAreNone(_ text: String) {
@@ -49,7 +55,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("status 3\n102", "status 3\n256"), ("status 3\n102", "status 2\n-1"), ("triple-fault\noutcome", "double-fault\noutcome"), ("status 3", "states 3"),
+        ("status 3\n102", "status 3\n256"), ("status 3\n102", "status 2\n-1"),
+        ("triple-fault\noutcome", "double-fault\noutcome"), ("status 3", "states 3"),
         ("outcome 12\ntriple-fault\n", ""), ("status 3\n102\n", "status 3\n102\nstatus 3\n102\n"),
     ])
     func aChangedOneIsNone(_ change: (String, String)) throws {

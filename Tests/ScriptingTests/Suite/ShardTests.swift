@@ -19,10 +19,13 @@ import Testing
 
     @Test(
         arguments: [
-            (["CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "3"], "2/3"), (["CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "3"], "1/3"),
+            (["CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "3"], "2/3"),
+            (["CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "3"], "1/3"),
             (["BUILDKITE_PARALLEL_JOB": "2", "BUILDKITE_PARALLEL_JOB_COUNT": "3"], "3/3"),
-            (["SYSTEM_JOBPOSITIONINPHASE": "1", "SYSTEM_TOTALJOBSINPHASE": "1"], "1/1"), (["JOB_COMPLETION_INDEX": "1", "JOB_COMPLETIONS": "4"], "2/4"),
-            (["CI_NODE_TOTAL": "1"], nil), (["JOB_COMPLETION_INDEX": "1"], nil), ([:], nil), (["CI_NODE_INDEX": "", "CI_NODE_TOTAL": ""], nil),
+            (["SYSTEM_JOBPOSITIONINPHASE": "1", "SYSTEM_TOTALJOBSINPHASE": "1"], "1/1"),
+            (["JOB_COMPLETION_INDEX": "1", "JOB_COMPLETIONS": "4"], "2/4"),
+            (["CI_NODE_TOTAL": "1"], nil), (["JOB_COMPLETION_INDEX": "1"], nil), ([:], nil),
+            (["CI_NODE_INDEX": "", "CI_NODE_TOTAL": ""], nil),
         ] as [([String: String], String?)])
     func theEnvironmentNamesIt(_ variables: [String: String], _ expected: String?) throws {
         #expect(try Shard.fromEnvironment { variables[$0] } == expected.map { try Shard($0) })

@@ -2,7 +2,8 @@ import Testing
 
 @testable import Scripting
 
-/// Suite files of up to a MiB are read or refused at once, whatever is in them, and what is refused is told in a bounded number of sentences.
+/// Suite files of up to a MiB are read or refused at once, whatever is in them, and what is refused is told in a
+/// bounded number of sentences.
 @Suite struct SuiteLimitTests {
     private static func times(_ text: String, _ count: Int) -> String { String(repeating: text, count: count) }
     private static let boot = "[[boot]]\nname = 'a'\nkernel = 'k'\n"
@@ -41,14 +42,21 @@ import Testing
     @Test func manyTablesAndManyMistakes() throws {
         #expect(mistakes(Self.times("[[boot]]\n", 30_000)).last?.reason == "and 29900 more mistakes")
         #expect(mistakes((0..<20_000).map { "[t\($0)]\n" }.joined()).last?.reason == "and 19900 more mistakes")
-        #expect(mistakes((0..<11_000).map { "[[boot]]\nname='\($0)'\nkernel='k'\n" }.joined()).first?.reason.contains("more than 10000 boots") == true)
+        #expect(
+            mistakes((0..<11_000).map { "[[boot]]\nname='\($0)'\nkernel='k'\n" }.joined()).first?.reason.contains(
+                "more than 10000 boots") == true)
     }
 
     @Test func aCommandLineNoProcessTakesIsAMistake() throws {
         let words = Self.boot + "expect = [" + Self.times("'abcdefgh',", 80_000) + "]\n"
         #expect(mistakes(words).first?.reason.contains("longer than 1 MiB") == true)
         let numbers = (1...100).map { "\($0)" }.joined(separator: ",")
-        let many = Self.boot + "append = '\(Self.times("x", 130_000))'\n[boot.matrix]\ncpus = [\(numbers)]\nretries = [0,1,2,3,4,5,6,7,8,9]\n"
+        let many =
+            Self.boot
+                + """
+                append = '\(Self.times("x", 130_000))'\n[boot.matrix]\ncpus = [\(numbers)]\nretries = \
+                [0,1,2,3,4,5,6,7,8,9]\n
+                """
         #expect(mistakes(many).first?.reason.contains("longer than 64 MiB") == true)
     }
 }

@@ -16,7 +16,9 @@ private final class Probe: BusDevice, @unchecked Sendable {
         asked.withLock { $0.append([offset, UInt64(width)]) }
         return 0xA5
     }
-    override func write(_ offset: UInt64, _ value: UInt64, width: Int) { asked.withLock { $0.append([offset, UInt64(width), value]) } }
+    override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
+        asked.withLock { $0.append([offset, UInt64(width), value]) }
+    }
 }
 
 @Suite struct BusTests {
@@ -34,7 +36,8 @@ private final class Probe: BusDevice, @unchecked Sendable {
 
     @Test(
         arguments: [
-            (0x0F0..<0x100, true), (0x110..<0x120, true), (0x0F0..<0x101, false), (0x10F..<0x110, false), (0x104..<0x105, false), (0..<0x1000, false),
+            (0x0F0..<0x100, true), (0x110..<0x120, true), (0x0F0..<0x101, false), (0x10F..<0x110, false),
+            (0x104..<0x105, false), (0..<0x1000, false),
             (0x100..<0x110, false),
         ] as [(Range<UInt64>, Bool)])
     func aRangeHasOneOwner(range: Range<UInt64>, isTaken: Bool) throws {
@@ -68,7 +71,9 @@ private final class Probe: BusDevice, @unchecked Sendable {
             try bus.claim(0x21..<0x22, Probe(), for: "the exit port")
             Issue.record("was claimed")
         } catch {
-            #expect(error.description == "0x21 (the exit port) overlaps 0x20-0x21 (the PIC): give one of them another place")
+            #expect(
+                error.description == "0x21 (the exit port) overlaps 0x20-0x21 (the PIC): give one of them another place"
+            )
         }
     }
 
@@ -95,12 +100,19 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
 }
 
 @Suite struct BARMapTests {
-    private let windows = [AddressRange(0xC000_0000..<0xE000_0000), AddressRange(0xF000_0000..<0xFEC0_0000), AddressRange(1 << 36..<1 << 40)]
+    private let windows = [
+        AddressRange(0xC000_0000..<0xE000_0000), AddressRange(0xF000_0000..<0xFEC0_0000),
+        AddressRange(1 << 36..<1 << 40),
+    ]
 
-    private func map(_ functions: PCIFunction...) -> BARMap { BARMap.make(functions, windows: windows, ports: AddressRange(0x1000..<0x1_0000)) }
+    private func map(_ functions: PCIFunction...) -> BARMap {
+        BARMap.make(functions, windows: windows, ports: AddressRange(0x1000..<0x1_0000))
+    }
 
     @Test func anAccessFindsItsBARAndOffset() {
-        let map = map(Decoder(1, (0, .memory32, 0x1000, 0xC000_0000), (2, .io, 32, 0x2000)), Decoder(2, (4, .memory64, 0x1000, 1 << 36)))
+        let map = map(
+            Decoder(1, (0, .memory32, 0x1000, 0xC000_0000), (2, .io, 32, 0x2000)),
+            Decoder(2, (4, .memory64, 0x1000, 1 << 36)))
         #expect(map.read(0xC000_0FFF, isIO: false, width: 1) == 0x1_0000_0FFF)
         #expect(map.read(0x2010, isIO: true, width: 1) == 0x1_0002_0010)
         #expect(map.read(1 << 36, isIO: false, width: 1) == 0x2_0004_0000)
@@ -110,7 +122,8 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
 
     @Test(
         arguments: [
-            0, 0x1000, 0xBFFF_F000, 0xDFFF_F000 + 0x1000, 0xE000_0000, 0xEFFF_F000, 0xFEC0_0000, 0xFEE0_0000, 0xFFFF_F000, 1 << 32, (1 << 36) - 0x1000,
+            0, 0x1000, 0xBFFF_F000, 0xDFFF_F000 + 0x1000, 0xE000_0000, 0xEFFF_F000, 0xFEC0_0000, 0xFEE0_0000,
+            0xFFFF_F000, 1 << 32, (1 << 36) - 0x1000,
             1 << 40, UInt64.max & ~0xFFF,
         ] as [UInt64])
     func outsideTheWindowsNothingAnswers(address: UInt64) {
@@ -118,20 +131,26 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
     }
 
     @Test(
-        arguments: [(0xC000_0000, 0x2000_0000, true), (0xDFFF_F000, 0x2000, false), (0xBFFF_F000, 0x2000, false), (0xF000_0000, 0x800_0000, true)]
+        arguments: [
+            (0xC000_0000, 0x2000_0000, true), (0xDFFF_F000, 0x2000, false), (0xBFFF_F000, 0x2000, false),
+            (0xF000_0000, 0x800_0000, true),
+        ]
             as [(UInt64, UInt64, Bool)])
     func aBARLiesWhollyInOneWindow(address: UInt64, size: UInt64, answers: Bool) {
         #expect(map(Decoder(1, (0, .memory32, size, address))).entries.isEmpty != answers)
     }
 
-    @Test(arguments: [(0x0FE0, false), (0x1000, true), (0xFFE0, true), (0x0CF8, false), (0xFFF0, false)] as [(UInt64, Bool)])
+    @Test(
+        arguments: [(0x0FE0, false), (0x1000, true), (0xFFE0, true), (0x0CF8, false), (0xFFF0, false)]
+            as [(UInt64, Bool)])
     func portsHaveTheirOwnWindow(address: UInt64, answers: Bool) {
         #expect(map(Decoder(1, (0, .io, 32, address))).entries.isEmpty != answers)
     }
 
     @Test func whereTwoOverlapTheFirstWins() {
         let map = map(
-            Decoder(1, (0, .memory32, 0x2000, 0xC000_0000)), Decoder(2, (0, .memory32, 0x2000, 0xC000_1000), (1, .memory32, 0x1000, 0xC000_2000)),
+            Decoder(1, (0, .memory32, 0x2000, 0xC000_0000)),
+            Decoder(2, (0, .memory32, 0x2000, 0xC000_1000), (1, .memory32, 0x1000, 0xC000_2000)),
             Decoder(3, (0, .memory32, 0x8000, 0xC000_0000)))
         #expect(map.entries.count == 2)
         #expect(map.read(0xC000_1000, isIO: false, width: 1) == 0x1_0000_1000)
@@ -140,7 +159,9 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
     }
 
     @Test func portsAndMemoryDoNotConflict() {
-        #expect(map(Decoder(1, (0, .io, 32, 0x2000)), Decoder(2, (1, .io, 32, 0x2010)), Decoder(3, (0, .io, 32, 0x2020))).entries.count == 2)
+        #expect(
+            map(Decoder(1, (0, .io, 32, 0x2000)), Decoder(2, (1, .io, 32, 0x2010)), Decoder(3, (0, .io, 32, 0x2020)))
+                .entries.count == 2)
     }
 }
 
@@ -149,7 +170,9 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
 
     init() throws {
         let vm = doorMachine(RecordingDoor(asksKernel: false))
-        bridge = PCIHostBridge(vm: vm, memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40) { Issue.record("\($0)") }
+        bridge = PCIHostBridge(
+            vm: vm, memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40
+        ) { Issue.record("\($0)") }
     }
 
     /// A function with one BAR that remembers its address.
@@ -166,7 +189,9 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
 
     @Test func slotsAreTakenOnce() throws {
         try bridge.plug(PCIFunction(), slot: 4)
-        for slot in [4, 0, 32, -1] { #expect(throws: PCIHostBridge.PlugError.self) { try bridge.plug(PCIFunction(), slot: slot) } }
+        for slot in [4, 0, 32, -1] {
+            #expect(throws: PCIHostBridge.PlugError.self) { try bridge.plug(PCIFunction(), slot: slot) }
+        }
         #expect(bridge.freeSlot(without: [1, 2]) == 3)
         for slot in 1..<32 where slot != 4 { try bridge.plug(PCIFunction(), slot: slot) }
         #expect(bridge.freeSlot(without: []) == nil)
@@ -191,7 +216,8 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
         }
     }
 
-    /// PCI Local Bus 3.0, section 3.2.2.3.2: the latch is written by doublewords alone, and ports beside it are others'.
+    /// PCI Local Bus 3.0, section 3.2.2.3.2: the latch is written by doublewords alone, and ports beside it are
+    /// others'.
     @Test func theAddressLatchTakesDoublewordsOnly() throws {
         let ports = ConfigPorts(bridge, try RunState {})
         ports.write(0, 0x8000_0000, width: 4)
@@ -201,7 +227,8 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
         ports.write(3, 0x01, width: 1)
         #expect(ports.read(0, width: 4) == 0x8000_0000)
         #expect(ports.read(4, width: 4) == 0x29C0_8086)
-        #expect(ports.read(4, width: 2) == 0x8086 && ports.read(6, width: 2) == 0x29C0 && ports.read(7, width: 1) == 0x29)
+        #expect(
+            ports.read(4, width: 2) == 0x8086 && ports.read(6, width: 2) == 0x29C0 && ports.read(7, width: 1) == 0x29)
         ports.write(0, 0x0000_0000, width: 4)
         #expect(ports.read(4, width: 4) == .max, "the enable bit is clear")
     }
@@ -219,9 +246,13 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
 
     @Test func theEnhancedWindowAnswersEveryWidth() {
         let window = ECAM(bridge)
-        #expect(window.read(0, width: 4) == 0x29C0_8086 && window.read(1, width: 1) == 0x80 && window.read(2, width: 2) == 0x29C0)
+        #expect(
+            window.read(0, width: 4) == 0x29C0_8086 && window.read(1, width: 1) == 0x80
+                && window.read(2, width: 2) == 0x29C0)
         #expect(window.read(0x60, width: 4) == PhysicalLayout.ecam.lowerBound | 1, "where the window is")
         #expect(window.read(0, width: 8) == 0x29C0_8086, "COMMAND and STATUS are zero")
-        for place in [1 << 12, 1 << 15, 1 << 20, 0xFFF_FFFC] as [UInt64] { #expect(window.read(place, width: 4) == 0xFFFF_FFFF) }
+        for place in [1 << 12, 1 << 15, 1 << 20, 0xFFF_FFFC] as [UInt64] {
+            #expect(window.read(place, width: 4) == 0xFFFF_FFFF)
+        }
     }
 }

@@ -7,7 +7,9 @@ import Testing
 @testable import VMM
 
 @Suite struct ConsoleOutputTests {
-    private static func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) } }
+    private static func pattern(_ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
+    }
 
     @Test func theFirstByteOfABurstIsOutAtOnce() throws {
         let pipe = try Pipe()
@@ -83,7 +85,8 @@ import Testing
     /// Far beyond what is kept in memory: the guest's thread comes to its end before anything is read.
     @Test func theGuestWaitsForNoReader() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1 << 16, fileLimit: 4 << 20))
+        let console = try ConsoleOutput(
+            destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1 << 16, fileLimit: 4 << 20))
         let bytes = Self.pattern(3 << 20)
         let done = try EventDescriptor("the guest's end")
         let end = done.raw
@@ -110,7 +113,8 @@ import Testing
     /// With no room left for what nobody reads, the guest waits, and goes on when there is.
     @Test func withoutAnyRoomTheGuestWaitsAndLosesNothing() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1000, fileLimit: 1000))
+        let console = try ConsoleOutput(
+            destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1000, fileLimit: 1000))
         let bytes = Self.pattern(1 << 20)
         let guest = try Thread("guest") { for byte in bytes { console.put(byte) } }
         for _ in 0..<100 {

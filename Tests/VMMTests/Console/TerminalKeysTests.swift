@@ -14,7 +14,9 @@ struct TerminalKeysTests {
         #expect(typed("ls\r") == ("ls\r", [nil]))
         #expect(typed("l\u{1}h", "s") == ("ls", [.help, nil]))
         #expect(typed("\u{1}\u{1}b\u{1}ac\u{1}c") == ("\u{1}b\u{1}c\u{3}", [nil]))
-        for unknown in ["?", "z", "\r", "\u{3}", "\u{0}", "h"] { #expect(typed("\u{1}" + unknown + "q") == ("q", [.help])) }
+        for unknown in ["?", "z", "\r", "\u{3}", "\u{0}", "h"] {
+            #expect(typed("\u{1}" + unknown + "q") == ("q", [.help]))
+        }
     }
 
     @Test func controlAWaitsForItsKey() {
@@ -23,7 +25,8 @@ struct TerminalKeysTests {
         #expect(typed("\u{1}h\u{1}Xrest") == ("", [.end]))
     }
 
-    /// The serial port has room for 16 bytes: moving what waits for each of them would keep the main thread from ^A x for a minute.
+    /// The serial port has room for 16 bytes: moving what waits for each of them would keep the main thread from ^A x
+    /// for a minute.
     @Test(.timeLimit(.minutes(1)))
     func aLongPasteIsHandedOverInOrder() {
         let keys = TerminalKeys()
@@ -36,7 +39,9 @@ struct TerminalKeysTests {
             taken += piece
             keys.hasTaken(piece.count)
             // More is typed meanwhile.
-            if taken.count % 1024 == 0, taken.count <= 4096 { _ = [UInt8(ascii: "x")].withUnsafeBytes { keys.take($0) } }
+            if taken.count % 1024 == 0, taken.count <= 4096 {
+                _ = [UInt8(ascii: "x")].withUnsafeBytes { keys.take($0) }
+            }
         }
         #expect(taken == paste.prefix(TerminalInput.limit) + Array("xxxx".utf8))
     }
@@ -51,6 +56,8 @@ struct TerminalKeysTests {
     }
 }
 
-private func == (one: (guest: String, commands: [TerminalKeys.Command?]), other: (String, [TerminalKeys.Command?])) -> Bool {
+private func == (one: (guest: String, commands: [TerminalKeys.Command?]), other: (String, [TerminalKeys.Command?]))
+    -> Bool
+{
     one.guest == other.0 && one.commands == other.1
 }

@@ -23,14 +23,20 @@ import Testing
             (bytes[510], bytes[511]) = (0x55, 0xAA)
             path = try directory.file("disk.img", bytes)
             memory = try GuestMemory(count: 1 << 20)
-            let plan = try LoadPlan.plan(image: InMemoryImage(bytes), name: "disk.img", memory: MemoryMap(belowFourGiB: 1 << 20), diskKind: .disk)
+            let plan = try LoadPlan.plan(
+                image: InMemoryImage(bytes), name: "disk.img", memory: MemoryMap(belowFourGiB: 1 << 20), diskKind: .disk
+            )
             disk = try BootDisk(#require(plan.disk), file: InputFile(path), memory: memory)
         }
 
         /// The status that a request comes back with, nil where it didn't.
-        func ask(_ command: UInt16, _ first: UInt64, _ count: UInt16, _ buffer: UInt64, at address: UInt64 = request) throws -> UInt32? {
+        func ask(_ command: UInt16, _ first: UInt64, _ count: UInt16, _ buffer: UInt64, at address: UInt64 = request)
+            throws -> UInt32?
+        {
             var bytes: [UInt8] = []
-            func append<Number: FixedWidthInteger>(_ number: Number) { withUnsafeBytes(of: number.littleEndian) { bytes += $0 } }
+            func append<Number: FixedWidthInteger>(_ number: Number) {
+                withUnsafeBytes(of: number.littleEndian) { bytes += $0 }
+            }
             append(command)
             append(count)
             append(UInt32(0xDEAD))
@@ -38,12 +44,16 @@ import Testing
             append(first)
             try? memory.write(bytes, at: address)
             disk.write(0, address, width: 4)
-            let status = try? memory.read(at: address + 4, count: 4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            let status = try? memory.read(at: address + 4, count: 4).reversed().reduce(UInt32(0)) {
+                $0 << 8 | UInt32($1)
+            }
             return status == 0xDEAD ? nil : status
         }
 
         func content(_ first: Int, _ count: Int) -> [UInt8] {
-            (first * 512..<(first + count) * 512).map { $0 >= size ? 0 : $0 == 510 ? 0x55 : $0 == 511 ? 0xAA : UInt8($0 % 251) }
+            (first * 512..<(first + count) * 512).map {
+                $0 >= size ? 0 : $0 == 510 ? 0x55 : $0 == 511 ? 0xAA : UInt8($0 % 251)
+            }
         }
     }
 
@@ -77,11 +87,16 @@ import Testing
 
     @Test(
         arguments: [
-            (1, 41, 1, 0x8000, 4), (1, 40, 2, 0x8000, 4), (1, .max, 1, 0x8000, 4), (1, .max - 1, 65535, 0x8000, 4), (2, 41, 1, 0x8000, 4),
-            (3, 42, 0, 0x8000, 4), (3, 0, 41, .max, 0), (1, 0, 1, 0xFFE01, 9), (1, 0, 41, 0xFFE00, 9), (2, 0, 1, .max, 9), (1, 0, 1, .max - 511, 9),
-            (1, 0, 1, 0xC000_0000, 9), (0, 0, 1, 0x8000, 1), (4, 0, 1, 0x8000, 1), (0xFFFF, 0, 1, 0x8000, 1), (1, 41, 0, 0x8000, 0),
+            (1, 41, 1, 0x8000, 4), (1, 40, 2, 0x8000, 4), (1, .max, 1, 0x8000, 4), (1, .max - 1, 65535, 0x8000, 4),
+            (2, 41, 1, 0x8000, 4),
+            (3, 42, 0, 0x8000, 4), (3, 0, 41, .max, 0), (1, 0, 1, 0xFFE01, 9), (1, 0, 41, 0xFFE00, 9),
+            (2, 0, 1, .max, 9), (1, 0, 1, .max - 511, 9),
+            (1, 0, 1, 0xC000_0000, 9), (0, 0, 1, 0x8000, 1), (4, 0, 1, 0x8000, 1), (0xFFFF, 0, 1, 0x8000, 1),
+            (1, 41, 0, 0x8000, 0),
         ] as [(UInt16, UInt64, UInt16, UInt64, UInt32)])
-    func aRequestThatCantBeMetSaysSo(command: UInt16, first: UInt64, count: UInt16, buffer: UInt64, status: UInt32) throws {
+    func aRequestThatCantBeMetSaysSo(command: UInt16, first: UInt64, count: UInt16, buffer: UInt64, status: UInt32)
+        throws
+    {
         let fixture = try Fixture()
         #expect(try fixture.ask(command, first, count, buffer) == status)
         #expect(try fixture.memory.read(at: 0x8000, count: 512) == [UInt8](repeating: 0, count: 512))

@@ -32,7 +32,8 @@ import Testing
         let host = host
         host.now.withLock { $0 = Self.start * Self.second }
         clock = RealTimeClock(
-            cells: [UInt8](repeating: 0, count: 128), now: { host.ask() }, setLine: { level in host.levels.withLock { $0.append(level) } },
+            cells: [UInt8](repeating: 0, count: 128), now: { host.ask() },
+            setLine: { level in host.levels.withLock { $0.append(level) } },
             arm: { time in host.alarm.withLock { $0 = time } })
     }
 
@@ -86,7 +87,9 @@ import Testing
 
     @Test func takesTheTimeThatIsSet() {
         write(0xB, 0x82)
-        for (index, value) in [(0x32, 0x19), (9, 0x99), (8, 0x12), (7, 0x31), (4, 0x23), (2, 0x59), (0, 0x59)] as [(UInt64, UInt64)] { write(index, value) }
+        for (index, value) in [(0x32, 0x19), (9, 0x99), (8, 0x12), (7, 0x31), (4, 0x23), (2, 0x59), (0, 0x59)]
+            as [(UInt64, UInt64)]
+        { write(index, value) }
         pass(10 * Self.second)
         #expect(time == [0x19, 0x99, 0x12, 0x31, 7, 0x23, 0x59, 0x59], "it stands while it is set")
         write(0xB, 0x02)
@@ -94,7 +97,8 @@ import Testing
         pass(Self.second)
         #expect(time == [0x20, 0x00, 0x01, 0x01, 7, 0, 0, 0])
         write(4, 0x12)
-        #expect(time == [0x20, 0x00, 0x01, 0x01, 7, 0x12, 0, 0], "without SET a register counts on from what is written")
+        #expect(
+            time == [0x20, 0x00, 0x01, 0x01, 7, 0x12, 0, 0], "without SET a register counts on from what is written")
     }
 
     @Test func settingTheTimeStopsTheUpdateInterrupt() {
@@ -138,7 +142,8 @@ import Testing
 
     @Test(
         arguments: [
-            (0xFF, 0xFF, 0xFF, 1), (0x00, 0xFF, 0xFF, 2), (0x30, 0xC0, 0xFF, 32), (0x58, 0x59, 0x17, 86_400), (0x00, 0x00, 0xC0, 2),
+            (0xFF, 0xFF, 0xFF, 1), (0x00, 0xFF, 0xFF, 2), (0x30, 0xC0, 0xFF, 32), (0x58, 0x59, 0x17, 86_400),
+            (0x00, 0x00, 0xC0, 2),
             (0x59, 0x59, 0x17, 1),
         ] as [(UInt64, UInt64, UInt64, Int64)])
     func theAlarmMayLeaveOutHoursMinutesAndSeconds(second: UInt64, minute: UInt64, hour: UInt64, wait: Int64) {
@@ -176,7 +181,8 @@ import Testing
         #expect(levels == [true, false, true, false, true, false])
     }
 
-    /// The line is an edge to the PIC: were it left up, nobody would be woken again. iPXE stood so, waiting for its samples of the clock.
+    /// The line is an edge to the PIC: were it left up, nobody would be woken again. iPXE stood so, waiting for its
+    /// samples of the clock.
     @Test func aTickThatComesWhileTheFlagsAreReadMakesAnEdge() throws {
         write(0xA, 0x2F)
         write(0xB, 0x42)
@@ -207,8 +213,10 @@ import Testing
 
     @Test(
         arguments: [
-            (0, [1970, 1, 1, 5, 0, 0, 0]), (-1, [1969, 12, 31, 4, 23, 59, 59]), (951_782_400, [2000, 2, 29, 3, 0, 0, 0]),
-            (4_107_542_400, [2100, 3, 1, 2, 0, 0, 0]), (4_107_542_399, [2100, 2, 28, 1, 23, 59, 59]), (1_795_284_000, [2026, 11, 21, 7, 18, 0, 0]),
+            (0, [1970, 1, 1, 5, 0, 0, 0]), (-1, [1969, 12, 31, 4, 23, 59, 59]),
+            (951_782_400, [2000, 2, 29, 3, 0, 0, 0]),
+            (4_107_542_400, [2100, 3, 1, 2, 0, 0, 0]), (4_107_542_399, [2100, 2, 28, 1, 23, 59, 59]),
+            (1_795_284_000, [2026, 11, 21, 7, 18, 0, 0]),
         ] as [(Int64, [Int])])
     func calendarsAgree(seconds: Int64, parts: [Int]) {
         let time = CalendarTime(secondsSince1970: seconds)
@@ -221,7 +229,9 @@ import Testing
         for day in 0..<146_097 as Range<Int64> {
             let time = CalendarTime(secondsSince1970: day * 86_400)
             weekday = weekday % 7 + 1
-            guard time.secondsSince1970 == day * 86_400, time.weekday == weekday, (1...12).contains(time.month), (1...31).contains(time.day) else {
+            guard time.secondsSince1970 == day * 86_400, time.weekday == weekday, (1...12).contains(time.month),
+                (1...31).contains(time.day)
+            else {
                 Issue.record("day \(day) is \(time)")
                 return
             }
@@ -231,11 +241,14 @@ import Testing
 
 /// What firmware is told in the clock's memory.
 @Suite struct CMOSMemoryTests {
-    private func word(_ cells: [UInt8], _ places: Int...) -> Int { places.reversed().reduce(0) { $0 << 8 | Int(cells[$1]) } }
+    private func word(_ cells: [UInt8], _ places: Int...) -> Int {
+        places.reversed().reduce(0) { $0 << 8 | Int(cells[$1]) }
+    }
 
     @Test(
         arguments: [
-            (1 << 20, 0, 0, 0, 0), (32 << 20, 0, 31 << 10, 256, 0), (256 << 20, 0, 0xFFFF, 3840, 0), (3 << 30, 0, 0xFFFF, 48896, 0),
+            (1 << 20, 0, 0, 0, 0), (32 << 20, 0, 31 << 10, 256, 0), (256 << 20, 0, 0xFFFF, 3840, 0),
+            (3 << 30, 0, 0xFFFF, 48896, 0),
             (3 << 30, 1 << 30, 0xFFFF, 48896, 16384), (3 << 30, 1 << 41, 0xFFFF, 48896, 0xFF_FFFF),
         ] as [(UInt64, UInt64, Int, Int, Int)])
     func tellsTheMemory(low: UInt64, high: UInt64, extended: Int, above16: Int, above4096: Int) {

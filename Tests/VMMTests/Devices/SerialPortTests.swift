@@ -43,7 +43,8 @@ import Testing
     }
 
     @Test func startsAsAfterReset() {
-        #expect(read(Register.interruptEnable) == 0 && read(Register.lineControl) == 0 && read(Register.modemControl) == 0)
+        #expect(
+            read(Register.interruptEnable) == 0 && read(Register.lineControl) == 0 && read(Register.modemControl) == 0)
         #expect(read(Register.identification) == 0x01, "no interrupt, FIFOs off")
         #expect(read(Register.lineStatus) == 0x60, "transmitter empty, nothing received")
         #expect(read(Register.modemStatus) & 0xF0 == 0xB0, "a carrier, ready, clear to send")
@@ -195,7 +196,9 @@ import Testing
             interrupts += 1
             switch read(Register.identification) {
             case 0xC4:
-                while read(Register.identification) == 0xC4, bytes.count < 60 { bytes.append(UInt8(read(Register.data))) }
+                while read(Register.identification) == 0xC4, bytes.count < 60 {
+                    bytes.append(UInt8(read(Register.data)))
+                }
             case 0xCC: bytes.append(UInt8(read(Register.data)))
             default: Issue.record("no interrupt")
             }
@@ -285,7 +288,9 @@ import Testing
         #expect(console.lastLines == "")
         #expect(read(Register.lineStatus) & 1 == 1 && read(Register.data) == 0x55)
         // DTR to DSR, RTS to CTS, OUT1 to RI, OUT2 to DCD.
-        for (control, status) in [(0x01, 0x20), (0x02, 0x10), (0x04, 0x40), (0x08, 0x80), (0x0F, 0xF0), (0, 0)] as [(UInt64, UInt64)] {
+        for (control, status) in [(0x01, 0x20), (0x02, 0x10), (0x04, 0x40), (0x08, 0x80), (0x0F, 0xF0), (0, 0)]
+            as [(UInt64, UInt64)]
+        {
             write(Register.modemControl, 0x10 | control)
             #expect(read(Register.modemStatus) & 0xF0 == status)
         }
@@ -353,7 +358,9 @@ import Testing
             expected += text
             text.withUnsafeBytes { serial.receive($0) }
             // One short of all: something always waits.
-            while serial.backlog > 1 { if read(Register.lineStatus) & 1 == 1 { taken.append(UInt8(read(Register.data))) } }
+            while serial.backlog > 1 {
+                if read(Register.lineStatus) & 1 == 1 { taken.append(UInt8(read(Register.data))) }
+            }
         }
         taken += drain() + drain()
         #expect(taken == expected)

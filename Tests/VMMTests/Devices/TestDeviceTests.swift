@@ -21,7 +21,9 @@ import Testing
         let function = TestFunction()
         for (bar, offset) in [(0, 0x800), (1, 0x80)] as [(Int, UInt64)] {
             function.writeBAR(bar, offset: 0, 0, width: 1)
-            #expect(function.readBAR(bar, offset: 0, width: 2) == 0x100 && function.readBAR(bar, offset: 4, width: 4) == offset)
+            #expect(
+                function.readBAR(bar, offset: 0, width: 2) == 0x100
+                    && function.readBAR(bar, offset: 4, width: 4) == offset)
             for _ in 0..<3 { function.writeBAR(bar, offset: offset, 0xFA, width: 1) }
             function.writeBAR(bar, offset: offset, 0xFB, width: 1)
             function.writeBAR(bar, offset: offset, 0xFA, width: 2)
@@ -34,10 +36,13 @@ import Testing
         #expect(function.readBAR(0, offset: 0xFFF, width: 8) == 0 && function.readBAR(7, offset: 0, width: 4) == .max)
     }
 
-    private static func run(_ guest: String, cpus: Int = 1, append: String) throws -> (outcome: Outcome, console: String) {
+    private static func run(_ guest: String, cpus: Int = 1, append: String) throws -> (
+        outcome: Outcome, console: String
+    ) {
         let signals = try SignalDescriptor([SIGUSR2])
         var screen = try Pipe()
-        let configuration = MachineConfiguration(memory: 64 << 20, cpus: cpus, consoleOutput: screen.input, timeout: 60, hasTestDevice: true)
+        let configuration = MachineConfiguration(
+            memory: 64 << 20, cpus: cpus, consoleOutput: screen.input, timeout: 60, hasTestDevice: true)
         let machine = try Machine(configuration, on: Hypervisor())
         try machine.load(BootConfiguration(kernel: TestKernel.built(guest), commandLine: append))
         let result = try machine.run(signals: signals)
@@ -57,9 +62,17 @@ import Testing
     @Test(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
     func itsFunctionIsAPCIFunctionLikeOthers() throws {
         let account = try Self.run(
-            "pci.elf", append: "test=agreement,identity,bar-sizes,bar-overlap,bar-move,decode-off require=bar-sizes,bar-move,decode-off")
+            "pci.elf",
+            append:
+                """
+                test=agreement,identity,bar-sizes,bar-overlap,bar-move,decode-off \
+                require=bar-sizes,bar-move,decode-off
+                """
+        )
         #expect(account.outcome == .exitPort(0), "\(account.console)")
-        #expect(account.console.contains("00:1f.0 1b36:0005") && account.console.contains("BAR 0 memory32 at 0xc0000000 size 0x1000"))
+        #expect(
+            account.console.contains("00:1f.0 1b36:0005")
+                && account.console.contains("BAR 0 memory32 at 0xc0000000 size 0x1000"))
         #expect(account.console.contains("BAR 1 io at 0xc000 size 0x100"))
     }
 

@@ -6,7 +6,8 @@ import Testing
 
 @testable import VMM
 
-/// What KVM is asked for on a line that functions share. That the last resampling irqfd takes the line down is tried in KVMTests.
+/// What KVM is asked for on a line that functions share. That the last resampling irqfd takes the line down is tried in
+/// KVMTests.
 @Suite struct InterruptLineTests {
     private let door = RecordingDoor(asksKernel: false)
     private let line: InterruptLine

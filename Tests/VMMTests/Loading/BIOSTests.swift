@@ -44,7 +44,10 @@ struct BIOSTests {
         #expect(account.fields("disk-geometry") == ["cf=0", "bx=0000", "cx=083f", "dx=0f01"])
         #expect(account.fields("disk-type") == ["cf=0", "ax=0300", "cx=0000", "dx=2000"])
         #expect(account.fields("disk-extensions") == ["cf=0", "bx=aa55", "cx=0005"])
-        #expect(account.fields("disk-parameters") == ["cf=0", "cylinders=0009", "heads=0010", "sectors=003f", "total=2000", "bytes=0200"])
+        #expect(
+            account.fields("disk-parameters") == [
+                "cf=0", "cylinders=0009", "heads=0010", "sectors=003f", "total=2000", "bytes=0200",
+            ])
         #expect(account.fields("disk-extended-read") == ["cf=0", "ax=0000", "first=0000"])
         #expect(account.fields("disk-extended-write") == ["cf=0", "first=a5a5"])
         #expect(account.fields("disk-extended-outside") == ["cf=1", "ax=0400", "count=0000"])
@@ -56,7 +59,10 @@ struct BIOSTests {
         account.guest = "cd:"
         #expect(account.outcome == .exitPort(0))
         #expect(account.fields("boot") == ["dl=00e0", "cs=0000", "ip=7c00"])
-        #expect(account.fields("status") == ["cf=0", "ax=0001", "size=0013", "drive=00e0", "first=0013", "segment=07c0", "count=000c"])
+        #expect(
+            account.fields("status") == [
+                "cf=0", "ax=0001", "size=0013", "drive=00e0", "first=0013", "segment=07c0", "count=000c",
+            ])
         #expect(account.fields("extensions") == ["cf=0", "bx=aa55"])
         #expect(account.fields("parameters") == ["cf=0", "sectors=0020", "bytes=0800"])
         #expect(account.fields("read") == ["cf=0", "ax=0001", "before=0000", "first=4444", "last=4444", "behind=0000"])
@@ -75,7 +81,9 @@ struct BIOSTests {
         #expect(account.fields("boot") == [drive, "cs=0000", "ip=7c00"])
         let alone = try Self.boot(image.replacing("cd-", with: "bios-").replacing(".iso", with: ".img"))
         for name in ["disk-geometry", "disk-type", "disk-extensions", "disk-read", "disk-write", "disk-outside"] {
-            #expect(account.fields(name) == alone.fields(name) && !account.fields(name).isEmpty, "\(name): \(account.fields(name))")
+            #expect(
+                account.fields(name) == alone.fields(name) && !account.fields(name).isEmpty,
+                "\(name): \(account.fields(name))")
         }
     }
 
@@ -86,7 +94,10 @@ struct BIOSTests {
         let account = try Self.boot(image)
         #expect(account.fields("disk-read") == ["cf=0", "ax=0001", "first=4343", "last=4343"])
         // Its neighbours keep what they had.
-        #expect(account.fields("disk-write") == ["cf=0", "ax=0001", "cf=0", "before=0000", "first=5a5a", "last=5a5a", "behind=0000"])
+        #expect(
+            account.fields("disk-write") == [
+                "cf=0", "ax=0001", "cf=0", "before=0000", "first=5a5a", "last=5a5a", "behind=0000",
+            ])
         #expect(account.fields("disk-verify") == ["cf=0", "ax=0001"])
         #expect(account.fields("disk-outside") == ["cf=1", "ax=0400", "status=0404"])
         #expect(account.fields("disk-no-sector") == ["cf=1", "ax=0400"])
@@ -114,7 +125,11 @@ struct BIOSTests {
         #expect(account.fields("no-such") == ["cf=1", "ax=8600"])
         let map = MemoryMap(
             belowFourGiB: 128 << 20,
-            reserved: [.init(start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved, name: "the PCI configuration window")])
+            reserved: [
+                .init(
+                    start: PhysicalLayout.ecam.lowerBound, size: 1 << 28, kind: .reserved,
+                    name: "the PCI configuration window")
+            ])
         #expect(account.all("region") == map.regions.map { Self.region($0.start, $0.size, type: $0.kind.rawValue) })
         #expect(account.fields("move") == ["cf=0", "ax=003c", "cf=0", "first=3c3c", "last=3c3c"])
     }
@@ -159,25 +174,30 @@ struct BIOSTests {
         #expect(account.console.contains("\r\nbios: string written by 13h xxx"))
     }
 
-    /// A boot sector made for floppies reads its second sector from drive 0, and finds zeros behind the end of a file of three sectors and a half.
+    /// A boot sector made for floppies reads its second sector from drive 0, and finds zeros behind the end of a file
+    /// of three sectors and a half.
     @Test func aSmallImageIsAFloppy() throws {
         let code: [UInt8] = [
             0x31, 0xC0, 0x8E, 0xD8, 0x8E, 0xC0,  // ds and es 0
-            0xB8, 0x11, 0x02, 0xB9, 0x02, 0x00, 0x31, 0xD2, 0xBB, 0x00, 0x80, 0xCD, 0x13,  // read 17 sectors from the second on, drive 0, to 0:8000
+            0xB8, 0x11, 0x02, 0xB9, 0x02, 0x00, 0x31, 0xD2, 0xBB, 0x00, 0x80, 0xCD, 0x13,
             0xB0, 0x01, 0x72, 0x13,  // 1: it can't be read
             0x81, 0x3E, 0x00, 0x80, 0x34, 0x12, 0x75, 0x0B,  // 1: the second is not what it was
             0xA1, 0x00, 0xA0, 0x0B, 0x06, 0x00, 0x85, 0x75, 0x02,  // 1: what lies behind the file's end is not zero
             0xB0, 0x00,
             0xE6, 0xF4, 0xF4,
         ]
-        let image = code + [UInt8](repeating: 0, count: 510 - code.count) + [0x55, 0xAA, 0x34, 0x12] + [UInt8](repeating: 0x77, count: 1278)
+        let image =
+            code + [UInt8](repeating: 0, count: 510 - code.count) + [0x55, 0xAA, 0x34, 0x12]
+            + [UInt8](repeating: 0x77, count: 1278)
         let directory = try TemporaryDirectory()
         let account = try MachineTests.run(directory.file("small.img", image), memory: 2 << 20)
         #expect(account.outcome == .exitPort(0))
     }
 
     /// Kernels that no firmware started find what a BIOS leaves, and may go back to real mode and call it.
-    @Test(arguments: [("remains.elf", .multiboot), ("remains.elf", .pvh), ("remains16.bin", .flat)] as [(String, KernelFormat)])
+    @Test(
+        arguments: [("remains.elf", .multiboot), ("remains.elf", .pvh), ("remains16.bin", .flat)]
+            as [(String, KernelFormat)])
     func everyKernelFindsABIOS(kernel: String, format: KernelFormat) throws {
         let run = try MachineTests.run(TestKernel.built(kernel), memory: 128 << 20, format: format)
         let account = Account(guest: "remains:", outcome: run.outcome, console: run.console)
@@ -189,7 +209,8 @@ struct BIOSTests {
         // The map agrees with the data area: reserved from the extended data area to 1 MiB.
         #expect(
             account.all("region").prefix(3) == [
-                Self.region(0, 0x9_FC00, type: 1), Self.region(0x9_FC00, 0x6_0400, type: 2), Self.region(0x10_0000, 0x7F0_0000, type: 1),
+                Self.region(0, 0x9_FC00, type: 1), Self.region(0x9_FC00, 0x6_0400, type: 2),
+                Self.region(0x10_0000, 0x7F0_0000, type: 1),
             ])
         #expect(account.fields("disk") == ["cf=1"] && account.fields("ticks") == ["ax=0002"])
         #expect(account.outcome == .exitPort(0))

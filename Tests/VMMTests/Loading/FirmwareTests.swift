@@ -11,8 +11,11 @@ import Testing
 /// Firmware images of our own making, run by this host's KVM.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct FirmwareTests {
-    /// 16-bit code at the reset vector's segment: the image's last 64 KiB, entered at fff0, whose jump leads to its start.
-    private static func run(_ code: [UInt8], size: Int = 64 << 10, showsDebugConsole: Bool = false) throws -> (outcome: Outcome, console: String) {
+    /// 16-bit code at the reset vector's segment: the image's last 64 KiB, entered at fff0, whose jump leads to its
+    /// start.
+    private static func run(_ code: [UInt8], size: Int = 64 << 10, showsDebugConsole: Bool = false) throws -> (
+        outcome: Outcome, console: String
+    ) {
         var image = [UInt8](repeating: 0xF4, count: size)
         image.replaceSubrange(size - 0x10000..<size - 0x10000 + code.count, with: code)
         // jmp to offset 0 of the segment
@@ -23,7 +26,8 @@ struct FirmwareTests {
         var screen = try Pipe()
         let machine = try Machine(
             MachineConfiguration(
-                memory: 16 << 20, consoleOutput: screen.input, timeout: 20, hasFirmware: true, showsDebugConsole: showsDebugConsole),
+                memory: 16 << 20, consoleOutput: screen.input, timeout: 20, hasFirmware: true,
+                showsDebugConsole: showsDebugConsole),
             on: Hypervisor())
         try machine.loadFirmware(path)
         let result = try machine.run(signals: signals)
@@ -41,7 +45,7 @@ struct FirmwareTests {
         let code: [UInt8] = [
             0x2E, 0xC6, 0x06, 0x00, 0x80, 0x42,  // mov byte [cs:0x8000], 0x42: lost
             0xB8, 0x00, 0xF0, 0x8E, 0xD8,  // mov ax, 0xf000; mov ds, ax
-            0xA0, 0x00, 0x80, 0x3C, 0xF4, 0x75, 0x13,  // mov al, [0x8000]; cmp al, 0xf4: the copy has what the image had; jne fail
+            0xA0, 0x00, 0x80, 0x3C, 0xF4, 0x75, 0x13,  // mov al, [0x8000]; cmp al, 0xf4; jne fail: the copy is whole
             0xC6, 0x06, 0x00, 0x80, 0x07,  // mov byte [0x8000], 7
             0xA0, 0x00, 0x80, 0x2E, 0x8A, 0x26, 0x00, 0x80,  // mov al, [0x8000]; mov ah, [cs:0x8000]
             0x80, 0xEC, 0xF4, 0x00, 0xE0,  // sub ah, 0xf4; add al, ah
@@ -54,7 +58,8 @@ struct FirmwareTests {
     @Test func theDebugConsoleShowsWholeLinesAndAnswers() throws {
         // mov dx, 0x402; in al, dx; mov bl, al; 'A' 'b' '\n'; mov al, bl; out 0xf4, al
         let code: [UInt8] = [
-            0xBA, 0x02, 0x04, 0xEC, 0x88, 0xC3, 0xB0, 0x41, 0xEE, 0xB0, 0x62, 0xEE, 0xB0, 0x0A, 0xEE, 0xB0, 0x43, 0xEE, 0x88, 0xD8, 0xE6, 0xF4, 0xF4,
+            0xBA, 0x02, 0x04, 0xEC, 0x88, 0xC3, 0xB0, 0x41, 0xEE, 0xB0, 0x62, 0xEE, 0xB0, 0x0A, 0xEE, 0xB0, 0x43, 0xEE,
+            0x88, 0xD8, 0xE6, 0xF4, 0xF4,
         ]
         let shown = try Self.run(code, showsDebugConsole: true)
         #expect(shown.outcome == .exitPort(0xE9) && shown.console == "Ab\r\n")
@@ -82,7 +87,9 @@ struct FirmwareTests {
         let ready = HostBridgeFunction(hasFirmware: false)
         ready.writeConfig(0x60, 0, width: 4) {}
         ready.writeConfig(0x90, 0xFF, width: 1) {}
-        #expect(ready.ecam == PhysicalLayout.ecam.lowerBound && ready.readConfig(0x90, width: 1) == 0 && ready.readConfig(0x2C, width: 4) == 0)
+        #expect(
+            ready.ecam == PhysicalLayout.ecam.lowerBound && ready.readConfig(0x90, width: 1) == 0
+                && ready.readConfig(0x2C, width: 4) == 0)
     }
 
     @Test func guestMemoryEndsWhereFirmwarePutsECAM() throws {

@@ -50,7 +50,9 @@ struct BoardTests {
         // Each is a whole claim, and so nobody else's in part.
         let claims = machine.ports.claims.map(\.range)
         for (device, resources) in told.devices {
-            for case .ports(let range) in resources { #expect(claims.contains(AddressRange(range)), "\(device): \(range)") }
+            for case .ports(let range) in resources {
+                #expect(claims.contains(AddressRange(range)), "\(device): \(range)")
+            }
         }
         let com = try #require(told.ports(of: "COM1").first).lowerBound
         #expect(Self.isSerialPort(com, machine.ports))
@@ -61,8 +63,12 @@ struct BoardTests {
         let configuration = try #require(told.ports(of: "PCI0").first).lowerBound
         #expect(machine.ports.write(configuration, 0x8000_0000, width: 4))
         #expect(machine.ports.read(configuration + 4, width: 4) == Self.bridge)
-        let windows = try #require(told.devices["MBRD"]).compactMap { if case .memory(let range) = $0 { range } else { nil } }
-        #expect(windows == [PhysicalLayout.populatedECAM] && told.number("MCFG", at: 44, count: 8) == windows.first?.lowerBound)
+        let windows = try #require(told.devices["MBRD"]).compactMap {
+            if case .memory(let range) = $0 { range } else { nil }
+        }
+        #expect(
+            windows == [PhysicalLayout.populatedECAM]
+                && told.number("MCFG", at: 44, count: 8) == windows.first?.lowerBound)
         for window in windows { #expect(machine.mmio.read(window.lowerBound, width: 4) == Self.bridge) }
     }
 
@@ -70,9 +76,13 @@ struct BoardTests {
         let machine = try Self.machine(map)
         let (ports, told) = (machine.ports, try ToldBoard(machine.memory))
         // The addresses of 32 bits, and again as generic addresses.
-        let (events, control, timer) = (told.number("FACP", at: 56, count: 4), told.number("FACP", at: 64, count: 4), told.number("FACP", at: 76, count: 4))
+        let (events, control, timer) = (
+            told.number("FACP", at: 56, count: 4), told.number("FACP", at: 64, count: 4),
+            told.number("FACP", at: 76, count: 4)
+        )
         #expect([152, 176, 212].map { told.number("FACP", at: $0, count: 8) } == [events, control, timer])
-        #expect([events, control, timer] == [map.powerEvents, map.powerControl, map.powerTimer].map { UInt64($0.port) })
+        #expect(
+            [events, control, timer] == [map.powerEvents, map.powerControl, map.powerTimer].map { UInt64($0.port) })
         #expect(ports.write(events + 2, 0x0521, width: 2) && ports.read(events, width: 4) == 0x0521_0000)
         #expect(ports.read(control, width: 2) == 1, "ACPI mode is on")
         let first = ports.read(timer, width: 4)
@@ -95,22 +105,29 @@ struct BoardTests {
         let sci = [2, 10, 0, UInt8(map.powerGSI), UInt8(map.powerGSI), 0, 0, 0, 0x0D, 0]
         let madt = try #require(told.tables["APIC"])
         #expect(madt.indices.contains { madt[$0...].starts(with: sci) })
-        // The transmitter is empty, which the port says by its interrupt; nobody has unmasked the pin, so it stays requested.
+        // The transmitter is empty, which the port says by its interrupt; nobody has unmasked the pin, so it stays
+        // requested.
         let com = try #require(told.ports(of: "COM1").first).lowerBound
         #expect(machine.ports.write(com + 4, 8, width: 1) && machine.ports.write(com + 1, 2, width: 1))
         let state = try machine.vm.ioapic()
         let requested = try #require(IOAPIC(state: state)).pins.filter(\.isRequested).map { UInt32($0.number) }
         // The MP table: the pin of ISA's (bus 1) interrupt.
-        let pins = told.multiprocessor.filter { $0[0] == 3 && $0[4] == 1 && $0[5] == UInt8(map.serialGSI) }.map { UInt32($0[7]) }
+        let pins = told.multiprocessor.filter { $0[0] == 3 && $0[4] == 1 && $0[5] == UInt8(map.serialGSI) }.map {
+            UInt32($0[7])
+        }
         #expect(requested == [map.serialGSI] && pins == requested)
         // KVM's own place of the IOAPIC.
         let ioapics = told.multiprocessor.filter { $0[0] == 2 }.map { $0.number(4, 4) }
-        #expect(ioapics == [state.number(0, 8)] && madt.indices.contains { madt[$0...].starts(with: [1, 12, 0, 0] + state[..<4]) })
+        #expect(
+            ioapics == [state.number(0, 8)]
+                && madt.indices.contains { madt[$0...].starts(with: [1, 12, 0, 0] + state[..<4]) })
         #expect(told.number("APIC", at: 36, count: 4) == UInt64(told.localAPICs) && told.localAPICs == 0xFEE0_0000)
         // INTx: the table's pins are those that lines are made of.
         let lines = told.multiprocessor.filter { $0[0] == 3 && $0[4] == 0 }
         #expect(lines.count == 124)
-        for line in lines { #expect(UInt32(line[7]) == PhysicalLayout.intxGSI(slot: Int(line[5] >> 2), pin: Int(line[5] & 3) + 1)) }
+        for line in lines {
+            #expect(UInt32(line[7]) == PhysicalLayout.intxGSI(slot: Int(line[5] >> 2), pin: Int(line[5] & 3) + 1))
+        }
     }
 
     @Test(arguments: [BoardMap(), moved]) func theSerialPortThatFirmwareIsToldAnswers(map: BoardMap) throws {
@@ -128,7 +145,8 @@ struct BoardTests {
         let count = Int(Array(item(0x19, 4).reversed()).number(0, 4))
         let directoryItem = item(0x19, 4 + 64 * count)
         let name = Array("etc/sercon-port\0".utf8)
-        let place = try #require((0..<count).map { 4 + 64 * $0 }.first { directoryItem[($0 + 8)...].starts(with: name) })
+        let place = try #require(
+            (0..<count).map { 4 + 64 * $0 }.first { directoryItem[($0 + 8)...].starts(with: name) })
         let size = Int(Array(directoryItem[place..<place + 4].reversed()).number(0, 4))
         let port = item(Array(directoryItem[place + 4..<place + 6].reversed()).number(0, 2), size).number(0, size)
         #expect(port == UInt64(map.serial.port) && Self.isSerialPort(port, ports))
@@ -138,7 +156,10 @@ struct BoardTests {
 /// The one list of ports, the machine's claims, and what the documentation says.
 struct BoardMapTests {
     private static func claims(_ entries: [BoardEntry]) -> Set<String> {
-        Set(entries.flatMap { entry in entry.ports.map { Bus.Claim(owner: entry.name, range: AddressRange($0)).description } })
+        Set(
+            entries.flatMap { entry in
+                entry.ports.map { Bus.Claim(owner: entry.name, range: AddressRange($0)).description }
+            })
     }
 
     @Test(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
@@ -147,7 +168,8 @@ struct BoardMapTests {
         let disk = try directory.file("disk.img", [UInt8](repeating: 0, count: 510) + [0x55, 0xAA])
         var seen: Set<String> = []
         for hasTestDevice in [true, false] {
-            var configuration = MachineConfiguration(memory: 16 << 20, hasTestDevice: hasTestDevice, showsDebugConsole: true)
+            var configuration = MachineConfiguration(
+                memory: 16 << 20, hasTestDevice: hasTestDevice, showsDebugConsole: true)
             configuration.showsPortE9 = !hasTestDevice
             let machine = try Machine(configuration, on: Hypervisor())
             try machine.load(BootConfiguration(kernel: disk))
@@ -178,7 +200,9 @@ struct BoardMapTests {
         for cell in cells {
             var ports: Set<UInt64> = []
             for part in cell.split(separator: ",") {
-                let ends = part.split(separator: " ").filter { $0 != "to" }.compactMap { UInt64($0.dropFirst(2), radix: 16) }
+                let ends = part.split(separator: " ").filter { $0 != "to" }.compactMap {
+                    UInt64($0.dropFirst(2), radix: 16)
+                }
                 ports.formUnion(try #require(ends.first)...(try #require(ends.last)))
             }
             let owners = entries.filter { $0.ports.joined().allSatisfy(ports.contains) }

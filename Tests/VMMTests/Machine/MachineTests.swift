@@ -24,8 +24,10 @@ struct MachineTests {
     ///   - pending: a signal that has come by the time the run begins.
     ///   - before: what to do with the machine before it runs.
     static func run(
-        _ kernel: String, memory: UInt64 = 32 << 20, cpus: Int = 1, append: String = "", input: String? = nil, timeout: Double? = 60,
-        pending: Int32? = nil, kick: VirtualCPU.Kick? = nil, format: KernelFormat? = nil, before: (Machine) -> Void = { _ in }
+        _ kernel: String, memory: UInt64 = 32 << 20, cpus: Int = 1, append: String = "", input: String? = nil,
+        timeout: Double? = 60,
+        pending: Int32? = nil, kick: VirtualCPU.Kick? = nil, format: KernelFormat? = nil,
+        before: (Machine) -> Void = { _ in }
     ) throws -> Account {
         let signals = try SignalDescriptor([SIGUSR2])
         if let pending { pthread_kill(pthread_self(), pending) }
@@ -33,7 +35,8 @@ struct MachineTests {
         if let input { _ = Array(input.utf8).withUnsafeBytes { write(keys.input, $0.baseAddress, $0.count) } }
         keys.closeWriting()
         var screen = try Pipe()
-        var configuration = MachineConfiguration(memory: memory, cpus: cpus, consoleOutput: screen.input, timeout: timeout, kick: kick)
+        var configuration = MachineConfiguration(
+            memory: memory, cpus: cpus, consoleOutput: screen.input, timeout: timeout, kick: kick)
         if input != nil { configuration.consoleInput = keys.reading.raw }
         let machine = try Machine(configuration, on: Hypervisor())
         try machine.load(BootConfiguration(kernel: kernel, commandLine: append, format: format))
@@ -43,14 +46,17 @@ struct MachineTests {
         return Account(result: result, console: String(decoding: screen.readAvailable(), as: UTF8.self))
     }
 
-    private static func run(flat code: [UInt8], memory: UInt64 = 1 << 20, timeout: Double = 60, pending: Int32? = nil) throws -> Account {
+    private static func run(flat code: [UInt8], memory: UInt64 = 1 << 20, timeout: Double = 60, pending: Int32? = nil)
+        throws -> Account
+    {
         let directory = try TemporaryDirectory()
         return try run(directory.file("guest.bin", code), memory: memory, timeout: timeout, pending: pending)
     }
 
     private static func takes(_ cpus: Int) -> Bool {
         guard let hypervisor = try? Hypervisor() else { return false }
-        return hypervisor.check(.maximumVCPUs) >= cpus && hypervisor.check(.maximumVCPUID) >= cpus && hypervisor.check(.x2apicInterface) > 0
+        return hypervisor.check(.maximumVCPUs) >= cpus && hypervisor.check(.maximumVCPUID) >= cpus
+            && hypervisor.check(.x2apicInterface) > 0
     }
 
     @Test(arguments: ["hello.elf", "hello32.elf"])
@@ -73,7 +79,8 @@ struct MachineTests {
     @Test func aLinuxImageAllOfSetupCodeIsEnteredInRealMode() throws {
         let account = try Self.run(TestKernel.built("setup16.bin"), memory: 2 << 20)
         #expect(account.outcome == .exitPort(0) && account.console.hasPrefix("hello: setup code, real mode"))
-        #expect(try Self.run(TestKernel.built("setup16.bin"), memory: 2 << 20, format: .linux32).outcome == .exitPort(5))
+        #expect(
+            try Self.run(TestKernel.built("setup16.bin"), memory: 2 << 20, format: .linux32).outcome == .exitPort(5))
     }
 
     @Test(arguments: [0, 1, 2, 63, 64, 200, 255] as [UInt8])
@@ -86,7 +93,8 @@ struct MachineTests {
             ("poweroff", .powerOff), ("panic", .panic), ("reset", .reset("reset control port 0xCF9")),
             ("reset-kbd", .reset("keyboard controller, port 0x64")), ("triplefault", .tripleFault(vcpu: 0)),
             ("reset-full", .reset("reset control port 0xCF9")), ("reset-acpi", .reset("reset control port 0xCF9")),
-            ("reset-92", .reset("system control port 0x92")), ("reset-kbd-output", .reset("keyboard controller's output port")),
+            ("reset-92", .reset("system control port 0x92")),
+            ("reset-kbd-output", .reset("keyboard controller's output port")),
         ] as [(String, Outcome)])
     func everyEndIsTold(end: String, outcome: Outcome) throws {
         let account = try Self.run(TestKernel.built("ends.elf"), append: "end=\(end)")
@@ -95,12 +103,17 @@ struct MachineTests {
     }
 
     @Test func anInternalErrorComesWithRegisters() throws {
-        guard case .internalError(vcpu: 0, let reason, let registers) = try Self.run(flat: TestKernel.runsOutOfMemory).outcome else {
+        guard
+            case .internalError(vcpu: 0, let reason, let registers) = try Self.run(flat: TestKernel.runsOutOfMemory)
+                .outcome
+        else {
             Issue.record("no internal error")
             return
         }
         #expect(reason.contains("suberror 1"))
-        #expect(registers.contains { $0.hasPrefix("rip 0000000000000010 ") } && registers.contains { $0.contains("cs  000000000000ffff") })
+        #expect(
+            registers.contains { $0.hasPrefix("rip 0000000000000010 ") }
+                && registers.contains { $0.contains("cs  000000000000ffff") })
     }
 
     /// Two counts that differ by what was asked for: nothing else changes between the runs.
@@ -116,7 +129,9 @@ struct MachineTests {
     @Test func whatIsTypedReachesTheGuestByInterrupt() throws {
         let account = try Self.run(TestKernel.built("echo.elf"), input: "swift\nlet\nquit\n")
         #expect(account.outcome == .exitPort(0))
-        #expect(account.console.contains("SWIFT") && account.console.contains("LET") && account.console.contains("quit after"))
+        #expect(
+            account.console.contains("SWIFT") && account.console.contains("LET")
+                && account.console.contains("quit after"))
     }
 
     @Test func manyProcessorsStart() throws {
@@ -130,7 +145,9 @@ struct MachineTests {
     func processorsBeyondEightBitsStart() throws {
         let account = try Self.run(TestKernel.built("smp.elf"), cpus: 258, append: "cpus=258", timeout: 300)
         #expect(account.outcome == .exitPort(0), "\(account.console)")
-        #expect(account.console.contains("x2APIC mode") && account.console.contains("cpu 257 up") && account.console.contains("258/258 PASS"))
+        #expect(
+            account.console.contains("x2APIC mode") && account.console.contains("cpu 257 up")
+                && account.console.contains("258/258 PASS"))
     }
 
     @Test(arguments: ["keyboard", "a20", "memory-size", "clock-runs", "periodic-interrupt", "post"])
@@ -158,7 +175,8 @@ struct MachineTests {
 
     @Test(arguments: ["spin", "hang"], [VirtualCPU.Kick.immediateExit, .signalMask])
     func eitherKickEndsARun(end: String, kick: VirtualCPU.Kick) throws {
-        let account = try Self.run(TestKernel.built("ends.elf"), cpus: 2, append: "end=\(end)", timeout: 0.3, kick: kick)
+        let account = try Self.run(
+            TestKernel.built("ends.elf"), cpus: 2, append: "end=\(end)", timeout: 0.3, kick: kick)
         #expect(account.outcome == .timeout(seconds: 0.3))
         #expect(account.result.exits[.interrupted] >= 1)
     }
@@ -201,7 +219,8 @@ struct MachineTests {
 
     @Test(
         arguments: [
-            (0, 1, "0 bytes of memory won't do"), (4097 << 20 | 1, 1, "multiple of 4 KiB"), (512 << 10, 1, "between 1 MiB and 1 TiB"),
+            (0, 1, "0 bytes of memory won't do"), (4097 << 20 | 1, 1, "multiple of 4 KiB"),
+            (512 << 10, 1, "between 1 MiB and 1 TiB"),
             (1 << 41, 1, "between 1 MiB and 1 TiB"), (1 << 20, 100_000, "100000 vCPUs can't"),
             (1 << 20, 0, "0 vCPUs can't be built here: ask for 1 to"), (1 << 20, -1, "-1 vCPUs can't"),
         ] as [(UInt64, Int, String)])
@@ -214,7 +233,9 @@ struct MachineTests {
         }
     }
 
-    @Test(arguments: [(0x3FA, "0x3f8-0x3ff (COM1)"), (0x64, "(the keyboard controller)"), (0xE9, "0xe8-0xeb (the test device)")])
+    @Test(arguments: [
+        (0x3FA, "0x3f8-0x3ff (COM1)"), (0x64, "(the keyboard controller)"), (0xE9, "0xe8-0xeb (the test device)"),
+    ])
     func portsThatClashAreSaid(port: UInt16, owner: String) throws {
         var configuration = MachineConfiguration(memory: 1 << 20, hasTestDevice: true)
         configuration.exitPort = port
@@ -222,13 +243,16 @@ struct MachineTests {
             _ = try Machine(configuration, on: Hypervisor())
             Issue.record("was built")
         } catch let error as MachineError {
-            #expect(error.description.hasPrefix("the board can't be built: 0x\(String(port, radix: 16)) (the exit port) overlaps "))
+            #expect(
+                error.description.hasPrefix(
+                    "the board can't be built: 0x\(String(port, radix: 16)) (the exit port) overlaps "))
             #expect(error.description.contains(owner))
         }
     }
 
     @Test(arguments: [
-        "KVM_CREATE_VM", "KVM_SET_USER_MEMORY_REGION", "KVM_CREATE_IRQCHIP", "KVM_CREATE_PIT2", "KVM_CREATE_VCPU", "KVM_SET_CPUID2", "KVM_SET_LAPIC",
+        "KVM_CREATE_VM", "KVM_SET_USER_MEMORY_REGION", "KVM_CREATE_IRQCHIP", "KVM_CREATE_PIT2", "KVM_CREATE_VCPU",
+        "KVM_SET_CPUID2", "KVM_SET_LAPIC",
         "KVM_GET_SUPPORTED_CPUID", "KVM_SET_MSRS",
     ])
     func whatTheKernelRefusesIsSaid(call: String) throws {
@@ -238,7 +262,8 @@ struct MachineTests {
             _ = try Machine(MachineConfiguration(memory: 1 << 20), on: Hypervisor(door: door))
             Issue.record("was built")
         } catch let error as MachineError {
-            #expect(error.description.hasPrefix("\(call) on ") && error.description.hasSuffix(": Cannot allocate memory"))
+            #expect(
+                error.description.hasPrefix("\(call) on ") && error.description.hasSuffix(": Cannot allocate memory"))
         }
     }
 

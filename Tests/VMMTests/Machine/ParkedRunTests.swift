@@ -11,14 +11,17 @@ import Testing
 /// Threads of a run that stand still, on this host's KVM.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct ParkedRunTests {
-    /// Runs a guest while `body` does something on a thread of its own; returns how the run ended and what the guest printed.
+    /// Runs a guest while `body` does something on a thread of its own; returns how the run ended and what the guest
+    /// printed.
     private static func run(
-        _ guest: String, _ append: String, cpus: Int = 1, timeout: Double = 60, configure: (Machine) throws -> Void = { _ in },
+        _ guest: String, _ append: String, cpus: Int = 1, timeout: Double = 60,
+        configure: (Machine) throws -> Void = { _ in },
         during body: @escaping @Sendable (RunState) -> Void
     ) throws -> (result: Machine.Result, console: String) {
         let signals = try SignalDescriptor([SIGUSR2])
         var screen = try Pipe()
-        let configuration = MachineConfiguration(memory: 64 << 20, cpus: cpus, consoleOutput: screen.input, timeout: timeout)
+        let configuration = MachineConfiguration(
+            memory: 64 << 20, cpus: cpus, consoleOutput: screen.input, timeout: timeout)
         let machine = try Machine(configuration, on: Hypervisor())
         try configure(machine)
         try machine.load(BootConfiguration(kernel: TestKernel.built(guest), commandLine: append))
@@ -50,7 +53,10 @@ struct ParkedRunTests {
     }
 
     /// Each of the guest's accesses is made once, and every answer arrives: its tests would fail otherwise.
-    @Test(arguments: [("pci.elf", "test=agreement,address-latch,odd-accesses,bar-sizes,bar-move,decode-off"), ("chipset.elf", "post=165")])
+    @Test(arguments: [
+        ("pci.elf", "test=agreement,address-latch,odd-accesses,bar-sizes,bar-move,decode-off"),
+        ("chipset.elf", "post=165"),
+    ])
     func noAccessIsLostOrMadeTwice(guest: String, append: String) throws {
         let counts = Counts()
         let ended = try Self.run(

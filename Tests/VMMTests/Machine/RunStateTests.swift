@@ -19,17 +19,24 @@ import Testing
     /// Ports and values by which guests end.
     @Test(
         arguments: [
-            ("exit", 0, 0, 1, .exitPort(0)), ("exit", 0, 0xFF, 1, .exitPort(255)), ("exit", 0, 0x1_0203, 4, .exitPort(0x1_0203)), ("panic", 0, 1, 1, .panic),
-            ("panic", 0, 3, 1, .panic), ("panic", 0, 2, 1, nil), ("power", 0, 0x2000, 2, .powerOff), ("power", 0, 0x3C00, 2, .powerOff),
+            ("exit", 0, 0, 1, .exitPort(0)), ("exit", 0, 0xFF, 1, .exitPort(255)),
+            ("exit", 0, 0x1_0203, 4, .exitPort(0x1_0203)), ("panic", 0, 1, 1, .panic),
+            ("panic", 0, 3, 1, .panic), ("panic", 0, 2, 1, nil), ("power", 0, 0x2000, 2, .powerOff),
+            ("power", 0, 0x3C00, 2, .powerOff),
             ("power", 0, 0x2000, 4, .powerOff), ("power", 0, 0xDFFF, 2, nil), ("power", 0, 0x20, 1, nil),
-            ("keyboard", 4, 0xFE, 1, .reset("keyboard controller, port 0x64")), ("keyboard", 0, 0xFE, 1, nil), ("keyboard", 1, 0xFE, 1, nil),
-            ("keyboard", 4, 0xFF, 1, nil), ("keyboard", 4, 0xD1, 1, nil), ("a20", 0, 3, 1, .reset("system control port 0x92")),
+            ("keyboard", 4, 0xFE, 1, .reset("keyboard controller, port 0x64")), ("keyboard", 0, 0xFE, 1, nil),
+            ("keyboard", 1, 0xFE, 1, nil),
+            ("keyboard", 4, 0xFF, 1, nil), ("keyboard", 4, 0xD1, 1, nil),
+            ("a20", 0, 3, 1, .reset("system control port 0x92")),
             ("a20", 0, 1, 1, .reset("system control port 0x92")), ("a20", 0, 2, 1, nil),
         ] as [(String, UInt64, UInt64, Int, Outcome?)])
-    func whatAGuestWritesEndsTheRunOrNot(port: String, offset: UInt64, value: UInt64, width: Int, outcome: Outcome?) throws {
+    func whatAGuestWritesEndsTheRunOrNot(port: String, offset: UInt64, value: UInt64, width: Int, outcome: Outcome?)
+        throws
+    {
         let runState = try RunState {}
         let ports: [String: BusDevice] = [
-            "exit": ExitPort(runState), "panic": PanicPort(runState), "power": PowerManagement(runState), "keyboard": KeyboardController(runState) { _ in },
+            "exit": ExitPort(runState), "panic": PanicPort(runState), "power": PowerManagement(runState),
+            "keyboard": KeyboardController(runState) { _ in },
             "a20": SystemControlA(runState),
         ]
         try #require(ports[port]).write(offset, value, width: width)

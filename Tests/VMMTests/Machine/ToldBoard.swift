@@ -41,7 +41,8 @@ struct ToldBoard {
         devices = Self.devices(dsdt)
 
         let pointer = try memory.read(at: 0xF0000, count: 16)
-        let table = try memory.read(at: pointer.number(4, 4), count: Int(memory.read(at: pointer.number(4, 4), count: 6).number(4, 2)))
+        let table = try memory.read(
+            at: pointer.number(4, 4), count: Int(memory.read(at: pointer.number(4, 4), count: 6).number(4, 2)))
         localAPICs = UInt32(table.number(36, 4))
         var entries: [[UInt8]] = []
         var position = 44
@@ -67,7 +68,8 @@ struct ToldBoard {
             let (length, size) = packageLength(aml, place + 2)
             let name = String(decoding: aml[place + 2 + size..<place + 6 + size], as: UTF8.self)
             let body = Array(aml[place + 6 + size..<min(place + 2 + length, aml.count)])
-            guard let resources = body.indices.first(where: { body[$0...].starts(with: Array("_CRS".utf8) + [0x11]) }) else { continue }
+            guard let resources = body.indices.first(where: { body[$0...].starts(with: Array("_CRS".utf8) + [0x11]) })
+            else { continue }
             let (_, skipped) = packageLength(body, resources + 5)
             // The buffer's size: one byte, or two, behind a prefix.
             let start = resources + 5 + skipped

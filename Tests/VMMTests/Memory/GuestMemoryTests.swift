@@ -9,7 +9,8 @@ import Testing
 
     @Test(
         arguments: [
-            (1 << 20, [0..<1 << 20]), (3 * gib, [0..<3 * gib]), (3 * gib + 4096, [0..<3 * gib, 4 * gib..<4 * gib + 4096]),
+            (1 << 20, [0..<1 << 20]), (3 * gib, [0..<3 * gib]),
+            (3 * gib + 4096, [0..<3 * gib, 4 * gib..<4 * gib + 4096]),
             (8 * gib, [0..<3 * gib, 4 * gib..<9 * gib]),
         ] as [(UInt64, [Range<UInt64>])])
     func liesBelowTheDeviceHoleAndAbove4GiB(count: UInt64, ranges: [Range<UInt64>]) throws {
@@ -20,7 +21,8 @@ import Testing
     /// A guest of usual size takes a slot for each region; KVM takes its time for one of a TiB.
     @Test(
         arguments: [
-            (1 << 20, [1 << 20]), (8 * gib, [3 * gib, 5 * gib]), (67 * gib, [3 * gib, 64 * gib]), (68 * gib, [3 * gib, 64 * gib, gib]),
+            (1 << 20, [1 << 20]), (8 * gib, [3 * gib, 5 * gib]), (67 * gib, [3 * gib, 64 * gib]),
+            (68 * gib, [3 * gib, 64 * gib, gib]),
             (1024 * gib, [3 * gib] + [UInt64](repeating: 64 * gib, count: 15) + [61 * gib]),
         ] as [(UInt64, [UInt64])])
     func isGivenToKVMInPieces(count: UInt64, sizes: [UInt64]) throws {
@@ -46,8 +48,11 @@ import Testing
 
     /// The kernel is asked for pages of 2 MiB, but not where small guests lie; `hg` in proc_pid_smaps(5).
     @Test(
-        .enabled(if: access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0, "the host lacks transparent huge pages in its kernel"),
-        arguments: [(8 << 20, []), (64 << 20, [16 << 20..<64 << 20]), (4 * gib, [16 << 20..<4 * gib])] as [(UInt64, [Range<UInt64>])])
+        .enabled(
+            if: access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0,
+            "the host lacks transparent huge pages in its kernel"),
+        arguments: [(8 << 20, []), (64 << 20, [16 << 20..<64 << 20]), (4 * gib, [16 << 20..<4 * gib])]
+            as [(UInt64, [Range<UInt64>])])
     func asksForHugePagesFrom16MiBOn(count: UInt64, ranges: [Range<UInt64>]) throws {
         let memory = try GuestMemory(count: count)
         let start = UInt64(UInt(bitPattern: memory.hostAddress(of: memory.regions[0])))
@@ -64,7 +69,8 @@ import Testing
             let words = line.split(separator: " ")
             if words.first == "VmFlags:" {
                 if let area, words.contains(Substring(flag)) { areas.append(area) }
-            } else if let bounds = words.first?.split(separator: "-"), bounds.count == 2, let low = UInt64(bounds[0], radix: 16),
+            } else if let bounds = words.first?.split(separator: "-"), bounds.count == 2,
+                let low = UInt64(bounds[0], radix: 16),
                 let high = UInt64(bounds[1], radix: 16)
             {
                 area = low..<high
@@ -85,8 +91,10 @@ import Testing
     /// The last byte below the hole and the first above it are neighbours in our memory and not in the guest's.
     @Test(
         arguments: [
-            (3 * gib - 1, 2), (3 * gib, 1), (3 * gib + 5, 1), (4 * gib - 1, 1), (4 * gib - 1, 2), (5 * gib, 1), (5 * gib - 1, 2), (0, Int(4 * gib)),
-            (.max, 1), (.max, 2), (.max - 7, 8), (.max - 4095, 4096), (0, .max), (1, .max), (.max, .max), (0, -1), (4096, -4096), (0, .min), (.max, .min),
+            (3 * gib - 1, 2), (3 * gib, 1), (3 * gib + 5, 1), (4 * gib - 1, 1), (4 * gib - 1, 2), (5 * gib, 1),
+            (5 * gib - 1, 2), (0, Int(4 * gib)),
+            (.max, 1), (.max, 2), (.max - 7, 8), (.max - 4095, 4096), (0, .max), (1, .max), (.max, .max), (0, -1),
+            (4096, -4096), (0, .min), (.max, .min),
         ] as [(UInt64, Int)])
     func refusesWhatIsNotWhollyRAM(address: UInt64, count: Int) throws {
         let memory = try GuestMemory(count: 4 * Self.gib)

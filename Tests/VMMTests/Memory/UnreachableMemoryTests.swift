@@ -8,7 +8,8 @@ import Testing
 
 @testable import VMM
 
-/// Memory of a BAR that the host can't reach any more, as a VFIO device's that sleeps: KVM_RUN gives EFAULT on the guest's access.
+/// Memory of a BAR that the host can't reach any more, as a VFIO device's that sleeps: KVM_RUN gives EFAULT on the
+/// guest's access.
 @Suite(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
 struct UnreachableMemoryTests {
     /// A BAR of 512 MiB that begins at 0xC0000000, one page of it memory, where guests/exits writes.
@@ -26,7 +27,9 @@ struct UnreachableMemoryTests {
 
         override var bars: [BAR] { [Self.bar].compactMap(\.self) }
         override func assign(_ bar: BAR, address: UInt64) { start.store(address, ordering: .relaxed) }
-        override func decodedBARs() -> [DecodedBAR] { bars.map { DecodedBAR(bar: $0, address: start.load(ordering: .relaxed)) } }
+        override func decodedBARs() -> [DecodedBAR] {
+            bars.map { DecodedBAR(bar: $0, address: start.load(ordering: .relaxed)) }
+        }
 
         override func mappableRegions(_ bar: Int) -> [MappableRegion] {
             [MappableRegion(offset: Self.place - start.load(ordering: .relaxed), count: 4096, memory: memory)]
@@ -43,21 +46,24 @@ struct UnreachableMemoryTests {
         let mapping = try Mapping(file.descriptor, count: 4096)
         let hole = Hole(mapping.base)
         var withdrawals: UInt64 = 0
-        let account = try MachineTests.run(TestKernel.built("exits.elf"), cpus: cpus, append: "mode=mmio n=100") { machine in
+        let account = try MachineTests.run(TestKernel.built("exits.elf"), cpus: cpus, append: "mode=mmio n=100") {
+            machine in
             #expect(throws: Never.self) { try machine.bridge.plug(hole, slot: 4) }
             machine.bridge.remap()
             withdrawals = machine.bridge.withdrawalCount
         }
         #expect(account.outcome == .exitPort(0), "\(account.console)")
         #expect(hole.writes.withLock { $0 } == [UInt64](repeating: Hole.place, count: 100))
-        // A KVM that emulates the guest's instruction gives an exit at once; one that runs it on the processor fails first.
+        // A KVM that emulates the guest's instruction gives an exit at once; one that runs it on the processor fails
+        // first.
         #expect(account.result.exits[.failed] <= 1 && account.result.exits[.mmioWrite] == 100)
         #expect(withdrawals == 0)
     }
 
     @Test func theMapSaysWhetherAnotherTryMayEndOtherwise() throws {
         let bridge = PCIHostBridge(
-            vm: doorMachine(RecordingDoor(asksKernel: false)), memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40
+            vm: doorMachine(RecordingDoor(asksKernel: false)), memory: try GuestMemory(count: 1 << 20),
+            firstMemorySlot: 1, physicalAddressBits: 40
         ) { Issue.record("\($0)") }
         var known: UInt64?
         #expect(bridge.withdrawMemory(&known), "the first time the map may have changed")

@@ -20,8 +20,11 @@ struct DeviceWindowTests {
         (0..<count).flatMap { _ in [Need(.memory32, size: 256 << 20), Need(.memory32, size: 4096)] }
     }
 
-    /// Everything has a place, below 4 GiB where it must, aligned and apart, not in ECAM and not behind RAM's beginning.
-    private static func check(_ needs: [BARPlacement.Need], memory: UInt64, sourceLocation: SourceLocation = #_sourceLocation) -> UInt64 {
+    /// Everything has a place, below 4 GiB where it must, aligned and apart, not in ECAM and not behind RAM's
+    /// beginning.
+    private static func check(
+        _ needs: [BARPlacement.Need], memory: UInt64, sourceLocation: SourceLocation = #_sourceLocation
+    ) -> UInt64 {
         let window = DeviceWindow(memory: memory, needs: [needs], high: high).range
         var placement = BARPlacement(low: window, high: high)
         var taken: [Range<UInt64>] = [PhysicalLayout.ecam]
@@ -31,7 +34,9 @@ struct DeviceWindowTests {
                 continue
             }
             let range = address..<address + need.size
-            #expect(address % need.size == 0 && !taken.contains { $0.overlaps(range) }, "\(need)", sourceLocation: sourceLocation)
+            #expect(
+                address % need.size == 0 && !taken.contains { $0.overlaps(range) }, "\(need)",
+                sourceLocation: sourceLocation)
             if need.kind != .memory64 { #expect(range.upperBound <= 0xFEC0_0000, sourceLocation: sourceLocation) }
             #expect(address >= window.lowerBound, sourceLocation: sourceLocation)
             taken.append(range)
@@ -47,7 +52,9 @@ struct DeviceWindowTests {
     }
 
     @Test func twoDisplaysOf256MiBFindRoom() {
-        for memory in [256 << 20, 8 << 30] as [UInt64] { #expect(Self.check(Self.displays(2), memory: memory) == Self.standard) }
+        for memory in [256 << 20, 8 << 30] as [UInt64] {
+            #expect(Self.check(Self.displays(2), memory: memory) == Self.standard)
+        }
     }
 
     @Test func theRoomThatRAMLeavesIsUsed() {
@@ -60,7 +67,9 @@ struct DeviceWindowTests {
     @Test func ramGivesWayToWhatCanLieNowhereElse() {
         #expect(Self.check(Self.displays(4), memory: 8 << 30) == 0xA000_0000)
         #expect(Self.check(Self.needs(6, .memory64, mebibytes: 256), memory: 8 << 30) == Self.standard)
-        #expect(Self.check(Self.displays(3) + Self.needs(1, .memory64, mebibytes: 16 << 10), memory: 8 << 30) == 0xB000_0000)
+        #expect(
+            Self.check(Self.displays(3) + Self.needs(1, .memory64, mebibytes: 16 << 10), memory: 8 << 30) == 0xB000_0000
+        )
     }
 
     @Test func aGiBOfRAMStays() {
@@ -73,8 +82,11 @@ struct DeviceWindowTests {
 
     @Test func registersOf32BitsComeBeforeThoseThatHaveAChoice() {
         var placement = BARPlacement(low: PhysicalLayout.memoryWindow, high: Self.high)
-        let addresses = placement.place(Self.needs(2, .memory64, mebibytes: 512) + Self.needs(1, .memory32, mebibytes: 256)).compactMap { $0 }
-        #expect(addresses.count == 3 && addresses[0] >= 1 << 32 && addresses[1] >= 1 << 32 && addresses[2] == Self.standard)
+        let addresses = placement.place(
+            Self.needs(2, .memory64, mebibytes: 512) + Self.needs(1, .memory32, mebibytes: 256)
+        ).compactMap { $0 }
+        #expect(
+            addresses.count == 3 && addresses[0] >= 1 << 32 && addresses[1] >= 1 << 32 && addresses[2] == Self.standard)
     }
 
     /// The machine's RAM, its map for the kernel, its tables and its memory types follow.

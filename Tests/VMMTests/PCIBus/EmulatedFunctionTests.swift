@@ -21,7 +21,9 @@ struct EmulatedFunctionTests {
         write(ConfigRegister.command, UInt32(Command([.memorySpace, .busMaster]).rawValue), 2)
     }
 
-    private func write(_ offset: Int, _ value: UInt32, _ width: Int) { function.writeConfig(offset, value, width: width, remap: {}) }
+    private func write(_ offset: Int, _ value: UInt32, _ width: Int) {
+        function.writeConfig(offset, value, width: width, remap: {})
+    }
     private func read(_ offset: Int, _ width: Int) -> UInt32 { function.readConfig(offset, width: width) }
     private func raise(_ causes: UInt64) { function.writeBAR(0, offset: Self.raise, causes, width: 4) }
 
@@ -126,7 +128,9 @@ struct EmulatedFunctionTests {
     @Test func decodersFollowTheCommandRegister() {
         #expect(function.decodedBARs().map(\.bar.index) == [0, 1])
         var remaps = 0
-        func command(_ command: Command) { function.writeConfig(ConfigRegister.command, UInt32(command.rawValue), width: 2) { remaps += 1 } }
+        func command(_ command: Command) {
+            function.writeConfig(ConfigRegister.command, UInt32(command.rawValue), width: 2) { remaps += 1 }
+        }
         command([.busMaster])
         #expect(function.decodedBARs().isEmpty && remaps == 1)
         command([.memorySpace])
@@ -148,7 +152,9 @@ struct EmulatedFunctionTests {
     @Test func anyAccessLeavesItWhole() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<20_000 {
-            let (width, value) = ([1, 2, 4, 8].randomElement(using: &random) ?? 1, UInt64.random(in: 0...UInt64.max, using: &random))
+            let (width, value) = (
+                [1, 2, 4, 8].randomElement(using: &random) ?? 1, UInt64.random(in: 0...UInt64.max, using: &random)
+            )
             let offset = UInt64.random(in: 0..<4096, using: &random)
             switch UInt8.random(in: 0..<4, using: &random) {
             case 0: function.writeBAR(Int(offset & 1), offset: offset, value, width: width)

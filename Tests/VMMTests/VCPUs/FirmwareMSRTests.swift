@@ -9,7 +9,8 @@ import Testing
     private func cpuid(vendor: UInt32, ecx: UInt32, edx: UInt32) -> CPUID {
         var cpuid = CPUID(table: [UInt8](repeating: 0, count: 8))
         func add(_ function: UInt32, eax: UInt32 = 0, ebx: UInt32 = 0, ecx: UInt32 = 0, edx: UInt32 = 0) {
-            cpuid.entries.append(CPUID.Entry(function: function, index: 0, flags: 0, eax: eax, ebx: ebx, ecx: ecx, edx: edx))
+            cpuid.entries.append(
+                CPUID.Entry(function: function, index: 0, flags: 0, eax: eax, ebx: ebx, ecx: ecx, edx: edx))
         }
         add(0, ebx: vendor)
         add(1, ecx: ecx, edx: edx)
@@ -21,7 +22,8 @@ import Testing
         let values = FirmwareMSRs.values(cpuid(vendor: 0x6874_7541, ecx: 0, edx: 1 << 12))
         #expect(
             values == [
-                MSR(index: 0x200, value: 0xC000_0000), MSR(index: 0x201, value: 0xFF_C000_0800), MSR(index: 0x2FF, value: 0x806),
+                MSR(index: 0x200, value: 0xC000_0000), MSR(index: 0x201, value: 0xFF_C000_0800),
+                MSR(index: 0x2FF, value: 0x806),
             ])
         #expect(FirmwareMSRs.values(cpuid(vendor: 0x6874_7541, ecx: 0, edx: 0)).isEmpty)
     }
@@ -29,7 +31,9 @@ import Testing
     @Test func intelHasFastStringsAndVMXWhereItIsOffered() {
         let plain = FirmwareMSRs.values(cpuid(vendor: 0x756E_6547, ecx: 0, edx: 0))
         #expect(plain == [MSR(index: 0x1A0, value: 0x1801)])
-        #expect(FirmwareMSRs.values(cpuid(vendor: 0x756E_6547, ecx: 1 << 5, edx: 0)) == plain + [MSR(index: 0x3A, value: 5)])
+        #expect(
+            FirmwareMSRs.values(cpuid(vendor: 0x756E_6547, ecx: 1 << 5, edx: 0)) == plain + [MSR(index: 0x3A, value: 5)]
+        )
     }
 
     /// What one KVM refuses must not keep what follows from being set.

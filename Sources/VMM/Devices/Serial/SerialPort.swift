@@ -223,8 +223,10 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         let isSent = state.withLock { state -> Bool in
             var isSent = false
             switch offset {
-            case UART.Register.divisorLow where state.hasDivisorLatch: state.divisor = state.divisor & 0xFF00 | UInt16(byte)
-            case UART.Register.divisorHigh where state.hasDivisorLatch: state.divisor = state.divisor & 0x00FF | UInt16(byte) << 8
+            case UART.Register.divisorLow where state.hasDivisorLatch:
+                state.divisor = state.divisor & 0xFF00 | UInt16(byte)
+            case UART.Register.divisorHigh where state.hasDivisorLatch:
+                state.divisor = state.divisor & 0x00FF | UInt16(byte) << 8
             case UART.Register.data:
                 if state.isLoopback { turnAround(byte, &state) } else { isSent = true }
                 state.isTransmitterEmptyPending = true

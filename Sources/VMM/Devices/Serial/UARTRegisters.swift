@@ -1,4 +1,5 @@
-/// The registers of a 16550A and their bits, by the names of National Semiconductor's PC16550D data sheet, section 8 (table II).
+/// The registers of a 16550A and their bits, by the names of National Semiconductor's PC16550D data sheet, section 8
+/// (table II).
 enum UART {
     /// Offsets from the base port. With `LineControl.divisorLatchAccess` the first two are the divisor latch.
     enum Register {
@@ -93,7 +94,8 @@ enum UART {
         static let transmitterEmpty = LineStatus(rawValue: 1 << 6)
     }
 
-    /// MSR: the inputs in the high four bits; each one's change since the last read, or the end of a ring, four bits below.
+    /// MSR: the inputs in the high four bits; each one's change since the last read, or the end of a ring, four bits
+    /// below.
     struct ModemStatus: OptionSet, Sendable {
         let rawValue: UInt8
 
@@ -105,7 +107,8 @@ enum UART {
         /// The changes that go with a change of the inputs. The ring indicator's tells of its end alone.
         static func changes(from before: ModemStatus, to after: ModemStatus) -> ModemStatus {
             let changed = before.symmetricDifference(after)
-            let told = changed.subtracting(.ringIndicator).union(before.intersection(changed).intersection(.ringIndicator))
+            let told = changed.subtracting(.ringIndicator).union(
+                before.intersection(changed).intersection(.ringIndicator))
             return ModemStatus(rawValue: told.rawValue >> 4)
         }
     }

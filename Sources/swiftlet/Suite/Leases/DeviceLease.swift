@@ -1,10 +1,12 @@
 import Glibc
 import LinuxSystem
 
-/// PCI functions that a test of a suite has for itself, against the other tests of this suite and of all others on this host.
+/// PCI functions that a test of a suite has for itself, against the other tests of this suite and of all others on this
+/// host.
 ///
-/// A lock on a file each: the kernel takes it back whatever becomes of the suite. A run gets the locked files too, so that a device whose suite
-/// was killed is free only when the run has ended. The files stay, since one that was removed could be locked by two.
+/// A lock on a file each: the kernel takes it back whatever becomes of the suite. A run gets the locked files too, so
+/// that a device whose suite was killed is free only when the run has ended. The files stay, since one that was removed
+/// could be locked by two.
 final class DeviceLease {
     enum Answer {
         case taken(DeviceLease)
@@ -26,8 +28,8 @@ final class DeviceLease {
         init(_ file: consuming Descriptor) { self.file = file }
     }
 
-    /// Where users of this host may make files. A lease is a lock in each of them that can be used: some users can't write to the first, some
-    /// containers share only that.
+    /// Where users of this host may make files. A lease is a lock in each of them that can be used: some users can't
+    /// write to the first, some containers share only that.
     private static let directories = ["/run/lock", "/tmp"]
 
     /// Takes all or none, so that no two tests wait for each other.
@@ -43,7 +45,9 @@ final class DeviceLease {
                 }
             }
             guard locks.count > before else {
-                throw .system(SystemCallError(call: "open", object: directories.joined(separator: " and "), errno: .permissionDenied))
+                throw .system(
+                    SystemCallError(
+                        call: "open", object: directories.joined(separator: " and "), errno: .permissionDenied))
             }
         }
         return .taken(DeviceLease(locks))

@@ -3,8 +3,9 @@ import LinuxSystem
 
 /// A run's place among its suite's jobs, which it gives back when its guest is over.
 ///
-/// The kernel then still takes the machine apart: some 20 ms in which it waits for other processors and nobody computes, far longer than a short boot. A
-/// suite with several jobs starts its next test meanwhile. What became of the test it learns from the process's end, as ever.
+/// The kernel then still takes the machine apart: some 20 ms in which it waits for other processors and nobody
+/// computes, far longer than a short boot. A suite with several jobs starts its next test meanwhile. What became of the
+/// test it learns from the process's end, as ever.
 enum JobSlot {
     /// Names the descriptor, an eventfd, to a run that a suite starts.
     static let variable = "SWIFTLET_JOB_SLOT"
@@ -13,7 +14,9 @@ enum JobSlot {
 
     /// Gives the place back, in a run that a suite started; does nothing in another.
     static func giveBack() {
-        guard let text = getenv(variable), let number = Int32(String(cString: text)), number > 2, isEvent(number) else { return }
+        guard let text = getenv(variable), let number = Int32(String(cString: text)), number > 2, isEvent(number) else {
+            return
+        }
         var one: UInt64 = 1
         _ = write(number, &one, 8)
     }

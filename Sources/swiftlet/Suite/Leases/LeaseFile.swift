@@ -3,9 +3,9 @@ import LinuxSystem
 
 /// A file whose lock is the lease of a device, in a directory where everybody may make files.
 ///
-/// Somebody else may have put anything under its name: nothing there is followed or waited for, and only a regular file with no other name is locked. Root
-/// removes what is none, and takes over a file of another user's once it has the lock, since its owner could exchange it. Who is not root can do
-/// neither, and says whose it is.
+/// Somebody else may have put anything under its name: nothing there is followed or waited for, and only a regular file
+/// with no other name is locked. Root removes what is none, and takes over a file of another user's once it has the
+/// lock, since its owner could exchange it. Who is not root can do neither, and says whose it is.
 enum LeaseFile {
     enum Answer: ~Copyable {
         case locked(Descriptor)
@@ -23,7 +23,8 @@ enum LeaseFile {
         var description: String {
             switch self {
             case .system(let error): "\(error)"
-            case .foreign(let path, let owner): "user \(owner) has put something else than a lock's file at \(path), which root can remove"
+            case .foreign(let path, let owner):
+                "user \(owner) has put something else than a lock's file at \(path), which root can remove"
             }
         }
     }
@@ -58,7 +59,9 @@ enum LeaseFile {
             }
             // The lock counts only if it is that of the file which others find there.
             var named = stat()
-            guard lstat(path, &named) == 0, named.st_dev == status.st_dev, named.st_ino == status.st_ino else { continue }
+            guard lstat(path, &named) == 0, named.st_dev == status.st_dev, named.st_ino == status.st_ino else {
+                continue
+            }
             guard geteuid() == 0, status.st_uid != 0 else { return .locked(file) }
             guard unlink(path) == 0 || errno == ENOENT else { throw .system(.last("unlink", path)) }
         }
@@ -85,10 +88,12 @@ enum LeaseFile {
     private static func remove(_ path: String) throws(Failure) {
         let owner = owner(of: path)
         guard geteuid() == 0 || geteuid() == owner else { throw .foreign(path: path, owner: owner) }
-        // Two suites that find it must not take away each other's new file: whoever has the directory's lock looks again.
+        // Two suites that find it must not take away each other's new file: whoever has the directory's lock looks
+        // again.
         let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         let directory: Descriptor
-        do throws(SystemCallError) { directory = try Descriptor(opening: parent, flags: O_RDONLY | O_DIRECTORY) } catch { throw .system(error) }
+        do throws(SystemCallError) { directory = try Descriptor(opening: parent, flags: O_RDONLY | O_DIRECTORY) } catch
+        { throw .system(error) }
         guard flock(directory.raw, LOCK_EX | LOCK_NB) == 0 else {
             usleep(10_000)
             return

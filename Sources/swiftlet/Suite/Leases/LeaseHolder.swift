@@ -12,10 +12,14 @@ enum LeaseHolder {
         let major = device >> 8 & 0xFFF | device >> 32 & 0xFFFF_F000
         let minor = device & 0xFF | device >> 12 & 0xFFFF_FF00
         let place = "\(major.hexadecimalDigits(2)):\(minor.hexadecimalDigits(2)):\(inode)"
-        let lines = text.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count >= 6 && $0[1] == "FLOCK" }
+        let lines = text.split(separator: "\n").map { $0.split(separator: " ") }.filter {
+            $0.count >= 6 && $0[1] == "FLOCK"
+        }
         // Some file systems (btrfs, overlayfs) have another device number there than stat(2) tells.
         let found = lines.first { $0[5] == place } ?? lines.first { $0[5].hasSuffix(":\(inode)") }
-        guard let found, let process = pid_t(found[4]), process > 0 else { return "a process that can't be seen from here" }
+        guard let found, let process = pid_t(found[4]), process > 0 else {
+            return "a process that can't be seen from here"
+        }
         guard process != getpid() else { return "this process" }
         guard let line = try? TextFile.read("/proc/\(process)/cmdline"), !line.isEmpty else {
             return "a run whose suite, process \(process), has ended"

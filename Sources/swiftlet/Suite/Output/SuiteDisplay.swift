@@ -4,8 +4,9 @@ import Scripting
 
 /// What a suite shows while it runs: lines that stay and, on a terminal, below them what runs now.
 ///
-/// What runs now is taken away before a line is written and written anew behind it, in one piece. The terminal's modes are left alone and its
-/// cursor stands on an empty line below, so that it is clean whenever the suite ends, killed or not.
+/// What runs now is taken away before a line is written and written anew behind it, in one piece. The terminal's modes
+/// are left alone and its cursor stands on an empty line below, so that it is clean whenever the suite ends, killed or
+/// not.
 final class SuiteDisplay {
     /// How often what runs is shown anew, in milliseconds.
     static let interval: Int32 = 500
@@ -24,7 +25,8 @@ final class SuiteDisplay {
     /// What the first of the lines that stay failed with which could not be written; nil where all were.
     private(set) var failure: SystemCallError?
 
-    /// - Parameter others: paths that the suite writes to besides. Where one is a terminal, nothing could tell which lines are there.
+    /// - Parameter others: paths that the suite writes to besides. Where one is a terminal, nothing could tell which
+    ///   lines are there.
     init(besides others: [String] = []) {
         let kind = Self.variable("TERM")
         let isCapable = !kind.isEmpty && kind != "dumb"
@@ -49,7 +51,8 @@ final class SuiteDisplay {
         print(result.lines)
     }
 
-    /// Writes lines that stay, made safe for a terminal, at once, so that a pipe's reader sees a test's end when it comes.
+    /// Writes lines that stay, made safe for a terminal, at once, so that a pipe's reader sees a test's end when it
+    /// comes.
     func print(_ lines: [String]) {
         let text = lines.map(ReportText.line).map { "\(hasColor ? Self.colored($0) : $0)\n" }.joined()
         guard terminal == 1, shown > 0 else {
@@ -96,14 +99,16 @@ final class SuiteDisplay {
     private func block() -> (text: String, lines: Int) {
         progress.seconds = Double(MonotonicClock.now - start) / 1e9
         let size = TerminalSize(of: terminal ?? 1)
-        // A column stays free: some terminals break a line that fills the last one. So do two lines, this one's and one of results.
+        // A column stays free: some terminals break a line that fills the last one. So do two lines, this one's and one
+        // of results.
         let lines = progress.lines(width: max(size.columns - 1, 1), height: min(max(size.rows - 2, 1), Self.tallest))
         return (lines.map { "\($0)\n" }.joined(), lines.count)
     }
 
     /// Up to the first line of what is shown, and all from there on away. ECMA-48, CUU and ED.
     ///
-    /// A terminal that became narrower may have broken lines in two; parts of them then stay, and no line of results is lost.
+    /// A terminal that became narrower may have broken lines in two; parts of them then stay, and no line of results is
+    /// lost.
     private var erasure: String { shown > 0 ? "\r\u{1B}[\(shown)A\u{1B}[J" : "" }
 
     private func isForeground(_ terminal: Int32) -> Bool {
@@ -113,7 +118,8 @@ final class SuiteDisplay {
 
     /// A verdict in its color. ECMA-48, SGR.
     private static func colored(_ line: String) -> String {
-        for (verdict, color) in [("PASS", 32), ("FAIL", 31), ("SKIP", 33), ("ERROR", 35)] where line.hasPrefix("\(verdict) ") {
+        for (verdict, color) in [("PASS", 32), ("FAIL", 31), ("SKIP", 33), ("ERROR", 35)]
+        where line.hasPrefix("\(verdict) ") {
             return "\u{1B}[\(color)m\(verdict)\u{1B}[0m\(line.dropFirst(verdict.utf8.count))"
         }
         return line
@@ -122,7 +128,9 @@ final class SuiteDisplay {
     private static func isTerminal(_ path: String) -> Bool {
         var status = stat()
         // No other kind is opened: that of a pipe would wait for its reader.
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFCHR, case let raw = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC), raw >= 0 else {
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFCHR,
+            case let raw = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC), raw >= 0
+        else {
             return false
         }
         defer { close(raw) }
@@ -131,5 +139,7 @@ final class SuiteDisplay {
 
     private static func variable(_ name: String) -> String { getenv(name).map { String(cString: $0) } ?? "" }
 
-    private static func write(_ text: String, to descriptor: Int32) -> SystemCallError? { OutputStream.write(Array(text.utf8), to: descriptor) }
+    private static func write(_ text: String, to descriptor: Int32) -> SystemCallError? {
+        OutputStream.write(Array(text.utf8), to: descriptor)
+    }
 }

@@ -18,7 +18,9 @@ enum SuiteOutputCheck {
 
     /// Makes the directory for logs, and checks all that these tests write.
     static func prepare(_ tests: [SuiteCase], logs: String?) throws(Failure) {
-        var files = tests.flatMap { test in test.outputs.map { (path: $0.path, what: "the \($0.what) of \(test.name)" as String?) } }
+        var files = tests.flatMap { test in
+            test.outputs.map { (path: $0.path, what: "the \($0.what) of \(test.name)" as String?) }
+        }
         var directories: Set<String> = []
         if let logs {
             if mkdir(logs, 0o755) != 0, errno != EEXIST { throw Failure(logs, .system(.last("mkdir", logs))) }
@@ -46,12 +48,16 @@ enum SuiteOutputCheck {
         let file = Descriptor(owning: raw, object: directory)
         defer { unlink(name) }
         // A page: some file systems keep less in the file's own entry, and so take it when they are full.
-        do throws(SystemCallError) { try file.write(contents: [UInt8](repeating: 0, count: 4096)) } catch { throw Failure(directory, .system(error)) }
+        do throws(SystemCallError) { try file.write(contents: [UInt8](repeating: 0, count: 4096)) } catch {
+            throw Failure(directory, .system(error))
+        }
     }
 
-    /// Whether a boot can write a file. One that is there is emptied now, so that it is not taken for this suite's where the boot is never begun.
+    /// Whether a boot can write a file. One that is there is emptied now, so that it is not taken for this suite's
+    /// where the boot is never begun.
     /// - Parameters:
-    ///   - isLog: whether it must be a file; else a pipe or a device may stand in its place, which is opened by its boot alone.
+    ///   - isLog: whether it must be a file; else a pipe or a device may stand in its place, which is opened by its
+    ///     boot alone.
     ///   - directories: those that were looked at, to look once at each.
     private static func check(_ path: String, isLog: Bool, _ directories: inout Set<String>) throws(Failure) {
         var status = stat()
@@ -67,6 +73,8 @@ enum SuiteOutputCheck {
             guard isLog || isDirectory else { return }
             throw Failure(path, "open", isDirectory ? EISDIR : EEXIST)
         }
-        do throws(OutputFileError) { _ = try OutputFile(path, appends: true, reads: isLog) } catch { throw Failure(path, error) }
+        do throws(OutputFileError) { _ = try OutputFile(path, appends: true, reads: isLog) } catch {
+            throw Failure(path, error)
+        }
     }
 }

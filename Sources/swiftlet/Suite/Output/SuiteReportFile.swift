@@ -20,8 +20,8 @@ struct SuiteReportOption: Equatable, ExpressibleByArgument, OptionValue {
 
 /// A suite's report as a file, valid whenever it is looked at.
 ///
-/// What replaces the whole goes to a file beside it that then takes its name, so that no reader ever sees half of it. A pipe or terminal can't
-/// take anything back: it gets such a report once, at the end.
+/// What replaces the whole goes to a file beside it that then takes its name, so that no reader ever sees half of it. A
+/// pipe or terminal can't take anything back: it gets such a report once, at the end.
 final class SuiteReportFile {
     private let path: String
     private let file: OutputFile
@@ -67,6 +67,8 @@ final class SuiteReportFile {
 
     /// By write(2), not at an offset: the path may name a pipe.
     private func write(_ bytes: [UInt8]) throws(ReportError) {
-        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path) { throw Self.failure(path, .system(error)) }
+        if let error = OutputStream.write(bytes, to: file.descriptor.raw, path) {
+            throw Self.failure(path, .system(error))
+        }
     }
 }

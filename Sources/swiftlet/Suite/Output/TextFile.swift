@@ -24,7 +24,9 @@ enum TextFile {
             }
             guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
             bytes += piece[..<count]
-            guard bytes.count <= limit else { throw SystemCallError(call: "read", object: file.object, errno: .init(rawValue: EFBIG)) }
+            guard bytes.count <= limit else {
+                throw SystemCallError(call: "read", object: file.object, errno: .init(rawValue: EFBIG))
+            }
         }
     }
 }

@@ -14,7 +14,10 @@ struct KVMUnitTests {
         var description: String {
             switch self {
             case .unreadable(let path, let cause):
-                "\(path) can't be read: \(cause.errno); --kvm-unit-tests takes a directory in which ./configure and make have run"
+                """
+                \(path) can't be read: \(cause.errno); --kvm-unit-tests takes a directory in which ./configure and \
+                make have run
+                """
             case .badFile(let path, let cause): "\(path): \(cause)"
             case .noSuchTest(let name, let directory, let tests):
                 "\(directory)/\(KVMUnitTests.list) has no test '\(name)'\(NearNames.sentence(name, among: tests))"
@@ -46,7 +49,9 @@ struct KVMUnitTests {
         let path = "\(directory)/\(Self.list)"
         let text: String
         do throws(SystemCallError) { text = try TextFile.read(path) } catch { throw .unreadable(path, error) }
-        do throws(UnitTestsFile.ParseError) { tests = try UnitTestsFile(text).tests } catch { throw .badFile(path, error) }
+        do throws(UnitTestsFile.ParseError) { tests = try UnitTestsFile(text).tests } catch {
+            throw .badFile(path, error)
+        }
         let built = (try? TextFile.read("\(directory)/config.mak")) ?? ""
         let line = built.split(separator: "\n").first { $0.hasPrefix("ARCH=") }
         architecture = line.map { String($0.dropFirst(5)) } ?? "x86_64"
@@ -68,13 +73,16 @@ struct KVMUnitTests {
         return chosen.map { test, fileName in
             let plan: SuiteCase.Plan
             do throws(UnitTestPlan.Unsupported) {
-                if all, test.groups.contains("nodefault") { throw UnitTestPlan.Unsupported(reason: "runs only when it is named, or a group of it") }
+                if all, test.groups.contains("nodefault") {
+                    throw UnitTestPlan.Unsupported(reason: "runs only when it is named, or a group of it")
+                }
                 plan = try self.plan(test, selection, environment: environment)
             } catch {
                 plan = .skip(error.reason)
             }
             return SuiteCase(
-                name: test.name, plan: plan, fileName: fileName, meanings: Self.meanings, passesByPowerOff: false, summaryPrefix: "SUMMARY: ",
+                name: test.name, plan: plan, fileName: fileName, meanings: Self.meanings, passesByPowerOff: false,
+                summaryPrefix: "SUMMARY: ",
                 complaintPrefix: "FAIL: ")
         }
     }
@@ -84,14 +92,20 @@ struct KVMUnitTests {
         1: .failed("it said so"), 38: .skipped("the test itself skipped everything"), 63: .failed("the test aborted"),
     ]
 
-    private func plan(_ test: UnitTestsFile.Test, _ selection: Selection, environment: String?) throws(UnitTestPlan.Unsupported) -> SuiteCase.Plan {
+    private func plan(_ test: UnitTestsFile.Test, _ selection: Selection, environment: String?) throws(UnitTestPlan
+        .Unsupported) -> SuiteCase.Plan
+    {
         typealias Unsupported = UnitTestPlan.Unsupported
         if !test.arch.isEmpty, test.arch != architecture { throw Unsupported(reason: "\(test.arch) only") }
         if !test.accel.isEmpty, test.accel != "kvm" { throw Unsupported(reason: "\(test.accel) only") }
-        if !test.disabledIf.isEmpty { throw Unsupported(reason: "has a condition that only a shell can answer: \(test.disabledIf)") }
+        if !test.disabledIf.isEmpty {
+            throw Unsupported(reason: "has a condition that only a shell can answer: \(test.disabledIf)")
+        }
         for check in test.checks {
             let parts = check.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, let text = try? TextFile.read(parts[0]), text.split(separator: "\n").joined(separator: "\n") == parts[1] else {
+            guard parts.count == 2, let text = try? TextFile.read(parts[0]),
+                text.split(separator: "\n").joined(separator: "\n") == parts[1]
+            else {
                 throw Unsupported(reason: "\(parts[0]) is not \(parts.count == 2 ? parts[1] : "what it needs")")
             }
         }

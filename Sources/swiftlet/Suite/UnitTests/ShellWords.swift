@@ -1,4 +1,5 @@
-/// Splits text into words as a shell does: blanks, single and double quotes, backslashes. POSIX.1-2017, Shell Command Language, section 2.2.
+/// Splits text into words as a shell does: blanks, single and double quotes, backslashes. POSIX.1-2017, Shell Command
+/// Language, section 2.2.
 enum ShellWords {
     enum SplitError: Error, Equatable, CustomStringConvertible {
         case openQuote(Character)

@@ -2,8 +2,9 @@ import KVM
 
 /// What a test of kvm-unit-tests asks for, in swiftlet's own words. Its parameters are written for QEMU's command line.
 ///
-/// What a test asks for and can't get makes it a skip, with the reason. What makes no difference here is passed over: the accelerator, which is
-/// always KVM; `pit=off`, which only lets a host's interrupt hardware serve the guest directly.
+/// What a test asks for and can't get makes it a skip, with the reason. What makes no difference here is passed over:
+/// the accelerator, which is always KVM; `pit=off`, which only lets a host's interrupt hardware serve the guest
+/// directly.
 struct UnitTestPlan {
     /// The machine kvm-unit-tests run on where a test says nothing else: QEMU's `pc`.
     private var memory = "128M"
@@ -46,14 +47,21 @@ struct UnitTestPlan {
         case "-m": memory = try Self.memory(try value())
         case "-cpu":
             cpu = try value()
-            do throws(CPUModel.ParseError) { _ = try CPUModel(cpu) } catch { throw Unsupported(reason: "asks for -cpu \(cpu): \(error)") }
+            do throws(CPUModel.ParseError) { _ = try CPUModel(cpu) } catch {
+                throw Unsupported(reason: "asks for -cpu \(cpu): \(error)")
+            }
         case "-machine", "-M": try Self.check(machine: try value())
         case "-accel":
             let name = try value()
-            guard name.split(separator: ",").first == "kvm" else { throw Unsupported(reason: "asks for -accel \(name)") }
+            guard name.split(separator: ",").first == "kvm" else {
+                throw Unsupported(reason: "asks for -accel \(name)")
+            }
         case "-device":
             let device = try value()
-            guard ["pc-testdev", "pci-testdev", "isa-debug-exit"].contains(device.split(separator: ",").first.map(String.init) ?? "") else {
+            guard
+                ["pc-testdev", "pci-testdev", "isa-debug-exit"].contains(
+                    device.split(separator: ",").first.map(String.init) ?? "")
+            else {
                 throw Unsupported(reason: "asks for -device \(device)")
             }
         default:
@@ -72,7 +80,9 @@ struct UnitTestPlan {
     private static func check(machine: String) throws(Unsupported) {
         for word in machine.split(separator: ",") {
             switch word {
-            case "pc", "type=pc", "q35", "type=q35", "accel=kvm", "kernel-irqchip=on", "kernel_irqchip=on", "pit=off", "pit=on": break
+            case "pc", "type=pc", "q35", "type=q35", "accel=kvm", "kernel-irqchip=on", "kernel_irqchip=on", "pit=off",
+                "pit=on":
+                break
             default: throw Unsupported(reason: "asks for -machine \(machine)")
             }
         }
