@@ -108,7 +108,8 @@ static uint32_t entry_of_notes(int file, const Elf64_Phdr *header)
         memcpy(&note, notes + at, sizeof note);
         const char *owner = notes + at + sizeof note;
         size_t description = at + sizeof note + ((note.n_namesz + 3) & ~3u);
-        if (note.n_type == PHYS32_ENTRY && note.n_namesz == 4 && !memcmp(owner, "Xen", 4) && description + 4 <= sizeof notes) {
+        if (note.n_type == PHYS32_ENTRY && note.n_namesz == 4 && !memcmp(owner, "Xen", 4) &&
+            description + 4 <= sizeof notes) {
             uint32_t entry;
             memcpy(&entry, notes + description, sizeof entry);
             return entry;
@@ -125,7 +126,8 @@ static uint32_t load_kernel(void)
         die(kernel_path);
     Elf64_Ehdr elf;
     read_exactly(file, &elf, sizeof elf, 0);
-    if (memcmp(elf.e_ident, ELFMAG, SELFMAG) || elf.e_ident[EI_CLASS] != ELFCLASS64 || elf.e_phentsize != sizeof(Elf64_Phdr))
+    if (memcmp(elf.e_ident, ELFMAG, SELFMAG) || elf.e_ident[EI_CLASS] != ELFCLASS64 ||
+        elf.e_phentsize != sizeof(Elf64_Phdr))
         die(kernel_path);
     uint32_t entry = 0;
     for (unsigned i = 0; i < elf.e_phnum; i++) {
@@ -135,7 +137,8 @@ static uint32_t load_kernel(void)
             entry = entry ? entry : entry_of_notes(file, &header);
         if (header.p_type != PT_LOAD)
             continue;
-        if (header.p_paddr > memory_size || header.p_memsz > memory_size - header.p_paddr || header.p_filesz > header.p_memsz)
+        if (header.p_paddr > memory_size || header.p_memsz > memory_size - header.p_paddr ||
+            header.p_filesz > header.p_memsz)
             die(kernel_path);
         read_exactly(file, memory + header.p_paddr, header.p_filesz, header.p_offset);
     }
@@ -193,8 +196,10 @@ static void set_registers(int vcpu, uint32_t entry)
 {
     struct kvm_sregs special;
     request(vcpu, KVM_GET_SREGS, &special, "KVM_GET_SREGS");
-    struct kvm_segment code = {.limit = 0xffffffff, .selector = 0x10, .type = 0xb, .present = 1, .db = 1, .s = 1, .g = 1};
-    struct kvm_segment data = {.limit = 0xffffffff, .selector = 0x18, .type = 0x3, .present = 1, .db = 1, .s = 1, .g = 1};
+    struct kvm_segment code = {
+        .limit = 0xffffffff, .selector = 0x10, .type = 0xb, .present = 1, .db = 1, .s = 1, .g = 1};
+    struct kvm_segment data = {
+        .limit = 0xffffffff, .selector = 0x18, .type = 0x3, .present = 1, .db = 1, .s = 1, .g = 1};
     struct kvm_segment task = {.limit = 0x67, .selector = 0x20, .type = 0xb, .present = 1};
     special.cs = code;
     special.ds = special.es = special.fs = special.gs = special.ss = data;

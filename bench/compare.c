@@ -19,7 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAXIMUM_PAIRS = 1000, LOOP_SHORT = 1000, LOOP_TRIAL = 20000, PATIENCE_MS = 120000, SETTLE_MS = 300, GUEST_MIB = 128 };
+enum {
+    MAXIMUM_PAIRS = 1000, LOOP_SHORT = 1000, LOOP_TRIAL = 20000, PATIENCE_MS = 120000, SETTLE_MS = 300, GUEST_MIB = 128,
+};
 
 // Each loop is made long enough to take about this long in the baseline.
 static const double loop_seconds = 0.6;
@@ -289,7 +291,8 @@ static struct residence measure(pid_t pid)
     }
     fclose(file);
     if (!seen)
-        fail("found no mapping of %d MiB in process %d: guest memory is not where it was looked for", GUEST_MIB, (int)pid);
+        fail("found no mapping of %d MiB in process %d: guest memory is not where it was looked for", GUEST_MIB,
+             (int)pid);
     return result;
 }
 
@@ -356,7 +359,8 @@ int main(int count, char **arguments)
             fail("unknown option %s", option);
     }
     if (count % 2 == 0 || !programs[SWIFTLET] || !programs[BASELINE] || !guests || pairs < 1 || pairs > MAXIMUM_PAIRS)
-        fail("usage: compare --swiftlet PROGRAM --baseline PROGRAM --guests FOLDER [--pairs 1..%d] [--only rates|start|memory]",
+        fail("usage: compare --swiftlet PROGRAM --baseline PROGRAM --guests FOLDER [--pairs 1..%d] "
+             "[--only rates|start|memory]",
              MAXIMUM_PAIRS);
     printf("%d pairs by turns, %d MiB, 1 vCPU: median (first to third quartile)\n", pairs, GUEST_MIB);
     printf("%-34s  %-24s  %-24s  %s\n", "", names[SWIFTLET], names[BASELINE], "swiftlet / plain C");

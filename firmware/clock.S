@@ -166,7 +166,8 @@ set_time:
 set_date:
     jmp done
 
-// PCI BIOS 2.1: the installation check, finding functions, and their registers by mechanism 1. One bus, one function a slot.
+// PCI BIOS 2.1: the installation check, finding functions, and their registers by mechanism 1. One bus, one function a
+// slot.
 #define PCI_OK          0x00
 #define PCI_UNSUPPORTED 0x81
 #define PCI_NOT_FOUND   0x86

@@ -1,7 +1,7 @@
 // INT 10h: a text screen of 80 columns and 25 rows, shown on the serial console; INT 14h, the serial port itself.
 //
-// What is put goes out at once. Where the cursor was moved meanwhile, the terminal is told first, as briefly as can be, so that plain text
-// stays plain. COM1 is the VMM's, whose transmitter is always empty: nobody waits for it.
+// What is put goes out at once. Where the cursor was moved meanwhile, the terminal is told first, as briefly as can be,
+// so that plain text stays plain. COM1 is the VMM's, whose transmitter is always empty: nobody waits for it.
 
 #include "rom.h"
 
@@ -89,7 +89,8 @@ read_cell:
     movb %al, CALLER_AH
     ret
 
-// AL rows of a window (CX to DX) up or down; none, or more than there are: it is cleared. Windows must have the screen's width.
+// AL rows of a window (CX to DX) up or down; none, or more than there are: it is cleared. Windows must have the
+// screen's width.
 scroll:
     testb %cl, %cl
     jnz nothing

@@ -1,5 +1,5 @@
-// INT 13h: the one disk there is. Its sectors are the VMM's: a request in the extended BIOS data area says which of them go where, and
-// the VMM has carried it out when the OUT that points to it is done.
+// INT 13h: the one disk there is. Its sectors are the VMM's: a request in the extended BIOS data area says which of
+// them go where, and the VMM has carried it out when the OUT that points to it is done.
 
 #include "rom.h"
 
@@ -243,7 +243,8 @@ extended_write:
     jmp 1f
 extended_verify:
     movw $3, %di
-    // DS:SI, now FS:SI: size, count, buffer as offset and segment, sector; and where the pointer is all ones, a flat buffer address.
+    // DS:SI, now FS:SI: size, count, buffer as offset and segment, sector; and where the pointer is all ones, a flat
+    // buffer address.
 1:  cmpb $0x10, %fs:(%si)
     jb bad
     movw %fs:2(%si), %ax

@@ -100,7 +100,8 @@ is_ready:
     testb $1, %al
     ret
 
-// Brings what COM1 has into the ring, as long as there is room for two keys: what begins like a sequence may turn out to be two.
+// Brings what COM1 has into the ring, as long as there is room for two keys: what begins like a sequence may turn out
+// to be two.
 poll:
     movw BDA_KEY_TAIL, %bx
     call next_place
@@ -120,7 +121,8 @@ poll:
     jmp poll
 9:  ret
 
-// Terminals send keys that have no character as ESC, [ or O, and a letter, or a number and a tilde. They come in one piece.
+// Terminals send keys that have no character as ESC, [ or O, and a letter, or a number and a tilde. They come in one
+// piece.
 sequence:
     call is_ready
     movb $27, %al

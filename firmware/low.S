@@ -1,4 +1,5 @@
-// The first 0x500 bytes of memory as a PC's BIOS leaves them: interrupt vectors and data area. The VMM puts them there for every kernel.
+// The first 0x500 bytes of memory as a PC's BIOS leaves them: interrupt vectors and data area. The VMM puts them there
+// for every kernel.
 
 #include "rom.h"
 

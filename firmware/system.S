@@ -152,8 +152,8 @@ counter:
     xchgb %al, %ah
     ret
 
-// ES:SI, a GDT whose descriptors 2 and 3 are the source and the target; CX words. Done by a GDT of our own: limits of 64 KiB, which
-// is what the segments must have back in real mode.
+// ES:SI, a GDT whose descriptors 2 and 3 are the source and the target; CX words. Done by a GDT of our own: limits of
+// 64 KiB, which is what the segments must have back in real mode.
 block_move:
     cmpw $0x8000, %cx
     ja 9f

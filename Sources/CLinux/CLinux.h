@@ -62,13 +62,17 @@ static inline long cl_find(const void *start, size_t count, const void *wanted, 
 }
 
 /* prctl(2) is variadic. */
-static inline int cl_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL); }
+static inline int cl_set_parent_death_signal(int signal) {
+    return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL);
+}
 
 /* The CPUID instruction: EAX, EBX, ECX, EDX of a leaf, of the processor this runs on. */
 static inline void cl_cpuid(uint32_t function, uint32_t index, uint32_t registers[4])
 {
 #if defined(__x86_64__)
-    __asm__ volatile("cpuid" : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3]) : "a"(function), "c"(index));
+    __asm__ volatile("cpuid"
+                     : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3])
+                     : "a"(function), "c"(index));
 #else
     (void)function; (void)index;
     registers[0] = registers[1] = registers[2] = registers[3] = 0;

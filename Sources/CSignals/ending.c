@@ -33,7 +33,8 @@ static const struct {
     const char *name;
 } endings[] = {
     {SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT (^C)"}, {SIGQUIT, "SIGQUIT"}, {SIGTERM, "SIGTERM"},
-    {SIGUSR1, "SIGUSR1"}, {SIGUSR2, "SIGUSR2"},    {SIGALRM, "SIGALRM"}, {SIGXCPU, "SIGXCPU (the limit on processor time)"},
+    {SIGUSR1, "SIGUSR1"}, {SIGUSR2, "SIGUSR2"}, {SIGALRM, "SIGALRM"},
+    {SIGXCPU, "SIGXCPU (the limit on processor time)"},
 };
 #define ENDINGS (sizeof endings / sizeof endings[0])
 

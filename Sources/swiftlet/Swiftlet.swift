@@ -19,7 +19,8 @@ struct Swiftlet: ParsableCommand {
               swiftlet devices
               swiftlet lab --nic e1000e --bind -- swiftlet devices
 
-            Each subcommand has a help and a manual page of its own, with examples: swiftlet run --help, man swiftlet-run.
+            Each subcommand has a help and a manual page of its own, with examples: swiftlet run --help, \
+            man swiftlet-run.
             """,
         version: ProgramVersion.line,
         subcommands: [

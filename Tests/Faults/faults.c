@@ -41,13 +41,17 @@ struct scenario {
 
 static const struct scenario scenarios[] = {
     {"triple fault", {"run", "GUESTS/ends.elf", "--append", "end=triplefault"}, 102, "triple fault"},
-    {"panic, reports", {"run", "GUESTS/ends.elf", "--append", "end=panic", "--report", "json:DIR/r.json"}, 101, "panicked"},
+    {"panic, reports",
+     {"run", "GUESTS/ends.elf", "--append", "end=panic", "--report", "json:DIR/r.json"},
+     101, "panicked"},
     {"value, all files",
-     {"run", "GUESTS/hello.elf", "--append", "exit=7", "--report", "junit:DIR/r.xml", "--record", "DIR/rec", "--trace", "DIR/trace", "--console",
-      "file:DIR/console"},
+     {"run", "GUESTS/hello.elf", "--append", "exit=7", "--report", "junit:DIR/r.xml", "--record", "DIR/rec", "--trace",
+      "DIR/trace", "--console", "file:DIR/console"},
      7,
      "wrote 7"},
-    {"reset, two processors", {"run", "GUESTS/ends.elf", "--append", "end=reset", "--cpus", "2", "--memory=64M"}, 103, "reset itself"},
+    {"reset, two processors",
+     {"run", "GUESTS/ends.elf", "--append", "end=reset", "--cpus", "2", "--memory=64M"},
+     103, "reset itself"},
     {"time limit", {"run", "GUESTS/ends.elf", "--append", "end=spin", "--timeout", "400ms"}, 124, "timeout"},
     {"expectation", {"run", "GUESTS/hello.elf", "--expect", "^never said$", "--console", "none"}, 1, "never said"},
     {"no kernel", {"run", "DIR/none.elf", "--report", "json:DIR/r.json"}, 66, "none.elf"},
@@ -81,8 +85,9 @@ static double now(void)
 static int may_fail(long call)
 {
     switch (call) {
-    case SYS_brk: case SYS_exit: case SYS_exit_group: case SYS_rt_sigreturn: case SYS_execve: case SYS_arch_prctl: case SYS_set_tid_address: case SYS_futex:
-    case SYS_set_robust_list: case SYS_rseq: case SYS_munmap: case SYS_restart_syscall: case SYS_gettid: case SYS_getpid: return 0;
+    case SYS_brk: case SYS_exit: case SYS_exit_group: case SYS_rt_sigreturn: case SYS_execve: case SYS_arch_prctl:
+    case SYS_set_tid_address: case SYS_futex: case SYS_set_robust_list: case SYS_rseq: case SYS_munmap:
+    case SYS_restart_syscall: case SYS_gettid: case SYS_getpid: return 0;
     default: return 1;
     }
 }
@@ -138,7 +143,8 @@ static void go(const char *program, const struct scenario *scenario, int which, 
     }
     waitpid(first, &status, 0);
     ptrace(PTRACE_SETOPTIONS, first, 0,
-           PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC);
+           PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+               PTRACE_O_TRACEEXEC);
     ptrace(PTRACE_SYSCALL, first, 0, 0);
     static char has_begun[1 << 22];
     memset(has_begun, 0, sizeof has_begun);
@@ -166,7 +172,9 @@ static void go(const char *program, const struct scenario *scenario, int which, 
             struct user_regs_struct registers;
             if (ptrace(PTRACE_GET_SYSCALL_INFO, member, (void *)sizeof info, &info) > 0) {
                 // The first act of main: what came before is the loader's and the C library's.
-                if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_rt_sigaction && info.entry.args[0] == SIGHUP) has_begun[member] = 1;
+                if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_rt_sigaction &&
+                    info.entry.args[0] == SIGHUP)
+                    has_begun[member] = 1;
                 if (info.op == PTRACE_SYSCALL_INFO_ENTRY && has_begun[member] && may_fail((long)info.entry.nr)) {
                     run->calls++;
                     if (which > 0 && run->calls == which) {
@@ -185,7 +193,8 @@ static void go(const char *program, const struct scenario *scenario, int which, 
             }
         } else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
             has_begun[member] = 0;
-        } else if (status >> 16 == PTRACE_EVENT_CLONE || status >> 16 == PTRACE_EVENT_VFORK || status >> 16 == PTRACE_EVENT_FORK) {
+        } else if (status >> 16 == PTRACE_EVENT_CLONE || status >> 16 == PTRACE_EVENT_VFORK ||
+                   status >> 16 == PTRACE_EVENT_FORK) {
             unsigned long child = 0;
             ptrace(PTRACE_GETEVENTMSG, member, 0, &child);
             if (child < sizeof has_begun) has_begun[child] = 1;
@@ -217,18 +226,25 @@ static const char *fault(const struct scenario *scenario, struct run *run)
     if (run->status == 0) return "status 0";
     if (run->status < 0) return "ended by a signal without a status";
     if (is_suite && run->status == 1)
-        return strstr(run->output, "SUMMARY: 2 tests, 0 passed, ") && strstr(run->output, "FAIL ") ? 0 : "status 1, and the output tells no failure";
+        return strstr(run->output, "SUMMARY: 2 tests, 0 passed, ") && strstr(run->output, "FAIL ")
+                   ? 0
+                   : "status 1, and the output tells no failure";
     if (is_suite && strstr(run->output, "PASS ")) return "a test passed";
     const char *last = last_line(run->words);
-    if (strncmp(last, "swiftlet", 8) != 0 && strncmp(last, "Error: ", 7) != 0 && !(is_suite && strstr(run->output, "SUMMARY"))) return "no last sentence";
-    if (!is_suite && (run->status == scenario->status) != (strstr(last, scenario->sentence) != 0)) return "the status and the last sentence don't fit";
+    if (strncmp(last, "swiftlet", 8) != 0 && strncmp(last, "Error: ", 7) != 0 &&
+        !(is_suite && strstr(run->output, "SUMMARY")))
+        return "no last sentence";
+    if (!is_suite && (run->status == scenario->status) != (strstr(last, scenario->sentence) != 0))
+        return "the status and the last sentence don't fit";
     return 0;
 }
 
 static void show(const struct scenario *scenario, int which, int error, struct run *run, const char *why)
 {
-    printf("%s: scenario '%s', call %d (number %ld) fails with %s: status %d after %.1f s\n  standard error:\n%s\n  standard output:\n%s\n", why,
-           scenario->name, which, run->failed, strerrorname_np(error), run->status, run->seconds, run->words, run->output);
+    printf("%s: scenario '%s', call %d (number %ld) fails with %s: status %d after %.1f s\n"
+           "  standard error:\n%s\n  standard output:\n%s\n",
+           why, scenario->name, which, run->failed, strerrorname_np(error), run->status, run->seconds, run->words,
+           run->output);
 }
 
 int main(int count, char **arguments)
@@ -245,8 +261,11 @@ int main(int count, char **arguments)
     snprintf(path, sizeof path, "%s/fails.toml", directory);
     FILE *suite = fopen(path, "w");
     if (!suite) return perror(path), 125;
-    fprintf(suite, "[[boot]]\nname = \"one\"\nkernel = \"%s/ends.elf\"\nappend = \"end=triplefault\"\ntimeout = \"10s\"\n", guests);
-    fprintf(suite, "[[boot]]\nname = \"two\"\nkernel = \"%s/hello.elf\"\nappend = \"exit=3\"\ntimeout = \"10s\"\n", guests);
+    fprintf(suite,
+            "[[boot]]\nname = \"one\"\nkernel = \"%s/ends.elf\"\nappend = \"end=triplefault\"\ntimeout = \"10s\"\n",
+            guests);
+    fprintf(suite, "[[boot]]\nname = \"two\"\nkernel = \"%s/hello.elf\"\nappend = \"exit=3\"\ntimeout = \"10s\"\n",
+            guests);
     fclose(suite);
     if (is_single) {
         const struct scenario *scenario = &scenarios[atoi(arguments[2])];

@@ -160,7 +160,8 @@ import TestSupport
             "proc/net/route",
             "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n"
                 + """
-                eth4\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\nbr0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\n
+                eth4\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\n\
+                br0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\n
                 """
         )
         let (zero, one) = (String(repeating: "0", count: 32), "fe80" + String(repeating: "0", count: 27) + "1")

@@ -75,7 +75,8 @@ struct LabRunTests {
             for slot in 04 05 06 07; do
                 place=/sys/bus/pci/devices/0000:00:$slot.0
                 group=$(readlink -f $place/iommu_group)
-                echo device$slot=$(cat $place/vendor):$(cat $place/device),$(basename $(readlink $place/driver)),$(ls $group/devices | wc -l)
+                driver=$(basename $(readlink $place/driver))
+                echo device$slot=$(cat $place/vendor):$(cat $place/device),$driver,$(ls $group/devices | wc -l)
             done
             mkdir here/new
             echo written > here/new/file
@@ -208,7 +209,8 @@ struct LabRunTests {
             echo on > /proc/sys/kernel/printk_devkmsg
             i=0
             while [ $i -lt 1000 ]; do
-                echo "<1>line $i of a hundred bytes or so, so that a thousand of them are more than the file may have" > /dev/kmsg
+                echo "<1>line $i of a hundred bytes or so, so that a thousand of them are more than the file may have" \
+                    > /dev/kmsg
                 i=$((i + 1))
             done
             echo done

@@ -15,7 +15,8 @@ struct PackedTreeTests {
         try directory.write("usr/share/other", "other")
         _ = try Host.run(
             """
-            cd '\(directory.path)' && chmod 750 usr/bin/tool && ln -s usr/bin bin && ln -s ../bin/tool usr/alias && ln -s nowhere usr/broken &&
+            cd '\(directory.path)' && chmod 750 usr/bin/tool && ln -s usr/bin bin && ln -s ../bin/tool usr/alias &&
+            ln -s nowhere usr/broken &&
             ln -s ../other usr/share/a/link && ln -s loop loop && mkfifo usr/share/a/fifo
             """)
         return directory

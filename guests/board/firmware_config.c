@@ -8,7 +8,10 @@
 #include "tests.h"
 
 enum { SELECTOR = 0x510, DATA = 0x511 };
-enum { SIGNATURE = 0x00, INTERFACES = 0x01, RAM_SIZE = 0x03, CPU_COUNT = 0x05, DIRECTORY = 0x19, FIRST_FILE = 0x20, NO_ITEM = 0x3abc };
+enum {
+    SIGNATURE = 0x00, INTERFACES = 0x01, RAM_SIZE = 0x03, CPU_COUNT = 0x05, DIRECTORY = 0x19, FIRST_FILE = 0x20,
+    NO_ITEM = 0x3abc,
+};
 enum { INTERFACE_PORTS = 1 << 0, INTERFACE_DMA = 1 << 1 };
 enum { NAME_SIZE = 56 };
 

@@ -110,7 +110,8 @@ static void write_byte(struct bar *bar, unsigned offset, uint8_t value)
 static enum verdict count_writes(struct bar *bar)
 {
     write_byte(bar, HEADER_TEST, 0);
-    uint32_t first = read_header(bar, HEADER_TEST), offset = read_header(bar, HEADER_OFFSET), datum = read_header(bar, HEADER_DATUM);
+    uint32_t first = read_header(bar, HEADER_TEST), offset = read_header(bar, HEADER_OFFSET),
+             datum = read_header(bar, HEADER_DATUM);
     if ((first >> 8 & 0xff) != 1)
         return claim_fails("BAR %u: the first test's width is %u", bar->index, first >> 8 & 0xff);
     if (offset + 4 > bar->size)
@@ -123,7 +124,8 @@ static enum verdict count_writes(struct bar *bar)
         return claim_fails("BAR %u: %u of 5 writes were counted", bar->index, read_header(bar, HEADER_COUNT));
     write_byte(bar, HEADER_TEST, 0);
     if (read_header(bar, HEADER_COUNT) != 0)
-        return claim_fails("BAR %u: choosing the test again leaves the count at %u", bar->index, read_header(bar, HEADER_COUNT));
+        return claim_fails("BAR %u: choosing the test again leaves the count at %u", bar->index,
+                           read_header(bar, HEADER_COUNT));
     write_byte(bar, HEADER_TEST, 200);
     if ((read_header(bar, HEADER_TEST) >> 8 & 0xff) != 0)
         return claim_fails("BAR %u: there is a test 200", bar->index);

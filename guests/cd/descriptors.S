@@ -1,5 +1,5 @@
-// What is on a CD before its boot code: volume descriptors in sectors 16 and 17, the boot catalog in 18. There is no file system.
-// MEDIUM is what the catalog says that boots: 0 the CD itself, 2 a floppy of 1.44 MB, 4 a hard disk.
+// What is on a CD before its boot code: volume descriptors in sectors 16 and 17, the boot catalog in 18. There is no
+// file system. MEDIUM is what the catalog says that boots: 0 the CD itself, 2 a floppy of 1.44 MB, 4 a hard disk.
 
 #define CODE 19
 #if MEDIUM == 0

@@ -50,7 +50,8 @@ static enum verdict check_keyboard(void)
     port_write8(COMMAND, 0xad);
     EXPECT(ask(0x20), 0x74, "the command byte with the keyboard disabled");
     port_write8(DATA, 0xff);
-    EXPECT(port_read8(COMMAND) & (HAS_OUTPUT | TIMED_OUT), HAS_OUTPUT | TIMED_OUT, "the status after a byte to the absent keyboard");
+    EXPECT(port_read8(COMMAND) & (HAS_OUTPUT | TIMED_OUT), HAS_OUTPUT | TIMED_OUT,
+           "the status after a byte to the absent keyboard");
     EXPECT(port_read8(DATA), 0xfe, "the absent keyboard's answer");
     EXPECT(port_read8(COMMAND) & HAS_OUTPUT, 0, "the status after the answer was read");
     return CLAIM_HOLDS;
@@ -84,9 +85,11 @@ static enum verdict check_memory_size(void)
     EXPECT(cmos_read(0x15) | cmos_read(0x16) << 8, 640, "the base memory in KiB");
     EXPECT(cmos_read(0x30) | cmos_read(0x31) << 8, (int)kib, "the extended memory in KiB");
     if (low >= 16 * MEBIBYTE)
-        EXPECT(cmos_read(0x34) | cmos_read(0x35) << 8, (int)((low - 16 * MEBIBYTE) >> 16), "the memory above 16 MiB in 64 KiB");
+        EXPECT(cmos_read(0x34) | cmos_read(0x35) << 8, (int)((low - 16 * MEBIBYTE) >> 16),
+               "the memory above 16 MiB in 64 KiB");
     uint64_t high = (argument_number("high", 0) * MEBIBYTE) >> 16;
-    EXPECT(cmos_read(0x5b) | cmos_read(0x5c) << 8 | cmos_read(0x5d) << 16, (int)high, "the memory above 4 GiB in 64 KiB");
+    EXPECT(cmos_read(0x5b) | cmos_read(0x5c) << 8 | cmos_read(0x5d) << 16, (int)high,
+           "the memory above 4 GiB in 64 KiB");
     return CLAIM_HOLDS;
 }
 

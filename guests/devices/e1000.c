@@ -24,7 +24,10 @@ struct transmit_descriptor {
 };
 enum { DONE = 1 << 0, END_OF_PACKET = 1 << 0, INSERT_FCS = 1 << 1, REPORT_STATUS = 1 << 3 };
 enum { RCTL_ENABLE = 1 << 1, RCTL_BROADCAST = 1 << 15, RCTL_STRIP_CRC = 1 << 26 };
-enum { TCTL_ENABLE = 1 << 1, TCTL_PAD = 1 << 3, TCTL_COLLISIONS = 0x0f << 4, TCTL_DISTANCE = 0x40 << 12, TIPG_COPPER = 0x00602008 };
+enum {
+    TCTL_ENABLE = 1 << 1, TCTL_PAD = 1 << 3, TCTL_COLLISIONS = 0x0f << 4, TCTL_DISTANCE = 0x40 << 12,
+    TIPG_COPPER = 0x00602008,
+};
 
 static volatile struct receive_descriptor receive_ring[RING_SIZE] __attribute__((aligned(128)));
 static volatile struct transmit_descriptor transmit_ring[RING_SIZE] __attribute__((aligned(128)));
@@ -32,7 +35,9 @@ static uint8_t receive_buffers[RING_SIZE][BUFFER_SIZE] __attribute__((aligned(16
 static uint8_t transmit_buffers[RING_SIZE][BUFFER_SIZE] __attribute__((aligned(16)));
 
 uint32_t e1000_read(const struct e1000 *nic, unsigned offset) { return mmio_read32(nic->registers + offset); }
-void e1000_write(const struct e1000 *nic, unsigned offset, uint32_t value) { mmio_write32(nic->registers + offset, value); }
+void e1000_write(const struct e1000 *nic, unsigned offset, uint32_t value) {
+    mmio_write32(nic->registers + offset, value);
+}
 
 bool e1000_find(unsigned slot, struct e1000 *nic)
 {

@@ -38,5 +38,9 @@ static bool transfer(const struct edu *edu, uint32_t source, uint32_t destinatio
     return clock_wait(is_idle, (void *)edu, TRANSFER_LIMIT);
 }
 
-bool edu_copy_in(const struct edu *edu, uint32_t from, uint32_t count) { return transfer(edu, from, EDU_BUFFER, count, 0); }
-bool edu_copy_out(const struct edu *edu, uint32_t to, uint32_t count) { return transfer(edu, EDU_BUFFER, to, count, FROM_DEVICE); }
+bool edu_copy_in(const struct edu *edu, uint32_t from, uint32_t count) {
+    return transfer(edu, from, EDU_BUFFER, count, 0);
+}
+bool edu_copy_out(const struct edu *edu, uint32_t to, uint32_t count) {
+    return transfer(edu, EDU_BUFFER, to, count, FROM_DEVICE);
+}

@@ -4,7 +4,9 @@
 #include "console.h"
 #include "mmio.h"
 
-uint32_t test_function_read(const struct test_function *test, unsigned offset) { return mmio_read32(test->registers + offset); }
+uint32_t test_function_read(const struct test_function *test, unsigned offset) {
+    return mmio_read32(test->registers + offset);
+}
 
 void test_function_write(const struct test_function *test, unsigned offset, uint32_t value)
 {

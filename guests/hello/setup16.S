@@ -1,5 +1,6 @@
-// An image with a Linux setup header whose work is all done in real mode, as memdisk's and GRUB's lnxboot.img: the header claims protocol 2.03 and
-// code at 1 MiB, which here only says that it was entered. Source: Linux, Documentation/arch/x86/boot.rst.
+// An image with a Linux setup header whose work is all done in real mode, as memdisk's and GRUB's lnxboot.img: the
+// header claims protocol 2.03 and code at 1 MiB, which here only says that it was entered. Source: Linux,
+// Documentation/arch/x86/boot.rst.
 
     .code16
     .org 0x1f1

@@ -135,7 +135,8 @@ enum verdict test_level_held(void)
     line_hold = HELD;
     source_raise(line);
     if (!interrupts_reach(line->vector, HELD + 1))
-        return claim_fails("%lu interrupts instead of %u while the line was held", interrupts_on_vector(line->vector), HELD + 1);
+        return claim_fails("%lu interrupts instead of %u while the line was held", interrupts_on_vector(line->vector),
+                           HELD + 1);
     return stays(line->vector, HELD + 1, "after the acknowledgement");
 }
 

@@ -12,8 +12,8 @@
 
 enum { DEFAULT_QUIET = 50, STORM = 500 };
 
-struct source edu_source = {.name = "edu"}, nic_source = {.name = "e1000e"}, test_source = {.name = "the test function"},
-              second_test_source = {.name = "the second test function"};
+struct source edu_source = {.name = "edu"}, nic_source = {.name = "e1000e"},
+              test_source = {.name = "the test function"}, second_test_source = {.name = "the second test function"};
 struct source *const sources[SOURCE_COUNT] = {&edu_source, &nic_source, &test_source, &second_test_source};
 struct source *line;
 struct test_function test, second_test;

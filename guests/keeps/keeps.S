@@ -1,5 +1,6 @@
-// A multiboot kernel as some teaching systems are: it loads a GDT of its own and leaves CS as the loader set it. An interrupt's frame then
-// holds the loader's selector, and IRET takes it from the kernel's GDT. It stands three ticks of the timer, by the PIC as a BIOS leaves it.
+// A multiboot kernel as some teaching systems are: it loads a GDT of its own and leaves CS as the loader set it. An
+// interrupt's frame then holds the loader's selector, and IRET takes it from the kernel's GDT. It stands three ticks of
+// the timer, by the PIC as a BIOS leaves it.
 
 #define COM1 0x3f8
 #define EXIT_PORT 0xf4

@@ -61,7 +61,8 @@ uint64_t bar_map(struct pci_address function, unsigned index)
     else if (!bar.address)
         say("%02x:%02x.%u BAR %u was given no address", function.bus, function.slot, function.function, index);
     else if (!paging_map_device(bar.address, bar.size))
-        say("%02x:%02x.%u BAR %u at 0x%lx can't be mapped", function.bus, function.slot, function.function, index, bar.address);
+        say("%02x:%02x.%u BAR %u at 0x%lx can't be mapped", function.bus, function.slot, function.function, index,
+            bar.address);
     else
         return bar.address;
     return 0;

@@ -12,7 +12,9 @@
 // Intel 8254 datasheet. Channel 0 counts down once from the top; nobody listens to its output.
 enum { PIT_CHANNEL_0 = 0x40, PIT_CONTROL = 0x43, MODE_0_BOTH_BYTES = 0x30, LATCH_CHANNEL_0 = 0x00, PIT_RATE = 1193182 };
 enum { MEASURED_COUNTS = PIT_RATE / 100, READ_LIMIT = 200000 };
-enum { TICK_MICROSECONDS = 10000, TICK_MEASURED_MICROSECONDS = 2000, TICK_TOP = 0xffffffff, FIRST_TICK_LIMIT = 2000000 };
+enum {
+    TICK_MICROSECONDS = 10000, TICK_MEASURED_MICROSECONDS = 2000, TICK_TOP = 0xffffffff, FIRST_TICK_LIMIT = 2000000,
+};
 
 static uint64_t rate;       // kHz
 static uint64_t origin;

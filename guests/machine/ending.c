@@ -4,14 +4,23 @@
 #include "port.h"
 
 enum { EXIT_PORT = 0xf4, PANIC_PORT = 0x505, PANICKED = 1 };
-enum { PM1A_CONTROL = 0x604, SLEEP_ENABLE = 0x2000 };                           // ACPI 6.5, 4.8.3.2.1: SLP_EN, SLP_TYP 0
-enum { RESET_CONTROL = 0xcf9, SYSTEM_RESET = 0x02, RESET_CPU = 0x04 };          // Intel ICH9 datasheet, 13.7.5
+enum { PM1A_CONTROL = 0x604, SLEEP_ENABLE = 0x2000 };                  // ACPI 6.5, 4.8.3.2.1: SLP_EN, SLP_TYP 0
+enum { RESET_CONTROL = 0xcf9, SYSTEM_RESET = 0x02, RESET_CPU = 0x04 }; // Intel ICH9 datasheet, 13.7.5
 enum { FULL_RESET = 0x08, SYSTEM_CONTROL = 0x92, FAST_RESET = 0x01, A20_OPEN = 0x02 };
-enum { KEYBOARD_DATA = 0x60, KEYBOARD_COMMAND = 0x64, PULSE_RESET_LINE = 0xfe, WRITE_OUTPUT_PORT = 0xd1, OUTPUT_WITHOUT_RESET_LINE = 0xfe };
+enum {
+    KEYBOARD_DATA = 0x60, KEYBOARD_COMMAND = 0x64, PULSE_RESET_LINE = 0xfe, WRITE_OUTPUT_PORT = 0xd1,
+    OUTPUT_WITHOUT_RESET_LINE = 0xfe,
+};
 // ACPI 6.5: the root pointer is on 16 bytes somewhere in the BIOS area (5.2.5.1); the fixed table's flags, reset
 // register and value (5.2.9).
-enum { ACPI_SCAN_BEGIN = 0xe0000, ACPI_SCAN_END = 0x100000, ACPI_XSDT = 24, ACPI_LENGTH = 4, ACPI_HEADER = 36, ACPI_TABLE_LIMIT = 64 };
-enum { FADT_FLAGS = 112, FADT_RESET_SUPPORTED = 1 << 10, FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128, SPACE_PORT = 1 };
+enum {
+    ACPI_SCAN_BEGIN = 0xe0000, ACPI_SCAN_END = 0x100000, ACPI_XSDT = 24, ACPI_LENGTH = 4, ACPI_HEADER = 36,
+    ACPI_TABLE_LIMIT = 64,
+};
+enum {
+    FADT_FLAGS = 112, FADT_RESET_SUPPORTED = 1 << 10, FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120,
+    FADT_RESET_VALUE = 128, SPACE_PORT = 1,
+};
 
 void end_by_power_off(void)
 {
@@ -71,7 +80,8 @@ static uint64_t fixed_table(void)
 void end_by_acpi_reset(void)
 {
     uint64_t table = fixed_table();
-    if (!table || !(number_at(table + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) || number_at(table + FADT_RESET_SPACE, 1) != SPACE_PORT)
+    if (!table || !(number_at(table + FADT_FLAGS, 4) & FADT_RESET_SUPPORTED) ||
+        number_at(table + FADT_RESET_SPACE, 1) != SPACE_PORT)
         return;
     port_write8((uint16_t)number_at(table + FADT_RESET_ADDRESS, 8), (uint8_t)number_at(table + FADT_RESET_VALUE, 1));
 }

@@ -33,8 +33,8 @@ void interrupt_ignore(uint8_t vector)
 static _Noreturn void exception(const struct interrupt_frame *frame)
 {
     console_print("\n");
-    say("exception %lu error 0x%lx at 0x%lx rsp 0x%lx rflags 0x%lx", frame->vector, frame->error, frame->rip, frame->rsp,
-        frame->rflags);
+    say("exception %lu error 0x%lx at 0x%lx rsp 0x%lx rflags 0x%lx", frame->vector, frame->error, frame->rip,
+        frame->rsp, frame->rflags);
     if (frame->vector == PAGE_FAULT) {
         uint64_t address;
         __asm__ volatile("movq %%cr2, %0" : "=r"(address));

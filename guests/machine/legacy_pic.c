@@ -4,7 +4,10 @@
 #include "port.h"
 
 // Intel 8259A datasheet, initialization command words 1 to 4.
-enum { MASTER = 0x20, SLAVE = 0xa0, BEGIN_WITH_ICW4 = 0x11, SLAVE_ON_INPUT_2 = 0x04, SLAVE_ID = 0x02, MODE_8086 = 0x01, ALL = 0xff };
+enum {
+    MASTER = 0x20, SLAVE = 0xa0, BEGIN_WITH_ICW4 = 0x11, SLAVE_ON_INPUT_2 = 0x04, SLAVE_ID = 0x02, MODE_8086 = 0x01,
+    ALL = 0xff,
+};
 
 void legacy_pic_mask(void)
 {

@@ -5,8 +5,14 @@
 
 // PCI Local Bus 3.0, 6.8.1 and 6.8.2.
 enum { MSI_CONTROL = 2, MSI_ENABLE = 1 << 0, MSI_MULTIPLE = 7 << 4, MSI_64 = 1 << 7, MSI_ADDRESS_LOW = 4 };
-enum { MSIX_CONTROL = 2, MSIX_TABLE = 4, MSIX_PENDING = 8, MSIX_COUNT = 0x7ff, MSIX_FUNCTION_MASK = 1 << 14, MSIX_ENABLE = 1 << 15 };
-enum { ENTRY_SIZE = 16, ENTRY_ADDRESS_LOW = 0, ENTRY_ADDRESS_HIGH = 4, ENTRY_DATA = 8, ENTRY_CONTROL = 12, ENTRY_MASKED = 1 };
+enum {
+    MSIX_CONTROL = 2, MSIX_TABLE = 4, MSIX_PENDING = 8, MSIX_COUNT = 0x7ff, MSIX_FUNCTION_MASK = 1 << 14,
+    MSIX_ENABLE = 1 << 15,
+};
+enum {
+    ENTRY_SIZE = 16, ENTRY_ADDRESS_LOW = 0, ENTRY_ADDRESS_HIGH = 4, ENTRY_DATA = 8, ENTRY_CONTROL = 12,
+    ENTRY_MASKED = 1,
+};
 enum { BAR_INDICATOR = 7 };
 
 bool msi_enable(struct pci_address function, uint64_t address, uint16_t data)
@@ -28,7 +34,8 @@ void msi_disable(struct pci_address function)
 {
     unsigned capability = pci_capability(function, PCI_CAPABILITY_MSI);
     if (capability)
-        pci_write16(function, capability + MSI_CONTROL, pci_read16(function, capability + MSI_CONTROL) & (uint16_t)~MSI_ENABLE);
+        pci_write16(function, capability + MSI_CONTROL,
+                    pci_read16(function, capability + MSI_CONTROL) & (uint16_t)~MSI_ENABLE);
 }
 
 static uint64_t map(struct pci_address function, uint32_t location)

@@ -1,5 +1,5 @@
-// The first 4 GiB mapped one to one with 2 MiB pages, finished at assembly time. The lower half is cached; the upper half holds the
-// devices and is not. Addresses above 4 GiB are added by paging.c.
+// The first 4 GiB mapped one to one with 2 MiB pages, finished at assembly time. The lower half is cached; the upper
+// half holds the devices and is not. Addresses above 4 GiB are added by paging.c.
 
 #define PRESENT_WRITABLE 0x3
 #define UNCACHED 0x18                       /* PCD and PWT */

@@ -22,9 +22,15 @@ static uint16_t select(struct pci_address address, unsigned offset)
 uint8_t pci_read8(struct pci_address address, unsigned offset) { return port_read8(select(address, offset)); }
 uint16_t pci_read16(struct pci_address address, unsigned offset) { return port_read16(select(address, offset)); }
 uint32_t pci_read32(struct pci_address address, unsigned offset) { return port_read32(select(address, offset)); }
-void pci_write8(struct pci_address address, unsigned offset, uint8_t value) { port_write8(select(address, offset), value); }
-void pci_write16(struct pci_address address, unsigned offset, uint16_t value) { port_write16(select(address, offset), value); }
-void pci_write32(struct pci_address address, unsigned offset, uint32_t value) { port_write32(select(address, offset), value); }
+void pci_write8(struct pci_address address, unsigned offset, uint8_t value) {
+    port_write8(select(address, offset), value);
+}
+void pci_write16(struct pci_address address, unsigned offset, uint16_t value) {
+    port_write16(select(address, offset), value);
+}
+void pci_write32(struct pci_address address, unsigned offset, uint32_t value) {
+    port_write32(select(address, offset), value);
+}
 
 uint64_t pci_ecam_base(void)
 {

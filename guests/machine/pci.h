@@ -9,9 +9,11 @@ struct pci_address {
 
 /// Offsets in the configuration header and their bits (PCI Local Bus 3.0, 6.1 and 6.2).
 enum {
-    PCI_VENDOR = 0x00, PCI_DEVICE = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_CLASS = 0x0b, PCI_HEADER_TYPE = 0x0e,
+    PCI_VENDOR = 0x00, PCI_DEVICE = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_CLASS = 0x0b,
+    PCI_HEADER_TYPE = 0x0e,
     PCI_BAR0 = 0x10, PCI_CAPABILITIES = 0x34, PCI_INTERRUPT_LINE = 0x3c, PCI_INTERRUPT_PIN = 0x3d,
-    PCI_COMMAND_IO = 1 << 0, PCI_COMMAND_MEMORY = 1 << 1, PCI_COMMAND_MASTER = 1 << 2, PCI_COMMAND_INTX_DISABLE = 1 << 10,
+    PCI_COMMAND_IO = 1 << 0, PCI_COMMAND_MEMORY = 1 << 1, PCI_COMMAND_MASTER = 1 << 2,
+    PCI_COMMAND_INTX_DISABLE = 1 << 10,
     PCI_STATUS_INTERRUPT = 1 << 3, PCI_STATUS_CAPABILITIES = 1 << 4,
     PCI_CAPABILITY_MSI = 0x05, PCI_CAPABILITY_MSIX = 0x11,
 };
@@ -31,7 +33,8 @@ uint64_t pci_ecam_base(void);
 /// The memory address of a configuration register, `offset` 0...4095.
 static inline uint64_t pci_ecam_address(uint64_t base, struct pci_address address, unsigned offset)
 {
-    return base + ((uint64_t)address.bus << 20 | (uint64_t)address.slot << 15 | (uint64_t)address.function << 12 | offset);
+    return base +
+           ((uint64_t)address.bus << 20 | (uint64_t)address.slot << 15 | (uint64_t)address.function << 12 | offset);
 }
 
 /// Walks the functions of bus 0 in order. Begin with `*position` 0; false at the end.

@@ -1,6 +1,7 @@
-// The way in: a PVH loader (XEN_ELFNOTE_PHYS32_ENTRY, Xen's public/elfnote.h) or a multiboot 1 loader (when built with -DMULTIBOOT)
-// enters here in 32-bit protected mode without paging. Nothing is computed on the way to long mode: the page tables, the GDT
-// and the IDT are finished in the file, so that the first byte a guest writes comes as early as it can.
+// The way in: a PVH loader (XEN_ELFNOTE_PHYS32_ENTRY, Xen's public/elfnote.h) or a multiboot 1 loader (when built with
+// -DMULTIBOOT) enters here in 32-bit protected mode without paging. Nothing is computed on the way to long mode: the
+// page tables, the GDT and the IDT are finished in the file, so that the first byte a guest writes comes as early as it
+// can.
 
 #define LOADER_PVH 0
 #define LOADER_MULTIBOOT 1

@@ -1,5 +1,6 @@
-// One stub for each of the 256 vectors and the IDT that points at them. An IDT entry splits a handler's address in three, which no
-// relocation can express; so the linker script pins the stubs to VECTORS_BASE and asserts it, and the IDT is plain data.
+// One stub for each of the 256 vectors and the IDT that points at them. An IDT entry splits a handler's address in
+// three, which no relocation can express; so the linker script pins the stubs to VECTORS_BASE and asserts it, and the
+// IDT is plain data.
 
 #define VECTORS_BASE 0x101000
 #define STUB_SIZE 16
@@ -13,8 +14,10 @@ vector_stubs:
     .set vector, 0
     .rept 256
     .balign STUB_SIZE
-    // 8, 10-14, 17, 21, 29 and 30 push an error code themselves (Intel SDM vol. 3, table 6-1; AMD APM vol. 2, table 8-1).
-    .ifeq (vector == 8) | (vector >= 10 && vector <= 14) | (vector == 17) | (vector == 21) | (vector == 29) | (vector == 30)
+    // 8, 10-14, 17, 21, 29 and 30 push an error code themselves (Intel SDM vol. 3, table 6-1; AMD APM vol. 2,
+    // table 8-1).
+    .ifeq (vector == 8) | (vector >= 10 && vector <= 14) | (vector == 17) | (vector == 21) \
+        | (vector == 29) | (vector == 30)
     pushq $0
     .endif
     pushq $vector
@@ -66,7 +69,8 @@ vector_common:
 idt:
     .set vector, 0
     .rept 256
-    .word (VECTORS_BASE + vector * STUB_SIZE) & 0xffff, CODE_SELECTOR, INTERRUPT_GATE, (VECTORS_BASE + vector * STUB_SIZE) >> 16
+    .word (VECTORS_BASE + vector * STUB_SIZE) & 0xffff, CODE_SELECTOR, INTERRUPT_GATE
+    .word (VECTORS_BASE + vector * STUB_SIZE) >> 16
     .long 0, 0
     .set vector, vector + 1
     .endr

@@ -19,7 +19,8 @@ uint8_t guest_main(void)
             length++;
         }
         text[length] = 0;
-        say("%u \"%s\" %lu bytes%s: %s", i, module->string, module->size, module->start % 4096 ? ", not on a page" : "", text);
+        say("%u \"%s\" %lu bytes%s: %s", i, module->string, module->size, module->start % 4096 ? ", not on a page" : "",
+            text);
     }
     say("%u in all", boot.module_count);
     return 0;

@@ -94,8 +94,9 @@ static const char *prepare_msix(void)
     }
     e1000_write(nic, E1000_EIAC, 0);
     e1000_write(nic, E1000_IAM, 0);
-    e1000_write(nic, E1000_IVAR, E1000_IVAR_ENTRY(RECEIVE, 0) | E1000_IVAR_ENTRY(TRANSMIT, 8) | E1000_IVAR_ENTRY(OTHER, 16)
-                | E1000_IVAR_EVERY_WRITE_BACK);
+    e1000_write(nic, E1000_IVAR,
+                E1000_IVAR_ENTRY(RECEIVE, 0) | E1000_IVAR_ENTRY(TRANSMIT, 8) | E1000_IVAR_ENTRY(OTHER, 16) |
+                    E1000_IVAR_EVERY_WRITE_BACK);
     msix_control(&msix, true, false);
     return NULL;
 }
@@ -112,8 +113,9 @@ const char *delivery_prepare(struct e1000 *which, enum delivery_kind how)
 void delivery_open(void)
 {
     e1000_read(nic, E1000_ICR);
-    e1000_write(nic, E1000_IMS, kind == DELIVERY_MSIX ? E1000_CAUSE_RXQ0 | E1000_CAUSE_TXQ0 | E1000_CAUSE_OTHER | E1000_CAUSE_LSC
-                : E1000_CAUSE_RXT0);
+    e1000_write(nic, E1000_IMS,
+                kind == DELIVERY_MSIX ? E1000_CAUSE_RXQ0 | E1000_CAUSE_TXQ0 | E1000_CAUSE_OTHER | E1000_CAUSE_LSC
+                                      : E1000_CAUSE_RXT0);
 }
 
 bool delivery_has_frames(void) { return has_frames; }

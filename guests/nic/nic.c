@@ -83,7 +83,8 @@ static bool ask_dhcp(uint8_t question, struct dhcp_wait *answer)
 {
     struct host offer = answer->lease;
     while (clock_now() < deadline) {
-        e1000_send(&nic, outgoing, dhcp_write(outgoing, &host, question, TRANSACTION, question == DHCP_REQUEST ? &offer : NULL));
+        e1000_send(&nic, outgoing,
+                   dhcp_write(outgoing, &host, question, TRANSACTION, question == DHCP_REQUEST ? &offer : NULL));
         if (receive(is_dhcp, answer, RESEND))
             return true;
     }
@@ -159,8 +160,9 @@ static const char *run(enum delivery_kind kind, uint64_t slot, unsigned echoes, 
         return problem;
     for (unsigned i = 0; i < sizeof nic.mac; i++)
         host.mac = host.mac << 8 | nic.mac[i];
-    say("%s at 00:%02x.%u mac %02x:%02x:%02x:%02x:%02x:%02x", nic.model == E1000_82574L ? "82574L" : "82540EM", nic.function.slot,
-        nic.function.function, nic.mac[0], nic.mac[1], nic.mac[2], nic.mac[3], nic.mac[4], nic.mac[5]);
+    say("%s at 00:%02x.%u mac %02x:%02x:%02x:%02x:%02x:%02x", nic.model == E1000_82574L ? "82574L" : "82540EM",
+        nic.function.slot, nic.function.function, nic.mac[0], nic.mac[1], nic.mac[2], nic.mac[3], nic.mac[4],
+        nic.mac[5]);
     problem = delivery_prepare(&nic, kind);
     if (problem)
         return problem;
@@ -203,7 +205,7 @@ uint8_t guest_main(void)
     clock_start();
     deadline = clock_now() + timeout * SECOND;
     const char *problem = run(kind, slot, echoes, &answered);
-    say("irq=%s ip=" IP " echo=%u/%u irqs=%lu %s%s", delivery_name(kind), IP_BYTES(host.address), answered, echoes, delivery_count(),
-        problem ? "FAIL " : "PASS", problem ? problem : "");
+    say("irq=%s ip=" IP " echo=%u/%u irqs=%lu %s%s", delivery_name(kind), IP_BYTES(host.address), answered, echoes,
+        delivery_count(), problem ? "FAIL " : "PASS", problem ? problem : "");
     return problem ? EXIT_FAIL : EXIT_PASS;
 }

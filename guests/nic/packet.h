@@ -26,17 +26,19 @@ struct SWIFT_NAME("Host") host {
 size_t arp_write_request(uint8_t *_Nonnull frame, const struct host *_Nonnull host, uint32_t target);
 
 /// Answers a request for our own address; 0 if `question` is none.
-size_t arp_write_answer(uint8_t *_Nonnull frame, const struct host *_Nonnull host, const uint8_t *_Nonnull question, size_t length);
+size_t arp_write_answer(uint8_t *_Nonnull frame, const struct host *_Nonnull host, const uint8_t *_Nonnull question,
+                        size_t length);
 
 /// The hardware address that `target` replied with, 0 if this is no reply of its.
 uint64_t arp_read_reply(const uint8_t *_Nonnull frame, size_t length, uint32_t target);
 
 /// An echo request (RFC 792) to the gateway.
-size_t icmp_write_request(uint8_t *_Nonnull frame, const struct host *_Nonnull host, uint16_t identifier, uint16_t sequence);
+size_t icmp_write_request(uint8_t *_Nonnull frame, const struct host *_Nonnull host, uint16_t identifier,
+                          uint16_t sequence);
 
 /// The time to live of the gateway's reply to that request, 0 if this is none or its payload was harmed.
-uint8_t icmp_read_reply(const uint8_t *_Nonnull frame, size_t length, const struct host *_Nonnull host, uint16_t identifier,
-                        uint16_t sequence);
+uint8_t icmp_read_reply(const uint8_t *_Nonnull frame, size_t length, const struct host *_Nonnull host,
+                        uint16_t identifier, uint16_t sequence);
 
 /// Kinds of DHCP messages (RFC 2131).
 enum { DHCP_DISCOVER = 1, DHCP_OFFER = 2, DHCP_REQUEST = 3, DHCP_ACK = 5, DHCP_NAK = 6 };

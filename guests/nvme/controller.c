@@ -10,10 +10,14 @@
 
 // NVM Express 1.4, 3.1 (registers) and 3.1.24 (doorbells).
 enum {
-    CAP_LOW = 0x00, CAP_HIGH = 0x04, VS = 0x08, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ_LOW = 0x28, ASQ_HIGH = 0x2c, ACQ_LOW = 0x30,
+    CAP_LOW = 0x00, CAP_HIGH = 0x04, VS = 0x08, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ_LOW = 0x28, ASQ_HIGH = 0x2c,
+    ACQ_LOW = 0x30,
     ACQ_HIGH = 0x34, DOORBELLS = 0x1000,
 };
-enum { CC_ENABLE = 1 << 0, CC_SUBMISSION_64 = 6 << 16, CC_COMPLETION_16 = 4 << 20, CSTS_READY = 1 << 0, CSTS_FATAL = 1 << 1 };
+enum {
+    CC_ENABLE = 1 << 0, CC_SUBMISSION_64 = 6 << 16, CC_COMPLETION_16 = 4 << 20, CSTS_READY = 1 << 0,
+    CSTS_FATAL = 1 << 1,
+};
 enum { CLASS_NVME = 0x010802, CLASS_OFFSET = 0x08 };
 enum { TIMEOUT_SHIFT = 24, TIMEOUT_UNIT = 500000, STRIDE_SHIFT = 32 };
 enum { IDENTIFY = 0x06, IDENTIFY_CONTROLLER = 1, PHASE = 1 << 16, STATUS_SHIFT = 17 };
@@ -36,7 +40,9 @@ static unsigned sent, taken;
 static unsigned vectors;
 static volatile bool interrupted;
 
-static uint32_t read(const struct controller *controller, unsigned offset) { return mmio_read32(controller->registers + offset); }
+static uint32_t read(const struct controller *controller, unsigned offset) {
+    return mmio_read32(controller->registers + offset);
+}
 
 static void write(const struct controller *controller, unsigned offset, uint32_t value)
 {
@@ -49,7 +55,8 @@ const char *controller_find(unsigned slot, struct controller *controller)
     do {
         if (!pci_next(&position, &controller->function))
             return "no NVMe controller found";
-    } while ((slot && controller->function.slot != slot) || pci_read32(controller->function, CLASS_OFFSET) >> 8 != CLASS_NVME);
+    } while ((slot && controller->function.slot != slot) ||
+             pci_read32(controller->function, CLASS_OFFSET) >> 8 != CLASS_NVME);
     controller->registers = bar_map(controller->function, 0);
     if (!controller->registers)
         return "BAR 0 can't be reached";
@@ -82,7 +89,9 @@ static uint64_t patience(const struct controller *controller)
 static const char *disable(struct controller *controller)
 {
     write(controller, CC, 0);
-    return clock_wait(is_stopped, controller, patience(controller)) ? NULL : "the controller does not stop in the time it says it takes";
+    return clock_wait(is_stopped, controller, patience(controller))
+               ? NULL
+               : "the controller does not stop in the time it says it takes";
 }
 
 static void handle_completion(void *context)

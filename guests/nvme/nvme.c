@@ -134,9 +134,9 @@ static const char *run(void)
     const char *problem = controller_find((unsigned)argument_number("slot", 0), &controller);
     if (problem)
         return problem;
-    say("00:%02x.%u version 0x%x capabilities 0x%lx, %u vectors in the table at offset 0x%lx of BAR 0", controller.function.slot,
-        controller.function.function, controller.version, controller.capabilities, controller.msix.count,
-        controller.msix.table - controller.registers);
+    say("00:%02x.%u version 0x%x capabilities 0x%lx, %u vectors in the table at offset 0x%lx of BAR 0",
+        controller.function.slot, controller.function.function, controller.version, controller.capabilities,
+        controller.msix.count, controller.msix.table - controller.registers);
     unsigned reads = (unsigned)argument_number("reads", DEFAULT_READS);
     uint64_t begin = clock_now();
     if (controller_read_version(&controller, reads))
@@ -167,6 +167,7 @@ uint8_t guest_main(void)
     const char *problem = run();
     if (!problem && controller_stray_interrupts())
         problem = "an interrupt came on a vector that nothing uses";
-    say("model \"%s\" irqs=%lu %s%s", model, controller_interrupts(), problem ? "FAIL " : "PASS", problem ? problem : "");
+    say("model \"%s\" irqs=%lu %s%s", model, controller_interrupts(), problem ? "FAIL " : "PASS",
+        problem ? problem : "");
     return problem ? EXIT_FAIL : EXIT_PASS;
 }

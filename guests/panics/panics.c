@@ -12,13 +12,15 @@ static void panic(void)
     console_print("[    1.234567] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n");
     console_print("[    1.234600] CPU: 0 PID: 1 Comm: swapper/0 Not tainted\n");
     console_print("[    1.234650] Call Trace:\n[    1.234700]  mount_root_generic+0x1a5/0x380\n");
-    console_print("[    1.234900] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n");
+    console_print("[    1.234900] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on "
+                  "unknown-block(0,0) ]---\n");
 }
 
 static void oops(void)
 {
     console_print("[    1.234567] BUG: kernel NULL pointer dereference, address: 0000000000000008\n");
-    console_print("[    1.234600] Oops: 0002 [#1] PREEMPT SMP NOPTI\n[    1.234650] RIP: 0010:faulty_init+0x5/0x10 [faulty]\n");
+    console_print("[    1.234600] Oops: 0002 [#1] PREEMPT SMP NOPTI\n"
+                  "[    1.234650] RIP: 0010:faulty_init+0x5/0x10 [faulty]\n");
     console_print("[    1.234900] ---[ end trace 0000000000000000 ]---\n");
 }
 

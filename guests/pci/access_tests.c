@@ -24,10 +24,10 @@ static enum verdict each_absent(enum verdict (*check)(struct pci_address address
     return count ? CLAIM_HOLDS : claim_skipped("bus 0 is full");
 }
 
-#define EXPECT_ONES(value, ones, what)                                                                                          \
-    if ((value) != (ones))                                                                                                      \
-        return claim_fails("%02x:%02x.%u reads 0x%x at 0x%x by " what, address.bus, address.slot, address.function, (unsigned)(value), \
-                           offset)
+#define EXPECT_ONES(value, ones, what)                                                                          \
+    if ((value) != (ones))                                                                                      \
+        return claim_fails("%02x:%02x.%u reads 0x%x at 0x%x by " what, address.bus, address.slot, address.function, \
+                           (unsigned)(value), offset)
 
 static enum verdict reads_ones_cf8(struct pci_address address)
 {
@@ -74,19 +74,19 @@ static enum verdict agrees(struct pci_address address, uint64_t base)
         uint64_t place = pci_ecam_address(base, address, offset);
         uint32_t value = pci_read32(address, offset);
         if (mmio_read32(place) != value)
-            return claim_fails("%02x:%02x.%u at 0x%x: 0x%x by CF8, 0x%x by ECAM", address.bus, address.slot, address.function, offset,
-                               value, mmio_read32(place));
+            return claim_fails("%02x:%02x.%u at 0x%x: 0x%x by CF8, 0x%x by ECAM", address.bus, address.slot,
+                               address.function, offset, value, mmio_read32(place));
         for (unsigned part = 0; part < 4; part++) {
             uint8_t byte = (uint8_t)(value >> (8 * part));
             if (pci_read8(address, offset + part) != byte || mmio_read8(place + part) != byte)
-                return claim_fails("%02x:%02x.%u byte at 0x%x differs from its dword 0x%x", address.bus, address.slot, address.function,
-                                   offset + part, value);
+                return claim_fails("%02x:%02x.%u byte at 0x%x differs from its dword 0x%x", address.bus, address.slot,
+                                   address.function, offset + part, value);
         }
         for (unsigned part = 0; part < 4; part += 2) {
             uint16_t word = (uint16_t)(value >> (8 * part));
             if (pci_read16(address, offset + part) != word || mmio_read16(place + part) != word)
-                return claim_fails("%02x:%02x.%u word at 0x%x differs from its dword 0x%x", address.bus, address.slot, address.function,
-                                   offset + part, value);
+                return claim_fails("%02x:%02x.%u word at 0x%x differs from its dword 0x%x", address.bus, address.slot,
+                                   address.function, offset + part, value);
         }
     }
     return CLAIM_HOLDS;
@@ -115,7 +115,8 @@ enum verdict test_address_latch(void)
     port_write8(CONFIG_ADDRESS, SOMETHING);
     port_write16(CONFIG_ADDRESS + 2, SOMETHING);
     if (port_read32(CONFIG_ADDRESS) != HOST_BRIDGE_VENDOR)
-        return claim_fails("the address register reads 0x%x after writes of a byte and a word", port_read32(CONFIG_ADDRESS));
+        return claim_fails("the address register reads 0x%x after writes of a byte and a word",
+                           port_read32(CONFIG_ADDRESS));
     if (port_read32(CONFIG_DATA) != vendor)
         return claim_fails("the data register follows a byte written to the address register");
     port_write32(CONFIG_ADDRESS, 0);

@@ -70,7 +70,8 @@ enum verdict test_bar_overlap(void)
     for (unsigned i = 0; i < bar_count; i++)
         for (unsigned j = 0; j < i; j++) {
             const struct bar *a = &bars[i].bar, *b = &bars[j].bar;
-            if ((a->kind == BAR_IO) == (b->kind == BAR_IO) && a->address < b->address + b->size && b->address < a->address + a->size)
+            if ((a->kind == BAR_IO) == (b->kind == BAR_IO) && a->address < b->address + b->size &&
+                b->address < a->address + a->size)
                 return claim_fails("%02x:%02x.%u BAR %u overlaps %02x:%02x.%u BAR %u", PLACE(i), PLACE(j));
         }
     return CLAIM_HOLDS;
@@ -82,7 +83,8 @@ static bool is_free(uint64_t address, uint64_t size)
     if (ecam && address < ecam + ECAM_SIZE && ecam < address + size)
         return false;
     for (unsigned i = 0; i < bar_count; i++)
-        if (bars[i].bar.kind != BAR_IO && address < bars[i].bar.address + bars[i].bar.size && bars[i].bar.address < address + size)
+        if (bars[i].bar.kind != BAR_IO && address < bars[i].bar.address + bars[i].bar.size &&
+            bars[i].bar.address < address + size)
             return false;
     return true;
 }
@@ -102,7 +104,8 @@ enum verdict test_absent_memory(void)
     uint16_t word = mmio_read16(UNCLAIMED_ADDRESS + 2);
     uint8_t byte = mmio_read8(UNCLAIMED_ADDRESS + 1);
     if (dword != 0xffffffff || word != 0xffff || byte != 0xff)
-        return claim_fails("0x%lx reads 0x%x, 0x%x, 0x%x by dword, word, byte", (uint64_t)UNCLAIMED_ADDRESS, dword, word, byte);
+        return claim_fails("0x%lx reads 0x%x, 0x%x, 0x%x by dword, word, byte", (uint64_t)UNCLAIMED_ADDRESS, dword,
+                           word, byte);
     mmio_write32(UNCLAIMED_ADDRESS, 0);
     return CLAIM_HOLDS;
 }
@@ -131,7 +134,8 @@ static enum verdict moves(unsigned i, uint64_t target, uint32_t first)
     uint32_t there = mmio_read32(target), here = mmio_read32(home);
     bar_move(bars[i].function, bar, home);
     if (there != first)
-        return claim_fails("%02x:%02x.%u BAR %u reads 0x%x instead of 0x%x when moved to 0x%lx", PLACE(i), there, first, target);
+        return claim_fails("%02x:%02x.%u BAR %u reads 0x%x instead of 0x%x when moved to 0x%lx", PLACE(i), there, first,
+                           target);
     if (here != nothing())
         return claim_fails("%02x:%02x.%u BAR %u still answers 0x%x at 0x%lx when moved away", PLACE(i), here, home);
     if (mmio_read32(home) != first)
@@ -156,7 +160,8 @@ enum verdict test_bar_move(void)
             return CLAIM_FAILS;
         count++;
     }
-    return count ? claim_holds("(%u registers)", count) : claim_skipped("no BAR of 4 KiB whose first dword tells anything");
+    return count ? claim_holds("(%u registers)", count)
+                 : claim_skipped("no BAR of 4 KiB whose first dword tells anything");
 }
 
 enum verdict test_bar_move_high(void)
@@ -190,9 +195,11 @@ enum verdict test_decode_off(void)
         if (off != nothing())
             return claim_fails("%02x:%02x.%u BAR %u reads 0x%x with memory decoding off", PLACE(i), off);
         if (mmio_read32(bars[i].bar.address) != first)
-            return claim_fails("%02x:%02x.%u BAR %u reads 0x%x with memory decoding on again", PLACE(i), mmio_read32(bars[i].bar.address));
+            return claim_fails("%02x:%02x.%u BAR %u reads 0x%x with memory decoding on again", PLACE(i),
+                               mmio_read32(bars[i].bar.address));
     }
-    return count ? claim_holds("(%u registers)", count) : claim_skipped("no BAR of 4 KiB whose first dword tells anything");
+    return count ? claim_holds("(%u registers)", count)
+                 : claim_skipped("no BAR of 4 KiB whose first dword tells anything");
 }
 
 enum verdict test_edu_registers(void)
@@ -205,7 +212,8 @@ enum verdict test_edu_registers(void)
     for (uint32_t value = 1; value; value <<= 1) {
         edu_write(&edu, EDU_LIVENESS, value);
         if (edu_read(&edu, EDU_LIVENESS) != ~value)
-            return claim_fails("the liveness register reads 0x%x after 0x%x was written", edu_read(&edu, EDU_LIVENESS), value);
+            return claim_fails("the liveness register reads 0x%x after 0x%x was written", edu_read(&edu, EDU_LIVENESS),
+                               value);
     }
     return CLAIM_HOLDS;
 }
@@ -232,7 +240,8 @@ enum verdict test_frame_buffers(void)
                 if (!pass)
                     mmio_write32(address, word);
                 else if (mmio_read32(address) != word)
-                    return claim_fails("%02x:%02x.%u BAR %u: 0x%lx reads 0x%x", PLACE(i), address, mmio_read32(address));
+                    return claim_fails("%02x:%02x.%u BAR %u: 0x%lx reads 0x%x", PLACE(i), address,
+                                       mmio_read32(address));
             }
         }
     }

@@ -11,8 +11,8 @@ enum verdict test_identity(void)
         uint32_t ids = pci_read32(address, PCI_VENDOR);
         pci_write32(address, PCI_VENDOR, ~ids);
         if (pci_read32(address, PCI_VENDOR) != ids)
-            return claim_fails("%02x:%02x.%u ids changed from 0x%x to 0x%x", address.bus, address.slot, address.function, ids,
-                               pci_read32(address, PCI_VENDOR));
+            return claim_fails("%02x:%02x.%u ids changed from 0x%x to 0x%x", address.bus, address.slot,
+                               address.function, ids, pci_read32(address, PCI_VENDOR));
     }
     return CLAIM_HOLDS;
 }
@@ -40,8 +40,8 @@ enum verdict test_command_bits(void)
             uint16_t command = pci_read16(address, PCI_COMMAND);
             if ((command & CHECKED) != commands[i]) {
                 pci_write16(address, PCI_COMMAND, before);
-                return claim_fails("%02x:%02x.%u COMMAND reads 0x%x after 0x%x was written", address.bus, address.slot, address.function,
-                                   command, commands[i]);
+                return claim_fails("%02x:%02x.%u COMMAND reads 0x%x after 0x%x was written", address.bus, address.slot,
+                                   address.function, command, commands[i]);
             }
         }
         pci_write16(address, PCI_COMMAND, before);
@@ -59,9 +59,11 @@ enum verdict test_capabilities(void)
         unsigned offset = pci_read8(address, PCI_CAPABILITIES), length = 0;
         while (offset) {
             if (offset < FIRST_CAPABILITY || offset & 3)
-                return claim_fails("%02x:%02x.%u has a capability at 0x%x", address.bus, address.slot, address.function, offset);
+                return claim_fails("%02x:%02x.%u has a capability at 0x%x", address.bus, address.slot, address.function,
+                                   offset);
             if (++length > LONGEST_CHAIN)
-                return claim_fails("%02x:%02x.%u has an endless chain of capabilities", address.bus, address.slot, address.function);
+                return claim_fails("%02x:%02x.%u has an endless chain of capabilities", address.bus, address.slot,
+                                   address.function);
             offset = pci_read8(address, offset + 1);
         }
     }

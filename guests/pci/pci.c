@@ -35,7 +35,8 @@ uint8_t guest_main(void)
     say("%u functions on bus 0, ECAM at 0x%lx", count, pci_ecam_base());
     position = 0;
     while (pci_next(&position, &address))
-        say("%02x:%02x.%u %04x:%04x class %02x line %u", address.bus, address.slot, address.function, pci_read16(address, PCI_VENDOR),
-            pci_read16(address, PCI_DEVICE), pci_read8(address, PCI_CLASS), pci_read8(address, PCI_INTERRUPT_LINE));
+        say("%02x:%02x.%u %04x:%04x class %02x line %u", address.bus, address.slot, address.function,
+            pci_read16(address, PCI_VENDOR), pci_read16(address, PCI_DEVICE), pci_read8(address, PCI_CLASS),
+            pci_read8(address, PCI_INTERRUPT_LINE));
     return claims_run(claims, sizeof claims / sizeof claims[0], 0);
 }

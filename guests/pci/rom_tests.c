@@ -11,7 +11,8 @@ static enum verdict check(struct pci_address function, uint32_t size)
 {
     uint32_t address = pci_read32(function, PCI_ROM) & ROM_ADDRESS;
     if (!address || address % size)
-        return claim_fails("%02x:%02x.%u has a ROM of size 0x%x at 0x%x", function.bus, function.slot, function.function, size, address);
+        return claim_fails("%02x:%02x.%u has a ROM of size 0x%x at 0x%x", function.bus, function.slot,
+                           function.function, size, address);
     if (mmio_read16(address) != 0xffff)
         return claim_fails("the ROM at 0x%x answers before it is enabled: 0x%x", address, mmio_read16(address));
     pci_write32(function, PCI_ROM, address | ROM_ENABLE);
@@ -21,7 +22,8 @@ static enum verdict check(struct pci_address function, uint32_t size)
     uint32_t header = address + mmio_read16(address + ROM_POINTER);
     if (mmio_read32(header) != PCIR)
         return claim_fails("the ROM's data structure at 0x%x begins with 0x%x", header, mmio_read32(header));
-    if (mmio_read16(header + 4) != pci_read16(function, PCI_VENDOR) || mmio_read16(header + 6) != pci_read16(function, PCI_DEVICE))
+    if (mmio_read16(header + 4) != pci_read16(function, PCI_VENDOR) ||
+        mmio_read16(header + 6) != pci_read16(function, PCI_DEVICE))
         return claim_fails("the ROM is for %04x:%04x", mmio_read16(header + 4), mmio_read16(header + 6));
     uint8_t sum = 0;
     uint32_t length = mmio_read8(address + 2) * 512u;
@@ -36,7 +38,8 @@ static enum verdict check(struct pci_address function, uint32_t size)
     pci_write32(function, PCI_ROM, address);
     if (mmio_read16(address) != 0xffff)
         return claim_fails("the ROM answers after it was disabled");
-    return claim_holds("(%02x:%02x.%u, 0x%x of 0x%x bytes, last word 0x%x)", function.bus, function.slot, function.function, length, size, last);
+    return claim_holds("(%02x:%02x.%u, 0x%x of 0x%x bytes, last word 0x%x)", function.bus, function.slot,
+                       function.function, length, size, last);
 }
 
 enum verdict test_rom(void)

@@ -1,4 +1,5 @@
-// The way in by multiboot 1 and by PVH, and back to real mode. A command line that ends in "reset" makes it end by the reset vector.
+// The way in by multiboot 1 and by PVH, and back to real mode. A command line that ends in "reset" makes it end by the
+// reset vector.
 
 #include "../machine/multiboot.inc"
     cld

@@ -24,7 +24,9 @@ static volatile uint32_t full_ids[PROCESSOR_LIMIT];
 
 static void cpuid(uint32_t leaf, uint32_t registers[4])
 {
-    __asm__ volatile("cpuid" : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3]) : "a"(leaf), "c"(0));
+    __asm__ volatile("cpuid"
+                     : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3])
+                     : "a"(leaf), "c"(0));
 }
 
 // Runs on each processor.

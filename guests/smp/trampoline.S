@@ -1,5 +1,5 @@
-// Where a start-up interrupt sends a processor: copied to TRAMPOLINE below 1 MiB, real mode, CS = TRAMPOLINE / 16. It goes to long mode
-// with the boot processor's tables and calls processor_start with a stack of its own.
+// Where a start-up interrupt sends a processor: copied to TRAMPOLINE below 1 MiB, real mode, CS = TRAMPOLINE / 16. It
+// goes to long mode with the boot processor's tables and calls processor_start with a stack of its own.
 
 #define TRAMPOLINE 0x8000
 #define STACK_SIZE 4096

@@ -33,31 +33,34 @@ public struct CPUFeature: Hashable, Sendable {
         Word(
             function: 1, register: .edx,
             names: """
-                fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - ds acpi mmx fxsr sse sse2 ss ht tm ia64 pbe
+                fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - ds acpi mmx \
+                fxsr sse sse2 ss ht tm ia64 pbe
                 """),
         Word(
             function: 1, register: .ecx,
             names: """
-                sse3 pclmulqdq dtes64 monitor ds-cpl vmx smx est tm2 ssse3 cid - fma cx16 xtpr pdcm - pcid dca sse4.1 sse4.2 x2apic movbe popcnt \
-                tsc-deadline aes xsave osxsave avx f16c rdrand hypervisor
+                sse3 pclmulqdq dtes64 monitor ds-cpl vmx smx est tm2 ssse3 cid - fma cx16 xtpr pdcm - pcid dca sse4.1 \
+                sse4.2 x2apic movbe popcnt tsc-deadline aes xsave osxsave avx f16c rdrand hypervisor
                 """),
         Word(
             function: 7, register: .ebx,
             names: """
-                fsgsbase tsc-adjust sgx bmi1 hle avx2 fdp-excptn-only smep bmi2 erms invpcid rtm - - mpx - avx512f avx512dq rdseed adx smap \
-                avx512ifma - clflushopt clwb intel-pt avx512pf avx512er avx512cd sha-ni avx512bw avx512vl
+                fsgsbase tsc-adjust sgx bmi1 hle avx2 fdp-excptn-only smep bmi2 erms invpcid rtm - - mpx - avx512f \
+                avx512dq rdseed adx smap avx512ifma - clflushopt clwb intel-pt avx512pf avx512er avx512cd sha-ni \
+                avx512bw avx512vl
                 """),
         Word(
             function: 7, register: .ecx,
             names: """
-                - avx512vbmi umip pku ospke waitpkg avx512vbmi2 - gfni vaes vpclmulqdq avx512vnni avx512bitalg - avx512-vpopcntdq - la57 - - - - - \
-                rdpid - bus-lock-detect cldemote - movdiri movdir64b - sgxlc pks
+                - avx512vbmi umip pku ospke waitpkg avx512vbmi2 - gfni vaes vpclmulqdq avx512vnni avx512bitalg - \
+                avx512-vpopcntdq - la57 - - - - - rdpid - bus-lock-detect cldemote - movdiri movdir64b - sgxlc pks
                 """),
         Word(
             function: 7, register: .edx,
             names: """
-                - - avx512-4vnniw avx512-4fmaps fsrm - - - avx512-vp2intersect - md-clear - - - serialize - tsx-ldtrk - - arch-lbr ibt - amx-bf16 \
-                avx512-fp16 amx-tile amx-int8 spec-ctrl stibp - arch-capabilities core-capability ssbd
+                - - avx512-4vnniw avx512-4fmaps fsrm - - - avx512-vp2intersect - md-clear - - - serialize - tsx-ldtrk \
+                - - arch-lbr ibt - amx-bf16 avx512-fp16 amx-tile amx-int8 spec-ctrl stibp - arch-capabilities \
+                core-capability ssbd
                 """),
         Word(
             function: 7, index: 1, register: .eax,
@@ -71,8 +74,8 @@ public struct CPUFeature: Hashable, Sendable {
         Word(
             function: 0x8000_0001, register: .ecx,
             names: """
-                lahf-lm cmp-legacy svm extapic cr8legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt - lwp fma4 tce - nodeid-msr - \
-                tbm topoext perfctr-core perfctr-nb
+                lahf-lm cmp-legacy svm extapic cr8legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt - \
+                lwp fma4 tce - nodeid-msr - tbm topoext perfctr-core perfctr-nb
                 """),
         Word(
             function: 0x8000_0001, register: .edx,

@@ -55,7 +55,8 @@ public struct CPUModel: Equatable, Sendable {
     private init() {}
 
     private static let common = """
-        fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 sse3 lm nx syscall x2apic hypervisor ht
+        fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 sse3 lm nx \
+        syscall x2apic hypervisor ht
         """
 
     /// What tests written for QEMU ask for: its own minimal 64-bit processor, and AMD's first Opteron.
@@ -181,9 +182,10 @@ public struct CPUModel: Equatable, Sendable {
 extension CPUID {
     /// What needs XSAVE to be used (Intel SDM volume 1, 13.1 and 14.3; arch/x86/kernel/cpu/cpuid-deps.c of Linux).
     private static let extendedState = """
-        avx avx2 fma f16c fma4 xop vaes vpclmulqdq pku ospke mpx osxsave avx512f avx512dq avx512ifma avx512pf avx512er avx512cd avx512bw avx512vl avx512vbmi \
-        avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq avx512-4vnniw avx512-4fmaps avx512-vp2intersect avx512-fp16 amx-bf16 amx-tile amx-int8 \
-        avx-vnni avx512-bf16 amx-fp16 avx-ifma xsaveopt xsavec xgetbv1 xsaves
+        avx avx2 fma f16c fma4 xop vaes vpclmulqdq pku ospke mpx osxsave avx512f avx512dq avx512ifma avx512pf avx512er \
+        avx512cd avx512bw avx512vl avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq avx512-4vnniw \
+        avx512-4fmaps avx512-vp2intersect avx512-fp16 amx-bf16 amx-tile amx-int8 avx-vnni avx512-bf16 amx-fp16 \
+        avx-ifma xsaveopt xsavec xgetbv1 xsaves
         """.split(separator: " ").compactMap { CPUFeature(String($0)) }
 
     /// The table without features that need XSAVE where there is none: no processor is so, and kernels from Linux 7.2

@@ -15,7 +15,8 @@ struct InterfaceScript: Sendable {
             """
             say stage mounting the root file system
             p9=trans=virtio,version=9p2000.L,msize=512000
-            mount -t 9p -o $p9,cache=loose,ro root /lower || fail "its kernel could not mount the root file system by 9p: it needs 9p and virtio_pci"
+            mount -t 9p -o $p9,cache=loose,ro root /lower \\
+                || fail "its kernel could not mount the root file system by 9p: it needs 9p and virtio_pci"
             mount -t tmpfs -o mode=755 upper /upper
             mkdir /upper/data /upper/work
             # Without a writable layer most commands do as well.
@@ -41,8 +42,8 @@ struct InterfaceScript: Sendable {
             """
             mount -t tmpfs -o mode=1777 tmp tmp
             mkdir -p \(directory)
-            # With this cache a write is on the host when it returns, and programs are mapped and run at full speed. Before Linux 5 programs
-            # run from it crash; there a write is on the host at the command's end.
+            # With this cache a write is on the host when it returns, and programs are mapped and run at full speed.
+            # Before Linux 5 programs run from it crash; there a write is on the host at the command's end.
             cache=mmap
             case $(cat /proc/sys/kernel/osrelease) in [234].*) cache=loose ;; esac
             mount -t 9p -o $p9,cache=$cache work \(directory) || fail "the current directory could not be mounted"
@@ -70,13 +71,16 @@ struct InterfaceScript: Sendable {
         case .serial:
             """
             for port in 2 3; do
-                stty -F /dev/ttyS$port 115200 raw -echo || fail "its kernel does not drive serial port $port: it needs four (SERIAL_8250)"
+                stty -F /dev/ttyS$port 115200 raw -echo \\
+                    || fail "its kernel does not drive serial port $port: it needs four (SERIAL_8250)"
             done
             # Lines are taken as a whole, and nothing may come back as an echo.
             stty -F /dev/ttyS1 115200 -echo
             exec 5> /dev/ttyS2 6> /dev/ttyS3
             (
-                while say more && line=$(dd bs=4096 count=1 2> /dev/null) && [ "$line" != . ]; do echo "$line" | base64 -d || break; done
+                while say more && line=$(dd bs=4096 count=1 2> /dev/null) && [ "$line" != . ]; do
+                    echo "$line" | base64 -d || break
+                done
             ) < /dev/ttyS1 > /in 5>&- 6>&- 2> /dev/null &
             input=$!
             """

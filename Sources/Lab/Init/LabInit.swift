@@ -37,8 +37,8 @@ struct LabInit: Sendable {
         mount -t devtmpfs dev /dev
         mount -t proc proc /proc
         mount -t sysfs sys /sys
-        # A CPU that stands still for good is a crash, also where it takes no interrupts and can't see so itself. QEMU before 8.1 has such, by stale
-        # translations of code that another CPU has patched.
+        # A CPU that stands still for good is a crash, also where it takes no interrupts and can't see so itself. QEMU
+        # before 8.1 has such, by stale translations of code that another CPU has patched.
         [ ! -e /proc/sys/kernel/panic_on_rcu_stall ] || echo 1 > /proc/sys/kernel/panic_on_rcu_stall
         exec 4> /dev/ttyS1
         say() { echo "$*" >&4; }
@@ -82,8 +82,8 @@ struct LabInit: Sendable {
         read -r ready < /anchor
         \(parts.before)
         say started
-        # Not in the background, where it would start with SIGINT and SIGQUIT ignored; and in parentheses, lest the shell's own word on how
-        # it ended goes to its standard error.
+        # Not in the background, where it would start with SIGINT and SIGQUIT ignored; and in parentheses, lest the
+        # shell's own word on how it ended goes to its standard error.
         ( exec setsid \(command) ) < /in > /out 2> /err 4>&- 5>&- 6>&-
         status=$?
 
@@ -115,7 +115,8 @@ struct LabInit: Sendable {
         return """
             mkfifo /anchor
             # A kernel that has no randomness yet would hold up a Swift program's first hash.
-            ( export SWIFT_DETERMINISTIC_HASHING=1; exec setsid chroot . \(words) ) < /dev/null > /anchor 2> /dev/null 4>&- &
+            ( export SWIFT_DETERMINISTIC_HASHING=1; exec setsid chroot . \(words) ) \\
+                < /dev/null > /anchor 2> /dev/null 4>&- &
             anchor=$!
             """
     }

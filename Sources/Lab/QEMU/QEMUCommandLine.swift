@@ -93,7 +93,8 @@ struct QEMUCommandLine: Sendable {
             words += [
                 "-blockdev",
                 """
-                driver=raw,node-name=drive\(index),offset=\(offset),size=\(Self.driveSize),file.driver=file,file.locking=off,
+                driver=raw,node-name=drive\(index),offset=\(offset),size=\(Self.driveSize),\
+                file.driver=file,file.locking=off,
                 """
                     + "file.filename=\(Self.path(.drives))",
             ]
@@ -119,7 +120,8 @@ struct QEMUCommandLine: Sendable {
     /// stands still, and a panic ends QEMU, so that a crash of the lab's own kernel is known as one.
     private var kernelCommandLine: String {
         """
-        console=ttyS0 quiet panic=-1 oops=panic intel_iommu=on mitigations=off cryptomgr.notests init_on_alloc=0 rodata=off nmi_watchdog=0 \
+        console=ttyS0 quiet panic=-1 oops=panic intel_iommu=on mitigations=off cryptomgr.notests init_on_alloc=0 \
+        rodata=off nmi_watchdog=0 \
         softlockup_panic=1 tsc=reliable no_timer_check\(keepsProgramsOffFirstCPU ? " isolcpus=0" : "")
         """
     }

@@ -14,7 +14,8 @@ enum JSONLinesReport {
             }
         let attempts = record.retried.map {
             """
-            {\"reason\":\(ReportText.json($0.reason)),\"seconds\":\(ReportText.seconds($0.seconds)),\"error\":\($0.isError)}
+            {\"reason\":\(ReportText.json($0.reason)),\"seconds\":\(ReportText.seconds($0.seconds)),\
+            \"error\":\($0.isError)}
             """
         }
         let members = [

@@ -8,7 +8,7 @@ import Synchronization
 /// |---|---|---|
 /// | 0x00 | `IDENTIFICATION`: 0x74736574 | read |
 /// | 0x04 | `STATUS`: the causes that are raised, a bit each; the interrupt pin is up while one is | read |
-/// | 0x08 | `RAISE`: raises the causes whose bits are one; each sends message n, also where it was raised before | write |
+/// | 0x08 | `RAISE`: raises the causes whose bits are one; each sends message n, even if it was raised before | write |
 /// | 0x0C | `ACKNOWLEDGE`: ends the causes whose bits are one | write |
 /// | 0x10 | `COUNT`: causes raised since the start | read |
 ///

@@ -24,7 +24,8 @@ struct DeviceDescription {
                 (
                     "board",
                     """
-                    \(function.subsystemVendorID.hexadecimalDigits(4)):\(function.subsystemID.hexadecimalDigits(4))\(name)
+                    \(function.subsystemVendorID.hexadecimalDigits(4)):\
+                    \(function.subsystemID.hexadecimalDigits(4))\(name)
                     """
                 ))
         }

@@ -13,18 +13,19 @@ struct LabCommand: ParsableCommand {
         abstract:
             "Run a command in a nested Linux host with KVM, an IOMMU and PCI devices, without any hardware for it.",
         discussion: """
-            The host is QEMU's software emulation; its root is this machine's file system under a throw-away layer. The current directory \
-            and all below it are this machine's own: what the command writes there stays, all else is gone when it ends. The devices \
-            sit at 0000:00:04.0, 05.0, ... in the order given. A kernel that has no 9p gets the command and the files it names packed instead, and \
-            what it wrote in the current directory comes back at its end.
+            The host is QEMU's software emulation; its root is this machine's file system under a throw-away layer. \
+            The current directory and all below it are this machine's own: what the command writes there stays, all \
+            else is gone when it ends. The devices sit at 0000:00:04.0, 05.0, ... in the order given. A kernel that \
+            has no 9p gets the command and the files it names packed instead, and what it wrote in the current \
+            directory comes back at its end.
 
             Examples:
               swiftlet lab -- lspci -nn
               swiftlet lab --nic e1000e --bind -- swiftlet run nic.elf --device 00:04.0
               swiftlet lab --pci edu --timeout 60s --console-log host.log -- ./test.sh
 
-            Exit status: the command's own, 128+N where signal N ended it; 64 bad usage, 69 a package is missing, 125 the lab failed \
-            and nothing was learnt about the command.
+            Exit status: the command's own, 128+N where signal N ended it; 64 bad usage, 69 a package is missing, 125 \
+            the lab failed and nothing was learnt about the command.
             """)
 
     @Option(

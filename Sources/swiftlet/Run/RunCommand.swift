@@ -29,8 +29,10 @@ struct RunCommand: ParsableCommand {
               swiftlet run bzImage --append console=ttyS0 --send 'login: $=root\\n' \\
                   --expect '# $' --timeout 2m
 
-            Exit status: 0 passed, 1 failed, 2..63 the value the guest wrote to port 0xf4, 64..78 bad usage, input or permission,
-            101 panic, 102 triple fault, 103 reset, 104 KVM internal error, 124 timeout or hang, 125 the host failed, 128+N ended by signal N.
+            Exit status: 0 passed, 1 failed, 2..63 the value the guest wrote to port 0xf4, 64..78 bad usage, input or \
+            permission,
+            101 panic, 102 triple fault, 103 reset, 104 KVM internal error, 124 timeout or hang, 125 the host failed, \
+            128+N ended by signal N.
             """)
 
     @Argument(
@@ -109,8 +111,8 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: """
-            Where the guest's serial console goes: stdio, quoted (stdio with control characters, invisible ones and CI systems' commands made \
-            visible), none, file:PATH.
+            Where the guest's serial console goes: stdio, quoted (stdio with control characters, invisible ones and CI \
+            systems' commands made visible), none, file:PATH.
             """,
         completion: WordCompletion.console)
     var console = ConsoleOption.stdio
@@ -210,8 +212,8 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: """
-            How much is said of a guest that hangs or dies: why, in some lines (short), its registers, stack, interrupt controllers and last exits too \
-            (full), or nothing (off).
+            How much is said of a guest that hangs or dies: why, in some lines (short), its registers, stack, \
+            interrupt controllers and last exits too (full), or nothing (off).
             """)
     var postMortem = PostMortemDetail.short
 

@@ -15,10 +15,11 @@ struct SuiteCommand: ParsableCommand {
               swiftlet suite --kvm-unit-tests ~/kvm-unit-tests
               swiftlet suite --kvm-unit-tests ~/kvm-unit-tests --group vmexit --jobs 2
 
-            A line a test: PASS, FAIL, ERROR (the host failed, so that nothing is known of the guest) or SKIP, its name, and what is to be \
-            said of it; lines behind a FAIL or ERROR begin with #. The last line counts them.
+            A line a test: PASS, FAIL, ERROR (the host failed, so that nothing is known of the guest) or SKIP, its \
+            name, and what is to be said of it; lines behind a FAIL or ERROR begin with #. The last line counts them.
 
-            Exit status: 0 if nothing failed, 1 if a test failed, 125 if none failed but one could not be tried, 64 bad usage,
+            Exit status: 0 if nothing failed, 1 if a test failed, 125 if none failed but one could not be tried, 64 \
+            bad usage,
             65 the suite has mistakes, 66 it can't be read, 73 a report can't be written, 128+N ended by signal N.
             """)
 

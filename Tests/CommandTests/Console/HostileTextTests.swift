@@ -102,7 +102,8 @@ struct HostileTextTests {
             "run", kernel, "--memory", "1M", "--timeout", "60s", "--console", "quoted", "--expect", "\u{1B}|gpj")
         let first =
             """
-            :\\x3aerror::\\x1b[2J\\x07\\u{9b}31m\\u{85}\\u{202e}gpj\\u{2028}\\u{200b}##vso\\x5btask.complete]##\\x5berror]\n
+            :\\x3aerror::\\x1b[2J\\x07\\u{9b}31m\\u{85}\\u{202e}gpj\\u{2028}\\u{200b}\
+            ##vso\\x5btask.complete]##\\x5berror]\n
             """
         #expect(ended.status == 0 && ended.output == first + "\tä\r\n:\\x3astop\\rx\\xe2\\x80", "\(ended.output)")
         let stamped = try SwiftletProcess.run(

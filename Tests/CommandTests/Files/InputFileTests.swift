@@ -58,7 +58,8 @@ import Testing
     @Test func bytesGetThrough() throws {
         let ended = try bash(
             #"""
-            cp $G/hello.elf $'k\xe4.elf' && echo x > $'i\xfe' && $S run $'k\xe4.elf' --append $'exit=5 x=\xff\xf4\x8f\xba\x80\xc3\xa4' \
+            cp $G/hello.elf $'k\xe4.elf' && echo x > $'i\xfe' && $S run $'k\xe4.elf' \
+                --append $'exit=5 x=\xff\xf4\x8f\xba\x80\xc3\xa4' \
                 --initrd $'i\xfe' --console $'file:c\xe4' --report $'json:r\xe4'
             """#)
         #expect(ended.status == 5, "\(ended.errors)")

@@ -56,10 +56,14 @@ import Testing
     @Test func theVersionIsThatOfTheTree() throws {
         let directory = try TemporaryDirectory()
         let line = """
-            set -e; cd '\(directory.path)'; mkdir -p git/tools git/Sources/CVersion; cp '\(TestKernel.root)/tools/version' git/tools; cd git
-            touch Sources/CVersion/version.c; tools/version; git init -q; echo '/tools/version export-subst' > .gitattributes; git add .
-            git -c user.name=a -c user.email=a@b commit -qm a; git tag v1.2; tools/version; echo x > .gitattributes; tools/version; git checkout -q .
-            tools/version --write; touch -d @1 Sources/CVersion/version.c; tools/version --write; stat -c %Y Sources/CVersion/version.c
+            set -e; cd '\(directory.path)'; mkdir -p git/tools git/Sources/CVersion
+            cp '\(TestKernel.root)/tools/version' git/tools; cd git
+            touch Sources/CVersion/version.c; tools/version; git init -q
+            echo '/tools/version export-subst' > .gitattributes; git add .
+            git -c user.name=a -c user.email=a@b commit -qm a; git tag v1.2; tools/version
+            echo x > .gitattributes; tools/version; git checkout -q .
+            tools/version --write; touch -d @1 Sources/CVersion/version.c
+            tools/version --write; stat -c %Y Sources/CVersion/version.c
             cat Sources/CVersion/built-version.h; mkdir ../tar; git archive HEAD | tar x -C ../tar; ../tar/tools/version
             """
         let ended = try SwiftletProcess(["-c", line], program: "/bin/bash").wait()

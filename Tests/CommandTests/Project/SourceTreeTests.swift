@@ -60,6 +60,30 @@ struct SourceTreeTests {
         }
     }
 
+    /// A regular expression and what another program is expected to write stand alone in a line, unbroken.
+    private func standsUnbroken(_ line: Substring) -> Bool {
+        let text = line.drop { $0 == " " }
+        return text.hasPrefix("/") && text.hasSuffix("/") && !text.hasPrefix("//")
+            || text.hasPrefix("#\"") && text.hasSuffix("\"#,")
+    }
+
+    /// `swift format` breaks no strings and no comments, and takes no C and no assembly.
+    @Test func noLineHasMoreThan120Columns() throws {
+        var count = 0
+        for folder in ["Sources", "Tests", "Fuzz", "guests", "firmware", "bench"] {
+            for path in try Self.manager.subpathsOfDirectory(atPath: "\(TestKernel.root)/\(folder)")
+            where [".swift", ".c", ".h", ".S", ".inc", ".ld"].contains(where: path.hasSuffix) {
+                count += 1
+                let lines = try text("\(folder)/\(path)").split(separator: "\n", omittingEmptySubsequences: false)
+                for (index, line) in lines.enumerated()
+                where line.utf8.count > 120 && line.count > 120 && !standsUnbroken(line) {
+                    Issue.record("\(folder)/\(path):\(index + 1) has \(line.count) columns")
+                }
+            }
+        }
+        #expect(count > 500)
+    }
+
     @Test func everyPathInTheDocsLeadsSomewhere() throws {
         let pages = try Self.manager.contentsOfDirectory(atPath: "\(TestKernel.root)/docs").filter {
             $0.hasSuffix(".md")

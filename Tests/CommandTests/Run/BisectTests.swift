@@ -13,7 +13,8 @@ struct BisectTests {
         repository=$1 swiftlet=$2
         trap 'rm -rf "$repository"' EXIT
         mkdir "$repository" && cd "$repository"
-        git init -q . && git config user.name t && git config user.email t@example.org && git config advice.detachedHead false
+        git init -q . && git config user.name t && git config user.email t@example.org \
+            && git config advice.detachedHead false
         cat > guest.S <<'END'
             .code16
             cli
@@ -34,19 +35,23 @@ struct BisectTests {
         END
         cat > build <<'END'
         #!/bin/sh
-        sed "s/TEXT/$(cat text)/" guest.S | as --32 -o guest.o - && ld -m elf_i386 -Ttext 0 --oformat binary -o guest.bin guest.o
+        sed "s/TEXT/$(cat text)/" guest.S | as --32 -o guest.o - \
+            && ld -m elf_i386 -Ttext 0 --oformat binary -o guest.bin guest.o
         END
         chmod +x build
         printf 'guest.o\nguest.bin\n' > .gitignore
         number=0
-        for text in '"result: ok\\n"' '"starts\\nresult: ok\\n"' '"faster\\nresult: ok\\n"' nonsense: '"safer\\nresult: ok\\n"' \
+        for text in '"result: ok\\n"' '"starts\\nresult: ok\\n"' '"faster\\nresult: ok\\n"' nonsense: \
+            '"safer\\nresult: ok\\n"' \
             '"half done\\n"' '"Kernel panic - not syncing: x\\n"' '"hangs: result: "'; do
             number=$((number + 1))
             printf '%s' "$text" > text
             git add -A && git commit -qm "commit $number"
         done
         git bisect start HEAD HEAD~7
-        git bisect run sh -c './build || exit 125; exec "$0" run guest.bin --memory 1M --timeout 20s --expect "^result: ok\$"' "$swiftlet"
+        git bisect run sh -c \
+            './build || exit 125; exec "$0" run guest.bin --memory 1M --timeout 20s --expect "^result: ok\$"' \
+            "$swiftlet"
         echo "first bad: $(git show -s --format=%s refs/bisect/bad)"
         git bisect log
         """#

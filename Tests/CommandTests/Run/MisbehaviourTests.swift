@@ -39,7 +39,8 @@ struct MisbehaviourTests {
             said: "spins: test 1 of 2: ok\n"),
         Case(
             guest: "halts", timeout: "500ms", status: 124, outcome: "timeout", words: timedOut,
-            diagnosis: ("is halted at rip 0x", ", waiting for an interrupt: none is pending"), said: "halts: waiting\n"),
+            diagnosis: ("is halted at rip 0x", ", waiting for an interrupt: none is pending"),
+            said: "halts: waiting\n"),
         Case(
             guest: "halts", append: "irq=masked", timeout: "500ms", status: 124, outcome: "timeout", words: timedOut,
             diagnosis: ("is halted at rip 0x", ", waiting for an interrupt: IRQ 0 is requested, but masked at the PIC"),

@@ -28,7 +28,8 @@ enum BootCDsLab {
             boots() {
                 local name=$1 file=$2
                 shift 2
-                record "$name" "$swiftlet" run "$file" --memory 64M --fail-on none --timeout "${limit:-120s}" --report "json:$out/$name.json" "$@"
+                record "$name" "$swiftlet" run "$file" --memory 64M --fail-on none --timeout "${limit:-120s}" \\
+                    --report "json:$out/$name.json" "$@"
             }
             boots grub "$cds/grub.iso" --disk-type cd
             # The same image has a partition table.

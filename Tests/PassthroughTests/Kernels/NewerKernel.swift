@@ -34,11 +34,13 @@ enum NewerKernel {
         set -- $("$tools/debian-kernel")
         kernel=$1
         "$tools/linux-initrd" "$out/initrd" "$2" e1000e nvme
-        # linux NAME OPTION... One vCPU: this kernel patches busy code while it starts, of which QEMU before 8.1 keeps stale translations on another.
+        # linux NAME OPTION... One vCPU: this kernel patches busy code while it starts, of which QEMU before 8.1 keeps
+        # stale translations on another.
         linux() {
             local name=$1
             shift
-            record "$name" "$swiftlet" run "$kernel" --initrd "$out/initrd" --append "console=ttyS0 panic=-1 linux.show" \\
+            record "$name" "$swiftlet" run "$kernel" --initrd "$out/initrd" \\
+                --append "console=ttyS0 panic=-1 linux.show" \\
                 --fail-on none --timeout 240s --memory 512M --report "json:$out/$name.json" "$@"
         }
         """

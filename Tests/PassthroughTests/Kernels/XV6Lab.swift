@@ -12,7 +12,8 @@ enum XV6Lab {
         script: """
             for cpus in 1 2; do
                 record "cpus-$cpus" "$swiftlet" run '\(kernel ?? "")' --memory 256M --cpus $cpus --timeout 120s \\
-                    --send 'init: starting sh=echo one two three | wc\\n' --expect '1 3 14' --report "json:$out/cpus-$cpus.json"
+                    --send 'init: starting sh=echo one two three | wc\\n' --expect '1 3 14' \\
+                    --report "json:$out/cpus-$cpus.json"
             done
             """)
 }

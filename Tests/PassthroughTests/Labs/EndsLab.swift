@@ -56,7 +56,9 @@ enum EndsLab {
             run fetch ends end=fetch --device $nvme
             record after-fetch command_register $nvme
             run after-fetch-next nvme "" --device $nvme
-            for end in triplefault handler panic reset reset-kbd poweroff exception; do run "end-$end" ends "end=$end" --post-mortem full; done
+            for end in triplefault handler panic reset reset-kbd poweroff exception; do
+                run "end-$end" ends "end=$end" --post-mortem full
+            done
             run end-value ends "end=exit value=42"
             for end in hang spin; do limit=1s run "end-$end" ends "end=$end"; done
             run smp smp cpus=4 --cpus 4

@@ -23,7 +23,8 @@ enum FirmwareLab {
             typing() { "$@" < /tmp/escape; }
             # Firmware drops what was typed before its question.
             mkfifo /tmp/keys /tmp/screen
-            "$swiftlet" run --firmware "$seabios" --memory 128M --timeout 10s < /tmp/keys > /tmp/screen 2> "$out/menu.errors" &
+            "$swiftlet" run --firmware "$seabios" --memory 128M --timeout 10s < /tmp/keys > /tmp/screen \\
+                2> "$out/menu.errors" &
             process=$!
             exec 7> /tmp/keys 8< /tmp/screen
             while IFS= read -r -t 60 line <&8; do

@@ -69,7 +69,8 @@ enum HostLab {
             group=/dev/vfio/$(basename "$(readlink /sys/bus/pci/devices/$edu/iommu_group)")
             chown 65534 "$group"
             unlimited() { prlimit --memlock=unlimited "$@"; }
-            record nobody-owner unlimited setpriv --reuid 65534 --regid 65534 --clear-groups /tmp/swiftlet run /tmp/hello.elf --device $edu
+            record nobody-owner unlimited setpriv --reuid 65534 --regid 65534 --clear-groups \
+                /tmp/swiftlet run /tmp/hello.elf --device $edu
             chown 0 "$group"
 
             devices release release $nic $edu $disks $bus

@@ -32,16 +32,19 @@ enum KernelsLab {
             boots() {
                 local name=$1 file=$2
                 shift 2
-                record "$name" "$swiftlet" run "$file" --fail-on none --timeout "${limit:-300s}" --report "json:$out/$name.json" "$@"
+                record "$name" "$swiftlet" run "$file" --fail-on none --timeout "${limit:-300s}" \\
+                    --report "json:$out/$name.json" "$@"
             }
 
             boots keeps "$guests/keeps.elf" --memory 16M
-            # QEMU before 9.1 takes IRET for the kernel's even where a program makes it, as a kernel under Xen does, and SMAP then refuses its stack.
+            # QEMU before 9.1 takes IRET for the kernel's even where a program makes it, as a kernel under Xen does, and
+            # SMAP then refuses its stack.
             [ -z '\(xen ?? "")' ] || limit=600s boots xen '\(xen ?? "")' --cpu host,-smap --memory 512M \\
                 --append "console=com1 com1=115200,8n1" \\
                 --module "$kernel console=hvc0 quiet linux.modules= linux.end=poweroff" --module "$out/initrd"
             # Its own init, stopped at a shell before it looks for a disk.
-            [ -z '\(xen ?? "")' ] || [ ! -e "/boot/initrd.img-$(uname -r)" ] || limit=600s boots xen-debian '\(xen ?? "")' --cpu host,-smap --memory 1G \\
+            [ -z '\(xen ?? "")' ] || [ ! -e "/boot/initrd.img-$(uname -r)" ] \\
+                || limit=600s boots xen-debian '\(xen ?? "")' --cpu host,-smap --memory 1G \\
                 --append "console=com1 com1=115200,8n1" \\
                 --module "$kernel console=hvc0 quiet break=top" --module "/boot/initrd.img-$(uname -r)" \\
                 --send '\\(initramfs\\) $=cat /proc/cmdline; poweroff -f\\n'
@@ -52,7 +55,8 @@ enum KernelsLab {
             linux() {
                 local name=$1 append=$2
                 shift 2
-                boots "$name" "$kernel" --initrd "$out/initrd" --append "console=ttyS0 quiet panic=-1 linux.modules= linux.end=reboot $append" "$@"
+                boots "$name" "$kernel" --initrd "$out/initrd" \\
+                    --append "console=ttyS0 quiet panic=-1 linux.modules= linux.end=reboot $append" "$@"
             }
             linux bios "reboot=b"
             linux efi "reboot=e"

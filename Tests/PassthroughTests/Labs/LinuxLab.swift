@@ -18,11 +18,13 @@ enum LinuxLab {
         kernel=/boot/vmlinuz-$(uname -r)
         "$(dirname "$guests")/../tools/linux-initrd" "$out/initrd" "$(uname -r)"
 
-        # linux NAME APPEND OPTION... A slow machine's emulation can stall a vCPU for as long as kernels complain about, and then it goes on.
+        # linux NAME APPEND OPTION... A slow machine's emulation can stall a vCPU for as long as kernels complain about,
+        # and then it goes on.
         linux() {
             local name=$1 append=$2
             shift 2
-            record "$name" "$swiftlet" run "${image:-$kernel}" --initrd "$out/initrd" --append "console=ttyS0 panic=-1 $append" \\
+            record "$name" "$swiftlet" run "${image:-$kernel}" --initrd "$out/initrd" \\
+                --append "console=ttyS0 panic=-1 $append" \\
                 --fail-on none --timeout 120s --memory "${memory:-256M}" --report "json:$out/$name.json" "$@"
         }
         """
@@ -45,13 +47,16 @@ enum LinuxLab {
         "linux-proofs", devices: devices, timeout: "1200s",
         script: functions + """
 
-            memory=3328M linux high "linux.show linux.modules=e1000e,mptsas mptbase.mpt_msi_enable_sas=1" --device \(e1000e) --device \(mptsas)
-            linux again "linux.end=reboot linux.until=$(($(date +%s) + 90)) linux.modules=e1000e" --on-reset reboot --device \(e1000e)
+            memory=3328M linux high "linux.show linux.modules=e1000e,mptsas mptbase.mpt_msi_enable_sas=1" \\
+                --device \(e1000e) --device \(mptsas)
+            linux again "linux.end=reboot linux.until=$(($(date +%s) + 90)) linux.modules=e1000e" --on-reset reboot \\
+                --device \(e1000e)
             linux linux32 "linux.end=reboot" --format linux32
             linux linux16 "linux.end=reboot" --format linux16
             # Typed ahead, from before the kernel runs.
             { seq -f 'echo "linux: line "%g' 1 200; echo exit; } > "$out/lines"
-            "$swiftlet" run "$kernel" --initrd "$out/initrd" --append "console=ttyS0 panic=-1 linux.modules= linux.end=shell" \\
+            "$swiftlet" run "$kernel" --initrd "$out/initrd" \\
+                --append "console=ttyS0 panic=-1 linux.modules= linux.end=shell" \\
                 --fail-on none --timeout 240s < "$out/lines" > "$out/shell.output" 2> "$out/shell.errors"
             finished shell $?
             """)

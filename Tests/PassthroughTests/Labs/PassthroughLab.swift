@@ -37,7 +37,8 @@ enum PassthroughLab {
                     --device "\(edu),slot=4,msi=$delivery" --device "\(quietE1000e),slot=12,msi=$delivery"
             done
             lines=\(lineClaims.joined(separator: ","))
-            run intx-e1000e intx "device=e1000e test=$lines require=$lines" --device \(edu),slot=4 --device \(quietE1000e),slot=12
+            run intx-e1000e intx "device=e1000e test=$lines require=$lines" --device \(edu),slot=4 \\
+                --device \(quietE1000e),slot=12
             claims=\(testFunctionClaims.joined(separator: ","))
             run intx-test intx "test=$claims require=$claims" --test-function 1 --test-function 9
             run nic-e1000 nic irq=intx --device \(e1000)

@@ -18,6 +18,7 @@ enum ReachLab {
             record awake "$out/sleeper" "$process" on
             finish
 
-            memory=2G run displays pci "test=bar-sizes,bar-overlap,frame-buffers require=all" --device \(displays[0]) --device \(displays[1])
+            memory=2G run displays pci "test=bar-sizes,bar-overlap,frame-buffers require=all" --device \(displays[0]) \\
+                --device \(displays[1])
             """)
 }

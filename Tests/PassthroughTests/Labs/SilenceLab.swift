@@ -11,7 +11,8 @@ enum SilenceLab {
             linux() {
                 local name=$1 image=$2 append=$3
                 shift 3
-                record "$name" "$swiftlet" run "$image" --append "$append" --timeout "${limit:-60s}" --memory 256M --report "json:$out/$name.json" "$@"
+                record "$name" "$swiftlet" run "$image" --append "$append" --timeout "${limit:-60s}" --memory 256M \\
+                    --report "json:$out/$name.json" "$@"
             }
 
             # Without a root the kernel panics, and waits for ever: both at once, as each lasts until its time limit.

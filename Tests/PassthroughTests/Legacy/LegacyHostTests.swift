@@ -111,9 +111,12 @@ struct LegacyHostTests {
             command: [
                 "/bin/sh", "-c",
                 """
-                \(swiftlet) \(Package.guests)/nic.elf --append 'irq=intx echoes=100000' --memory 64M --console file:first --device \(LegacyRun.e1000e) & \
-                first=$!; n=0; until grep -q 'echo seq=3' first || [ $n = 3000 ]; do n=$((n + 1)); done; kill -KILL $first; wait $first; \
-                exec \(swiftlet) \(Package.guests)/nic.elf --append irq=msix --memory 64M --timeout 60s --device \(LegacyRun.e1000e)
+                \(swiftlet) \(Package.guests)/nic.elf --append 'irq=intx echoes=100000' --memory 64M \
+                --console file:first --device \(LegacyRun.e1000e) & \
+                first=$!; n=0; until grep -q 'echo seq=3' first || [ $n = 3000 ]; do n=$((n + 1)); done; \
+                kill -KILL $first; wait $first; \
+                exec \(swiftlet) \(Package.guests)/nic.elf --append irq=msix --memory 64M --timeout 60s \
+                --device \(LegacyRun.e1000e)
                 """,
             ])
         #expect(run.status == 0 && run.output.last?.hasSuffix(" PASS") == true, run.account)

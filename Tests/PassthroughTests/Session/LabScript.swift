@@ -7,8 +7,9 @@ enum LabScript {
         set -u
         swiftlet=$1 guests=$2 out=$3
 
-        # QEMU before 8.1 can lose a change of code that another processor is running. The first virtual machine of a host and the last one
-        # change its scheduler's code (preempt_notifier_key); as long as this one is there nobody else's is the first or the last.
+        # QEMU before 8.1 can lose a change of code that another processor is running. The first virtual machine of a
+        # host and the last one change its scheduler's code (preempt_notifier_key); as long as this one is there nobody
+        # else's is the first or the last.
         "$swiftlet" run "$guests/halts.elf" --memory 16M --console none < /dev/null 2> /dev/null &
         keeper=$!
         dmesg --clear
@@ -26,7 +27,8 @@ enum LabScript {
             echo "$2" > "$out/$1.status"
         }
 
-        # run NAME GUEST APPEND OPTION...: a guest, with a report. What a device's guest has of memory costs time: all of it is pinned.
+        # run NAME GUEST APPEND OPTION...: a guest, with a report. What a device's guest has of memory costs time: all
+        # of it is pinned.
         run() {
             local name=$1 guest=$2 append=$3
             shift 3
@@ -42,7 +44,8 @@ enum LabScript {
             mkfifo "/tmp/$started.in" "/tmp/$started.out"
             # Shells start what is in the background with SIGINT ignored.
             env --default-signal=INT "$swiftlet" run "$guests/$guest.elf" --append "$append" --timeout 60s \
-                --memory 64M --report "json:$out/$started.json" "$@" < "/tmp/$started.in" > "/tmp/$started.out" 2> "$out/$started.errors" &
+                --memory 64M --report "json:$out/$started.json" "$@" < "/tmp/$started.in" > "/tmp/$started.out" \
+                2> "$out/$started.errors" &
             process=$!
             exec 7> "/tmp/$started.in" 8< "/tmp/$started.out"
             : > "$out/$started.output"

@@ -55,7 +55,8 @@ struct ReportReaderTests {
                 for suite in junitparser.JUnitXml.fromfile(path):
                     cases = list(suite)
                     kinds = [sorted({type(result).__name__ for result in case.result}) for case in cases]
-                    print(suite.tests, suite.failures, suite.errors, suite.skipped, len(cases), round(suite.time, 3), kinds)
+                    print(suite.tests, suite.failures, suite.errors, suite.skipped, len(cases), round(suite.time, 3), \
+                        kinds)
                     counts = (suite.tests, suite.failures, suite.errors, suite.skipped)
                     suite.update_statistics()
                     assert counts == (suite.tests, suite.failures, suite.errors, suite.skipped)

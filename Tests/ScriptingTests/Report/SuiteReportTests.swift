@@ -72,7 +72,8 @@ import Testing
             try last.nodes(
                 forXPath:
                     """
-                    //testcase[@name='broken'][error/@type='host'][rerunFailure][rerunError/@message='host'][not(failure)]
+                    //testcase[@name='broken'][error/@type='host'][rerunFailure]\
+                    [rerunError/@message='host'][not(failure)]
                     """
             ).count == 1)
         #expect(Self.text(try last.nodes(forXPath: "/testsuites/@time").first) == "9.250")

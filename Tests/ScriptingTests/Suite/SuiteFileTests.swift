@@ -231,7 +231,8 @@ import Testing
         (
             "[[boot]]\nname='a'\nkernel='k'\n" + (0..<5).map { _ in "" }.joined()
                 + """
-                matrix.cpus=[\(Array(repeating: "1", count: 101).joined(separator: ","))]\nmatrix.retries=[\(Array(repeating: "1", count: 101).joined(separator: ","))]
+                matrix.cpus=[\(Array(repeating: "1", count: 101).joined(separator: ","))]\n\
+                matrix.retries=[\(Array(repeating: "1", count: 101).joined(separator: ","))]
                 """,
             1, "matrix", "more than 10000"
         ),
