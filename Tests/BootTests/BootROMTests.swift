@@ -31,7 +31,10 @@ struct BootROMTests {
         let rom = try Array(Data(contentsOf: root.appending(path: "firmware/build/rom.bin")))
         let low = try Array(Data(contentsOf: root.appending(path: "firmware/build/low.bin")))
         #expect(
-            rom == Self.bytes(BootROM.words) && low == Self.bytes(BootROM.lowWords),
+            rom == Self.bytes(BootROM.words),
+            "make -C firmware embed puts it there")
+        #expect(
+            low == Self.bytes(BootROM.lowWords),
             "make -C firmware embed puts it there")
     }
 
@@ -41,8 +44,11 @@ struct BootROMTests {
         #expect(UInt64(bytes.count) == BootROM.area.upperBound - BootROM.area.lowerBound)
         #expect(BootROM.area.lowerBound >= FirmwareTables.multiprocessorArea.upperBound)
         // A far jump into segment f000, the date, an AT.
-        #expect(bytes[0x1ff0] == 0xea && Self.number(bytes, 0x1ff3, 2) == 0xf000 && bytes[0x1ffe] == 0xfc)
-        #expect(BootROM.entry.cs.base + BootROM.entry.instructionPointer == 0xfffe0 && bytes[0x1fe0] == 0xe9)
+        #expect(bytes[0x1ff0] == 0xea)
+        #expect(Self.number(bytes, 0x1ff3, 2) == 0xf000)
+        #expect(bytes[0x1ffe] == 0xfc)
+        #expect(BootROM.entry.cs.base + BootROM.entry.instructionPointer == 0xfffe0)
+        #expect(bytes[0x1fe0] == 0xe9)
     }
 
     @Test("the interrupt vectors all lead into it, and the data area says what a PC's says")
@@ -51,14 +57,14 @@ struct BootROMTests {
         #expect(UInt64(low.count) == BootROM.lowArea.upperBound)
         for vector in 0..<256 {
             let (offset, segment) = (Self.number(low, 4 * vector, 2), Self.number(low, 4 * vector + 2, 2))
-            #expect(segment == 0xf000 && (0xe2b0..<0xffe0).contains(offset), "vector \(vector)")
+            #expect(segment == 0xf000, "vector \(vector)")
+            #expect((0xe2b0..<0xffe0).contains(offset), "vector \(vector)")
         }
         // COM1, the EBDA's segment, equipment, KiB of base memory, mode, columns, the CRT controller, hard disks.
         #expect([0x400, 0x402, 0x40e, 0x410, 0x413].map { Self.number(low, $0, 2) } == [0x3f8, 0, 0x9fc0, 0x220, 639])
         #expect([0x449, 0x44a, 0x463, 0x475].map { Self.number(low, $0, $0 == 0x449 ? 1 : 2) } == [3, 80, 0x3d4, 0])
-        #expect(
-            BootROM.extendedDataArea.guestAddress == Self.number(low, 0x40e, 2) << 4
-                && BootROM.extendedDataArea.bytes == [1])
+        #expect(BootROM.extendedDataArea.guestAddress == Self.number(low, 0x40e, 2) << 4)
+        #expect(BootROM.extendedDataArea.bytes == [1])
         #expect(MemoryMap.legacyHole.start == Self.number(low, 0x413, 2) << 10)
     }
 
@@ -75,9 +81,12 @@ struct BootROMTests {
     func parameters() throws {
         let bytes = try Self.rom(4 << 20)
         #expect(Array(bytes[0..<8]) == Array("swiftlet".utf8))
-        #expect(bytes[8] == 0 && bytes[9] == 0x80 && bytes[10] == 0)
+        #expect(bytes[8] == 0)
+        #expect(bytes[9] == 0x80)
+        #expect(bytes[10] == 0)
         #expect((0..<3).map { Self.number(bytes, 0x0c + 2 * $0, 2) } == [9, 16, 63])
-        #expect(Self.number(bytes, 0x12, 2) == UInt64(BootROM.diskPort) && Self.number(bytes, 0x14, 8) == 8192)
+        #expect(Self.number(bytes, 0x12, 2) == UInt64(BootROM.diskPort))
+        #expect(Self.number(bytes, 0x14, 8) == 8192)
         // 15 MiB, 240 MiB in 64 KiB blocks, and no more than 63 MiB where 16 bits count KiB.
         #expect((0..<3).map { Self.number(bytes, 0x26 + 2 * $0, 2) } == [15 << 10, 240 << 4, 63 << 10])
         #expect(Self.number(bytes, 0x2c, 2) == UInt64(Self.memory.regions.count))

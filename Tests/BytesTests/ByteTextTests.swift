@@ -37,9 +37,8 @@ import Testing
     }
 
     @Test func validTextIsItself() {
-        #expect(
-            ByteText.text(Array("/boot/vmlinuz-é 🐧".utf8)) == "/boot/vmlinuz-é 🐧"
-                && ByteText.bytes("a\u{10FFFF}") == Array("a\u{10FFFF}".utf8))
+        #expect(ByteText.text(Array("/boot/vmlinuz-é 🐧".utf8)) == "/boot/vmlinuz-é 🐧")
+        #expect(ByteText.bytes("a\u{10FFFF}") == Array("a\u{10FFFF}".utf8))
         #expect(ByteText.text([0x61, 0xE4]).unicodeScalars.map(\.value) == [0x61, 0x10FEE4])
     }
 }

@@ -7,15 +7,15 @@ struct NumberTextTests {
 
     @Test func numbersAreReadWithinTheBytesOnly() {
         #expect(Self.bytes.littleEndian(at: 1, count: 8) == 0x0908_0706_0504_0302)
-        #expect(Self.bytes.littleEndian(at: 7, count: 2) == 0x0908 && Self.bytes.littleEndian(at: 9, count: 0) == 0)
+        #expect(Self.bytes.littleEndian(at: 7, count: 2) == 0x0908)
+        #expect(Self.bytes.littleEndian(at: 9, count: 0) == 0)
         for (offset, count) in [(2, 8), (9, 1), (-1, 4), (.max, 8), (.min, 1)] {
             #expect(Self.bytes.littleEndian(at: offset, count: count) == 0)
             #expect(ByteReader(Self.bytes, of: "structure").number(at: offset, count: count) == nil)
         }
         #expect(ByteReader(Self.bytes, of: "structure").number(at: 5, count: 4) == 0x0908_0706)
-        #expect(
-            ByteReader(Self.bytes, of: "structure").holds([8, 9], at: 7)
-                && !ByteReader(Self.bytes, of: "structure").holds([9, 10], at: 8))
+        #expect(ByteReader(Self.bytes, of: "structure").holds([8, 9], at: 7))
+        #expect(!ByteReader(Self.bytes, of: "structure").holds([9, 10], at: 8))
     }
 
     @Test func whatIsWrittenIsReadBack() {
@@ -29,29 +29,35 @@ struct NumberTextTests {
     }
 
     @Test func hexadecimals() {
-        #expect(UInt64.max.hexadecimal == "0xffffffffffffffff" && 0.hexadecimal == "0x0")
-        #expect(UInt8(0x1F).hexadecimalDigits(4) == "001f" && 0x12345.hexadecimalDigits(4) == "12345")
+        #expect(UInt64.max.hexadecimal == "0xffffffffffffffff")
+        #expect(0.hexadecimal == "0x0")
+        #expect(UInt8(0x1F).hexadecimalDigits(4) == "001f")
+        #expect(0x12345.hexadecimalDigits(4) == "12345")
     }
 
     @Test func sumsAndMultiplesThatDoNotFit() {
-        #expect(UInt64.max.addingSaturating(1) == .max && UInt64(1).addingSaturating(2) == 3)
-        #expect(
-            UInt64(0x1001).aligned(upTo: 0x1000) == 0x2000 && UInt64.max.aligned(upTo: 2) == nil
-                && UInt64(0x1FFF).aligned(downTo: 0x1000) == 0x1000)
+        #expect(UInt64.max.addingSaturating(1) == .max)
+        #expect(UInt64(1).addingSaturating(2) == 3)
+        #expect(UInt64(0x1001).aligned(upTo: 0x1000) == 0x2000)
+        #expect(UInt64.max.aligned(upTo: 2) == nil)
+        #expect(UInt64(0x1FFF).aligned(downTo: 0x1000) == 0x1000)
     }
 
     @Test func rangesOfAddresses() throws {
         let range = try #require(AddressRange(start: 0x1000, size: 0x1000))
-        #expect(AddressRange(start: .max, size: 2) == nil && AddressRange(start: .max, size: 0) != nil)
-        #expect(range.contains(0x1FFF) && !range.contains(0x2000) && range.contains(range))
-        #expect(
-            range.intersection(AddressRange(0x1800..<0x3000)) == AddressRange(0x1800..<0x2000)
-                && range.intersection(AddressRange(0x2000..<0x3000)) == nil)
+        #expect(AddressRange(start: .max, size: 2) == nil)
+        #expect(AddressRange(start: .max, size: 0) != nil)
+        #expect(range.contains(0x1FFF))
+        #expect(!range.contains(0x2000))
+        #expect(range.contains(range))
+        #expect(range.intersection(AddressRange(0x1800..<0x3000)) == AddressRange(0x1800..<0x2000))
+        #expect(range.intersection(AddressRange(0x2000..<0x3000)) == nil)
         #expect(
             range.subtracting(AddressRange(0x1400..<0x1800)) == [
                 AddressRange(0x1000..<0x1400), AddressRange(0x1800..<0x2000),
             ])
-        #expect(!range.overlaps(AddressRange(0x1800..<0x1800)) && "\(range)" == "0x1000-0x1fff")
+        #expect(!range.overlaps(AddressRange(0x1800..<0x1800)))
+        #expect("\(range)" == "0x1000-0x1fff")
     }
 
     @Test func stringsOfJSON() {

@@ -139,9 +139,8 @@ import TestSupport
         }
         try binding.bind([.pci(2)], to: .vfioPCI)
         try binding.bind([.pci(0)], to: .vfioPCI, force: true)
-        #expect(
-            host.tree.driver(of: .pci(0)) == "vfio-pci"
-                && DeviceReadiness(tree: host.tree).checks(.pci(0))[1].outcome.isPassed)
+        #expect(host.tree.driver(of: .pci(0)) == "vfio-pci")
+        #expect(DeviceReadiness(tree: host.tree).checks(.pci(0))[1].outcome.isPassed)
         try binding.release([.pci(0)])
         #expect(host.tree.driver(of: .pci(0)) == nil)
     }

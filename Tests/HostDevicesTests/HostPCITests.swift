@@ -41,7 +41,9 @@ import TestSupport
             function.capabilities.map(\.name) == [
                 "Power Management", "MSI", "PCI Express", "MSI-X", "Advanced Error Reporting",
             ])
-        #expect(function.has(.msix) && function.has(.pciExpress) && !function.has(.singleRootIOV))
+        #expect(function.has(.msix))
+        #expect(function.has(.pciExpress))
+        #expect(!function.has(.singleRootIOV))
         #expect(function.msiVectors == 4)
         #expect(function.msixVectors == 5)
         #expect(function.hasFunctionLevelReset)

@@ -25,7 +25,8 @@ import Testing
         #expect(cpuid.table == bytes)
         #expect(cpuid.entry(7, index: 1)?.eax == 5)
         #expect(cpuid.entry(1, index: 9)?.eax == 0x800F12, "a leaf without an index answers for any")
-        #expect(cpuid.entry(7, index: 2) == nil && cpuid.entry(0x4000_0000) == nil)
+        #expect(cpuid.entry(7, index: 2) == nil)
+        #expect(cpuid.entry(0x4000_0000) == nil)
     }
 
     @Test(arguments: [0, 1, 257, UInt32.max])
@@ -57,15 +58,23 @@ import Testing
         )
         for function: UInt32 in [0xB, 0x1F] {
             let thread = try #require(cpuid.entry(function, index: 0))
-            #expect(thread.eax == 0 && thread.ebx == 1 && thread.ecx == 1 << 8 && thread.edx == apicID)
+            #expect(thread.eax == 0)
+            #expect(thread.ebx == 1)
+            #expect(thread.ecx == 1 << 8)
+            #expect(thread.edx == apicID)
         }
         let core = try #require(cpuid.entry(0xB, index: 1))
-        #expect(core.edx == apicID && core.ebx == UInt32(count) && core.ecx == 2 << 8 | 1)
+        #expect(core.edx == apicID)
+        #expect(core.ebx == UInt32(count))
+        #expect(core.ecx == 2 << 8 | 1)
         // Shifted right by EAX, every id of the package becomes the same, and no more than needed is shifted.
         #expect((UInt32(count) - 1) >> core.eax == 0)
         #expect(core.eax == 0 || (UInt32(count) - 1) >> (core.eax - 1) != 0)
         let end = try #require(cpuid.entry(0xB, index: 2))
-        #expect(end.eax == 0 && end.ebx == 0 && end.ecx == 2 && end.edx == apicID)
+        #expect(end.eax == 0)
+        #expect(end.ebx == 0)
+        #expect(end.ecx == 2)
+        #expect(end.edx == apicID)
     }
 
     /// Leaves in which AMD's processors tell the same, as Linux reads them.
@@ -88,12 +97,17 @@ import Testing
         let sizes: UInt32 = 0x0003_0000 | bits << 12 | min(UInt32(count) - 1, 255)
         #expect(cpuid.entry(0x8000_0008)?.ecx == sizes)
         #expect(
-            cpuid.entry(0x8000_001D, index: 0)?.eax == 0x121 && cpuid.entry(0x8000_001D, index: 2)?.eax == 0x143,
+            cpuid.entry(0x8000_001D, index: 0)?.eax == 0x121,
+            "a core's own")
+        #expect(
+            cpuid.entry(0x8000_001D, index: 2)?.eax == 0x143,
             "a core's own")
         #expect(cpuid.entry(0x8000_001D, index: 3)?.eax == 0x163 | sharing << 14, "the package's")
         #expect(cpuid.entry(0x8000_001D, index: 4)?.eax == 0)
         let topology = try #require(cpuid.entry(0x8000_001E))
-        #expect(topology.eax == apicID && topology.ebx == apicID & 0xFF && topology.ecx == 0)
+        #expect(topology.eax == apicID)
+        #expect(topology.ebx == apicID & 0xFF)
+        #expect(topology.ecx == 0)
         #expect(cpuid.entry(0x1F) == nil, "what the host has not the guest has not")
     }
 
@@ -106,9 +120,12 @@ import Testing
         ]
         let cpuid = CPUID(table: table(intel)).forVCPU(apicID: 4, count: 5)
         #expect((0..<3).map { cpuid.entry(4, index: $0)?.eax } == [0x1C00_0121, 0x1C00_0122, 0x1C00_0143])
-        #expect(cpuid.entry(4, index: 3)?.eax == 0x1C00_0163 | 7 << 14 && cpuid.entry(4, index: 4)?.eax == 0)
-        #expect(cpuid.entry(0x8000_0008)?.ecx == 0 && cpuid.entry(0x8000_0001)?.ecx == 0x121, "AMD's fields are AMD's")
-        #expect(cpuid.isIntel && !CPUID(table: table(amd)).isIntel)
+        #expect(cpuid.entry(4, index: 3)?.eax == 0x1C00_0163 | 7 << 14)
+        #expect(cpuid.entry(4, index: 4)?.eax == 0)
+        #expect(cpuid.entry(0x8000_0008)?.ecx == 0, "AMD's fields are AMD's")
+        #expect(cpuid.entry(0x8000_0001)?.ecx == 0x121, "AMD's fields are AMD's")
+        #expect(cpuid.isIntel)
+        #expect(!CPUID(table: table(amd)).isIntel)
     }
 
     /// KVM answers zero in leaves that only name the processor.
@@ -118,7 +135,8 @@ import Testing
                 [0x8000_0000, 0, 0, 0x8000_0004], [0x8000_0002, 0, 0, 0, 0, 0, 0], [0x8000_0003, 0, 0, 7, 0, 0, 0],
             ]))
         cpuid.fillIdentity { CPUID.Entry(function: $0, index: 0, flags: 0, eax: 1, ebx: 2, ecx: 3, edx: $0) }
-        #expect(cpuid.entry(0x8000_0002)?.edx == 0x8000_0002 && cpuid.entry(0x8000_0004)?.edx == 0x8000_0004)
+        #expect(cpuid.entry(0x8000_0002)?.edx == 0x8000_0002)
+        #expect(cpuid.entry(0x8000_0004)?.edx == 0x8000_0004)
         #expect(cpuid.entry(0x8000_0003)?.eax == 7, "what KVM gives stays")
         #expect(cpuid.entry(0x8000_0005) == nil, "nothing behind the last leaf")
     }
@@ -126,7 +144,8 @@ import Testing
     @Test func otherLeavesAreTheHosts() {
         let cpuid = CPUID(table: table(host)).forVCPU(apicID: 3, count: 4)
         #expect(cpuid.entries.count == host.count - 4 + 6, "two topology leaves of three levels")
-        #expect(cpuid.entry(7, index: 0)?.edx == 4 && cpuid.entry(0)?.edx == 3)
+        #expect(cpuid.entry(7, index: 0)?.edx == 4)
+        #expect(cpuid.entry(0)?.edx == 3)
     }
 
     @Test(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))

@@ -37,7 +37,8 @@ struct VirtualCPUTests {
         let unknown: UInt32 = 0xDEAD_0000
         let values = [MSR(index: 0x2FF, value: 0x806), MSR(index: unknown, value: 1), MSR(index: 0x2FF, value: 0)]
         #expect(try vcpu.setMSRs(values) == 1)
-        #expect(try vcpu.msr(0x2FF) == 0x806 && vcpu.msr(unknown) == nil)
+        #expect(try vcpu.msr(0x2FF) == 0x806)
+        #expect(try vcpu.msr(unknown) == nil)
     }
 
     /// What a triple fault loses on AMD's processors: docs/post-mortem.md.
@@ -55,9 +56,13 @@ struct VirtualCPUTests {
         for round in 1...UInt64(200) {
             #expect(guest.enter() == .portOut(port: 0xF4, size: 1, count: 1))
             let kept = try #require(guest.vcpu.registersBefore)
-            #expect(try kept.general.rcx == round - 1 && guest.vcpu.registers().rcx == round && kept.general.rbx == 7)
+            #expect(kept.general.rcx == round - 1)
+            #expect(try guest.vcpu.registers().rcx == round)
+            #expect(kept.general.rbx == 7)
             #expect(kept.general.rip == (round == 1 ? 0x1000 : 0x1004) || kept.general.rip == 0x1006)
-            #expect(kept.special.cs.base == 0 && kept.special.cr0 & 1 == 0 && kept.special.apic_base != 0)
+            #expect(kept.special.cs.base == 0)
+            #expect(kept.special.cr0 & 1 == 0)
+            #expect(kept.special.apic_base != 0)
         }
     }
 
@@ -190,7 +195,8 @@ struct VirtualCPUTests {
         #expect(suberror == 1)
         let (general, special) = (try guest.vcpu.registers(), try guest.vcpu.specialRegisters())
         #expect(special.cs.base + general.rip == 0x20000)
-        #expect(guest.vcpu.internalErrorData(-1) == 0 && guest.vcpu.internalErrorData(16) == 0)
+        #expect(guest.vcpu.internalErrorData(-1) == 0)
+        #expect(guest.vcpu.internalErrorData(16) == 0)
     }
 
     @Test func registersKeepWhatIsWritten() throws {

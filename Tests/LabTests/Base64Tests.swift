@@ -34,6 +34,7 @@ struct Base64Tests {
         let taken = lines.compactMap { $0 }
         #expect(taken.allSatisfy { $0.count < 4096 && $0.last == UInt8(ascii: "\n") })
         #expect(Base64.decode(taken[0]) + Base64.decode(taken[1]) == [UInt8](repeating: 0x41, count: 3000))
-        #expect(taken[2] == Array(".\n".utf8) && taken[3] == taken[0])
+        #expect(taken[2] == Array(".\n".utf8))
+        #expect(taken[3] == taken[0])
     }
 }

@@ -25,7 +25,8 @@ struct BootImageTests {
         #expect(third.advice?.contains("apt-get install") == true)
         // Without a place to keep it, an unnamed file serves.
         let fourth = try BootImage(of: kernel.path, cache: "/proc/nowhere", programs: programs)
-        #expect(fourth.path == "" && fourth.descriptor >= 0)
+        #expect(fourth.path == "")
+        #expect(fourth.descriptor >= 0)
     }
 
     @Test func whatIsNoKernelIsSaidSo() throws {
@@ -41,8 +42,10 @@ struct BootImageTests {
 
     @Test func whatTheHostLacksHasTheLabsStatusAndWords() {
         let missing = LabError(HostSystemError.missing(what: "xz", package: "xz-utils"))
-        #expect(missing.exitStatus == 69 && "\(missing)" == "xz is missing: apt-get install xz-utils")
+        #expect(missing.exitStatus == 69)
+        #expect("\(missing)" == "xz is missing: apt-get install xz-utils")
         let absent = LabError(HostSystemError.absent("/boot/none"))
-        #expect(absent.exitStatus == 64 && "\(absent)" == "--kernel or --modules: /boot/none does not exist")
+        #expect(absent.exitStatus == 64)
+        #expect("\(absent)" == "--kernel or --modules: /boot/none does not exist")
     }
 }

@@ -42,7 +42,8 @@ struct PackedTreeTests {
         try tree.add(share)
         #expect(
             try tree.addContents(of: share).sorted() == ["\(share)/deep", "\(directory.path)/usr/share/other"].sorted())
-        #expect(tree.nodes["\(share)/deep"] != nil && tree.nodes["\(share)/link"] == .link(target: "../other"))
+        #expect(tree.nodes["\(share)/deep"] != nil)
+        #expect(tree.nodes["\(share)/link"] == .link(target: "../other"))
         #expect(tree.nodes["\(share)/fifo"] == nil)
     }
 
@@ -54,7 +55,8 @@ struct PackedTreeTests {
                 try tree.add("\(directory.path)/\(name)")
                 Issue.record("\(name) is there")
             } catch {
-                #expect(error.errno.rawValue == errno && error.object.hasPrefix(directory.path))
+                #expect(error.errno.rawValue == errno)
+                #expect(error.object.hasPrefix(directory.path))
             }
         }
     }

@@ -35,7 +35,8 @@ struct ReturnedFilesTests {
         let directory = try Host.Directory()
         try directory.write("old", "longer than it will be")
         try ReturnedFiles(archive: archive.bytes).write(below: directory.path)
-        #expect(directory.read("new/file") == "new" && directory.read("old") == "short")
+        #expect(directory.read("new/file") == "new")
+        #expect(directory.read("old") == "short")
         #expect(try Host.run("stat -c %a '\(directory.path)/new/file'").output == "750\n")
     }
 

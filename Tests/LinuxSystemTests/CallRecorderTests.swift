@@ -98,24 +98,26 @@ struct CallRecorderTests {
             try calls.command(UInt16(number))
         }
         let count = try recorder.finish()
-        #expect(recorder.missing == 3000 - count && count > 500)
+        #expect(recorder.missing == 3000 - count)
+        #expect(count > 500)
         let bytes = try readFile(path)
-        #expect(bytes.count <= FileLimit.least && bytes.count > FileLimit.least - 2048)
+        #expect(bytes.count <= FileLimit.least)
+        #expect(bytes.count > FileLimit.least - 2048)
         #expect(
             String(decoding: bytes, as: UTF8.self).hasSuffix(
                 ": \(3000 - count) calls more were made and are not in it\nend \(count) cut \(3000 - count)\n"))
         let recording = try Recording(path: path)
-        #expect(recording.lines.count == count && recording.missing == 3000 - count)
+        #expect(recording.lines.count == count)
+        #expect(recording.missing == 3000 - count)
         let door = ReplayDoor(recording)
         let again = ScriptedCalls(door)
         for number in 0..<count { try again.command(UInt16(number)) }
         #expect(door.failure == nil)
         #expect(throws: SystemCallError.self) { try again.command(1) }
+        #expect(door.failure?.kind == .cut)
         #expect(
-            door.failure?.kind == .cut
-                && door.failure?.description.contains(
-                    "the \(3000 - count) that followed were cut off by the file's limit") == true
-        )
+            door.failure?.description.contains(
+                "the \(3000 - count) that followed were cut off by the file's limit") == true)
     }
 
     @Test func withoutItsEndARecordingIsNotWhole() throws {

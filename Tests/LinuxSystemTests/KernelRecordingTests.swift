@@ -61,9 +61,10 @@ struct KernelRecordingTests {
     @Test func aMachinesCallsAreRecordedAndReplayed() throws {
         let (recording, text, findings) = try record()
         #expect(findings.withoutIRQChip == "KVM_SIGNAL_MSI on virtual machine: Invalid argument")
-        #expect(
-            findings.routes == 1000 && findings.capability == 1 && findings.cpuidEntries > 0
-                && findings.localAPIC.contains { $0 != 0 })
+        #expect(findings.routes == 1000)
+        #expect(findings.capability == 1)
+        #expect(findings.cpuidEntries > 0)
+        #expect(findings.localAPIC.contains { $0 != 0 })
         #expect(
             recording.lines.map(\.call.name) == [
                 "open", "KVM_GET_API_VERSION", "KVM_CHECK_EXTENSION", "KVM_GET_SUPPORTED_CPUID", "KVM_CREATE_VM",

@@ -37,7 +37,8 @@ struct OutputFileTests {
         _ = try OutputFile("\(directory.path)/trace", for: .owner)
         #expect(try Self.text("\(directory.path)/report") == "report")
         // The tests' umask may take more away.
-        #expect(Self.mode("\(directory.path)/report") & ~0o644 == 0 && Self.mode("\(directory.path)/trace") == 0o600)
+        #expect(Self.mode("\(directory.path)/report") & ~0o644 == 0)
+        #expect(Self.mode("\(directory.path)/trace") == 0o600)
     }
 
     @Test func aFileThatIsThereIsEmptiedAndKeepsItsMode() throws {
@@ -70,7 +71,8 @@ struct OutputFileTests {
     func foreignPipe() throws {
         let directory = try Self.shared()
         let path = "\(directory.path)/pipe"
-        #expect(mkfifo(path, 0o666) == 0 && chown(path, Self.stranger, Self.stranger) == 0)
+        #expect(mkfifo(path, 0o666) == 0)
+        #expect(chown(path, Self.stranger, Self.stranger) == 0)
         #expect(Self.error(path) == .foreign("named pipe", owner: Self.stranger))
     }
 
@@ -82,7 +84,8 @@ struct OutputFileTests {
         let (directory, other) = (try Self.shared(), try TemporaryDirectory())
         let victim = try other.file("victim", Array("precious".utf8))
         let link = "\(directory.path)/link"
-        #expect(symlink(isLast ? victim : other.path, link) == 0 && lchown(link, Self.stranger, Self.stranger) == 0)
+        #expect(symlink(isLast ? victim : other.path, link) == 0)
+        #expect(lchown(link, Self.stranger, Self.stranger) == 0)
         #expect(Self.error(isLast ? link : "\(link)/victim") == .foreign("symbolic link", owner: Self.stranger))
         #expect(try Self.text(victim) == "precious")
     }
@@ -90,9 +93,8 @@ struct OutputFileTests {
     @Test func theUsersOwnLinksAreFollowed() throws {
         let (directory, other) = (try Self.shared(), try TemporaryDirectory())
         let target = try other.file("target", Array("old".utf8))
-        #expect(
-            symlink(target, "\(directory.path)/absolute") == 0 && symlink("absolute", "\(directory.path)/relative") == 0
-        )
+        #expect(symlink(target, "\(directory.path)/absolute") == 0)
+        #expect(symlink("absolute", "\(directory.path)/relative") == 0)
         #expect(symlink("../\(other.path.split(separator: "/").last ?? "")", "\(directory.path)/up") == 0)
         // ".." is the directory above where a link leads, as the kernel has it.
         let aside = directory.path.split(separator: "/").last ?? ""
@@ -167,7 +169,8 @@ struct OutputFileTests {
         #expect(try Self.text("\(directory.path)/\(name)") == "version 3")
         #expect(Self.mode("\(directory.path)/\(name)") == 0o640)
         var status = stat()
-        #expect(fstat(old.raw, &status) == 0 && status.st_nlink == 0)
+        #expect(fstat(old.raw, &status) == 0)
+        #expect(status.st_nlink == 0)
         var names: [String] = []
         let listing = try #require(opendir(directory.path))
         while let entry = readdir(listing) {

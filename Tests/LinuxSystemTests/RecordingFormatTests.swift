@@ -149,11 +149,11 @@ struct RecordingFormatTests {
             Issue.record("other arguments")
             return
         }
-        #expect(table.bytes == Self.bytes && table.varying.isEmpty)
+        #expect(table.bytes == Self.bytes)
+        #expect(table.varying.isEmpty)
         #expect(vectors.varying == [20..<28])
-        #expect(
-            lines[1].answer.changes.map(\.offset) == [0]
-                && lines[1].answer.changes[0].bytes.bytes.count == table.bytes.count)
+        try #require(lines[1].answer.changes.map(\.offset) == [0])
+        #expect(lines[1].answer.changes[0].bytes.bytes.count == table.bytes.count)
         #expect(lines[1].answer.result == .number(table.bytes.count))
     }
 }

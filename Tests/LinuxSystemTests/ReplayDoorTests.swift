@@ -141,7 +141,8 @@ struct ReplayDoorTests {
     func aDifferenceIsNamed(_ difference: Difference) throws {
         let failure = try #require(try failure(difference.steps))
         #expect(failure.description == difference.sentence)
-        #expect(failure.kind == difference.kind && failure.line == difference.line)
+        #expect(failure.kind == difference.kind)
+        #expect(failure.line == difference.line)
     }
 
     /// Every recording made of all calls but one, and all calls with one twice.
@@ -251,9 +252,8 @@ struct ReplayDoorTests {
             var argument = SIMD4<UInt32>(4, 0, 0, 0)
             try opened.ioctl(device, &argument)
             let made = Descriptor(owning: Int32(argument[1]), object: "device", door: door)
-            #expect(
-                Set([opened.raw, vm.raw, made.raw]).count == 3
-                    && [opened.raw, vm.raw, made.raw].allSatisfy { fcntl($0, F_GETFD) == FD_CLOEXEC })
+            #expect(Set([opened.raw, vm.raw, made.raw]).count == 3)
+            #expect([opened.raw, vm.raw, made.raw].allSatisfy { fcntl($0, F_GETFD) == FD_CLOEXEC })
             let page = try Mapping(vm, count: 12288)
             #expect(page.base.load(fromByteOffset: 8192, as: UInt64.self) == 0)
         }

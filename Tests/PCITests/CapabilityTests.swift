@@ -24,7 +24,8 @@ import Testing
 
     @Test func findsExtendedOnesOfARealFunction() {
         let found = Capability.extendedList(ConfigDump.e1000e.bytes)
-        #expect(found.map(\.id) == [1, 3] && found.map(\.offset) == [0x100, 0x140])
+        #expect(found.map(\.id) == [1, 3])
+        #expect(found.map(\.offset) == [0x100, 0x140])
         #expect(Capability.extendedList(ConfigDump.edu.bytes).isEmpty)
     }
 

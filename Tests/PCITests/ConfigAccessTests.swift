@@ -11,7 +11,10 @@ import Testing
         ] as [(UInt32, Int, Int, Int, Int, Int)])
     func mechanismOne(latch: UInt32, lane: Int, bus: Int, device: Int, function: Int, offset: Int) throws {
         let access = try #require(ConfigAccess(latch: latch, lane: lane))
-        #expect(access.bus == bus && access.device == device && access.function == function && access.offset == offset)
+        #expect(access.bus == bus)
+        #expect(access.device == device)
+        #expect(access.function == function)
+        #expect(access.offset == offset)
     }
 
     @Test(arguments: [0, 0x7FFF_FFFF, 0x0000_2004] as [UInt32])
@@ -26,7 +29,10 @@ import Testing
         ] as [(UInt64, Int, Int, Int, Int)])
     func enhancedMechanism(place: UInt64, bus: Int, device: Int, function: Int, offset: Int) {
         let access = ConfigAccess(ecamOffset: place)
-        #expect(access.bus == bus && access.device == device && access.function == function && access.offset == offset)
+        #expect(access.bus == bus)
+        #expect(access.device == device)
+        #expect(access.function == function)
+        #expect(access.offset == offset)
     }
 
     @Test func bothMechanismsAgreeOnTheFirst256Bytes() throws {

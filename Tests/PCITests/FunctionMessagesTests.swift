@@ -136,7 +136,9 @@ import Testing
         #expect(space.read(ConfigRegister.interruptPin, width: 1) == 2)
         // What the guest reads is what a driver takes the capability for.
         let read = try #require(MSIXCapability(bytes, at: Capability.list(bytes)[0].offset))
-        #expect(read.vectorCount == 2048 && read.tableBAR == 5)
-        #expect(read.tableOffset == 0 && read.pendingOffset == 0x8000)
+        #expect(read.vectorCount == 2048)
+        #expect(read.tableBAR == 5)
+        #expect(read.tableOffset == 0)
+        #expect(read.pendingOffset == 0x8000)
     }
 }

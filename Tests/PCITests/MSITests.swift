@@ -39,7 +39,9 @@ import Testing
     @Test(arguments: shapes)
     func readsTheShape(shape: Shape) throws {
         let (msi, _) = try laid(shape)
-        #expect(msi.offset == 0x50 && msi.is64Bit == shape.is64Bit && msi.hasMasks == shape.hasMasks)
+        #expect(msi.offset == 0x50)
+        #expect(msi.is64Bit == shape.is64Bit)
+        #expect(msi.hasMasks == shape.hasMasks)
         #expect(msi.length == shape.length)
         #expect(msi.maximumVectors == 32)
         #expect(msi.pendingOffset == shape.masks.map { 0x50 + $0 + 4 })

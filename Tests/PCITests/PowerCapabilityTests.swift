@@ -22,11 +22,13 @@ import Testing
     @Test func outOfALowStateItGoesDeeperOrToD0() throws {
         let power = try Self.capability(0x0603)
         for old in [PowerCapability.State.d0, .d1, .d2, .d3hot] {
-            #expect(power.state(after: .d0, from: old) == .d0 && power.state(after: .d3hot, from: old) == .d3hot)
+            #expect(power.state(after: .d0, from: old) == .d0)
+            #expect(power.state(after: .d3hot, from: old) == .d3hot)
         }
         #expect(power.state(after: .d2, from: .d1) == .d2)
         #expect(power.state(after: .d1, from: .d2) == .d2)
-        #expect(power.state(after: .d1, from: .d3hot) == .d3hot && power.state(after: .d2, from: .d3hot) == .d3hot)
+        #expect(power.state(after: .d1, from: .d3hot) == .d3hot)
+        #expect(power.state(after: .d2, from: .d3hot) == .d3hot)
     }
 
     @Test func itsStateIsTwoBitsOfTheView() throws {
@@ -35,7 +37,8 @@ import Testing
         space.set(0x44, 0xFF, width: 1)
         #expect(power.state(in: space) == .d3hot)
         power.set(.d1, in: &space)
-        #expect(space.read(0x44, width: 1) == 0xFD && power.state(in: space) == .d1)
+        #expect(space.read(0x44, width: 1) == 0xFD)
+        #expect(power.state(in: space) == .d1)
         #expect(PowerCapability([UInt8](repeating: 0, count: 256), at: 0xFA) == nil)
     }
 }

@@ -105,7 +105,8 @@ import X86
         let memory = Ring(texts: Self.texts, width: width, hasLastFinalized: hasLastFinalized, infoSize: infoSize)
             .written()
         let log = try #require(read(memory, width: width))
-        #expect(log.lines == Self.lines && log.source == .symbols)
+        #expect(log.lines == Self.lines)
+        #expect(log.source == .symbols)
         #expect(log.panic == "Kernel panic - not syncing: VFS: no root")
     }
 
@@ -133,7 +134,8 @@ import X86
         #expect(again.lines == all.lines)
         // Less text than descriptors: what was overwritten is left out.
         let few = try #require(read(Ring(texts: texts, countBits: 7, sizeBits: 10).written()))
-        #expect((20...36).contains(few.lines.count) && few.lines.suffix(20) == all.lines.suffix(20), "\(few.lines)")
+        #expect((20...36).contains(few.lines.count), "\(few.lines)")
+        #expect(few.lines.suffix(20) == all.lines.suffix(20), "\(few.lines)")
     }
 
     @Test func theLastLinesAreKept() throws {
@@ -141,7 +143,8 @@ import X86
         let log = try #require(read(Ring(texts: [long]).written()))
         #expect(log.lines == ["[    0.000000] " + long.prefix(KernelLog.lineLength)])
         let many = try #require(read(Ring(texts: (0..<1500).map { "\($0)" }, countBits: 11, sizeBits: 16).written()))
-        #expect(many.lines.count == KernelLog.lineLimit && many.lines.last?.hasSuffix("] 1499") == true)
+        #expect(many.lines.count == KernelLog.lineLimit)
+        #expect(many.lines.last?.hasSuffix("] 1499") == true)
     }
 
     @Test func whatIsNoTextIsEscaped() throws {
@@ -217,7 +220,9 @@ import X86
             "[    1.000000] Kernel panic - not syncing: y",
         ]
         let found = try #require(KernelLog(beginningAt: Self.data + 18, memory))
-        #expect(found.lines == lines && found.panic == "Kernel panic - not syncing: y" && found.source == .pattern)
+        #expect(found.lines == lines)
+        #expect(found.panic == "Kernel panic - not syncing: y")
+        #expect(found.source == .pattern)
         for (index, value) in [Self.data, 0x1000, UInt64(text.utf8.count), UInt64(text.utf8.count)].enumerated() {
             memory.put(value, at: 0x8000 + UInt64(8 * index))
         }
@@ -231,13 +236,15 @@ import X86
     func theRingsTextIsFoundByItsFirstWords(width: Int) throws {
         let memory = Ring(texts: Self.texts, width: width).written()
         let log = try #require(KernelLog(beginningAt: Self.data + UInt64(width), memory))
-        #expect(log.lines == Self.lines.map { String($0.dropFirst(15)) } && log.source == .pattern)
+        #expect(log.lines == Self.lines.map { String($0.dropFirst(15)) })
+        #expect(log.source == .pattern)
         // The same words in the kernel's own data.
         var other = MemoryImage()
         for (index, byte) in Self.banner.utf8.enumerated() {
             other.put(UInt64(byte), at: 0x5000 + UInt64(index), width: 1)
         }
-        #expect(KernelLog(beginningAt: 0x5000, other) == nil && KernelLog(beginningAt: 3, other) == nil)
+        #expect(KernelLog(beginningAt: 0x5000, other) == nil)
+        #expect(KernelLog(beginningAt: 3, other) == nil)
     }
 
     @Test func whereTheKernelLies() {
@@ -260,12 +267,10 @@ import X86
         #expect(
             examined.shortLines.contains(
                 "the kernel's log, read out of its memory (by its names), the last 30 of 150 lines:"))
-        #expect(
-            examined.shortLines.count { $0.hasPrefix("  [") } == 30
-                && examined.lines.count { $0.hasPrefix("  [") } == 100)
-        #expect(
-            examined.lines.allSatisfy { $0.utf8.count < 250 }
-                && examined.lines.last?.hasPrefix("  [  149.000000] 149 ") == true)
+        #expect(examined.shortLines.count { $0.hasPrefix("  [") } == 30)
+        #expect(examined.lines.count { $0.hasPrefix("  [") } == 100)
+        #expect(examined.lines.allSatisfy { $0.utf8.count < 250 })
+        #expect(examined.lines.last?.hasPrefix("  [  149.000000] 149 ") == true)
         // A suite's pipe holds 64 KiB.
         #expect(examined.lines.reduce(0) { $0 + $1.utf8.count } < 32 << 10)
     }
@@ -313,7 +318,8 @@ import X86
             chain.put(16, at: Self.data + place + 8, width: 2)
         }
         #expect((older(chain, first: 0, next: 0x7777)?.lines.count ?? 0) <= KernelLog.lineLimit)
-        #expect(older(chain, first: .max, next: 0) == nil && older(chain, first: 0, next: 0) == nil)
+        #expect(older(chain, first: .max, next: 0) == nil)
+        #expect(older(chain, first: 0, next: 0) == nil)
         #expect(older(MemoryImage(), first: 0, next: 16, size: .max) == nil)
     }
 }

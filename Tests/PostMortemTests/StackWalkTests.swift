@@ -38,7 +38,8 @@ struct StackWalkTests {
         let frames = StackWalk(
             registers(rsp: 0x8000, rbp: 0x8010), VirtualMemory(Self.flat, memory), symbols: Self.symbols
         ).frames()
-        #expect(frames.map(\.symbol) == ["inner+0x10", "middle+0x10", "outer+0x20"] && frames.allSatisfy(\.isCertain))
+        #expect(frames.map(\.symbol) == ["inner+0x10", "middle+0x10", "outer+0x20"])
+        #expect(frames.allSatisfy { $0.isCertain })
     }
 
     @Test func aStackWithoutFramePointers() {
@@ -54,7 +55,8 @@ struct StackWalkTests {
         memory.put(0x1305, at: 0x8028)
         let frames = StackWalk(registers(rsp: 0x8000, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols)
             .frames()
-        #expect(frames.map(\.address) == [0x1010, 0x1110, 0x1220] && frames.map(\.isCertain) == [true, false, false])
+        #expect(frames.map(\.address) == [0x1010, 0x1110, 0x1220])
+        #expect(frames.map(\.isCertain) == [true, false, false])
     }
 
     /// As Linux's interrupt stacks do: at the end, behind which nothing is mapped, stands where the interrupted one was
@@ -81,9 +83,8 @@ struct StackWalkTests {
         memory.put(0x1220, at: 0x8020)
         memory.put(0x1110, at: 0x7E00)
         let walk = StackWalk(registers(rsp: 0x8000, rbp: 1), VirtualMemory(Self.flat, memory), symbols: Self.symbols)
-        #expect(
-            walk.leftovers().map(\.address) == [0x1010, 0x1110, 0x1220]
-                && walk.frames().map(\.address) == [0x1010, 0x1220])
+        #expect(walk.leftovers().map(\.address) == [0x1010, 0x1110, 0x1220])
+        #expect(walk.frames().map(\.address) == [0x1010, 0x1220])
     }
 
     @Test func framesOfExceptionsAreToldFromOtherWords() {
@@ -113,9 +114,10 @@ struct StackWalkTests {
                 code: 8, stack: 0x10)
         }
         let frames = found(registers(rsp: 0x8004, rbp: 0))
-        #expect(
-            frames.map(\.instruction) == [0x1050, 0x1150] && frames.map(\.symbol) == ["inner+0x50", "middle+0x50"])
-        #expect(frames.map(\.address) == [0x8108, 0x7F08] && frames.map(\.stackPointer) == [0x8130, 0x8200])
+        #expect(frames.map(\.instruction) == [0x1050, 0x1150])
+        #expect(frames.map(\.symbol) == ["inner+0x50", "middle+0x50"])
+        #expect(frames.map(\.address) == [0x8108, 0x7F08])
+        #expect(frames.map(\.stackPointer) == [0x8130, 0x8200])
         for rsp: UInt64 in [0, 0x10, .max, 1 << 63] { #expect(found(registers(rsp: rsp, rbp: 0)).count <= 256) }
         var other = registers(rsp: 0x8000, rbp: 0)
         other.is64Bit = false

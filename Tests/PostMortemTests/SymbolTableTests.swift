@@ -18,9 +18,12 @@ struct SymbolTableTests {
         let table = try #require(SymbolTable(map: Array(Self.map.utf8)))
         #expect(table.name(of: 0xFFFF_FFFF_8100_0000) == "_text")
         #expect(table.name(of: 0xFFFF_FFFF_8100_01FF) == "do_idle+0xff")
-        #expect(table.name(of: 0xFFFF_FFFF_80FF_FFFF) == nil && table.name(of: 5) == nil)
-        #expect(table.isCode(0xFFFF_FFFF_8100_0150) && !table.isCode(0xFFFF_FFFF_81A0_0000))
-        #expect(SymbolTable(map: Array("nothing here".utf8)) == nil && SymbolTable(map: []) == nil)
+        #expect(table.name(of: 0xFFFF_FFFF_80FF_FFFF) == nil)
+        #expect(table.name(of: 5) == nil)
+        #expect(table.isCode(0xFFFF_FFFF_8100_0150))
+        #expect(!table.isCode(0xFFFF_FFFF_81A0_0000))
+        #expect(SymbolTable(map: Array("nothing here".utf8)) == nil)
+        #expect(SymbolTable(map: []) == nil)
     }
 
     @Test func whatDebianPutsInTheMapsPlaceNamesNothing() {
@@ -35,11 +38,14 @@ struct SymbolTableTests {
     @Test func aRunningKernelsModulesAreNotThisOnes() throws {
         let text = Self.map + "\nffffffff81000400 T asm_exc_page_fault\nffffffffc0001000 t faulty_init\t[faulty]\n"
         let table = try #require(SymbolTable(map: Array(text.utf8)))
-        #expect(table.name(of: 0xFFFF_FFFF_C000_1000) == "[module]" && table.isCode(0xFFFF_FFFF_C000_1000))
-        #expect(table.name(of: 0xFFFF_FFFF_FF00_0000) == nil && !table.isCode(0xFFFF_FFFF_FF00_0000))
+        #expect(table.name(of: 0xFFFF_FFFF_C000_1000) == "[module]")
+        #expect(table.isCode(0xFFFF_FFFF_C000_1000))
+        #expect(table.name(of: 0xFFFF_FFFF_FF00_0000) == nil)
+        #expect(!table.isCode(0xFFFF_FFFF_FF00_0000))
         // Another system's kernel has nothing there.
         let other = try #require(SymbolTable(map: Array(Self.map.utf8)))
-        #expect(other.name(of: 0xFFFF_FFFF_C000_1000) == nil && !other.isCode(0xFFFF_FFFF_C000_1000))
+        #expect(other.name(of: 0xFFFF_FFFF_C000_1000) == nil)
+        #expect(!other.isCode(0xFFFF_FFFF_C000_1000))
     }
 
     /// A gate of the IDT at 0x4000.
@@ -83,9 +89,8 @@ struct SymbolTableTests {
         let shift = try #require(table.shift(registers, virtual))
         #expect(shift == 0x1C0_0000)
         table.offset = shift
-        #expect(
-            table.name(of: 0xFFFF_FFFF_8100_0105 + 0x1C0_0000) == "do_idle+0x5"
-                && table.name(of: 0xFFFF_FFFF_8100_0105) == nil)
+        #expect(table.name(of: 0xFFFF_FFFF_8100_0105 + 0x1C0_0000) == "do_idle+0x5")
+        #expect(table.name(of: 0xFFFF_FFFF_8100_0105) == nil)
         // Another's gate, and no table at all.
         registers.idtBase = 0x4008
         #expect(table.shift(registers, virtual) == nil)
@@ -139,7 +144,8 @@ struct SymbolTableTests {
     @Test func anELFFile() throws {
         let table = try #require(SymbolTable(elf: Self.reader(Self.file)))
         #expect(table.symbols.map(\.name) == ["main", "idle"])
-        #expect(table.name(of: 0x10001F) == "main+0x1f" && table.name(of: 0x100104) == "idle+0x4")
+        #expect(table.name(of: 0x10001F) == "main+0x1f")
+        #expect(table.name(of: 0x100104) == "idle+0x4")
         // Behind a symbol that has a size, and far from it, it means nothing.
         #expect(table.name(of: 0x1000C0) == nil)
     }
@@ -152,10 +158,12 @@ struct SymbolTableTests {
         let start = ContinuousClock.now
         for _ in 0..<20_000 { _ = table.name(of: 0x1004) }
         #expect(ContinuousClock.now - start < .seconds(5))
-        #expect(table.name(of: 0x1004) == "n7+0x4" && table.name(of: 0x2000) == "last" && table.omission == nil)
-        #expect(
-            table.address(of: "n99999") == 0x1000 && table.address(of: "n100000") == nil && table.address(of: "") == nil
-        )
+        #expect(table.name(of: 0x1004) == "n7+0x4")
+        #expect(table.name(of: 0x2000) == "last")
+        #expect(table.omission == nil)
+        #expect(table.address(of: "n99999") == 0x1000)
+        #expect(table.address(of: "n100000") == nil)
+        #expect(table.address(of: "") == nil)
     }
 
     @Test func whatThereIsNoTimeForIsLeftOutAndSaid() throws {
@@ -163,10 +171,13 @@ struct SymbolTableTests {
             symbols: (0..<5000).map { (1, 2, 1, 0x100000 + UInt64($0) * 16, 16) }, names: Array("\0f\0".utf8))
         #expect(try #require(SymbolTable(elf: Self.reader(many))).omission == nil)
         let some = try #require(SymbolTable(elf: Self.reader(many), isOver: { true }))
-        #expect(some.omission == .time(1023) && some.symbols.count == 1023 && some.name(of: 0x100004) == "f+0x4")
+        #expect(some.omission == .time(1023))
+        #expect(some.symbols.count == 1023)
+        #expect(some.name(of: 0x100004) == "f+0x4")
         let map = (0..<5000).map { "ffffffff8100\(1000 + $0) T n\($0)\n" }.joined()
         let short = try #require(SymbolTable(map: Array(map.utf8), isOver: { true }))
-        #expect(short.omission == .time(1023) && short.symbols.count == 1023)
+        #expect(short.omission == .time(1023))
+        #expect(short.symbols.count == 1023)
     }
 
     @Test func damagedELFFiles() {

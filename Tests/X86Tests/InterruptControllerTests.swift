@@ -11,7 +11,10 @@ struct InterruptControllerTests {
                 page: InterruptControllers.localAPIC([
                     0xF0: 0x1FF, 0x80: 0x20, 0x110: 1 << 17, 0x210: 1 << 2, 0x270: 1 << 12, 0x320: 0xEC, 0x390: 77,
                 ])))
-        #expect(apic.isEnabled && apic.inService == [0x31] && apic.requested == [0x22, 0xEC] && apic.canDeliver)
+        #expect(apic.isEnabled)
+        #expect(apic.inService == [0x31])
+        #expect(apic.requested == [0x22, 0xEC])
+        #expect(apic.canDeliver)
         #expect(
             apic.words
                 == """
@@ -33,17 +36,16 @@ struct InterruptControllerTests {
         // Requested 2, 4 and 12; open 0, 4 and 12; in service 0 and 14.
         let pic = try #require(InterruptControllers.pic(requested: 0x1014, masked: 0xEFEE, inService: 0x4001))
         // Line 12 is masked too: the second controller's output is line 2 of the first.
-        #expect(
-            pic.requested == [4, 12] && pic.inService == [0, 14]
-                && pic.masked == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] && pic.isUsed)
+        #expect(pic.requested == [4, 12])
+        #expect(pic.inService == [0, 14])
+        #expect(pic.masked == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+        #expect(pic.isUsed)
         #expect(pic.words == "vectors 0x20 and 0x28, requested IRQ 4 12, in service IRQ 0 14, unmasked IRQ 0 4")
         let open = try #require(InterruptControllers.pic(masked: 0xEFFB))
-        #expect(
-            !open.masked.contains(12)
-                && open.words == "vectors 0x20 and 0x28, nothing requested, nothing in service, unmasked IRQ 12")
-        #expect(
-            InterruptControllers.pic(masked: 0xFFFF)?.isUsed == false
-                && InterruptControllers.pic(base: 0)?.isUsed == false)
+        #expect(!open.masked.contains(12))
+        #expect(open.words == "vectors 0x20 and 0x28, nothing requested, nothing in service, unmasked IRQ 12")
+        #expect(InterruptControllers.pic(masked: 0xFFFF)?.isUsed == false)
+        #expect(InterruptControllers.pic(base: 0)?.isUsed == false)
         #expect(PIC(first: [UInt8](repeating: 0, count: 15), second: [UInt8](repeating: 0, count: 16)) == nil)
     }
 
@@ -56,7 +58,8 @@ struct InterruptControllerTests {
                 hasFirmwareTimer: hasFirmwareTimer)
         }
         let left = try #require(pic(inService: 0, hasFirmwareTimer: true))
-        #expect(!left.isUsed && left.requested == [])
+        #expect(!left.isUsed)
+        #expect(left.requested == [])
         #expect(pic(inService: 0, hasFirmwareTimer: false)?.requested == [0])
         #expect(pic(inService: 1, hasFirmwareTimer: true)?.isUsed == true)
     }

@@ -70,7 +70,8 @@ import Testing
         fixture.backend.setPending(2, false)
         let pending = AssignedFixture.msi + 20
         #expect(fixture.read(pending, width: 4) == 0x82)
-        #expect(fixture.read(pending, width: 1) == 0x82 && fixture.read(pending + 1, width: 1) == 0)
+        #expect(fixture.read(pending, width: 1) == 0x82)
+        #expect(fixture.read(pending + 1, width: 1) == 0)
         fixture.write(pending, 0, width: 4)
         #expect(fixture.read(pending, width: 4) == 0x82, "they are read only")
         fixture.write(Self.control.msi, 0, width: 2)

@@ -62,7 +62,8 @@ import VMM
 
     @Test func aDeviceIsResetAndItsErrorsAreHeard() throws {
         let parts = try Parts()
-        #expect(parts.opening.count == 3 && parts.opening[0] == .reset)
+        try #require(parts.opening.count == 3)
+        #expect(parts.opening[0] == .reset)
         guard case .trigger(.error, 0, let error) = parts.opening[1],
             case .trigger(.request, 0, let request) = parts.opening[2]
         else {
@@ -93,7 +94,8 @@ import VMM
         #expect(parts.vfio.take() == [], "taken once")
         try parts.backend.setVector(20, Self.message, masked: false)
         #expect(parts.vfio.take() == [], "the device has no such vector")
-        #expect(parts.backend.isPending(3) == false && parts.backend.isPending(4) == nil)
+        #expect(parts.backend.isPending(3) == false)
+        #expect(parts.backend.isPending(4) == nil)
     }
 
     @Test func whereVectorsCantBeAddedAllComeBackWithTheNewOne() throws {
@@ -112,9 +114,10 @@ import VMM
             Issue.record("\(calls)")
             return
         }
-        #expect(
-            events.count == 5 && events[1] == first[0] && events[4] >= 0
-                && [events[0], events[2], events[3]] == [-1, -1, -1])
+        try #require(events.count == 5)
+        #expect(events[1] == first[0])
+        #expect(events[4] >= 0)
+        #expect([events[0], events[2], events[3]] == [-1, -1, -1])
     }
 
     @Test func aMessageIsDeliveredAsTheGuestProgrammedIt() throws {
@@ -139,7 +142,8 @@ import VMM
         Self.fire(try parts.unmask(0))
         #expect(eventually { parts.signals.count == 1 && parts.counts(0) != InterruptCounts() })
         let counts = try #require(parts.counts(0))
-        #expect([counts.delivered, counts.blocked, counts.failed] == expected && counts.held == 0)
+        #expect([counts.delivered, counts.blocked, counts.failed] == expected)
+        #expect(counts.held == 0)
     }
 
     /// However often it fired while masked, it comes once when it is unmasked.
@@ -166,7 +170,8 @@ import VMM
         try parts.backend.setVector(1, Self.message, masked: false)
         #expect(parts.signals.count == 1, "and no more")
         if delivery == .signal {
-            #expect(parts.counts(1)?.held == 3 && parts.counts(1)?.delivered == 1)
+            #expect(parts.counts(1)?.held == 3)
+            #expect(parts.counts(1)?.delivered == 1)
         } else {
             #expect(
                 parts.backend.interrupts.messages.allSatisfy { $0.counts == nil }, "the kernel delivers; nobody counts")
@@ -179,7 +184,8 @@ import VMM
         let event = try parts.unmask(0)
         let gsi = try #require(parts.kvm.calls("KVM_IRQFD").last?.word(4))
         let attached = try #require(parts.kvm.calls("KVM_IRQFD").last)
-        #expect(attached.word(0) == UInt32(event) && attached.word(8) == 0)
+        #expect(attached.word(0) == UInt32(event))
+        #expect(attached.word(8) == 0)
         let table = try #require(parts.kvm.calls("KVM_SET_GSI_ROUTING").last)
         let route = try #require((0..<Int(table.word(0))).first { table.word(8 + 48 * $0) == gsi })
         #expect([16, 20, 24].map { table.word(8 + 48 * route + $0) } == [0xFEE0_1000, 0x1200, 0x4041])
@@ -188,7 +194,8 @@ import VMM
             "the route is there before the first message comes")
         parts.kvm.forget()
         try parts.backend.setVector(0, Self.message, masked: true)
-        #expect(parts.kvm.calls.map(\.name) == ["KVM_IRQFD"] && parts.kvm.calls[0].word(8) == 1)
+        try #require(parts.kvm.calls.map(\.name) == ["KVM_IRQFD"])
+        #expect(parts.kvm.calls[0].word(8) == 1)
         try parts.backend.stopMessages()
         let last = try #require(parts.kvm.calls("KVM_SET_GSI_ROUTING").last)
         #expect((0..<Int(last.word(0))).allSatisfy { last.word(8 + 48 * $0) != gsi }, "the route is given back")
@@ -251,7 +258,8 @@ import VMM
         try parts.backend.setINTxMask(false)
         #expect(parts.kvm.calls("KVM_IRQFD").first?.word(0) == UInt32(trigger[0]))
         var count: UInt64 = 0
-        #expect(read(trigger[0], &count, 8) < 0 && errno == EAGAIN)
+        #expect(read(trigger[0], &count, 8) < 0)
+        #expect(errno == EAGAIN)
         try parts.backend.stopINTx()
         #expect(parts.vfio.take() == [.disable(.intx)])
         try parts.backend.setINTxMask(true)

@@ -25,7 +25,10 @@ struct DiskImageTests {
     private static func disk(_ image: Image, kind: DiskImage.Kind? = nil) throws -> DiskImage {
         let plan = try LoadPlan.plan(
             image: image, name: "disk", memory: MemoryMap(belowFourGiB: 32 << 20), diskKind: kind)
-        #expect(plan.format == .disk && plan.needsFirmware && plan.segments.isEmpty && plan.blobs.isEmpty)
+        #expect(plan.format == .disk)
+        #expect(plan.needsFirmware)
+        #expect(plan.segments.isEmpty)
+        #expect(plan.blobs.isEmpty)
         return try #require(plan.disk)
     }
 
@@ -34,9 +37,11 @@ struct DiskImageTests {
         arguments: [(1440, 80, 18, 4), (720, 80, 9, 3), (1200, 80, 15, 2), (360, 40, 9, 1), (2880, 80, 36, 6)])
     func floppies(kib: UInt64, cylinders: UInt16, sectors: UInt16, type: UInt8) throws {
         let disk = try Self.disk(Image(kib << 10))
-        #expect(
-            disk.drive == 0 && disk.cylinders == cylinders && disk.heads == 2 && disk.trackSectors == sectors
-                && disk.floppyType == type)
+        #expect(disk.drive == 0)
+        #expect(disk.cylinders == cylinders)
+        #expect(disk.heads == 2)
+        #expect(disk.trackSectors == sectors)
+        #expect(disk.floppyType == type)
         #expect(disk.sectorCount == kib * 2)
     }
 
@@ -48,9 +53,11 @@ struct DiskImageTests {
         ] as [(UInt64, UInt64, UInt16, UInt16)])
     func fixedDisks(size: UInt64, sectors: UInt64, cylinders: UInt16, heads: UInt16) throws {
         let disk = try Self.disk(Image(size))
-        #expect(
-            disk.drive == 0x80 && disk.sectorCount == sectors && disk.cylinders == cylinders && disk.heads == heads
-                && disk.trackSectors == 63)
+        #expect(disk.drive == 0x80)
+        #expect(disk.sectorCount == sectors)
+        #expect(disk.cylinders == cylinders)
+        #expect(disk.heads == heads)
+        #expect(disk.trackSectors == 63)
         #expect(disk.floppyType == 0)
     }
 
@@ -62,8 +69,12 @@ struct DiskImageTests {
         ] as [(UInt64, UInt64, UInt16, UInt8)])
     func smallImages(size: UInt64, sectors: UInt64, track: UInt16, type: UInt8) throws {
         let disk = try Self.disk(Image(size))
-        #expect(disk.drive == 0 && disk.sectorCount == sectors && disk.cylinders == 80 && disk.heads == 2)
-        #expect(disk.trackSectors == track && disk.floppyType == type)
+        #expect(disk.drive == 0)
+        #expect(disk.sectorCount == sectors)
+        #expect(disk.cylinders == 80)
+        #expect(disk.heads == 2)
+        #expect(disk.trackSectors == track)
+        #expect(disk.floppyType == type)
     }
 
     @Test(
@@ -77,7 +88,8 @@ struct DiskImageTests {
             sector.replaceSubrange(0x1c2..<0x1ce, with: [0x83, 1, 1, 1, 63, 0, 0, 0, 0, 8, 0, 0])
         }
         let partitioned = try Self.disk(Image(1 << 20, partition))
-        #expect(partitioned.drive == 0x80 && partitioned.sectorCount == 2048)
+        #expect(partitioned.drive == 0x80)
+        #expect(partitioned.sectorCount == 2048)
         // Code where the table would be.
         let code = try Self.disk(
             Image(1 << 20) {
@@ -95,13 +107,18 @@ struct DiskImageTests {
         }
         #expect(try Self.disk(Image(1 << 19, fileSystem(0xf8))).drive == 0x80)
         let floppy = try Self.disk(Image(1 << 19, fileSystem(0xf9)))
-        #expect(floppy.drive == 0 && floppy.sectorCount == 1440 && floppy.trackSectors == 9 && floppy.floppyType == 3)
+        #expect(floppy.drive == 0)
+        #expect(floppy.sectorCount == 1440)
+        #expect(floppy.trackSectors == 9)
+        #expect(floppy.floppyType == 3)
     }
 
     @Test("what one says it is it is, and a floppy is no larger than 2.88 MB")
     func told() throws {
         let disk = try Self.disk(Image(1440 << 10), kind: .disk)
-        #expect(disk.drive == 0x80 && disk.sectorCount == 2880 && disk.trackSectors == 63)
+        #expect(disk.drive == 0x80)
+        #expect(disk.sectorCount == 2880)
+        #expect(disk.trackSectors == 63)
         #expect(try Self.disk(Image(1440 << 10), kind: .floppy).drive == 0)
         let memory = MemoryMap(belowFourGiB: 32 << 20)
         func sentence(_ image: Image) -> String? {
@@ -121,7 +138,9 @@ struct DiskImageTests {
                 $0[0x1be + 5] = 63
                 $0[0x1be + 6] = 0xe0
             })
-        #expect(partitioned.heads == 64 && partitioned.trackSectors == 32 && partitioned.cylinders == 8)
+        #expect(partitioned.heads == 64)
+        #expect(partitioned.trackSectors == 32)
+        #expect(partitioned.cylinders == 8)
         let formatted = try Self.disk(
             Image(8 << 20) {
                 $0.replaceSubrange(0..<3, with: [0xeb, 0x3c, 0x90])
@@ -129,7 +148,9 @@ struct DiskImageTests {
                 $0[0x15] = 0xf8
                 $0.replaceSubrange(0x18..<0x1c, with: [17, 0, 4, 0])
             })
-        #expect(formatted.heads == 4 && formatted.trackSectors == 17 && formatted.cylinders == 241)
+        #expect(formatted.heads == 4)
+        #expect(formatted.trackSectors == 17)
+        #expect(formatted.cylinders == 241)
     }
 
     @Test(
@@ -142,7 +163,8 @@ struct DiskImageTests {
                 $0[0x1be + 5] = head
                 $0[0x1be + 6] = sector
             })
-        #expect(disk.heads == 16 && disk.trackSectors == 63)
+        #expect(disk.heads == 16)
+        #expect(disk.trackSectors == 63)
     }
 
     @Test("a boot loader's multiboot header doesn't hide the disk, a bzImage's and an ELF file's own does")

@@ -31,14 +31,16 @@ struct ElToritoTests {
 
     private static func disk(_ image: InMemoryImage, kind: DiskImage.Kind? = nil) throws -> DiskImage {
         let plan = try plan(image, kind: kind)
-        #expect(plan.format == .disk && plan.needsFirmware)
+        #expect(plan.format == .disk)
+        #expect(plan.needsFirmware)
         return try #require(plan.disk)
     }
 
     @Test("is drive 0xe0 and tells where its boot code is; segment 0 means 0x7c0")
     func entry() throws {
         let disk = try Self.disk(Self.cd())
-        #expect(disk.drive == 0xe0 && disk.sectorCount == 128)
+        #expect(disk.drive == 0xe0)
+        #expect(disk.sectorCount == 128)
         let cd = try #require(disk.cd)
         #expect((cd.first, cd.count, cd.segment) == (20, 4, 0x7c0))
         #expect(try Self.disk(Self.cd { $0[19 * 2048 + 35] = 0x10 }).cd?.segment == 0x1000)
@@ -62,7 +64,8 @@ struct ElToritoTests {
                 $0.replaceSubrange(19 * 2048 + 33..<19 * 2048 + 40, with: [medium, 0, 0, 0, 0, 1, 0])
                 ($0[20 * 2048 + 510], $0[20 * 2048 + 511]) = (0x55, 0xaa)
             })
-        #expect(disk.cd == nil && disk.start == 20 * 2048)
+        #expect(disk.cd == nil)
+        #expect(disk.start == 20 * 2048)
         #expect((disk.sectorCount, disk.drive, disk.floppyType) == (sectors, drive, type))
     }
 

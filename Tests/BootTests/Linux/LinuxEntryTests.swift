@@ -54,7 +54,7 @@ struct LinuxEntryTests {
         #expect(base % 4096 == 0)
         func entry(_ table: UInt64, _ shift: UInt64) throws -> UInt64 {
             let offset = Int(table - base) + Int(address >> shift & 511) * 8
-            try #require(offset >= 0 && offset < tables.count)
+            try #require(tables.indices.contains(offset))
             return tables.uint64(at: offset)
         }
         var table = base

@@ -232,11 +232,14 @@ struct LinuxPlacementTests {
         let plan = try plan(LinuxBuilder().bytes, modules: modules, format: format)
         let parts = plan.segments.filter { $0.source != .kernel }
         let start = try #require(parts.first).guestAddress
-        #expect(parts.map(\.source) == [.module(0), .module(2), .module(3)] && parts.map(\.fileSize) == [5, 8, 1])
-        #expect(parts.map { $0.guestAddress - start } == [0, 8, 16] && start % 4096 == 0)
+        #expect(parts.map(\.source) == [.module(0), .module(2), .module(3)])
+        #expect(parts.map(\.fileSize) == [5, 8, 1])
+        #expect(parts.map { $0.guestAddress - start } == [0, 8, 16])
+        #expect(start % 4096 == 0)
         let header = try #require(
             format == .linux16 ? plan.blob(at: UInt64(plan.entry.data.base)) : plan.bootParameters)
-        #expect(header.uint32(at: 0x218) == UInt32(start) && header.uint32(at: 0x21c) == 17)
+        #expect(header.uint32(at: 0x218) == UInt32(start))
+        #expect(header.uint32(at: 0x21c) == 17)
         let huge = [LoadPlan.Module(name: "a", size: .max - 1), LoadPlan.Module(name: "b", size: 9)]
         #expect(
             failure { try BootTests.plan(LinuxBuilder().bytes, modules: huge, format: format) }.contains(

@@ -18,10 +18,12 @@ struct SMBIOSTests {
         let entry = try #require(
             stride(from: 0x10000, to: 0x20000, by: 16).first { Array(memory[$0..<$0 + 4]) == Array("_SM_".utf8) })
         let point = Array(memory[entry..<entry + 31])
-        #expect(
-            point[5] == 31 && Array(point[16..<21]) == Array("_DMI_".utf8) && point[6...7] == [2, 8]
-                && point[30] == 0x28)
-        #expect(point.reduce(0, &+) == 0 && point[16...].reduce(0, &+) == 0)
+        #expect(point[5] == 31)
+        #expect(Array(point[16..<21]) == Array("_DMI_".utf8))
+        #expect(point[6...7] == [2, 8])
+        #expect(point[30] == 0x28)
+        #expect(point.reduce(0, &+) == 0)
+        #expect(point[16...].reduce(0, &+) == 0)
         let length = Int(point[22]) | Int(point[23]) << 8
         var position = Int(point.uint32(at: 24)) - GuestTables.start
         let end = position + length
@@ -44,8 +46,11 @@ struct SMBIOSTests {
                     type: fields[0], handle: UInt16(fields[2]) | UInt16(fields[3]) << 8, bytes: fields, strings: strings
                 ))
         }
-        #expect(position == end && found.count == Int(point[28]) && largest == Int(point[8]) | Int(point[9]) << 8)
-        #expect(found.map(\.handle) == Array(0..<UInt16(found.count)) && found.last?.type == 127)
+        #expect(position == end)
+        #expect(found.count == Int(point[28]))
+        #expect(largest == Int(point[8]) | Int(point[9]) << 8)
+        #expect(found.map(\.handle) == Array(0..<UInt16(found.count)))
+        #expect(found.last?.type == 127)
         return found
     }
 
@@ -61,15 +66,15 @@ struct SMBIOSTests {
         let structures = try structures(board)
         #expect(structures.map(\.type) == [0, 1, 3, 4, 16, 17, 19, 32, 127])
         #expect(structures.map(\.bytes.count) == [0x18, 0x1b, 0x16, 0x2a, 0x17, 0x28, 0x1f, 0x0b, 4])
-        #expect(structures[0].strings == ["swiftlet", "1", "11/26/2026"] && structures[0].bytes[0x13] & 0x10 != 0)
+        #expect(structures[0].strings == ["swiftlet", "1", "11/26/2026"])
+        #expect(structures[0].bytes[0x13] & 0x10 != 0)
         #expect(structures[1].strings == ["swiftlet", "virtual PC"])
-        #expect(
-            structures[3].bytes[0x23...0x25] == [3, 3, 3]
-                && structures[3].bytes.uint32(at: 8) == board.processorSignature)
-        #expect(structures[4].bytes.uint64(at: 0x0f) == 256 << 20 && structures[5].uint16(at: 0x0c) == 256)
-        #expect(
-            structures[5].uint16(at: 4) == structures[4].handle && structures[6].bytes.uint64(at: 0x17) == 256 << 20 - 1
-        )
+        #expect(structures[3].bytes[0x23...0x25] == [3, 3, 3])
+        #expect(structures[3].bytes.uint32(at: 8) == board.processorSignature)
+        #expect(structures[4].bytes.uint64(at: 0x0f) == 256 << 20)
+        #expect(structures[5].uint16(at: 0x0c) == 256)
+        #expect(structures[5].uint16(at: 4) == structures[4].handle)
+        #expect(structures[6].bytes.uint64(at: 0x17) == 256 << 20 - 1)
     }
 
     @Test("much memory stands in the extended field; where none is told nothing is said of it", arguments: [1024, 1])
@@ -78,6 +83,7 @@ struct SMBIOSTests {
         #expect(try structures(board).map(\.type) == [0, 1, 3, 4, 32, 127])
         board.memorySize = 64 << 30
         let device = try #require(try structures(board).first { $0.type == 17 })
-        #expect(device.uint16(at: 0x0c) == 0x7fff && device.bytes.uint32(at: 0x1c) == 64 << 10)
+        #expect(device.uint16(at: 0x0c) == 0x7fff)
+        #expect(device.bytes.uint32(at: 0x1c) == 64 << 10)
     }
 }

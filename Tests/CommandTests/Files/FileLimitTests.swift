@@ -38,7 +38,9 @@ struct FileLimitTests {
         #expect(ended.status == 0, "\(ended.errors)")
         let console = try text("out")
         let mark = "swiftlet: this file has reached its limit of 64 KiB (--file-limit); what comes now is not in it\n"
-        #expect(console.utf8.count <= 64 << 10 && console.utf8.count > 65_000 && console.hasSuffix("x\n" + mark))
+        #expect(console.utf8.count <= 64 << 10)
+        #expect(console.utf8.count > 65_000)
+        #expect(console.hasSuffix("x\n" + mark))
         let kept = console.utf8.count - mark.utf8.count - (console.dropLast(mark.count + 1).hasSuffix("\n") ? 0 : 1)
         let missing = 100_014 - kept
         let sentence =
@@ -47,26 +49,28 @@ struct FileLimitTests {
             bytes are missing in it
             """
         let lines = ended.errors.split(separator: "\n").map(String.init)
-        #expect(
-            lines.dropLast().last == sentence && lines.last?.hasPrefix("swiftlet: passed: ") == true, "\(ended.errors)")
+        #expect(lines.dropLast().last == sentence, "\(ended.errors)")
+        #expect(lines.last?.hasPrefix("swiftlet: passed: ") == true, "\(ended.errors)")
         let report = try WrittenReport(readFile("\(path)/report"))
-        #expect(
-            report.console.missing == missing && report.outcome == "passed"
-                && report.consoleTail.hasSuffix("the last line\n"))
+        #expect(report.console.missing == missing)
+        #expect(report.outcome == "passed")
+        #expect(report.consoleTail.hasSuffix("the last line\n"))
     }
 
     @Test func aFileThatIsNotFullIsWholeAndNothingIsSaid() throws {
         let ended = try SwiftletProcess.run(
             "run", floods(60, value: 3), "--console", "file:\(path)/out", "--file-limit", "64K", "--report",
             "json:\(path)/report")
-        #expect(ended.status == 3 && !ended.errors.contains("limit"), "\(ended.errors)")
+        #expect(ended.status == 3, "\(ended.errors)")
+        #expect(!ended.errors.contains("limit"), "\(ended.errors)")
         #expect(try readFile("\(path)/out").count == 60_014)
         #expect(try WrittenReport(readFile("\(path)/report")).console.missing == 0)
     }
 
     @Test func thereMayBeNoLimit() throws {
         let ended = try SwiftletProcess.run("run", floods(100), "--console", "file:\(path)/out", "--file-limit", "none")
-        #expect(ended.status == 0 && !ended.errors.contains("limit"), "\(ended.errors)")
+        #expect(ended.status == 0, "\(ended.errors)")
+        #expect(!ended.errors.contains("limit"), "\(ended.errors)")
         #expect(try readFile("\(path)/out").count == 100_014)
     }
 
@@ -74,7 +78,13 @@ struct FileLimitTests {
     @Test func whatIsNoFileOfTheRunsHasNoLimit() throws {
         let ended = try SwiftletProcess.run("run", floods(100), "--file-limit", "64K")
         #expect(
-            ended.status == 0 && ended.output.utf8.count == 100_014 && !ended.errors.contains("limit"),
+            ended.status == 0,
+            "\(ended.errors)")
+        #expect(
+            ended.output.utf8.count == 100_014,
+            "\(ended.errors)")
+        #expect(
+            !ended.errors.contains("limit"),
             "\(ended.errors)")
     }
 
@@ -125,12 +135,16 @@ struct FileLimitTests {
             "\(ended.output)")
         let junit = try text("junit.xml")
         #expect(
-            junit.contains("bytes are missing here, of which these are the last\n") && junit.contains("the last line"),
+            junit.contains("bytes are missing here, of which these are the last\n"),
+            "the end is told all the same")
+        #expect(
+            junit.contains("the last line"),
             "the end is told all the same")
         guard areKept else { return }
         for name in ["floods", "passes"] {
             let log = try text("logs/\(name).log")
-            #expect(log.utf8.count <= 64 << 10 && log.hasSuffix("(--log-limit); what comes now is not in it\n"))
+            #expect(log.utf8.count <= 64 << 10)
+            #expect(log.hasSuffix("(--log-limit); what comes now is not in it\n"))
         }
         #expect(try readFile("\(path)/logs/all.log").count == 100_014)
     }
@@ -150,7 +164,8 @@ struct FileLimitTests {
             "json:\(path)/report")
         #expect(ended.status == 0, "\(ended.errors)")
         let bytes = try readFile("\(path)/trace")
-        #expect(bytes.count <= 64 << 10 && bytes.count > 40 << 10)
+        #expect(bytes.count <= 64 << 10)
+        #expect(bytes.count > 40 << 10)
         let names = try JSONDecoder().decode(Timeline.self, from: Data(bytes)).traceEvents.map(\.name)
         let trace = try #require(try JSONDecoder().decode(Files.self, from: Data(readFile("\(path)/report"))).trace)
         #expect(trace.missing > 0)
@@ -195,7 +210,8 @@ struct FileLimitTests {
         #expect(ended.status == 124, "\(ended.errors)")
         #expect(try readFile("\(path)/record").count <= 64 << 10)
         let recording = try Recording(path: "\(path)/record")
-        #expect(recording.missing > 0 && recording.lines.count > 20)
+        #expect(recording.missing > 0)
+        #expect(recording.lines.count > 20)
         let missing = try JSONDecoder().decode(Files.self, from: Data(readFile("\(path)/report"))).recording?.missing
         #expect(missing == recording.missing)
         let sentence =

@@ -26,7 +26,10 @@ import Testing
     func aPipeIsReadWhole(line: String) throws {
         let ended = try bash(line)
         #expect(
-            ended.status == 5 && ended.lastLine == "swiftlet: failed: the guest wrote 5 to the exit port",
+            ended.status == 5,
+            "\(ended.errors)")
+        #expect(
+            ended.lastLine == "swiftlet: failed: the guest wrote 5 to the exit port",
             "\(ended.errors)")
     }
 
@@ -35,7 +38,10 @@ import Testing
         let ended = try bash("$S run $G/modules.elf --initrd /proc/version && cat /proc/version > v")
         let size = try directory.contents("v").count
         #expect(
-            ended.status == 0 && ended.output.contains(" \(size) bytes: Linux version"),
+            ended.status == 0,
+            "\(ended.output)\(ended.errors)")
+        #expect(
+            ended.output.contains(" \(size) bytes: Linux version"),
             "\(ended.output)\(ended.errors)")
     }
 
@@ -44,14 +50,17 @@ import Testing
         let ended = try bash(
             "$S run <(cat $G/ends.elf) --append end=reset --on-reset reboot --timeout 700ms --report json:r")
         let report = try WrittenReport(directory.contents("r"))
-        #expect(ended.status == 124 && report.outcome == "timeout" && report.reboots >= 2, "\(ended.errors)")
+        #expect(ended.status == 124, "\(ended.errors)")
+        #expect(report.outcome == "timeout", "\(ended.errors)")
+        #expect(report.reboots >= 2, "\(ended.errors)")
     }
 
     /// The post-mortem finds the names of a kernel that came through a pipe, and those of a file of names.
     @Test(arguments: ["<(cat $G/ends.elf)", "$G/ends.elf --symbols <(cat $G/ends.elf)"])
     func itsNamesAreFound(words: String) throws {
         let ended = try bash("$S run \(words) --append end=reset")
-        #expect(ended.status == 103 && ended.errors.contains("(end_by_reset+0x"), "\(ended.errors)")
+        #expect(ended.status == 103, "\(ended.errors)")
+        #expect(ended.errors.contains("(end_by_reset+0x"), "\(ended.errors)")
     }
 
     /// Names and the command line are bytes: what is no UTF-8 gets through, also what would stand for such a byte.
@@ -69,6 +78,7 @@ import Testing
         #expect(try WrittenReport(directory.contents(ByteText.text([0x72, 0xE4]))).kernel == "k\\xe4.elf")
         // The parser's way gives the same, and a name is shown.
         let missing = try bash(#"$S run -m 64M $'n\xe4.elf'"#)
-        #expect(missing.status == 66 && missing.lastLine.contains("n\\xe4.elf"), "\(missing.errors)")
+        #expect(missing.status == 66, "\(missing.errors)")
+        #expect(missing.lastLine.contains("n\\xe4.elf"), "\(missing.errors)")
     }
 }

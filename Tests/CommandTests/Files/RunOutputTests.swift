@@ -24,7 +24,8 @@ struct RunOutputTests {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("echo.elf"), "--timeout", "60s", input: "swift\nlet\nquit\n")
         #expect(ended.status == 0)
-        #expect(ended.output.contains("SWIFT") && ended.output.contains("LET"))
+        #expect(ended.output.contains("SWIFT"))
+        #expect(ended.output.contains("LET"))
     }
 
     /// A file can't be waited for as a pipe can. As much as the guest's own buffer holds.
@@ -41,22 +42,27 @@ struct RunOutputTests {
 
     @Test func aLongConsoleArrivesWhole() throws {
         let ended = try SwiftletProcess.run("run", talks(60_000), "--memory", "1M")
-        #expect(ended.status == 0 && ended.output == String(repeating: "A", count: 60_000))
+        #expect(ended.status == 0)
+        #expect(ended.output == String(repeating: "A", count: 60_000))
     }
 
     @Test func aConsoleFileHoldsTheConsoleAlone() throws {
         let file = try directory.file("console", Array("what was there before".utf8))
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("hello.elf"), "--append", "exit=3", "--console", "file:\(file)")
-        #expect(ended.status == 3 && ended.output.isEmpty)
+        #expect(ended.status == 3)
+        #expect(ended.output.isEmpty)
         let console = String(decoding: try readFile(file), as: UTF8.self)
-        #expect(console.hasPrefix("hello: cpu 0") && !console.contains("before"))
+        #expect(console.hasPrefix("hello: cpu 0"))
+        #expect(!console.contains("before"))
         #expect(ended.errors.contains("console: hello: cpu 0"), "its tail is shown, since nobody saw it")
     }
 
     @Test func noConsoleIsSilent() throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--console", "none")
-        #expect(ended.status == 0 && ended.output.isEmpty && ended.errors.split(separator: "\n").count == 1)
+        #expect(ended.status == 0)
+        #expect(ended.output.isEmpty)
+        #expect(ended.errors.split(separator: "\n").count == 1)
     }
 
     @Test func theReportHasItsKeys() throws {
@@ -64,12 +70,17 @@ struct RunOutputTests {
         let kernel = try TestKernel.built("hello.elf")
         let ended = try SwiftletProcess.run("run", kernel, "--append", "exit=5", "--report", "json:\(report)")
         let written = try WrittenReport(readFile(report))
-        #expect(
-            written.format == 1 && written.kernel == kernel && written.outcome == "failed" && written.exitStatus == 5)
+        #expect(written.format == 1)
+        #expect(written.kernel == kernel)
+        #expect(written.outcome == "failed")
+        #expect(written.exitStatus == 5)
         #expect("swiftlet: \(written.message)" == ended.lastLine)
-        #expect(written.durationSeconds > 0 && written.durationSeconds < 60)
-        #expect((written.exits["port_out"] ?? 0) > 10 && written.exits["internal_error"] == nil)
-        #expect(written.registers.isEmpty && written.devices.isEmpty)
+        #expect(written.durationSeconds > 0)
+        #expect(written.durationSeconds < 60)
+        #expect((written.exits["port_out"] ?? 0) > 10)
+        #expect(written.exits["internal_error"] == nil)
+        #expect(written.registers.isEmpty)
+        #expect(written.devices.isEmpty)
         #expect(written.consoleTail == ended.output)
     }
 
@@ -91,9 +102,8 @@ struct RunOutputTests {
         let ended = try SwiftletProcess(
             ["run", TestKernel.built("hello.elf"), "--append", "exit=5", "--append", "x"] + reports
         ).wait()
-        #expect(
-            ended.status == 73
-                && ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
+        #expect(ended.status == 73)
+        #expect(ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
         #expect(try WrittenReport(directory.contents("json")).exitStatus == 5)
         #expect(String(decoding: try directory.contents("tap"), as: UTF8.self).contains("not ok 1"))
         // One that can't be made keeps the run from starting, which the others say.
@@ -105,19 +115,20 @@ struct RunOutputTests {
         let same = try SwiftletProcess([
             "run", TestKernel.built("hello.elf"), "--report", "json:/x", "--report", "tap:/x",
         ]).wait()
-        #expect(same.status == 64 && same.errors.contains("two reports can't go to one file: /x"))
+        #expect(same.status == 64)
+        #expect(same.errors.contains("two reports can't go to one file: /x"))
     }
 
     /// A full disk takes the report, not what became of the guest.
     @Test func aReportThatCantBeWrittenTakesNoVerdictAway() throws {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("hello.elf"), "--append", "exit=5", "--report", "json:/dev/full")
-        #expect(
-            ended.status == 73
-                && ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
+        #expect(ended.status == 73)
+        #expect(ended.lastLine == "swiftlet: the report can't be written to /dev/full: No space left on device")
         #expect(ended.errors.contains("failed: the guest wrote 5"))
         let missing = try SwiftletProcess.run("run", "/nonexistent.elf", "--report", "json:/dev/full")
-        #expect(missing.status == 66 && missing.lastLine.contains("/nonexistent.elf: there is no such file"))
+        #expect(missing.status == 66)
+        #expect(missing.lastLine.contains("/nonexistent.elf: there is no such file"))
     }
 
     /// With standard streams closed, the files that are opened next must not take their numbers: the console would be
@@ -130,7 +141,10 @@ struct RunOutputTests {
         let process = try SwiftletProcess(arguments, program: "/bin/sh", leading: ["-c", shell, SwiftletProcess.path])
         let ended = try process.wait()
         #expect(
-            ended.status == 73 && ended.lastLine.hasSuffix("bytes of the console could not be written"),
+            ended.status == 73,
+            "\(ended.errors)")
+        #expect(
+            ended.lastLine.hasSuffix("bytes of the console could not be written"),
             "\(ended.errors)")
         #expect(try WrittenReport(readFile(report)).outcome == "passed")
         let quiet = try SwiftletProcess(

@@ -20,7 +20,8 @@ struct ContinuousIntegrationTests {
             #expect(answer.status == 0, "\(answer.text)")
         }
         let job = try Checkers.run("kubernetes_validate", "--strict", Self.kubernetes)
-        #expect(job.status == 0 && job.text.contains("passed"), "\(job.text)")
+        #expect(job.status == 0, "\(job.text)")
+        #expect(job.text.contains("passed"), "\(job.text)")
         let style = try Checkers.run(
             "yamllint", "--strict", "--config-file", "\(Self.folder)/.yamllint", Self.github, Self.gitlab,
             Self.kubernetes)
@@ -59,7 +60,8 @@ struct ContinuousIntegrationTests {
         let job = try document(Self.github)["jobs"]["boots"]
         let shards = job["strategy"]["matrix"]["shard"].array.compactMap(\.number)
         let lines = job["steps"].array.compactMap { $0["run"].text }.filter { $0.hasPrefix("swiftlet ") }
-        #expect(lines.count == 1 && shards.count > 1)
+        #expect(lines.count == 1)
+        #expect(shards.count > 1)
         var places: [Int] = []
         for shard in shards {
             // What GitHub puts in the place of its expressions.
@@ -83,9 +85,8 @@ struct ContinuousIntegrationTests {
         let job = try document(Self.gitlab)["boots"]
         let command = try suite(try ShellWords.split(try #require(job["script"].array.first?.text)))
         #expect(command.shard == nil)
-        #expect(
-            job["artifacts"]["reports"]["junit"].text == command.report.first?.path
-                && command.report.first?.format == .junit)
+        #expect(job["artifacts"]["reports"]["junit"].text == command.report.first?.path)
+        #expect(command.report.first?.format == .junit)
         let count = try #require(job["parallel"].number)
         try everyPartIsRead(Self.gitlab, names: ["CI_NODE_INDEX", "CI_NODE_TOTAL"], count: count) {
             ["CI_NODE_INDEX": "\($0 + 1)", "CI_NODE_TOTAL": "\(count)"]
@@ -96,7 +97,8 @@ struct ContinuousIntegrationTests {
         let job = try document(Self.kubernetes)["spec"]
         let container = try #require(job["template"]["spec"]["containers"].array.first)
         let command = try suite(container["command"].array.compactMap(\.text))
-        #expect(command.shard == nil && job["completionMode"].text == "Indexed")
+        #expect(command.shard == nil)
+        #expect(job["completionMode"].text == "Indexed")
         #expect(command.report.first?.path.contains("$(JOB_COMPLETION_INDEX)") == true)
         let count = try #require(job["completions"].number)
         var given: [String: String] = [:]
@@ -122,7 +124,9 @@ struct ContinuousIntegrationTests {
             let variables = environment(place)
             return try Shard.fromEnvironment { variables[$0] }
         }
-        #expect(count > 1 && shards.map { $0?.number } == Array(1...count) && shards.allSatisfy { $0?.count == count })
+        #expect(count > 1)
+        #expect(shards.map { $0?.number } == Array(1...count))
+        #expect(shards.allSatisfy { $0?.count == count })
         let suites = String(decoding: try readFile("\(TestKernel.root)/docs/suites.md"), as: UTF8.self)
         for name in names { #expect(suites.contains("`\(name)`")) }
     }

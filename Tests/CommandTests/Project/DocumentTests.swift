@@ -199,7 +199,8 @@ struct DocumentTests {
         let header = makefile.prefix { $0.hasPrefix("#") }.map { $0.dropFirst().drop { $0 == " " } }
         let ended = try SwiftletProcess(["-C", TestKernel.root, "--no-print-directory"], program: "/usr/bin/make")
             .wait()
-        #expect(ended.status == 0 && ended.errors.isEmpty, "\(ended.errors)")
+        #expect(ended.status == 0, "\(ended.errors)")
+        #expect(ended.errors.isEmpty, "\(ended.errors)")
         let told = ended.output.split(separator: "\n")
         #expect(told.map { $0.drop { $0 == " " } } == header.filter { !$0.isEmpty })
         #expect(told.allSatisfy { $0.count <= 100 })

@@ -116,16 +116,29 @@ struct MisbehaviourTests {
         let seconds = Double(MonotonicClock.now - start) / 1e9
         let report = try WrittenReport(readFile(path))
         #expect(
-            ended.status == test.status && report.exitStatus == test.status && report.outcome == test.outcome,
+            ended.status == test.status,
             "\(ended.errors)")
         #expect(
-            ended.lastLine.hasPrefix("swiftlet: \(test.words)") && ended.lastLine == "swiftlet: \(report.message)",
+            report.exitStatus == test.status,
+            "\(ended.errors)")
+        #expect(
+            report.outcome == test.outcome,
+            "\(ended.errors)")
+        #expect(
+            ended.lastLine.hasPrefix("swiftlet: \(test.words)"),
+            "\(ended.lastLine)")
+        #expect(
+            ended.lastLine == "swiftlet: \(report.message)",
             "\(ended.lastLine)")
         // Nothing waits for the limit of a minute, and what must wait for half a second is not late. A busy host is
         // slow.
-        #expect(report.durationSeconds < 2 && seconds < 10, "\(report.durationSeconds) s, \(seconds) s")
+        #expect(report.durationSeconds < 2, "\(report.durationSeconds) s, \(seconds) s")
+        #expect(seconds < 10, "\(report.durationSeconds) s, \(seconds) s")
         // The limit counts from the program's start, the report's time from the first vCPU's.
-        if test.timeout != nil { #expect(seconds >= 0.5 && report.durationSeconds > 0.3) }
+        if test.timeout != nil {
+            #expect(seconds >= 0.5)
+            #expect(report.durationSeconds > 0.3)
+        }
         #expect(ended.output.replacing("\r\n", with: "\n").hasSuffix(test.said), "\(ended.output.suffix(200))")
 
         let diagnosis = try examined(path)?.vcpus.first?.diagnosis
@@ -135,7 +148,10 @@ struct MisbehaviourTests {
         }
         let said = try #require(diagnosis, "\(ended.errors)")
         #expect(
-            said.hasPrefix("vCPU 0 \(expected.start)") && (expected.rest.isEmpty || said.contains(expected.rest)),
+            said.hasPrefix("vCPU 0 \(expected.start)"),
+            "\(said)")
+        #expect(
+            (expected.rest.isEmpty || said.contains(expected.rest)),
             "\(said)")
         #expect(ended.errors.contains("swiftlet: \(said)\n"))
     }
@@ -147,18 +163,23 @@ struct MisbehaviourTests {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("hangs.elf"), "--cpus", "\(cpus)", "--timeout", "60s", "--report", "json:\(path)")
         let report = try WrittenReport(readFile(path))
-        #expect(ended.status == 124 && report.exitStatus == 124 && report.outcome == "hang", "\(ended.errors)")
+        #expect(ended.status == 124, "\(ended.errors)")
+        #expect(report.exitStatus == 124, "\(ended.errors)")
+        #expect(report.outcome == "hang", "\(ended.errors)")
         #expect(
             ended.lastLine
                 == "swiftlet: hang: the guest is halted with interrupts off, and nothing is left that could wake it")
         #expect(ended.errors.contains("swiftlet: vCPU 0 is halted with interrupts off at rip 0x"), "\(ended.errors)")
         #expect(ended.errors.matches(of: /was never started/).count == cpus - 1)
-        #expect(report.durationSeconds > 1 && report.durationSeconds < 20, "\(report.durationSeconds) s")
+        #expect(report.durationSeconds > 1, "\(report.durationSeconds) s")
+        #expect(report.durationSeconds < 20, "\(report.durationSeconds) s")
         let unmet = try SwiftletProcess.run(
             "run", TestKernel.built("hangs.elf"), "--cpus", "\(cpus)", "--expect", "test 2 of 2: ok")
         #expect(
-            unmet.status == 124
-                && unmet.lastLine.hasSuffix("could wake it, and the console had not said \"test 2 of 2: ok\""),
+            unmet.status == 124,
+            "\(unmet.lastLine)")
+        #expect(
+            unmet.lastLine.hasSuffix("could wake it, and the console had not said \"test 2 of 2: ok\""),
             "\(unmet.lastLine)")
         #expect(
             try SwiftletProcess.run(
@@ -169,14 +190,18 @@ struct MisbehaviourTests {
     @Test func whatAnNMIWillWakeIsNot() throws {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("hangs.elf"), "--append", "wake=nmi after=5", "--timeout", "60s")
-        #expect(ended.status == 0 && ended.output.contains("hangs: woken"), "\(ended.output) \(ended.errors)")
+        #expect(ended.status == 0, "\(ended.output) \(ended.errors)")
+        #expect(ended.output.contains("hangs: woken"), "\(ended.output) \(ended.errors)")
     }
 
     /// Interrupts are on: one might come.
     @Test func norWhatWaitsForAnInterrupt() throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("halts.elf"), "--timeout", "4s")
         #expect(
-            ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 4 s",
+            ended.status == 124,
+            "\(ended.lastLine)")
+        #expect(
+            ended.lastLine == "swiftlet: timeout: the guest was still running after 4 s",
             "\(ended.lastLine)")
     }
 
@@ -187,9 +212,10 @@ struct MisbehaviourTests {
             "json:\(path)", "--post-mortem",
             "full")
         let pic = try #require(try examined(path)?.pic)
-        #expect(
-            pic.vectors == [0x20, 0x28] && pic.requested == [0] && pic.inService == []
-                && pic.masked == [0, 1] + Array(3...15))
+        #expect(pic.vectors == [0x20, 0x28])
+        #expect(pic.requested == [0])
+        #expect(pic.inService == [])
+        #expect(pic.masked == [0, 1] + Array(3...15))
         #expect(
             ended.errors.contains(
                 "swiftlet: PIC: vectors 0x20 and 0x28, requested IRQ 0, nothing in service, all masked\n"),
@@ -206,8 +232,10 @@ struct MisbehaviourTests {
             "run", TestKernel.built("loops.elf"), "--on-reset", "reboot", "--timeout", "700ms", "--report",
             "json:\(path)")
         let report = try WrittenReport(readFile(path))
-        #expect(ended.status == 124 && report.outcome == "timeout")
-        #expect(report.reboots >= 2 && ended.output.matches(of: /once more/).count - report.reboots <= 1)
+        #expect(ended.status == 124)
+        #expect(report.outcome == "timeout")
+        #expect(report.reboots >= 2)
+        #expect(ended.output.matches(of: /once more/).count - report.reboots <= 1)
         #expect(
             ended.lastLine.contains(
                 "before, it had reset itself \(report.reboots) times, the last time by reset control port 0xCF9"))

@@ -16,9 +16,11 @@ import Testing
     func wordsThatAreNoRun(words: [String]) throws {
         let kernel = try TestKernel.built("hello.elf")
         let ended = try SwiftletProcess(words.map { $0 == "KERNEL" ? kernel : $0 }).wait()
-        #expect(ended.status == 64 && ended.output.isEmpty, "\(ended.errors)")
+        #expect(ended.status == 64, "\(ended.errors)")
+        #expect(ended.output.isEmpty, "\(ended.errors)")
         // The sentence comes last.
-        #expect(ended.lastLine.hasPrefix("swiftlet: ") && !ended.lastLine.contains("--help' lists"), "\(ended.errors)")
+        #expect(ended.lastLine.hasPrefix("swiftlet: "), "\(ended.errors)")
+        #expect(!ended.lastLine.contains("--help' lists"), "\(ended.errors)")
     }
 
     /// With too few descriptors for one thing after another the kernel that triple-faults is never passed, and is
@@ -37,7 +39,8 @@ import Testing
                 "\(limit): \(ended.status) \(ended.errors)")
             statuses.append(ended.status)
         }
-        #expect(statuses.contains(125) && statuses.last == 102)
+        #expect(statuses.contains(125))
+        #expect(statuses.last == 102)
     }
 
     /// Without /proc the arguments are still there.
@@ -49,7 +52,10 @@ import Testing
             ["-m", "sh", "-c", script, SwiftletProcess.path, kernel], program: "/usr/bin/unshare"
         ).wait()
         #expect(
-            ended.status == 5 && ended.lastLine == "swiftlet: failed: the guest wrote 5 to the exit port",
+            ended.status == 5,
+            "\(ended.errors)")
+        #expect(
+            ended.lastLine == "swiftlet: failed: the guest wrote 5 to the exit port",
             "\(ended.errors)")
     }
 
@@ -62,8 +68,10 @@ import Testing
         defer { close(full) }
         let ended = try SwiftletProcess(words, output: full).wait()
         #expect(
-            ended.status == 73
-                && ended.lastLine == "swiftlet: standard output can't be written: No space left on device",
+            ended.status == 73,
+            "\(ended.errors)")
+        #expect(
+            ended.lastLine == "swiftlet: standard output can't be written: No space left on device",
             "\(ended.errors)")
     }
 }

@@ -107,7 +107,10 @@ struct PostMortemTests {
         let ended = try SwiftletProcess.run("run", kernel, "--timeout", "1s", "--report", "json:\(path)")
         let took = ContinuousClock.now - start
         #expect(
-            ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 1 s",
+            ended.status == 124,
+            "\(ended.errors)")
+        #expect(
+            ended.lastLine == "swiftlet: timeout: the guest was still running after 1 s",
             "\(ended.errors)")
         // A slow build reads what it can in its time, and a busy host has its own.
         #expect(took < .seconds(6), "\(took)")
@@ -115,9 +118,8 @@ struct PostMortemTests {
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let examined = try #require(try decoder.decode(Examined.self, from: Data(readFile(path))).postMortem)
         let vcpu = try #require(examined.vcpus.first)
-        #expect(
-            vcpu.diagnosis.contains("is halted with interrupts off")
-                && vcpu.backtrace.contains { $0.symbol?.hasPrefix("f") == true }, "\(vcpu)")
+        #expect(vcpu.diagnosis.contains("is halted with interrupts off"), "\(vcpu)")
+        #expect(vcpu.backtrace.contains { $0.symbol?.hasPrefix("f") == true }, "\(vcpu)")
     }
 
     @Test(
@@ -134,13 +136,19 @@ struct PostMortemTests {
         #expect(ended.status == status)
         let vcpu = try #require(examined.vcpus.first)
         #expect(
-            vcpu.diagnosis.hasPrefix("vCPU 0 " + words) && (place.isEmpty || vcpu.diagnosis.contains(place)),
+            vcpu.diagnosis.hasPrefix("vCPU 0 " + words),
+            "\(vcpu.diagnosis)")
+        #expect(
+            (place.isEmpty || vcpu.diagnosis.contains(place)),
             "\(vcpu.diagnosis)")
         // The same on standard error, before the last line, and not more than a screen.
         let lines = ended.errors.split(separator: "\n").map { String($0.dropFirst("swiftlet: ".count)) }
-        #expect(lines.contains(vcpu.diagnosis) && lines.count <= 42 && lines.last?.contains("vCPU 0 is") == false)
+        #expect(lines.contains(vcpu.diagnosis))
+        #expect(lines.count <= 42)
+        #expect(lines.last?.contains("vCPU 0 is") == false)
         #expect(examined.text.allSatisfy(lines.contains))
-        #expect(vcpu.registers.allSatisfy(lines.contains) && vcpu.registers.first?.hasPrefix("rip ") == true)
+        #expect(vcpu.registers.allSatisfy(lines.contains))
+        #expect(vcpu.registers.first?.hasPrefix("rip ") == true)
         // Guests are built without frame pointers: callers are found on the stack.
         #expect(vcpu.backtrace.contains { $0.symbol?.hasPrefix("guest_main+0x") == true }, "\(vcpu.backtrace)")
     }
@@ -154,12 +162,13 @@ struct PostMortemTests {
         let (ended, report) = try run("end=\(end)")
         let examined = try #require(report)
         let lines = Self.lines(ended)
-        #expect(lines.dropLast() == examined.short[...] && lines.count <= 12, "\(ended.errors)")
-        #expect(
-            lines.first == examined.vcpus.first?.diagnosis
-                && lines.contains("registers, stack and the last exits: --post-mortem full"))
+        #expect(lines.dropLast() == examined.short[...], "\(ended.errors)")
+        #expect(lines.count <= 12, "\(ended.errors)")
+        #expect(lines.first == examined.vcpus.first?.diagnosis)
+        #expect(lines.contains("registers, stack and the last exits: --post-mortem full"))
         // The report has all of it.
-        #expect(examined.text.count > examined.short.count && examined.vcpus.first?.registers.isEmpty == false)
+        #expect(examined.text.count > examined.short.count)
+        #expect(examined.vcpus.first?.registers.isEmpty == false)
         if end == "hang" {
             #expect(
                 lines.contains { $0.hasPrefix("backtrace of vCPU 0: ") && $0.contains("guest_main+0x") }, "\(lines)")
@@ -170,10 +179,12 @@ struct PostMortemTests {
 
     @Test func offSaysAndLooksAtNothing() throws {
         let (ended, report) = try run("end=hang", options: ["--post-mortem", "off"])
-        #expect(
-            report == nil && ended.status == 124 && ended.errors.split(separator: "\n").count == 1, "\(ended.errors)")
+        #expect(report == nil, "\(ended.errors)")
+        #expect(ended.status == 124, "\(ended.errors)")
+        #expect(ended.errors.split(separator: "\n").count == 1, "\(ended.errors)")
         let bad = try SwiftletProcess(["run", TestKernel.built("ends.elf"), "--post-mortem", "long"]).wait()
-        #expect(bad.status == 64 && bad.lastLine.contains("short, full"), "\(bad.errors)")
+        #expect(bad.status == 64, "\(bad.errors)")
+        #expect(bad.lastLine.contains("short, full"), "\(bad.errors)")
     }
 
     @Test func junitHasTheShortText() throws {
@@ -183,7 +194,10 @@ struct PostMortemTests {
             let text = try String(decoding: readFile(path), as: UTF8.self)
             let failure = text.split(separator: "<failure").last?.split(separator: "</failure>").first ?? ""
             #expect(
-                failure.contains("vCPU 0 is halted with interrupts off") && failure.contains("\nrip ") == hasRegisters,
+                failure.contains("vCPU 0 is halted with interrupts off"),
+                "\(text)")
+            #expect(
+                failure.contains("\nrip ") == hasRegisters,
                 "\(text)")
             #expect(report?.vcpus.count == 1)
         }
@@ -193,20 +207,21 @@ struct PostMortemTests {
         let (ended, report) = try run("end=triplefault")
         let diagnosis = try #require(report?.vcpus.first?.diagnosis)
         // On AMD's processors the registers are those after INIT: what the lab sees, `tripleFault` of GuestEndTests.
+        #expect(diagnosis.hasPrefix("vCPU 0 triple-faulted"))
         #expect(
-            diagnosis.hasPrefix("vCPU 0 triple-faulted")
-                && (diagnosis.contains("(end_by_triple_fault+0x")
-                    || diagnosis.contains("has reset its registers since; 0."))
-        )
-        #expect(ended.status == 102 && ended.errors.contains(diagnosis))
+            (diagnosis.contains("(end_by_triple_fault+0x")
+                || diagnosis.contains("has reset its registers since; 0.")))
+        #expect(ended.status == 102)
+        #expect(ended.errors.contains(diagnosis))
     }
 
     @Test func theLastExitsAreKept() throws {
         let vcpu = try #require(try run("end=panic").report?.vcpus.first)
         let last = try #require(vcpu.exits.last)
-        #expect(
-            last.kind == "port_out" && last.address == "0x505" && last.value == "0x1"
-                && (0..<0.3).contains(last.secondsBeforeEnd))
+        #expect(last.kind == "port_out")
+        #expect(last.address == "0x505")
+        #expect(last.value == "0x1")
+        #expect((0..<0.3).contains(last.secondsBeforeEnd))
         // The name it says first, a byte an exit: the ring holds them in their order.
         let said = vcpu.exits.filter { $0.kind == "port_out" && $0.address == "0x3f8" }.compactMap {
             UInt8($0.value.dropFirst(2), radix: 16)
@@ -214,9 +229,8 @@ struct PostMortemTests {
         #expect(
             String(decoding: said, as: UTF8.self).hasSuffix("ends: panic\r\n")
                 || String(decoding: said, as: UTF8.self).hasSuffix("ends: panic\n"))
-        #expect(
-            zip(vcpu.exits, vcpu.exits.dropFirst()).allSatisfy { $0.secondsBeforeEnd >= $1.secondsBeforeEnd }
-                && vcpu.exitCount >= vcpu.exits.count)
+        #expect(zip(vcpu.exits, vcpu.exits.dropFirst()).allSatisfy { $0.secondsBeforeEnd >= $1.secondsBeforeEnd })
+        #expect(vcpu.exitCount >= vcpu.exits.count)
     }
 
     @Test func aSpinIsSeenBySamples() throws {
@@ -231,15 +245,15 @@ struct PostMortemTests {
                 "vCPU 1 was never started: it waits for INIT and SIPI",
                 "vCPU 2 was never started: it waits for INIT and SIPI",
             ])
-        #expect(
-            report.vcpus[0].diagnosis.contains("halted with interrupts off")
-                && report.text.contains("registers of vCPU 0:"))
+        #expect(report.vcpus[0].diagnosis.contains("halted with interrupts off"))
+        #expect(report.text.contains("registers of vCPU 0:"))
     }
 
     @Test func aGuestThatEndsByItselfIsNotExamined() throws {
         for words in ["end=exit value=0", "end=exit value=5", "end=poweroff"] {
             let (ended, report) = try run(words, timeout: "30s")
-            #expect(report == nil && !ended.errors.contains("rip "))
+            #expect(report == nil)
+            #expect(!ended.errors.contains("rip "))
         }
     }
 
@@ -256,19 +270,18 @@ struct PostMortemTests {
         let host = try run("end=hang", options: ["--symbols", "/proc/kallsyms"]).ended
         let isShown = try String(decoding: readFile("/proc/kallsyms"), as: UTF8.self).split(separator: "\n")
             .contains { $0.contains(" T ") && !$0.hasPrefix("0000000000000000") }
-        #expect(host.status == 124 && host.errors.contains("names no symbols") != isShown)
+        #expect(host.status == 124)
+        #expect(host.errors.contains("names no symbols") != isShown)
         let missing = try run("end=hang", options: ["--symbols", "\(directory.path)/none"]).ended
+        #expect(missing.status == 66)
         #expect(
-            missing.status == 66
-                && missing.lastLine
-                    == "swiftlet: the symbols can't be read from \(directory.path)/none: No such file or directory"
-        )
+            missing.lastLine
+                == "swiftlet: the symbols can't be read from \(directory.path)/none: No such file or directory")
         let junk = try directory.file("junk", [1, 2, 3])
         let ended = try run("end=hang", options: ["--symbols", junk]).ended
+        #expect(ended.status == 124)
         #expect(
-            ended.status == 124
-                && ended.errors.contains(
-                    "\(junk) names no symbols: it is neither an ELF file with a symbol table nor a System.map")
-        )
+            ended.errors.contains(
+                "\(junk) names no symbols: it is neither an ELF file with a symbol table nor a System.map"))
     }
 }

@@ -26,11 +26,12 @@ struct RunSignalTests {
         let process = try spinning("--report", "json:\(report)")
         process.child.signal(signal)
         let ended = try process.wait()
-        #expect(ended.status == status && ended.lastLine == "swiftlet: ended by \(name)")
+        #expect(ended.status == status)
+        #expect(ended.lastLine == "swiftlet: ended by \(name)")
         let written = try WrittenReport(readFile(report))
-        #expect(
-            written.outcome == "interrupted" && written.exitStatus == status
-                && written.consoleTail.contains("ends: spin"))
+        #expect(written.outcome == "interrupted")
+        #expect(written.exitStatus == status)
+        #expect(written.consoleTail.contains("ends: spin"))
     }
 
     @Test func afterAKillTheNextRunWorks() throws {
@@ -50,7 +51,8 @@ struct RunSignalTests {
         let process = try SwiftletProcess(
             ["run", kernel, "--memory", "1M", "--timeout", "3s"], input: zeros.raw, output: screen.input)
         let ended = try process.wait(within: 60)
-        #expect(ended.status == 124 && ended.lastLine.contains("timeout"))
+        #expect(ended.status == 124)
+        #expect(ended.lastLine.contains("timeout"))
         #expect(ended.errors.contains("bytes of the guest's console were lost"))
     }
 
@@ -60,7 +62,8 @@ struct RunSignalTests {
         let process = try SwiftletProcess(
             ["run", TestKernel.built("hello.elf"), "--append", "exit=7"], output: screen.raw)
         let ended = try process.wait()
-        #expect(ended.status == 7 && ended.lastLine.contains("wrote 7"))
+        #expect(ended.status == 7)
+        #expect(ended.lastLine.contains("wrote 7"))
     }
 }
 
@@ -186,7 +189,8 @@ struct RunTerminalTests {
         let ended = try session.expectEnd(130, "swiftlet: ended from the keyboard (^A x)")
         #expect(ended.errors.contains("vCPU 0 is spinning at rip 0x"))
         let written = try WrittenReport(readFile(report))
-        #expect(written.outcome == "interrupted" && written.exitStatus == 130)
+        #expect(written.outcome == "interrupted")
+        #expect(written.exitStatus == 130)
     }
 
     @Test func controlAHShowsTheKeysAndTheGuestSeesNothingOfIt() throws {
@@ -194,7 +198,8 @@ struct RunTerminalTests {
         session.type("\u{1}h\u{2}", expecting: "^A x    ends the run", "<B>")
         // An unknown one does the same.
         session.type("\u{1}z\u{1}\u{1}\u{1}a\u{1}c\u{4}", expecting: "^A h    shows this", "<A><A><C><D>")
-        #expect(!session.seen.contains("<Z>") && !session.seen.contains("<H>"))
+        #expect(!session.seen.contains("<Z>"))
+        #expect(!session.seen.contains("<H>"))
         #expect(session.flags[3] & UInt32(ISIG) != 0)
         session.type("\u{3}")
         #expect(try session.process.wait().status == 130)
@@ -211,9 +216,8 @@ struct RunTerminalTests {
         session.type("\u{1}x")
         try session.expectEnd(130, "swiftlet: ended from the keyboard (^A x)")
         let refused = try SwiftletProcess.run("run", "k.elf", "--signal-keys", "guest", "--console", "none")
-        #expect(
-            refused.status == 64
-                && refused.lastLine.contains("--signal-keys guest and --console none don't go together"))
+        #expect(refused.status == 64)
+        #expect(refused.lastLine.contains("--signal-keys guest and --console none don't go together"))
     }
 
     /// The ^A comes in one boot, its key in a later one.
@@ -235,7 +239,8 @@ struct RunTerminalTests {
     @Test func inAPipeControlAIsData() throws {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("echo.elf"), "--timeout", "60s", input: "\u{1}x\u{1}h\u{3}\nquit\n")
-        #expect(ended.status == 0 && ended.output.contains("\u{1}X\u{1}H\u{3}"))
+        #expect(ended.status == 0)
+        #expect(ended.output.contains("\u{1}X\u{1}H\u{3}"))
     }
 
     @Test func keysReachTheGuestAndTheTerminalIsAsBefore() throws {

@@ -22,7 +22,8 @@ struct RunStatusTests {
         ] as [(UInt8, Int32, String)])
     func whatTheGuestWrote(value: UInt8, status: Int32, words: String) throws {
         let ended = try SwiftletProcess.run("run", flat(TestKernel.exits(value)))
-        #expect(ended.status == status && ended.lastLine.hasPrefix("swiftlet: \(words) "))
+        #expect(ended.status == status)
+        #expect(ended.lastLine.hasPrefix("swiftlet: \(words) "))
     }
 
     @Test(
@@ -40,10 +41,12 @@ struct RunStatusTests {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("ends.elf"), "--append", "end=\(end) value=\(value)", "--exit-port-style", style,
             "--report", "json:\(report)")
-        #expect(ended.status == status && ended.output.contains("ends: \(end)"))
+        #expect(ended.status == status)
+        #expect(ended.output.contains("ends: \(end)"))
         // Whatever the status is made of, only a zero passes.
         let written = try WrittenReport(readFile(report))
-        #expect(written.outcome == (value == "0" ? "passed" : "failed") && written.exitStatus == status)
+        #expect(written.outcome == (value == "0" ? "passed" : "failed"))
+        #expect(written.exitStatus == status)
         #expect(ended.lastLine.hasPrefix("swiftlet: \(written.outcome): the guest wrote "))
     }
 
@@ -56,7 +59,8 @@ struct RunStatusTests {
             UInt8(truncatingIfNeeded: number >> 8), 0xB0, 7, 0xEE, 0xF4,
         ]
         let ended = try SwiftletProcess.run("run", flat(code), "--exit-port", port, "--timeout", "60s")
-        #expect(ended.status == 7 && ended.lastLine == "swiftlet: failed: the guest wrote 7 to the exit port")
+        #expect(ended.status == 7)
+        #expect(ended.lastLine == "swiftlet: failed: the guest wrote 7 to the exit port")
         #expect(try SwiftletProcess.run("run", flat(code), "--timeout", "60s").status == 5)
     }
 
@@ -85,7 +89,9 @@ struct RunStatusTests {
         ])
     func takenExitPorts(port: String, words: String) throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--exit-port=\(port)")
-        #expect(ended.status == 64 && ended.errors.contains(words) && ended.output.isEmpty, "\(ended.errors)")
+        #expect(ended.status == 64, "\(ended.errors)")
+        #expect(ended.errors.contains(words), "\(ended.errors)")
+        #expect(ended.output.isEmpty, "\(ended.errors)")
     }
 
     @Test func aProcessorThatKVMCantGiveIsSaid() throws {
@@ -93,8 +99,8 @@ struct RunStatusTests {
             "run", TestKernel.built("hello.elf"), "--cpu", "host,+3dnowext,-sse4.2", "--timeout", "60s")
         #expect(ended.status == 0)
         let bad = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--cpu", "host,+nonsense")
-        #expect(
-            bad.status == 64 && bad.errors.contains("'+nonsense' is no processor feature known here"), "\(bad.errors)")
+        #expect(bad.status == 64, "\(bad.errors)")
+        #expect(bad.errors.contains("'+nonsense' is no processor feature known here"), "\(bad.errors)")
         #expect(
             ended.errors.contains(
                 "warning: KVM does not offer the processor feature 3dnowext here; the guest goes without"))
@@ -112,12 +118,13 @@ struct RunStatusTests {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "60s", "--report",
             "json:\(report)")
-        #expect(ended.status == status && ended.lastLine.contains(words))
+        #expect(ended.status == status)
+        #expect(ended.lastLine.contains(words))
         #expect(ended.output.contains("ends: \(end)"))
         let written = try WrittenReport(readFile(report))
-        #expect(
-            written.outcome == outcome && written.exitStatus == status
-                && "swiftlet: \(written.message)" == ended.lastLine)
+        #expect(written.outcome == outcome)
+        #expect(written.exitStatus == status)
+        #expect("swiftlet: \(written.message)" == ended.lastLine)
     }
 
     @Test(arguments: [[], ["--console", "none"]])
@@ -125,13 +132,15 @@ struct RunStatusTests {
         let report = "\(directory.path)/report.json"
         let arguments = ["run", try flat(TestKernel.runsOutOfMemory), "--memory", "1M", "--report", "json:\(report)"]
         let ended = try SwiftletProcess(arguments + options).wait()
-        #expect(
-            ended.status == 104 && ended.lastLine.contains("KVM could not go on with vCPU 0")
-                && ended.lastLine.contains("suberror 1"))
-        #expect(ended.errors.contains("rip 0000000000000010") && ended.errors.contains("cs  000000000000ffff"))
+        #expect(ended.status == 104)
+        #expect(ended.lastLine.contains("KVM could not go on with vCPU 0"))
+        #expect(ended.lastLine.contains("suberror 1"))
+        #expect(ended.errors.contains("rip 0000000000000010"))
+        #expect(ended.errors.contains("cs  000000000000ffff"))
         let written = try WrittenReport(readFile(report))
-        #expect(
-            written.outcome == "internal-error" && written.exitStatus == 104 && written.exits["internal_error"] == 1)
+        #expect(written.outcome == "internal-error")
+        #expect(written.exitStatus == 104)
+        #expect(written.exits["internal_error"] == 1)
         #expect(written.registers.contains { $0.hasPrefix("rip 0000000000000010") })
     }
 
@@ -139,7 +148,8 @@ struct RunStatusTests {
     func whatTakesTooLong(end: String) throws {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("ends.elf"), "--append", "end=\(end)", "--timeout", "300ms")
-        #expect(ended.status == 124 && ended.lastLine == "swiftlet: timeout: the guest was still running after 0.3 s")
+        #expect(ended.status == 124)
+        #expect(ended.lastLine == "swiftlet: timeout: the guest was still running after 0.3 s")
     }
 
     /// `ends` starts again until its clock says so, and finds its RAM cleared each time.
@@ -151,14 +161,21 @@ struct RunStatusTests {
             "run", TestKernel.built("ends.elf"), "--append", "end=\(end) until=\(until)", "--on-reset", "reboot",
             "--timeout", "60s", "--report",
             "json:\(report)")
-        #expect(ended.status == 0 && ended.output.hasSuffix("ends: it is time\r\n"), "\(ended.errors)")
+        #expect(ended.status == 0, "\(ended.errors)")
+        #expect(ended.output.hasSuffix("ends: it is time\r\n"), "\(ended.errors)")
         let written = try WrittenReport(readFile(report))
-        #expect(written.reboots >= 1 && ended.output.matches(of: /ends: (reset|triplefault)/).count == written.reboots)
-        #expect(written.outcome == "passed" && written.message.contains("before, it had reset itself "))
+        #expect(written.reboots >= 1)
+        #expect(ended.output.matches(of: /ends: (reset|triplefault)/).count == written.reboots)
+        #expect(written.outcome == "passed")
+        #expect(written.message.contains("before, it had reset itself "))
         #expect(
-            written.durationSeconds > 0 && written.exits["port_out", default: 0] > UInt64(20 * written.reboots),
+            written.durationSeconds > 0,
             "all boots together")
-        #expect(written.consoleTail.hasSuffix("ends: it is time\r\n") && ended.output.hasSuffix(written.consoleTail))
+        #expect(
+            written.exits["port_out", default: 0] > UInt64(20 * written.reboots),
+            "all boots together")
+        #expect(written.consoleTail.hasSuffix("ends: it is time\r\n"))
+        #expect(ended.output.hasSuffix(written.consoleTail))
     }
 
     @Test func aResetLoopEndsByItsTime() throws {
@@ -168,7 +185,8 @@ struct RunStatusTests {
             "--report", "json:\(report)")
         #expect(ended.status == 124, "\(ended.errors)")
         let written = try WrittenReport(readFile(report))
-        #expect(written.outcome == "timeout" && written.reboots >= 2)
+        #expect(written.outcome == "timeout")
+        #expect(written.reboots >= 2)
         #expect(
             written.message
                 == """
@@ -226,17 +244,20 @@ struct RunStatusTests {
             let report = "\(directory.path)/report.json"
             let ended = try SwiftletProcess.run("run", kernel, "--memory", "1M", "--report", "json:\(report)")
             #expect(ended.status == status, "\(kernel): \(ended.errors)")
-            #expect(ended.lastLine.hasPrefix("swiftlet: \(kernel): ") && ended.lastLine.contains(words))
+            #expect(ended.lastLine.hasPrefix("swiftlet: \(kernel): "))
+            #expect(ended.lastLine.contains(words))
             let written = try WrittenReport(readFile(report))
-            #expect(
-                written.outcome == "not-started" && written.exitStatus == status
-                    && "swiftlet: \(written.message)" == ended.lastLine)
+            #expect(written.outcome == "not-started")
+            #expect(written.exitStatus == status)
+            #expect("swiftlet: \(written.message)" == ended.lastLine)
         }
     }
 
     @Test func aKernelLargerThanMemorySaysSo() throws {
         let ended = try SwiftletProcess.run("run", TestKernel.built("hello.elf"), "--memory", "1M")
-        #expect(ended.status == 65 && ended.lastLine.contains("hello.elf: ") && ended.lastLine.contains("memory"))
+        #expect(ended.status == 65)
+        #expect(ended.lastLine.contains("hello.elf: "))
+        #expect(ended.lastLine.contains("memory"))
     }
 
     @Test(arguments: [
@@ -245,7 +266,9 @@ struct RunStatusTests {
     ])
     func machinesThatCantBeBuilt(arguments: [String]) throws {
         let ended = try SwiftletProcess(["run", try flat(TestKernel.exits(0))] + arguments).wait()
-        #expect(ended.status == 64 && ended.lastLine.hasPrefix("swiftlet: ") && ended.output.isEmpty, "\(ended.errors)")
+        #expect(ended.status == 64, "\(ended.errors)")
+        #expect(ended.lastLine.hasPrefix("swiftlet: "), "\(ended.errors)")
+        #expect(ended.output.isEmpty, "\(ended.errors)")
     }
 
     @Test(arguments: ["--report", "--console"])
@@ -257,16 +280,17 @@ struct RunStatusTests {
         ] {
             let ended = try SwiftletProcess.run("run", kernel, option, prefix + path)
             #expect(ended.status == 73, "\(ended.errors)")
-            #expect(
-                ended.lastLine.hasPrefix("swiftlet: the ") && ended.lastLine.contains(path)
-                    && ended.lastLine.hasSuffix(words))
+            #expect(ended.lastLine.hasPrefix("swiftlet: the "))
+            #expect(ended.lastLine.contains(path))
+            #expect(ended.lastLine.hasSuffix(words))
         }
     }
 
     @Test(arguments: [([] as [String], "0000:00:1f.7"), (["--memory", "64M"], "0fff:00:00.0")])
     func aDeviceThatIsNotThere(options: [String], address: String) throws {
         let ended = try SwiftletProcess(["run", try flat(TestKernel.exits(0)), "--device", address] + options).wait()
-        #expect(ended.status == 66 && ended.lastLine.contains(address), "\(ended.errors)")
+        #expect(ended.status == 66, "\(ended.errors)")
+        #expect(ended.lastLine.contains(address), "\(ended.errors)")
     }
 
     @Test(.enabled(if: geteuid() == 0, "the host lacks a root user for these tests"))
@@ -283,6 +307,7 @@ struct RunStatusTests {
         let termination = try child.wait()
         let text = String(decoding: errors.readAvailable(), as: UTF8.self)
         #expect(termination == .exited(77), "\(text)")
-        #expect(text.contains("/dev/kvm may not be opened by this user") && text.contains("usermod -aG kvm"))
+        #expect(text.contains("/dev/kvm may not be opened by this user"))
+        #expect(text.contains("usermod -aG kvm"))
     }
 }

@@ -52,9 +52,9 @@ struct TraceTests {
             case "i":
                 // A mark of its track, not a line through all of them; its text is among the arguments, where viewers
                 // show it whole.
-                #expect(
-                    event.s == "t" && event.dur == nil && event.args?.text == event.name, sourceLocation: sourceLocation
-                )
+                #expect(event.s == "t", sourceLocation: sourceLocation)
+                #expect(event.dur == nil, sourceLocation: sourceLocation)
+                #expect(event.args?.text == event.name, sourceLocation: sourceLocation)
             case "X":
                 #expect((event.dur ?? -1) >= 0, sourceLocation: sourceLocation)
                 tracks[event.tid, default: []].append(event)
@@ -87,10 +87,12 @@ struct TraceTests {
         #expect(ended.status == 0)
         let events = try events()
         let written = try WrittenReport(readFile(report))
-        #expect(Self.exits(events) == written.exits && written.exits["port_out"] ?? 0 > 5000)
+        #expect(Self.exits(events) == written.exits)
+        #expect(written.exits["port_out"] ?? 0 > 5000)
         #expect(events.count { $0.cat == "guest" } == events.count { $0.cat == "exit" })
         let lines = events.filter { $0.cat == "console" }.map(\.name)
-        #expect(lines == ended.output.split(separator: "\r\n").map(String.init) && lines.count == 101)
+        #expect(lines == ended.output.split(separator: "\r\n").map(String.init))
+        #expect(lines.count == 101)
         #expect(events.contains { $0.name == "port_out 0xf4" && $0.args?.address == "0xf4" && $0.args?.value == "0x0" })
         let phases = events.filter { $0.cat == "phase" }
         for name in ["build machine", "load", "run"] {
@@ -118,7 +120,8 @@ struct TraceTests {
         #expect(
             try SwiftletProcess.run("run", TestKernel.built("echo.elf"), "--trace", path, input: "quit\n").status == 0)
         let names = try events().filter { $0.cat == "interrupt" }.map(\.name)
-        #expect(names.first { $0.hasPrefix("GSI 4") } == "GSI 4 raised" && names.contains("GSI 4 lowered"))
+        #expect(names.first { $0.hasPrefix("GSI 4") } == "GSI 4 raised")
+        #expect(names.contains("GSI 4 lowered"))
     }
 
     private static func seconds(_ events: [Event], _ category: String) -> Double {
@@ -137,9 +140,11 @@ struct TraceTests {
             // Which of the two it is depends on nobody else: a host without a free processor makes the guest wait for
             // one, and that has its own name.
             if end == "hang" {
-                #expect(halted > 0.5 && guest < 0.2, "\(guest) \(halted) \(waiting)")
+                #expect(halted > 0.5, "\(guest) \(halted) \(waiting)")
+                #expect(guest < 0.2, "\(guest) \(halted) \(waiting)")
             } else {
-                #expect(halted < 0.05 && guest + waiting > 0.5, "\(guest) \(halted) \(waiting)")
+                #expect(halted < 0.05, "\(guest) \(halted) \(waiting)")
+                #expect(guest + waiting > 0.5, "\(guest) \(halted) \(waiting)")
             }
             #expect(events.filter { $0.cat == "halted" }.allSatisfy { $0.name == "halted" && $0.tid == 100 })
         }
@@ -158,8 +163,11 @@ struct TraceTests {
             "run", kernel, "--memory", "1M", "--testdev", "--timeout", "60s", "--trace", path)
         #expect(ended.status == 0)
         let access = try #require(try events().first { $0.args?.bar != nil })
-        #expect(access.name == "port_in test device BAR 1 + 0x4" && access.cat == "exit")
-        #expect(access.args?.bar == "test device BAR 1" && access.args?.offset == "0x4" && access.args?.value == "0x80")
+        #expect(access.name == "port_in test device BAR 1 + 0x4")
+        #expect(access.cat == "exit")
+        #expect(access.args?.bar == "test device BAR 1")
+        #expect(access.args?.offset == "0x4")
+        #expect(access.args?.value == "0x80")
         #expect(try events().contains { $0.name == "port_out 0xf4" && $0.args?.bar == nil })
     }
 
@@ -195,8 +203,10 @@ struct TraceTests {
                         && $0.contains("\u{FFFD}")
                 })
         } else {
-            #expect(
-                lines.contains("\"") && lines.contains("\\") && lines.contains("\u{FFFD}") && lines.contains("\u{1}"))
+            #expect(lines.contains("\""))
+            #expect(lines.contains("\\"))
+            #expect(lines.contains("\u{FFFD}"))
+            #expect(lines.contains("\u{1}"))
         }
     }
 
@@ -222,16 +232,14 @@ struct TraceTests {
         _ = try events()
         let refused = try SwiftletProcess.run(
             "run", TestKernel.built("hello.elf"), "--trace", "/nonexistent/trace.json")
+        #expect(refused.status == 73)
         #expect(
-            refused.status == 73
-                && refused.lastLine
-                    == "swiftlet: the trace can't be written to /nonexistent/trace.json: No such file or directory"
-        )
+            refused.lastLine
+                == "swiftlet: the trace can't be written to /nonexistent/trace.json: No such file or directory")
         let full = try SwiftletProcess.run(
             "run", TestKernel.built("hello.elf"), "--append", "exit=5", "--trace", "/dev/full")
-        #expect(
-            full.status == 73
-                && full.lastLine == "swiftlet: the trace can't be written to /dev/full: No space left on device")
+        #expect(full.status == 73)
+        #expect(full.lastLine == "swiftlet: the trace can't be written to /dev/full: No space left on device")
     }
 
     /// The file's reader takes nothing for a while: what finds no room meanwhile is counted and said, and nothing else

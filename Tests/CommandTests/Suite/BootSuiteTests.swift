@@ -77,21 +77,21 @@ struct BootSuiteTests {
                 "#   again: swiftlet run \(path)/hello.elf --memory=64M --timeout=20s", "SKIP never (not today)",
                 "# did not pass:", "#   FAIL wrong", "#   FAIL odd", "SUMMARY: 6 tests, 3 passed, 2 failed, 1 skipped",
             ])
-        #expect(ended.status == 1 && ended.errors.isEmpty)
+        #expect(ended.status == 1)
+        #expect(ended.errors.isEmpty)
         let document = try XMLDocument(data: Data(try directory.contents("j.xml")))
         #expect(try document.nodes(forXPath: "//testcase").count == 6)
         #expect(try document.nodes(forXPath: "//testcase[@name='wrong'][failure]/rerunFailure").count == 1)
         let failure = try document.nodes(forXPath: "//testcase[@name='wrong']/failure").first?.stringValue ?? ""
-        #expect(
-            failure.hasPrefix("failed: the guest wrote 9 to the exit port\nagain: ")
-                && failure.contains("\nthe end of its console:\nends:"), "\(failure)")
+        #expect(failure.hasPrefix("failed: the guest wrote 9 to the exit port\nagain: "), "\(failure)")
+        #expect(failure.contains("\nthe end of its console:\nends:"), "\(failure)")
         #expect(
             try document.nodes(forXPath: "//testcase[@name='wrong']/system-out").first?.stringValue?.contains("ends:")
                 == true)
         #expect(access("\(path)/j.xml.partial", F_OK) != 0)
         let tap = String(decoding: try directory.contents("t.tap"), as: UTF8.self)
-        #expect(
-            tap.hasPrefix("TAP version 14\n1..6\nok 1 - hello[memory=32M]\n") && tap.contains("\nnot ok 4 - wrong\n"))
+        #expect(tap.hasPrefix("TAP version 14\n1..6\nok 1 - hello[memory=32M]\n"))
+        #expect(tap.contains("\nnot ok 4 - wrong\n"))
     }
 
     @Test func someAreChosen() throws {
@@ -101,9 +101,9 @@ struct BootSuiteTests {
                 "PASS hello[memory=32M]", "PASS hello[memory=96M]", "SUMMARY: 2 tests, 2 passed, 0 failed, 0 skipped",
             ])
         let shard = try run(Self.several, "--shard", "2/3")
-        #expect(
-            lines(shard).first == "# shard 2 of 3: 2 of 6 tests" && lines(shard).contains("PASS hello[memory=96M]")
-                && shard.status == 1)
+        #expect(lines(shard).first == "# shard 2 of 3: 2 of 6 tests")
+        #expect(lines(shard).contains("PASS hello[memory=96M]"))
+        #expect(shard.status == 1)
         let environment = try run(Self.several, environment: "CI_NODE_INDEX=3 CI_NODE_TOTAL=3")
         #expect(
             lines(environment) == [
@@ -113,11 +113,12 @@ struct BootSuiteTests {
         let list = try run(
             Self.several, "--list", "--only", "hello", "--only", "never", environment: "CI_NODE_INDEX=1 CI_NODE_TOTAL=2"
         )
-        #expect(list.output == "hello[memory=32M]\nnever\n" && list.status == 0)
+        #expect(list.output == "hello[memory=32M]\nnever\n")
+        #expect(list.status == 0)
         let fast = try run(Self.several, "--only", "wrong", "--only", "odd", "--fail-fast", "--retries", "0")
-        #expect(
-            lines(fast).contains("SKIP odd (not run: a test had failed before)") && !fast.output.contains("attempt")
-                && fast.status == 1)
+        #expect(lines(fast).contains("SKIP odd (not run: a test had failed before)"))
+        #expect(!fast.output.contains("attempt"))
+        #expect(fast.status == 1)
     }
 
     @Test func portsAndDebugConsoles() throws {
@@ -151,8 +152,8 @@ struct BootSuiteTests {
         let wrong = try run("[[boot]]\nname = 'a'\nkernel = 'exits.bin'\nexit-port = 0x3f8\ndebug-console = 'e8'\n")
         #expect(wrong.errors.contains("boots.toml:4: exit-port: 1016: port 0x3f8 belongs to COM1"), "\(wrong.errors)")
         #expect(
-            wrong.errors.contains("boots.toml:5: debug-console: expected \"console\", \"e9\" or \"none\", found e8")
-                && wrong.status == 65)
+            wrong.errors.contains("boots.toml:5: debug-console: expected \"console\", \"e9\" or \"none\", found e8"))
+        #expect(wrong.status == 65)
     }
 
     @Test func aBootSaysHowMuchIsToldOfItsEnd() throws {
@@ -163,7 +164,8 @@ struct BootSuiteTests {
             "[[boot]]\nname = '\($0)'\nkernel = 'ends.elf'\nappend = 'end=triplefault'\n\($1)\n"
         }
         let ended = try run(boots.joined(), "--report", "jsonl:\(path)/l.jsonl")
-        #expect(ended.status == 1 && ended.output.contains("SUMMARY: 4 tests, 0 passed, 4 failed"), "\(ended.output)")
+        #expect(ended.status == 1, "\(ended.output)")
+        #expect(ended.output.contains("SUMMARY: 4 tests, 0 passed, 4 failed"), "\(ended.output)")
         let told = Dictionary(
             uniqueKeysWithValues: try directory.contents("l.jsonl").split(separator: 10).compactMap { line in
                 let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
@@ -172,8 +174,10 @@ struct BootSuiteTests {
         let (short, full) = (told["short"] ?? [], told["full"] ?? [])
         #expect(short.first?.hasPrefix("vCPU 0 triple-faulted at ") == true)
         #expect(short.last == "registers, stack and the last exits: --post-mortem full")
-        #expect(told["plain"] == short && told["off"] == [])
-        #expect(full.first == short.first && full.contains { $0.hasPrefix("cr0 ") }, "\(full)")
+        #expect(told["plain"] == short)
+        #expect(told["off"] == [])
+        #expect(full.first == short.first, "\(full)")
+        #expect(full.contains { $0.hasPrefix("cr0 ") }, "\(full)")
         #expect(full.contains { $0.hasPrefix("the last of ") }, "\(full)")
         // What repeats it says as much.
         #expect(ended.output.contains("--append=end=triplefault --post-mortem=off --timeout=60s\n"), "\(ended.output)")
@@ -182,7 +186,8 @@ struct BootSuiteTests {
             "4: post-mortem: expected \"short\", \"full\" or \"off\", found long",
             "5: file-limit: expected a size in quotation marks, as \"64M\" or \"1G\", or \"none\", found lots",
         ] {
-            #expect(wrong.status == 65 && wrong.errors.contains("boots.toml:\(words)\n"), "\(wrong.errors)")
+            #expect(wrong.status == 65, "\(wrong.errors)")
+            #expect(wrong.errors.contains("boots.toml:\(words)\n"), "\(wrong.errors)")
         }
     }
 
@@ -220,12 +225,14 @@ struct BootSuiteTests {
             "\(file):9: cpu: there is no processor model 'x'", "\(file):10: foo: there is no such key",
             "swiftlet suite: nothing was run: 5 mistakes in \(path)/boots.toml",
         ]
-        #expect(said.count == expected.count && zip(said, expected).allSatisfy { $0.hasPrefix($1) }, "\(ended.errors)")
-        #expect(ended.status == 65 && ended.output.isEmpty && access("\(path)/logs", F_OK) != 0)
+        #expect(said.count == expected.count, "\(ended.errors)")
+        #expect(zip(said, expected).allSatisfy { $0.hasPrefix($1) }, "\(ended.errors)")
+        #expect(ended.status == 65)
+        #expect(ended.output.isEmpty)
+        #expect(access("\(path)/logs", F_OK) != 0)
         let together = try run("[[boot]]\nname = 'a'\nkernel = 'hello.elf'\nfirmware = 'hello.elf'\n")
-        #expect(
-            together.status == 65
-                && together.errors.contains("boots.toml:1: boot: a: a kernel and --firmware don't go together"))
+        #expect(together.status == 65)
+        #expect(together.errors.contains("boots.toml:1: boot: a: a kernel and --firmware don't go together"))
         for (options, status, words) in [
             (["--only", "x"], 64, "no boot 'x'"),
             (["--only", "HELO"], 64, "no boot 'HELO'; there are hello[memory=32M], hello[memory=96M], seven,"),
@@ -233,7 +240,9 @@ struct BootSuiteTests {
             (["--report", "junit:/dev/null/x"], 73, "/dev/null/x"),
         ] as [([String], Int32, String)] {
             let ended = try start(Self.several, options).wait()
-            #expect(ended.status == status && ended.lastLine.contains(words) && ended.output.isEmpty, "\(ended.errors)")
+            #expect(ended.status == status, "\(ended.errors)")
+            #expect(ended.lastLine.contains(words), "\(ended.errors)")
+            #expect(ended.output.isEmpty, "\(ended.errors)")
         }
     }
 
@@ -258,15 +267,15 @@ struct BootSuiteTests {
         #expect(try document.nodes(forXPath: "//testcase[@name='a'][not(failure or error or skipped)]").count == 1)
         let message =
             try document.nodes(forXPath: "//testcase[@name='(suite)']/error/@message").first?.stringValue ?? ""
-        #expect(
-            message.hasSuffix("1 of 2 tests are over") && message.contains("ended by signal 15") == (signal == SIGTERM))
+        #expect(message.hasSuffix("1 of 2 tests are over"))
+        #expect(message.contains("ended by signal 15") == (signal == SIGTERM))
         let json = String(decoding: try directory.contents("l.jsonl"), as: UTF8.self)
-        #expect(json.split(separator: "\n").count == (signal == SIGTERM ? 3 : 2) && json.hasSuffix("}\n"))
+        #expect(json.split(separator: "\n").count == (signal == SIGTERM ? 3 : 2))
+        #expect(json.hasSuffix("}\n"))
         for line in json.split(separator: "\n") { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
         let tap = String(decoding: try directory.contents("t.tap"), as: UTF8.self)
-        #expect(
-            tap.hasPrefix("TAP version 14\n1..2\nok 1 - a\n  ---\n  duration_ms: ")
-                && tap.contains("\nBail out! ") == (signal == SIGTERM))
+        #expect(tap.hasPrefix("TAP version 14\n1..2\nok 1 - a\n  ---\n  duration_ms: "))
+        #expect(tap.contains("\nBail out! ") == (signal == SIGTERM))
         #expect(tap.hasSuffix("\n  ...\n") == (signal == SIGKILL))
     }
 
@@ -277,7 +286,8 @@ struct BootSuiteTests {
         guard case .busy(let which, let holder) = try DeviceLease.take(["00fe:1e:1d.5", device]) else {
             throw DeviceIsTaken()
         }
-        #expect(which == device && holder == "this process")
+        #expect(which == device)
+        #expect(holder == "this process")
         // Not without end.
         let impatient = try run(
             """
@@ -285,10 +295,11 @@ struct BootSuiteTests {
             'hello.elf'\n
             """,
             "--device-wait", "300ms")
+        #expect(impatient.status == 125, "\(impatient.output)")
         #expect(
-            impatient.status == 125
-                && impatient.output.contains("ERROR a (\(device) was not free within 0.3 s: process \(getpid()) (")
-                && impatient.output.contains("PASS b ("), "\(impatient.output)")
+            impatient.output.contains("ERROR a (\(device) was not free within 0.3 s: process \(getpid()) ("),
+            "\(impatient.output)")
+        #expect(impatient.output.contains("PASS b ("), "\(impatient.output)")
         // All or none: the other one is free again.
         #expect(try taken(["00fe:1e:1d.5"]) != nil)
         let suite =
@@ -299,13 +310,13 @@ struct BootSuiteTests {
         let process = try start(suite, ["--report", "jsonl:\(path)/l.jsonl"])
         #expect(eventually(within: 30) { (try? directory.contents("l.jsonl")).map { $0.count { $0 == 10 } } == 2 })
         let before = String(decoding: try directory.contents("l.jsonl"), as: UTF8.self)
-        #expect(before.contains("\"name\":\"b\",\"outcome\":\"passed\"") && !before.contains("\"name\":\"a\""))
+        #expect(before.contains("\"name\":\"b\",\"outcome\":\"passed\""))
+        #expect(!before.contains("\"name\":\"a\""))
         lease = nil
         // It goes on, and is an error at once: there is no such function.
         let ended = try process.wait(within: 30)
-        #expect(
-            ended.status == 125
-                && lines(ended).first?.hasPrefix("#   a waits for \(device), which process \(getpid()) (") == true)
+        #expect(ended.status == 125)
+        #expect(lines(ended).first?.hasPrefix("#   a waits for \(device), which process \(getpid()) (") == true)
         #expect(
             String(decoding: try directory.contents("l.jsonl"), as: UTF8.self).contains(
                 "\"name\":\"a\",\"outcome\":\"error\""))
@@ -330,9 +341,8 @@ struct BootSuiteTests {
         ]).wait()
         #expect(failed.status == 9)
         let tap = String(decoding: try directory.contents("r.tap"), as: UTF8.self)
-        #expect(
-            tap.hasPrefix("TAP version 14\n1..1\nnot ok 1 - \(path)/ends.elf\n")
-                && tap.contains("message: \"failed: the guest wrote 9"))
+        #expect(tap.hasPrefix("TAP version 14\n1..1\nnot ok 1 - \(path)/ends.elf\n"))
+        #expect(tap.contains("message: \"failed: the guest wrote 9"))
         // As QEMU has it a guest's 0 is status 1, and still passes; what kept a run from starting is an error.
         let qemu = try SwiftletProcess(
             [
@@ -341,7 +351,8 @@ struct BootSuiteTests {
             ]
         ).wait()
         let passing = String(decoding: try directory.contents("r.tap"), as: UTF8.self)
-        #expect(qemu.status == 1 && passing.contains("\nok 1 - "))
+        #expect(qemu.status == 1)
+        #expect(passing.contains("\nok 1 - "))
         let missing = try SwiftletProcess(["run", "\(path)/none.elf", "--report", "junit:\(path)/r.xml"]).wait()
         #expect(missing.status == 66)
         let error = try XMLDocument(data: Data(try directory.contents("r.xml")))

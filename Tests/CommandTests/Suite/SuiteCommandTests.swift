@@ -124,11 +124,13 @@ struct SuiteCommandTests {
             "SUMMARY: 15 tests, 3 passed, 5 failed, 7 skipped",
         ]
         #expect(lines == expected)
-        #expect(ended.status == 1 && ended.errors.isEmpty)
+        #expect(ended.status == 1)
+        #expect(ended.errors.isEmpty)
         #expect(ended.output.contains("\n#   vCPU 0 triple-faulted"), "\(ended.output)")
         #expect(ended.output.firstMatch(of: /PASS passes \([0-9]+\.[0-9][0-9] s\)\n/) != nil, "\(ended.output)")
         let console = String(decoding: try readFile("\(path)/logs/machine.log"), as: UTF8.self)
-        #expect(console.contains("board: cpu-count ok (2)") && console.contains("12/12 PASS"))
+        #expect(console.contains("board: cpu-count ok (2)"))
+        #expect(console.contains("12/12 PASS"))
         #expect(String(decoding: try readFile("\(path)/logs/passes.log"), as: UTF8.self).contains("one two"))
     }
 
@@ -149,11 +151,15 @@ struct SuiteCommandTests {
         #expect(Set(group.suiteLines) == ["PASS a", "PASS b", "SUMMARY: 2 tests, 2 passed, 0 failed, 0 skipped"])
         #expect(group.status == 0)
         let one = try run(Self.three, "--only", "b")
-        #expect(one.suiteLines == ["PASS b", "SUMMARY: 1 test, 1 passed, 0 failed, 0 skipped"] && one.status == 0)
+        #expect(one.suiteLines == ["PASS b", "SUMMARY: 1 test, 1 passed, 0 failed, 0 skipped"])
+        #expect(one.status == 0)
         let both = try run(Self.three, "--only", "c", "--group", "y")
-        #expect(both.suiteLines.prefix(2) == ["PASS b", "FAIL c (it said so)"] && both.status == 1)
+        #expect(both.suiteLines.prefix(2) == ["PASS b", "FAIL c (it said so)"])
+        #expect(both.status == 1)
         let list = try run(Self.three, "--list", "--group", "x")
-        #expect(list.output == "a\nb\n" && list.status == 0 && list.errors.isEmpty)
+        #expect(list.output == "a\nb\n")
+        #expect(list.status == 0)
+        #expect(list.errors.isEmpty)
     }
 
     @Test func whatCantBeRunIsSaid() throws {
@@ -164,20 +170,25 @@ struct SuiteCommandTests {
         ] as [([String], Int32, String)] {
             _ = try directory.file("x86/unittests.cfg", Array(Self.three.utf8))
             let ended = try SwiftletProcess(["suite", "--kvm-unit-tests", path] + options).wait()
-            #expect(
-                ended.status == status && ended.lastLine.hasPrefix("swiftlet suite: ")
-                    && ended.lastLine.contains(words), "\(ended.errors)")
+            #expect(ended.status == status, "\(ended.errors)")
+            #expect(ended.lastLine.hasPrefix("swiftlet suite: "), "\(ended.errors)")
+            #expect(ended.lastLine.contains(words), "\(ended.errors)")
             #expect(ended.output.isEmpty)
         }
         _ = try directory.file("x86/unittests.cfg", [UInt8](repeating: UInt8(ascii: "#"), count: 1 << 20 | 1))
         let huge = try SwiftletProcess.run("suite", "--kvm-unit-tests", path, within: 10)
         #expect(
-            huge.status == 66 && huge.lastLine.contains("x86/unittests.cfg can't be read: File too large"),
+            huge.status == 66,
+            "\(huge.errors)")
+        #expect(
+            huge.lastLine.contains("x86/unittests.cfg can't be read: File too large"),
             "\(huge.errors)")
         let missing = try SwiftletProcess.run("suite", "--kvm-unit-tests", "\(path)/none")
-        #expect(missing.status == 66 && missing.lastLine.contains("./configure and make"))
+        #expect(missing.status == 66)
+        #expect(missing.lastLine.contains("./configure and make"))
         let bad = try run("[a]\n[a]\n")
-        #expect(bad.status == 65 && bad.lastLine.contains("line 2: there is a test 'a' already"))
+        #expect(bad.status == 65)
+        #expect(bad.lastLine.contains("line 2: there is a test 'a' already"))
         for arguments in [["suite"], ["suite", "--kvm-unit-tests", path, "--jobs", "0"]] {
             #expect(try SwiftletProcess(arguments).wait().status == 64)
         }
@@ -190,7 +201,8 @@ struct SuiteCommandTests {
         let ended = try SwiftletProcess(
             ["suite", "--kvm-unit-tests", path], program: "/bin/sh", leading: ["-c", shell, "sh", SwiftletProcess.path]
         ).wait()
-        #expect(ended.suiteLines.first == "ERROR a (\(missing): there is no such file)" && ended.status == 125)
+        #expect(ended.suiteLines.first == "ERROR a (\(missing): there is no such file)")
+        #expect(ended.status == 125)
     }
 
     @Test func aSignalEndsItAndWhatItRuns() throws {
@@ -200,7 +212,8 @@ struct SuiteCommandTests {
         #expect(eventually(within: 30) { ((try? directory.contents("logs/a.log")) ?? []).count > 5 })
         process.child.signal(SIGTERM)
         let ended = try process.wait()
-        #expect(ended.status == 143 && ended.lastLine.contains("ended by signal 15"))
+        #expect(ended.status == 143)
+        #expect(ended.lastLine.contains("ended by signal 15"))
         #expect(
             ended.suiteLines == [
                 "# ended with the suite: a", "# not run: 1 test", "SUMMARY: 0 tests, 0 passed, 0 failed, 0 skipped",

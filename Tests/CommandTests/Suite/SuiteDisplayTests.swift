@@ -102,19 +102,22 @@ struct SuiteDisplayTests {
         #expect(try process.wait().status == 1)
         let ended = try screen.lines()
         // Those of a boot come when it ends, whichever ends first.
-        #expect(Set(whole(ended, 50)) == Set(verdicts()) && whole(ended, 50).count == verdicts().count, "\(ended)")
+        #expect(Set(whole(ended, 50)) == Set(verdicts()), "\(ended)")
+        #expect(whole(ended, 50).count == verdicts().count, "\(ended)")
         // Both boots at once, one of them again, with times that pass; never a line that the terminal had to break.
         for line in seen.joined() where !ended.contains(line) { widest = max(widest, line.utf8.count) }
         #expect(widest == 49)
         func isShown(_ wanted: (String) -> Bool) -> Bool { seen.contains { $0.contains(where: wanted) } }
-        #expect(isShown { $0 == "[1/5] 0 failed, 2 running, 1s" } && isShown { $0 == "      4s spins" })
+        #expect(isShown { $0 == "[1/5] 0 failed, 2 running, 1s" })
+        #expect(isShown { $0 == "      4s spins" })
         #expect(isShown { $0.hasPrefix("      1s long-long-") && $0.hasSuffix("...") })
         // What stays is never overwritten, not even for a moment.
         for lines in seen where lines.contains(where: { $0.hasPrefix("[") }) {
             #expect(lines.first?.withoutTimes == "PASS first" || lines.first?.hasPrefix("[") == true)
         }
         let text = String(decoding: screen.bytes, as: UTF8.self)
-        #expect(text.contains("\u{1B}[32mPASS\u{1B}[0m first") && text.contains("\u{1B}[31mFAIL\u{1B}[0m spins"))
+        #expect(text.contains("\u{1B}[32mPASS\u{1B}[0m first"))
+        #expect(text.contains("\u{1B}[31mFAIL\u{1B}[0m spins"))
     }
 
     @Test func aSimpleTerminalGetsPlainLines() throws {
@@ -124,16 +127,19 @@ struct SuiteDisplayTests {
             #expect(ended.status == 0)
             _ = try screen.lines()
             let text = String(decoding: screen.bytes, as: UTF8.self)
-            #expect(
-                !text.contains("\u{1B}") && !text.contains("running") && text.contains("PASS first (")
-                    && text.contains("SUMMARY: 3 tests"))
+            #expect(!text.contains("\u{1B}"))
+            #expect(!text.contains("running"))
+            #expect(text.contains("PASS first ("))
+            #expect(text.contains("SUMMARY: 3 tests"))
         }
         let screen = try TerminalScreen(columns: 200)
         #expect(try start(screen, "TERM=xterm NO_COLOR=1", "--only first --only spins --timeout 2s").wait().status == 1)
         _ = try screen.lines()
         let text = String(decoding: screen.bytes, as: UTF8.self)
-        #expect(text.contains("1 running") && text.contains("PASS first ("))
-        #expect(!text.contains("\u{1B}[0m") && !text.contains("\u{1B}[32m"))
+        #expect(text.contains("1 running"))
+        #expect(text.contains("PASS first ("))
+        #expect(!text.contains("\u{1B}[0m"))
+        #expect(!text.contains("\u{1B}[32m"))
     }
 
     @Test func aReportToTheTerminalIsLeftAlone() throws {
@@ -142,10 +148,9 @@ struct SuiteDisplayTests {
             .wait()
         #expect(ended.status == 1)
         let lines = try screen.lines()
-        #expect(
-            lines.prefix(3).map(\.withoutTimes) == ["TAP version 14", "1..2", "PASS first"]
-                && lines.contains("not ok 2 - spins")
-                && lines.last?.hasPrefix("SUMMARY") == true)
+        #expect(lines.prefix(3).map(\.withoutTimes) == ["TAP version 14", "1..2", "PASS first"])
+        #expect(lines.contains("not ok 2 - spins"))
+        #expect(lines.last?.hasPrefix("SUMMARY") == true)
         #expect(!String(decoding: screen.bytes, as: UTF8.self).contains("1 running,"))
     }
 
@@ -161,9 +166,9 @@ struct SuiteDisplayTests {
         #expect(try process.wait().status == 1)
         #expect(try screen.lines().isEmpty)
         let file = String(decoding: try directory.contents("out"), as: UTF8.self)
-        #expect(
-            file.firstMatch(of: /^PASS first \([0-9.]+ s\)\nFAIL spins \(timeout/) != nil && file.hasSuffix("skipped\n")
-                && !file.contains("\u{1B}"))
+        #expect(file.firstMatch(of: /^PASS first \([0-9.]+ s\)\nFAIL spins \(timeout/) != nil)
+        #expect(file.hasSuffix("skipped\n"))
+        #expect(!file.contains("\u{1B}"))
     }
 
     @Test func theKeyThatEndsItLeavesTheTerminalClean() throws {

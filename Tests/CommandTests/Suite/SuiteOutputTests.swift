@@ -34,29 +34,32 @@ struct SuiteOutputTests {
         for (redirection, reason) in [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")] {
             let passed = try run(Self.passes, redirection: redirection)
             #expect(
-                passed.status == 73
-                    && passed.errors
-                        == "swiftlet suite: standard output can't be written: \(reason); some lines are missing\n",
+                passed.status == 73,
+                "\(passed.errors)")
+            #expect(
+                passed.errors
+                    == "swiftlet suite: standard output can't be written: \(reason); some lines are missing\n",
                 "\(passed.errors)")
         }
         let failed = try run(
             Self.passes + "[[boot]]\nname = 'b'\nkernel = 'ends.elf'\nappend = 'value=9'\n", redirection: ">/dev/full")
-        #expect(failed.status == 1 && failed.lastLine.contains("No space left on device"))
+        #expect(failed.status == 1)
+        #expect(failed.lastLine.contains("No space left on device"))
         let list = try run(Self.passes, "--list", redirection: ">/dev/full")
-        #expect(list.status == 73 && list.lastLine.contains("No space left on device"))
+        #expect(list.status == 73)
+        #expect(list.lastLine.contains("No space left on device"))
         for (option, value) in [("--report", "junit:\(path)/r"), ("--logs", path)] {
             let listed = try run(Self.passes, "--list", option, value)
-            #expect(
-                listed.status == 64
-                    && listed.lastLine.contains("--list runs nothing, so that \(option) would stay empty"))
+            #expect(listed.status == 64)
+            #expect(listed.lastLine.contains("--list runs nothing, so that \(option) would stay empty"))
         }
         let clash = try run(Self.passes, "--report", "junit:\(path)/r", "--report", "tap:\(path)/r")
-        #expect(
-            clash.status == 64 && clash.errors.contains("two reports can't go to one file: \(path)/r")
-                && access("\(path)/r", F_OK) != 0, "\(clash.errors)")
+        #expect(clash.status == 64, "\(clash.errors)")
+        #expect(clash.errors.contains("two reports can't go to one file: \(path)/r"), "\(clash.errors)")
+        #expect(access("\(path)/r", F_OK) != 0, "\(clash.errors)")
         let report = try run(Self.passes, "--report", "jsonl:/dev/full")
-        #expect(
-            report.status == 73 && report.lastLine.contains("/dev/full: No space left on device"), "\(report.errors)")
+        #expect(report.status == 73, "\(report.errors)")
+        #expect(report.lastLine.contains("/dev/full: No space left on device"), "\(report.errors)")
     }
 
     /// As --logs does: nothing is run whose report would be lost.
@@ -73,7 +76,8 @@ struct SuiteOutputTests {
         ] {
             let ended = try run(first + second + key + "\n")
             let what = key.prefix { $0 != " " }
-            #expect(ended.status == 73 && ended.output.isEmpty, "\(ended.output)\(ended.errors)")
+            #expect(ended.status == 73, "\(ended.output)\(ended.errors)")
+            #expect(ended.output.isEmpty, "\(ended.output)\(ended.errors)")
             #expect(
                 ended.lastLine
                     == "swiftlet suite: the \(what) of second can't be written to \(path)/\(file): \(reason)",
@@ -93,10 +97,12 @@ struct SuiteOutputTests {
         ] {
             let sentence = "two reports can't go to one file: \(two)"
             let suite = try run(Self.passes, "--report", "junit:\(one)", "--report", "tap:\(two)")
-            #expect(suite.status == 64 && suite.lastLine.contains(sentence), "\(suite.errors)")
+            #expect(suite.status == 64, "\(suite.errors)")
+            #expect(suite.lastLine.contains(sentence), "\(suite.errors)")
             let run = try SwiftletProcess.run(
                 "run", "\(path)/hello.elf", "--console", "none", "--report", "junit:\(one)", "--report", "tap:\(two)")
-            #expect(run.status == 64 && run.lastLine.contains(sentence), "\(run.errors)")
+            #expect(run.status == 64, "\(run.errors)")
+            #expect(run.lastLine.contains(sentence), "\(run.errors)")
         }
         let nothing = try run(Self.passes, "--report", "junit:/dev/null", "--report", "tap:/dev/null")
         #expect(nothing.status == 0, "\(nothing.errors)")
@@ -134,7 +140,10 @@ struct SuiteOutputTests {
         let full = try Descriptor(opening: "/dev/full", flags: O_WRONLY)
         let ended = try SwiftletProcess(arguments, output: full.raw).wait()
         #expect(
-            ended.status == 73 && ended.lastLine.hasPrefix("swiftlet: standard output can't be written"),
+            ended.status == 73,
+            "\(ended.status) \(ended.errors)")
+        #expect(
+            ended.lastLine.hasPrefix("swiftlet: standard output can't be written"),
             "\(ended.status) \(ended.errors)")
     }
 
@@ -163,7 +172,13 @@ struct SuiteOutputTests {
             let file = try directory.file("boots.toml", Array(suite.utf8))
             let ended = try SwiftletProcess(["suite", file] + options).wait()
             #expect(
-                ended.status == 73 && ended.output.isEmpty && ended.lastLine.contains("can't be kept in \(words)"),
+                ended.status == 73,
+                "\(ended.output) \(ended.errors)")
+            #expect(
+                ended.output.isEmpty,
+                "\(ended.output) \(ended.errors)")
+            #expect(
+                ended.lastLine.contains("can't be kept in \(words)"),
                 "\(ended.output) \(ended.errors)")
         }
         // An old log is not left to be taken for a new one.
@@ -174,7 +189,8 @@ struct SuiteOutputTests {
             'hello.elf'\n
             """
         let cut = try run(never, "--fail-fast", "--logs", "\(path)/logs")
-        #expect(cut.status == 1 && cut.output.contains("SKIP d"), "\(cut.output)")
+        #expect(cut.status == 1, "\(cut.output)")
+        #expect(cut.output.contains("SKIP d"), "\(cut.output)")
         #expect(try directory.contents("logs/d.log").isEmpty)
         let fine = try run(suite, "--logs", "\(path)/logs", "--only", "a")
         #expect(fine.status == 0)
@@ -219,10 +235,17 @@ struct SuiteOutputTests {
         }
         let full = try suite(Self.passes, "{ cat /dev/zero > \(path)/logs/zero 2>/dev/null; true; } &&", size: "16k")
         #expect(
-            full.status == 73 && full.output.isEmpty && full.lastLine.contains("\(path)/logs: No space left on device"),
+            full.status == 73,
+            "\(full.errors)")
+        #expect(
+            full.output.isEmpty,
+            "\(full.errors)")
+        #expect(
+            full.lastLine.contains("\(path)/logs: No space left on device"),
             "\(full.errors)")
         let later = try suite(flood, "", size: "12k")
-        #expect(later.suiteLines.first == "PASS a" && later.status == 73, "\(later.output)")
+        #expect(later.suiteLines.first == "PASS a", "\(later.output)")
+        #expect(later.status == 73, "\(later.output)")
         #expect(
             later.lastLine == "swiftlet suite: the logs of 1 test lack bytes, as a's: where they go is full, or failed")
     }
@@ -252,17 +275,18 @@ struct SuiteOutputTests {
         let ended = try run(suite, shell: "export GITHUB_STEP_SUMMARY=\(file);")
         let text = String(decoding: try directory.contents("summary.md"), as: UTF8.self)
         #expect(
-            ended.status == 1
-                && text.hasPrefix("before\n### boots\n\nSUMMARY\\: 2 tests\\, 1 passed\\, 1 failed\\, 0 skipped\n"),
+            ended.status == 1,
+            "\(text)")
+        #expect(
+            text.hasPrefix("before\n### boots\n\nSUMMARY\\: 2 tests\\, 1 passed\\, 1 failed\\, 0 skipped\n"),
             "\(text)")
         #expect(
             text.contains("\n| failed | &lt;b&gt;\\|&#64;c | failed\\: the guest wrote 9 to the exit port | "),
             "\(text)")
         let missing = try run(Self.passes, shell: "export GITHUB_STEP_SUMMARY=/dev/null/x;")
+        #expect(missing.status == 73)
         #expect(
-            missing.status == 73
-                && missing.lastLine.contains(
-                    "GITHUB_STEP_SUMMARY names /dev/null/x, which can't be written: Not a directory")
-        )
+            missing.lastLine.contains(
+                "GITHUB_STEP_SUMMARY names /dev/null/x, which can't be written: Not a directory"))
     }
 }

@@ -36,14 +36,16 @@ struct SuiteVerdictTests {
         let marks = SuiteResult(
             test, arguments: [], termination: .exited(1), handed: .success(failed),
             console: "e" + String(repeating: "\u{301}", count: 100_000), lastWords: "")
-        #expect(
-            marks.console.utf8.count <= 16 << 10 && marks.console.utf8.count > 16_000
-                && !marks.console.contains("\u{FFFD}"))
+        #expect(marks.console.utf8.count <= 16 << 10)
+        #expect(marks.console.utf8.count > 16_000)
+        #expect(!marks.console.contains("\u{FFFD}"))
         let lines = String(repeating: "FAIL: one of many\n", count: 5000)
         let many = SuiteResult(
             test, arguments: [], termination: .exited(1), handed: .success(failed), console: lines, lastWords: "")
-        #expect(many.complaints.count == 200 && many.furtherComplaints == 4800)
-        #expect(many.lines.contains("#   and 4990 more") && many.record.details.contains("and 4800 more"))
+        #expect(many.complaints.count == 200)
+        #expect(many.furtherComplaints == 4800)
+        #expect(many.lines.contains("#   and 4990 more"))
+        #expect(many.record.details.contains("and 4800 more"))
     }
 
     private func result(_ ending: RunResult.Ending, _ outcome: String, _ status: Int32) -> RunResult {
@@ -164,9 +166,8 @@ struct SuiteHostErrorTests {
             String(decoding: try directory.contents("t.tap"), as: UTF8.self).contains(
                 "\nnot ok 2 - b # ERROR \(reason)\n  ---\n"))
         let json = String(decoding: try directory.contents("l.jsonl"), as: UTF8.self)
-        #expect(
-            json.contains("\"name\":\"b\",\"outcome\":\"error\"")
-                && json.contains("\"failed\":0,\"skipped\":0,\"errors\":1"))
+        #expect(json.contains("\"name\":\"b\",\"outcome\":\"error\""))
+        #expect(json.contains("\"failed\":0,\"skipped\":0,\"errors\":1"))
     }
 
     @Test func aRunThatWasKilledIsAnError() throws {
@@ -181,8 +182,8 @@ struct SuiteHostErrorTests {
             lines.first
                 == "ERROR a (swiftlet was ended by SIGKILL (as the kernel does when memory runs out), not by its guest)"
         )
-        #expect(
-            lines.contains("PASS b") && lines.last == "SUMMARY: 3 tests, 1 passed, 1 failed, 0 skipped, 1 host error")
+        #expect(lines.contains("PASS b"))
+        #expect(lines.last == "SUMMARY: 3 tests, 1 passed, 1 failed, 0 skipped, 1 host error")
         #expect(ended.status == 1)
     }
 
@@ -194,10 +195,10 @@ struct SuiteHostErrorTests {
         kill(try #require(pid_t(String(decoding: children, as: UTF8.self).split(separator: " ").first ?? "")), SIGTERM)
         let ended = try process.wait()
         let lines = ended.suiteLines
-        #expect(
-            lines.first == "ERROR a (ended by SIGTERM)"
-                && lines.contains("SKIP b (not run: the host had failed a test before)"), "\(ended.output)")
-        #expect(ended.status == 125 && lines.last == "SUMMARY: 2 tests, 0 passed, 0 failed, 1 skipped, 1 host error")
+        #expect(lines.first == "ERROR a (ended by SIGTERM)", "\(ended.output)")
+        #expect(lines.contains("SKIP b (not run: the host had failed a test before)"), "\(ended.output)")
+        #expect(ended.status == 125)
+        #expect(lines.last == "SUMMARY: 2 tests, 0 passed, 0 failed, 1 skipped, 1 host error")
     }
 
     /// Too few descriptors: for a run, for the suite, for either's start. No faulting kernel ever passes.
@@ -212,10 +213,12 @@ struct SuiteHostErrorTests {
         for count in 3..<32 {
             let ended = try start(suite, "--jobs", "2", shell: "\(alone) ulimit -n \(count);").wait()
             statuses.insert(ended.status)
-            #expect(ended.status != 0 && !ended.output.contains("PASS"), "\(count): \(ended.output) \(ended.errors)")
+            #expect(ended.status != 0, "\(count): \(ended.output) \(ended.errors)")
+            #expect(!ended.output.contains("PASS"), "\(count): \(ended.output) \(ended.errors)")
         }
         // Where there are enough the guests fail, where the runs have too few the host does.
-        #expect(statuses.contains(1) && statuses.contains(125), "\(statuses)")
+        #expect(statuses.contains(1), "\(statuses)")
+        #expect(statuses.contains(125), "\(statuses)")
     }
 
     /// What a run writes into the pipe, and that it writes into no other file.
@@ -238,15 +241,15 @@ struct SuiteHostErrorTests {
                         ending: .exitPort, outcome: "passed", status: 0,
                         sentence: "passed: the guest wrote 0 to the exit port")))
         let fault = try handed([ends, "--append", "end=triplefault"]).get()
-        #expect(
-            fault.ending == .tripleFault && fault.status == 102
-                && fault.postMortem.first?.hasPrefix("vCPU 0 triple-faulted") == true)
+        #expect(fault.ending == .tripleFault)
+        #expect(fault.status == 102)
+        #expect(fault.postMortem.first?.hasPrefix("vCPU 0 triple-faulted") == true)
         #expect(try handed([ends, "--append", "end=poweroff"]).get().ending == .powerOff)
         #expect(try handed([ends, "--append", "value=0", "--expect", "never"]).get().ending == .console)
         let missing = try handed(["\(path)/none.elf"]).get()
-        #expect(
-            missing.ending == .notStarted && missing.status == 66
-                && missing.sentence.contains("none.elf: there is no such file"))
+        #expect(missing.ending == .notStarted)
+        #expect(missing.status == 66)
+        #expect(missing.sentence.contains("none.elf: there is no such file"))
         #expect(try handed([ends, "--record", "/dev/full"]).get().ending.isOfGuest == false)
         for entry in ["\(ResultChannel.variable)=4:0:0", "\(ResultChannel.variable)=4", "X=1"] {
             #expect(throws: RunResult.Malformed.self) { try handed(["\(path)/hello.elf"], entry: entry).get() }

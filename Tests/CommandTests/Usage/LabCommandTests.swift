@@ -28,7 +28,8 @@ struct LabCommandTests {
             as [([String], Int)])
     func theHostsLogHasALimit(options: [String], bytes: Int) throws {
         let configuration = try LabCommand.parse(options + ["--console-log", "log", "--", "true"]).labConfiguration()
-        #expect(configuration.consoleLog == "log" && configuration.consoleLogLimit.bytes == bytes)
+        #expect(configuration.consoleLog == "log")
+        #expect(configuration.consoleLogLimit.bytes == bytes)
         #expect(throws: (any Error).self) { try LabCommand.parse(["--console-log-limit", "63K", "--", "true"]) }
     }
 

@@ -19,7 +19,8 @@ import Testing
     func argumentsThatCantBeMeant(arguments: [String]) throws {
         let ended = try SwiftletProcess(["run", "kernel.elf"] + arguments).wait()
         #expect(ended.status == 64, "\(ended.errors)")
-        #expect(!ended.errors.isEmpty && ended.output.isEmpty)
+        #expect(!ended.errors.isEmpty)
+        #expect(ended.output.isEmpty)
         if arguments.count == 2, arguments[0].hasPrefix("--") {
             #expect(ended.errors.contains(arguments[0]), "names the option: \(ended.errors)")
         }
@@ -36,7 +37,9 @@ import Testing
         ] as [(String, String, String)])
     func aBadExpressionIsExplained(option: String, text: String, words: String) throws {
         let ended = try SwiftletProcess(["run", "/nonexistent", option, text]).wait()
-        #expect(ended.status == 64 && ended.errors.contains(option) && ended.errors.contains(words), "\(ended.errors)")
+        #expect(ended.status == 64, "\(ended.errors)")
+        #expect(ended.errors.contains(option), "\(ended.errors)")
+        #expect(ended.errors.contains(words), "\(ended.errors)")
     }
 
     /// What isn't there is told with what is: kernels have versions behind their names.
@@ -51,25 +54,29 @@ import Testing
             versions.lastLine.hasSuffix("; there are \(path)/\(kernels[0]), \(path)/\(kernels[1])"),
             "\(versions.errors)")
         let slip = try SwiftletProcess.run("run", "\(path)/helo.elf")
-        #expect(slip.status == 66 && slip.lastLine.hasSuffix("; did you mean \(path)/hello.elf?"), "\(slip.errors)")
+        #expect(slip.status == 66, "\(slip.errors)")
+        #expect(slip.lastLine.hasSuffix("; did you mean \(path)/hello.elf?"), "\(slip.errors)")
         let none = try SwiftletProcess.run("run", "\(path)/bzImage")
-        #expect(none.status == 66 && none.lastLine.hasSuffix("bzImage: there is no such file"), "\(none.errors)")
+        #expect(none.status == 66, "\(none.errors)")
+        #expect(none.lastLine.hasSuffix("bzImage: there is no such file"), "\(none.errors)")
     }
 
     @Test(arguments: [["run"], ["nonsense"], ["run", "--memory", "64M"]])
     func noKernel(arguments: [String]) throws {
         let ended = try SwiftletProcess(arguments).wait()
-        #expect(ended.status == 64 && !ended.errors.isEmpty)
+        #expect(ended.status == 64)
+        #expect(!ended.errors.isEmpty)
     }
 
     @Test(arguments: [["--help"], ["run", "--help"], ["help", "run"]])
     func helpIsGiven(arguments: [String]) throws {
         let ended = try SwiftletProcess(arguments).wait()
-        #expect(ended.status == 0 && ended.output.contains("USAGE: swiftlet"))
+        #expect(ended.status == 0)
+        #expect(ended.output.contains("USAGE: swiftlet"))
         if arguments != ["--help"] {
-            #expect(
-                ended.output.contains("Examples:") && ended.output.contains("swiftlet run")
-                    && ended.output.contains("Exit status:"))
+            #expect(ended.output.contains("Examples:"))
+            #expect(ended.output.contains("swiftlet run"))
+            #expect(ended.output.contains("Exit status:"))
         }
     }
 }

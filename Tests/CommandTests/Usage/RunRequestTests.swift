@@ -51,8 +51,9 @@ struct RunRequestTests {
                 "k", "--append", "a", "--initrd", "1", "--append", "b  c", "--initrd", "2", "--report", "tap:x",
                 "--report", "json:y",
             ]))
-        #expect(
-            request.append == "a b  c" && request.initrds == ["1", "2"] && request.reports.map(\.path) == ["x", "y"])
+        #expect(request.append == "a b  c")
+        #expect(request.initrds == ["1", "2"])
+        #expect(request.reports.map(\.path) == ["x", "y"])
     }
 
     @Test func modulesFollowInitrds() throws {

@@ -35,7 +35,8 @@ import Testing
     func everythingOfTheTestFunction() async throws {
         let record = try await PassthroughLab.session.record("intx-test")
         let count = PassthroughLab.testFunctionClaims.count
-        #expect(record.status == 0 && record.output.last == "intx: \(count)/\(count) PASS", record.account)
+        #expect(record.status == 0, record.account)
+        #expect(record.output.last == "intx: \(count)/\(count) PASS", record.account)
         let device = try #require(record.report?.device("test function in slot 1"), record.account)
         let first = try #require(device.messages.first { $0.kind == "msix" && $0.vector == 0 }?.counts)
         #expect(first.held == 3)

@@ -9,7 +9,8 @@ import Testing
         -> RunReport.PostMortem
     {
         let report = try #require(record.report, record.account)
-        #expect(record.status == status && report.outcome == outcome, record.account)
+        #expect(record.status == status, record.account)
+        #expect(report.outcome == outcome, record.account)
         #expect(record.lastWord.contains(words), record.account)
         let failure = try #require(report.console?.failures.first, record.account)
         #expect(failure.kind == kind)
@@ -53,8 +54,9 @@ import Testing
             #expect(has(function, examined), "\(function): \(examined.vcpus)")
         }
         let diagnosis = try #require(examined.vcpus.first?.diagnosis)
-        #expect(
-            diagnosis.hasPrefix("vCPU 0 is ") && diagnosis.contains("(") && diagnosis.contains("+0x"), "\(diagnosis)")
+        #expect(diagnosis.hasPrefix("vCPU 0 is "), "\(diagnosis)")
+        #expect(diagnosis.contains("("), "\(diagnosis)")
+        #expect(diagnosis.contains("+0x"), "\(diagnosis)")
     }
 
     @Test("a kernel that moved itself has its names all the same")
@@ -86,7 +88,10 @@ import Testing
         #expect(record.output.contains { $0.contains("---[ end trace") }, "its report is not cut off")
         let vcpu = try #require(examined.vcpus.first)
         #expect(
-            vcpu.diagnosis.contains("+0x") && vcpu.registers.first?.hasPrefix("rip ffffffff") == true,
+            vcpu.diagnosis.contains("+0x"),
+            "\(vcpu.diagnosis)")
+        #expect(
+            vcpu.registers.first?.hasPrefix("rip ffffffff") == true,
             "\(vcpu.diagnosis)")
     }
 
@@ -98,9 +103,11 @@ import Testing
         let examined = try #require(record.report?.postMortem)
         let diagnosis = try #require(examined.vcpus.first?.diagnosis)
         #expect(
-            diagnosis.hasPrefix("vCPU 0 is halted at rip 0x")
-                && diagnosis.hasSuffix(
-                    ", waiting for an interrupt: MSI-X vector 0 of \(DistressLab.nvme) is masked, 1 pending"),
+            diagnosis.hasPrefix("vCPU 0 is halted at rip 0x"),
+            "\(diagnosis)")
+        #expect(
+            diagnosis.hasSuffix(
+                ", waiting for an interrupt: MSI-X vector 0 of \(DistressLab.nvme) is masked, 1 pending"),
             "\(diagnosis)")
         #expect(record.errors.contains("swiftlet: \(diagnosis)"))
         #expect(

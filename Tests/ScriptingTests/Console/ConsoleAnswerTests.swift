@@ -12,7 +12,8 @@ import Testing
         ] as [(String, String, String)])
     func answers(text: String, expression: String, typed: String) throws {
         let answer = try ConsoleAnswer(text)
-        #expect(answer.expression.text == expression && answer.bytes == Array(typed.utf8))
+        #expect(answer.expression.text == expression)
+        #expect(answer.bytes == Array(typed.utf8))
     }
 
     @Test(

@@ -80,7 +80,9 @@ import Testing
         let failed = try #require(try last.nodes(forXPath: "//testcase[failure]").first as? XMLElement)
         // What XML can tell and nobody obeys arrives as it was; the rest as an escape.
         let console = Self.text(failed.elements(forName: "system-out").first)
-        #expect(console.contains("\\x00\\x01") && console.contains("\t\n\\x0b") && console.contains("\\u{85}"))
+        #expect(console.contains("\\x00\\x01"))
+        #expect(console.contains("\t\n\\x0b"))
+        #expect(console.contains("\\u{85}"))
         #expect(console.contains("]]> <![CDATA[ & &amp; \" ' # \\# \\u{fffe}\\u{ffff}\\u{2028}\\u{feff}"))
         #expect(Array(console.utf8.suffix(6)) == Array("\r\nend\n".utf8))
         #expect(Self.text(failed.attribute(forName: "name")) == console)
@@ -117,17 +119,17 @@ import Testing
                 text.prefix(6) == [
                     "no", "again: x", "vCPU 0 is spinning", "rip 0x10", "the end of its console:", "line 11",
                 ])
-            #expect(text.count == 35 && text.last == "[[ATTACHMENT|/etc/shadow]]")
+            #expect(text.count == 35)
+            #expect(text.last == "[[ATTACHMENT|/etc/shadow]]")
             // What readers look into for files begins with ours and has no other.
             let output = Self.text(try document.nodes(forXPath: "//system-out").first)
-            #expect(
-                output.hasPrefix("[[ATTACHMENT|logs/a.log]]\nline 0") && output.ranges(of: "[[ATTACHMENT|").count == 1)
+            #expect(output.hasPrefix("[[ATTACHMENT|logs/a.log]]\nline 0"))
+            #expect(output.ranges(of: "[[ATTACHMENT|").count == 1)
             let json = try #require(
                 SuiteReport.whole(.jsonl, name: "s", [record]).split(separator: 10).dropFirst().first)
             let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
-            #expect(
-                object["log"] as? String == "logs/a.log"
-                    && object["post_mortem"] as? [String] == ["vCPU 0 is spinning", "rip 0x10"])
+            #expect(object["log"] as? String == "logs/a.log")
+            #expect(object["post_mortem"] as? [String] == ["vCPU 0 is spinning", "rip 0x10"])
         }
     }
 
@@ -145,7 +147,8 @@ import Testing
 
     @Test func jsonIsAnObjectALine() throws {
         let file = try #require(Self.files(.jsonl).last)
-        #expect(file.last == 10 && !file.contains { $0 < 10 })
+        #expect(file.last == 10)
+        #expect(!file.contains { $0 < 10 })
         let lines = try file.split(separator: 10).map {
             try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any] ?? [:]
         }
@@ -154,32 +157,37 @@ import Testing
                 "suite", "test", "test", "test", "test", "test", "test", "end",
             ])
         #expect(lines[6]["outcome"] as? String == "error")
-        #expect(
-            lines[0]["planned"] as? Int == 6 && lines[2]["console"] as? String == Self.hostile
-                && lines[2]["reason"] as? String == Self.hostile)
-        #expect(
-            lines[2]["seconds"] as? Double == 1 && lines[3]["flaky"] as? Bool == true
-                && lines[4]["flaky"] as? Bool == false)
+        #expect(lines[0]["planned"] as? Int == 6)
+        #expect(lines[2]["console"] as? String == Self.hostile)
+        #expect(lines[2]["reason"] as? String == Self.hostile)
+        #expect(lines[2]["seconds"] as? Double == 1)
+        #expect(lines[3]["flaky"] as? Bool == true)
+        #expect(lines[4]["flaky"] as? Bool == false)
         let end = try #require(lines.last)
-        #expect(
-            end["passed"] as? Int == 2 && end["failed"] as? Int == 2 && end["skipped"] as? Int == 1
-                && end["flaky"] as? Int == 1 && end["errors"] as? Int == 1)
+        #expect(end["passed"] as? Int == 2)
+        #expect(end["failed"] as? Int == 2)
+        #expect(end["skipped"] as? Int == 1)
+        #expect(end["flaky"] as? Int == 1)
+        #expect(end["errors"] as? Int == 1)
     }
 
     @Test func tapIsReadAsItWasMeant() throws {
         let text = String(decoding: Self.files(.tap).last ?? [], as: UTF8.self)
         let tests = try TAPReader.read(text)
-        #expect(tests.plan == 6 && tests.points.map(\.number) == [1, 2, 3, 4, 5, 6])
+        #expect(tests.plan == 6)
+        #expect(tests.points.map(\.number) == [1, 2, 3, 4, 5, 6])
         #expect(tests.points.map(\.isOK) == [true, false, true, false, true, false])
         #expect(tests.points.map(\.isSkipped) == [false, false, false, false, true, false])
         #expect(tests.points.map(\.isError) == [false, false, false, false, false, true])
-        #expect(tests.points[4].description == "none" && tests.points[0].description == "plain")
+        #expect(tests.points[4].description == "none")
+        #expect(tests.points[0].description == "plain")
         #expect(tests.points[1].description.contains("# \\#"))
         #expect(tests.points[1].diagnostics.contains("  duration_ms: 1000"))
         // After each test what is there can be read, and is less than the plan.
         for (index, file) in Self.files(.tap).dropLast(2).enumerated() {
             let part = try TAPReader.read(String(decoding: file, as: UTF8.self))
-            #expect(part.points.count == index && part.plan == 6)
+            #expect(part.points.count == index)
+            #expect(part.plan == 6)
         }
         #expect(TAPReport.opening(planned: 0).contains("1..0 # SKIP"))
     }

@@ -41,7 +41,8 @@ import Testing
             firmware = "bios.bin"
             skip = "not yet"
             """#)
-        #expect(suite.name == "nightly" && suite.boots.count == 2)
+        #expect(suite.name == "nightly")
+        #expect(suite.boots.count == 2)
         let first = suite.boots[0]
         #expect(
             first.arguments == [
@@ -51,13 +52,17 @@ import Testing
                 #"--send=login: =root\n"#,
                 "--until=end", "--timeout=5s",
             ])
-        #expect(
-            first.statuses == [0, 101] && first.retries == 2 && first.skip == nil && first.line == 5
-                && first.timeout == "5s")
+        #expect(first.statuses == [0, 101])
+        #expect(first.retries == 2)
+        #expect(first.skip == nil)
+        #expect(first.line == 5)
+        #expect(first.timeout == "5s")
         #expect(first.devices == ["0000:00:04.0", "0000:00:05.0,slot=3"])
         let second = suite.boots[1]
         #expect(second.arguments == ["run", "--firmware=suites/bios.bin", "--memory=128M", "--timeout=5s"])
-        #expect(second.skip == "not yet" && second.statuses == nil && second.retries == 0)
+        #expect(second.skip == "not yet")
+        #expect(second.statuses == nil)
+        #expect(second.retries == 0)
         #expect(
             try file("[[boot]]\nname='a'\nkernel='-k'", directory: ".").boots[0].arguments == [
                 "run", "./-k", "--timeout=60s",
@@ -103,7 +108,8 @@ import Testing
             cpus = [1, 2, 4]
             devices = [[], "0000:00:04.0", ["0000:00:04.0", "0000:00:05.0"]]
             """)
-        #expect(suite.boots.count == 18 && suite.boots.allSatisfy { $0.group == "m" })
+        #expect(suite.boots.count == 18)
+        #expect(suite.boots.allSatisfy { $0.group == "m" })
         #expect(suite.boots[0].name == "m[kernel=one,cpus=1,devices=]")
         #expect(suite.boots[17].name == "m[kernel=two,cpus=4,devices=0000:00:04.0+0000:00:05.0]")
         #expect(
@@ -135,9 +141,8 @@ import Testing
                 "--report=junit:/abs/m_append_a_b_/m_append_a_b_.xml", "--trace=suites/t/m_append_a_b_.trace",
                 "--timeout=60s",
             ])
-        #expect(
-            suite.boots[1].arguments.contains("--report=json:suites/m_append_a_b_~2.json")
-                && suite.boots[1].fileName == "m_append_a_b_~2")
+        #expect(suite.boots[1].arguments.contains("--report=json:suites/m_append_a_b_~2.json"))
+        #expect(suite.boots[1].fileName == "m_append_a_b_~2")
         #expect(
             suite.boots[2].arguments == [
                 "run", "suites/k", "--report=tap:suites/n.tap", "--trace=suites/t/n.trace", "--timeout=60s",

@@ -29,8 +29,11 @@ private final class Probe: BusDevice, @unchecked Sendable {
         try bus.claim(0x108..<0x110, high, for: "high")
         #expect(bus.read(0x107, width: 4) == 0xA5)
         #expect(bus.write(0x108, 7, width: 1))
-        #expect(low.asked.withLock { $0 } == [[7, 4]] && high.asked.withLock { $0 } == [[0, 1, 7]])
-        #expect(bus.read(0xFF, width: 1) == nil && bus.read(0x110, width: 1) == nil && bus.read(.max, width: 8) == nil)
+        #expect(low.asked.withLock { $0 } == [[7, 4]])
+        #expect(high.asked.withLock { $0 } == [[0, 1, 7]])
+        #expect(bus.read(0xFF, width: 1) == nil)
+        #expect(bus.read(0x110, width: 1) == nil)
+        #expect(bus.read(.max, width: 8) == nil)
         #expect(!bus.write(0x110, 0, width: 1))
     }
 
@@ -48,12 +51,16 @@ private final class Probe: BusDevice, @unchecked Sendable {
         let later = Bus.Claim(owner: "the second", range: AddressRange(range))
         do throws(Bus.ClaimError) {
             try bus.claim(range, second, for: "the second")
-            #expect(isTaken && bus.claims == [earlier, later])
+            #expect(isTaken)
+            #expect(bus.claims == [earlier, later])
         } catch {
-            #expect(!isTaken && error == .overlap(later, earlier: earlier) && bus.claims == [earlier])
+            #expect(!isTaken)
+            #expect(error == .overlap(later, earlier: earlier))
+            #expect(bus.claims == [earlier])
         }
         for address in UInt64(0x100)..<0x110 { _ = bus.read(address, width: 1) }
-        #expect(first.asked.withLock { $0.count } == 16 && second.asked.withLock { $0.isEmpty })
+        #expect(first.asked.withLock { $0.count } == 16)
+        #expect(second.asked.withLock { $0.isEmpty })
     }
 
     @Test(arguments: [0x50..<0x50, 0x105..<0x105] as [Range<UInt64>])
@@ -66,7 +73,8 @@ private final class Probe: BusDevice, @unchecked Sendable {
     @Test func whatIsReservedAnswersNotAndIsNobodyElses() throws {
         var bus = Bus()
         try bus.reserve(0x20..<0x22, for: "the PIC")
-        #expect(bus.read(0x20, width: 1) == nil && !bus.write(0x21, 0, width: 1))
+        #expect(bus.read(0x20, width: 1) == nil)
+        #expect(!bus.write(0x21, 0, width: 1))
         do throws(Bus.ClaimError) {
             try bus.claim(0x21..<0x22, Probe(), for: "the exit port")
             Issue.record("was claimed")
@@ -117,7 +125,8 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
         #expect(map.read(0x2010, isIO: true, width: 1) == 0x1_0002_0010)
         #expect(map.read(1 << 36, isIO: false, width: 1) == 0x2_0004_0000)
         #expect(map.read(0xC000_1000, isIO: false, width: 4) == .max)
-        #expect(map.read(0x2010, isIO: false, width: 4) == .max && map.read(0xC000_0000, isIO: true, width: 4) == .max)
+        #expect(map.read(0x2010, isIO: false, width: 4) == .max)
+        #expect(map.read(0xC000_0000, isIO: true, width: 4) == .max)
     }
 
     @Test(
@@ -212,7 +221,8 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
             try bridge.plug(large, slot: 1)
             Issue.record("a GiB below 4 GiB")
         } catch {
-            #expect(error.description.contains("BAR 3") && error.description.contains("1048576 KiB"))
+            #expect(error.description.contains("BAR 3"))
+            #expect(error.description.contains("1048576 KiB"))
         }
     }
 
@@ -227,8 +237,9 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
         ports.write(3, 0x01, width: 1)
         #expect(ports.read(0, width: 4) == 0x8000_0000)
         #expect(ports.read(4, width: 4) == 0x29C0_8086)
-        #expect(
-            ports.read(4, width: 2) == 0x8086 && ports.read(6, width: 2) == 0x29C0 && ports.read(7, width: 1) == 0x29)
+        #expect(ports.read(4, width: 2) == 0x8086)
+        #expect(ports.read(6, width: 2) == 0x29C0)
+        #expect(ports.read(7, width: 1) == 0x29)
         ports.write(0, 0x0000_0000, width: 4)
         #expect(ports.read(4, width: 4) == .max, "the enable bit is clear")
     }
@@ -241,14 +252,15 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
         #expect(runState.outcome == nil, "a doubleword is an address")
         ports.write(1, value, width: 1)
         #expect((runState.outcome != nil) == resets)
-        #expect(ports.read(1, width: 1) == value & 0xA && ports.read(0, width: 4) == value << 8)
+        #expect(ports.read(1, width: 1) == value & 0xA)
+        #expect(ports.read(0, width: 4) == value << 8)
     }
 
     @Test func theEnhancedWindowAnswersEveryWidth() {
         let window = ECAM(bridge)
-        #expect(
-            window.read(0, width: 4) == 0x29C0_8086 && window.read(1, width: 1) == 0x80
-                && window.read(2, width: 2) == 0x29C0)
+        #expect(window.read(0, width: 4) == 0x29C0_8086)
+        #expect(window.read(1, width: 1) == 0x80)
+        #expect(window.read(2, width: 2) == 0x29C0)
         #expect(window.read(0x60, width: 4) == PhysicalLayout.ecam.lowerBound | 1, "where the window is")
         #expect(window.read(0, width: 8) == 0x29C0_8086, "COMMAND and STATUS are zero")
         for place in [1 << 12, 1 << 15, 1 << 20, 0xFFF_FFFC] as [UInt64] {

@@ -32,7 +32,8 @@ struct TerminalKeysTests {
         let keys = TerminalKeys()
         let paste = (0..<TerminalInput.limit + 1000).map { UInt8(truncatingIfNeeded: $0 % 251 + 2) }
         _ = paste.withUnsafeBytes { keys.take($0) }
-        #expect(keys.drop(beyond: TerminalInput.limit) && !keys.drop(beyond: TerminalInput.limit))
+        #expect(keys.drop(beyond: TerminalInput.limit))
+        #expect(!keys.drop(beyond: TerminalInput.limit))
         var taken: [UInt8] = []
         while !keys.pending.isEmpty {
             let piece = keys.pending.prefix(16)

@@ -30,7 +30,8 @@ import Testing
         for (offset, width) in [(0, 1), (0, 4), (1, 1), (1, 2)] as [(UInt64, Int)] {
             device.write(offset, 0, width: width)
         }
-        #expect(device.read(0, width: 2) == .max && device.read(1, width: 2) == .max)
+        #expect(device.read(0, width: 2) == .max)
+        #expect(device.read(1, width: 2) == .max)
         #expect(device.read(1, width: 1) == 7, "none of these selected anything or moved on")
     }
 
@@ -44,11 +45,10 @@ import Testing
         }
         let directory = read(device, .fileDirectory, 4 + 2 * 64)
         #expect(directory[..<4] == [0, 0, 0, 2])
-        #expect(
-            directory[4..<12] == [0, 0, 1, 0x14, 0, 0x21, 0, 0] && directory[12..<21] == Array("etc/e820\0".utf8)[...])
-        #expect(
-            directory[68..<76] == [0, 0, 0, 3, 0, 0x20, 0, 0]
-                && directory[76..<91] == Array("genroms/nic.rom".utf8)[...])
+        #expect(directory[4..<12] == [0, 0, 1, 0x14, 0, 0x21, 0, 0])
+        #expect(directory[12..<21] == Array("etc/e820\0".utf8)[...])
+        #expect(directory[68..<76] == [0, 0, 0, 3, 0, 0x20, 0, 0])
+        #expect(directory[76..<91] == Array("genroms/nic.rom".utf8)[...])
         #expect(directory[91...] == [UInt8](repeating: 0, count: 41)[...])
         #expect(read(device, .init(rawValue: 0x20), 4) == [1, 2, 3, 0])
         #expect(read(device, .init(rawValue: 0x21), 0x115) == e820 + [0])
@@ -81,16 +81,13 @@ import Testing
             }
         }
         #expect(account.outcome == .exitPort(0), "\(account.console)")
-        #expect(
-            account.console.contains("cpu-count ok (\(cpus))")
-                && account.console.contains("ram-size ok (\(megabytes) MiB)"))
-        #expect(
-            account.console.contains("directory ok (2 files, the last is \"etc/b\")")
-                && account.console.contains("string-input ok"))
+        #expect(account.console.contains("cpu-count ok (\(cpus))"))
+        #expect(account.console.contains("ram-size ok (\(megabytes) MiB)"))
+        #expect(account.console.contains("directory ok (2 files, the last is \"etc/b\")"))
+        #expect(account.console.contains("string-input ok"))
         // Without being asked for, there is no test device.
         #expect(account.console.contains("scratch-ports skipped: there is no test device"))
-        #expect(
-            account.console.contains("counted-writes skipped: there is no function 1b36:0005")
-                && account.console.contains("7/7 PASS"))
+        #expect(account.console.contains("counted-writes skipped: there is no function 1b36:0005"))
+        #expect(account.console.contains("7/7 PASS"))
     }
 }

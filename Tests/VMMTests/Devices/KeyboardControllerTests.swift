@@ -42,7 +42,8 @@ import Testing
         ] as [(UInt64, UInt64?)])
     func answersAtOnce(value: UInt64, answer: UInt64?) {
         #expect(ask(value) == answer)
-        #expect(status & 1 == 0 && runState.outcome == nil)
+        #expect(status & 1 == 0)
+        #expect(runState.outcome == nil)
     }
 
     @Test func theSelfTestSetsTheSystemFlag() {
@@ -59,10 +60,13 @@ import Testing
         for place: UInt64 in 1..<32 { #expect(ask(0x20 + place) == place * 7) }
         command(0x60)
         put(0x04)
-        #expect(ask(0x20) == 0x04 && status & 4 == 4)
-        (command(0xAD), command(0xA7))
+        #expect(ask(0x20) == 0x04)
+        #expect(status & 4 == 4)
+        command(0xAD)
+        command(0xA7)
         #expect(ask(0x20) == 0x34)
-        (command(0xAE), command(0xA8))
+        command(0xAE)
+        command(0xA8)
         #expect(ask(0x20) == 0x04)
     }
 
@@ -73,10 +77,12 @@ import Testing
         #expect(status & 0x41 == 0)
         command(0xD4)
         put(0xF2)
-        #expect(status & 0x61 == 0x41 && data == 0xFE, "not marked as the mouse's")
+        #expect(status & 0x61 == 0x41, "not marked as the mouse's")
+        #expect(data == 0xFE, "not marked as the mouse's")
         command(0xD3)
         put(0x5A)
-        #expect(status & 0x21 == 0x01 && data == 0x5A, "the loop of a mouse that is not there")
+        #expect(status & 0x21 == 0x01, "the loop of a mouse that is not there")
+        #expect(data == 0x5A, "the loop of a mouse that is not there")
     }
 
     @Test func theGateReadsBack() {
@@ -86,7 +92,8 @@ import Testing
         #expect(ask(0xD0) == 0x03)
         command(0xD1)
         put(0xDD)
-        #expect(ask(0xD0) == 0xDD && runState.outcome == nil)
+        #expect(ask(0xD0) == 0xDD)
+        #expect(runState.outcome == nil)
     }
 
     @Test func interruptsWhereItIsAskedTo() {
@@ -119,7 +126,8 @@ import Testing
         command(0x60)
         put(0xFE)
         put(0xFE)
-        #expect(runState.outcome == nil && ask(0x20) == 0xFE)
+        #expect(runState.outcome == nil)
+        #expect(ask(0x20) == 0xFE)
     }
 
     @Test func standsAnything() {

@@ -43,8 +43,9 @@ import Testing
     }
 
     @Test func startsAsAfterReset() {
-        #expect(
-            read(Register.interruptEnable) == 0 && read(Register.lineControl) == 0 && read(Register.modemControl) == 0)
+        #expect(read(Register.interruptEnable) == 0)
+        #expect(read(Register.lineControl) == 0)
+        #expect(read(Register.modemControl) == 0)
         #expect(read(Register.identification) == 0x01, "no interrupt, FIFOs off")
         #expect(read(Register.lineStatus) == 0x60, "transmitter empty, nothing received")
         #expect(read(Register.modemStatus) & 0xF0 == 0xB0, "a carrier, ready, clear to send")
@@ -57,9 +58,11 @@ import Testing
         write(Register.lineControl, 0x83)
         write(0, 0x34)
         write(1, 0x12)
-        #expect(read(0) == 0x34 && read(1) == 0x12)
+        #expect(read(0) == 0x34)
+        #expect(read(1) == 0x12)
         write(Register.lineControl, 0x03)
-        #expect(read(Register.interruptEnable) == 0 && read(0) == 0)
+        #expect(read(Register.interruptEnable) == 0)
+        #expect(read(0) == 0)
         #expect(console.lastLines == "", "a divisor is not sent")
     }
 
@@ -77,7 +80,8 @@ import Testing
             #expect(read(Register.lineStatus) == 0x61)
             #expect(read(Register.data) == UInt64(byte))
         }
-        #expect(read(Register.lineStatus) == 0x60 && serial.backlog == 0)
+        #expect(read(Register.lineStatus) == 0x60)
+        #expect(serial.backlog == 0)
     }
 
     @Test func theLineIsUpWhileReceivedBytesWait() {
@@ -135,11 +139,15 @@ import Testing
         receive("abcd")
         #expect(read(Register.identification) == 0x04)
         write(Register.fifoControl, 0x01)
-        #expect(read(Register.identification) == 0xC1 && read(Register.lineStatus) == 0x60, "the one byte held went")
+        #expect(read(Register.identification) == 0xC1, "the one byte held went")
+        #expect(read(Register.lineStatus) == 0x60, "the one byte held went")
         serial.resume()
-        #expect(read(Register.identification) == 0xC4 && serial.backlog == 3)
+        #expect(read(Register.identification) == 0xC4)
+        #expect(serial.backlog == 3)
         write(Register.fifoControl, 0x03)
-        #expect(read(Register.identification) == 0xC1 && read(Register.lineStatus) == 0x60 && serial.backlog == 0)
+        #expect(read(Register.identification) == 0xC1)
+        #expect(read(Register.lineStatus) == 0x60)
+        #expect(serial.backlog == 0)
         #expect(levels() == [1, 0, 1, 0])
         write(Register.fifoControl, 0)
         #expect(read(Register.identification) == 0x01)
@@ -212,14 +220,18 @@ import Testing
         write(Register.fifoControl, 0xC1)
         write(Register.interruptEnable, 0x01)
         receive("ab")
-        #expect(read(Register.identification) == 0xCC && levels() == [1])
+        #expect(read(Register.identification) == 0xCC)
+        #expect(levels() == [1])
         _ = read(Register.data)
-        #expect(read(Register.identification) == 0xC1 && levels() == [0], "reading starts the time anew")
+        #expect(read(Register.identification) == 0xC1, "reading starts the time anew")
+        #expect(levels() == [0], "reading starts the time anew")
         #expect(serial.attention.take() == 1)
         serial.resume()
-        #expect(read(Register.identification) == 0xCC && levels() == [1])
+        #expect(read(Register.identification) == 0xCC)
+        #expect(levels() == [1])
         _ = read(Register.data)
-        #expect(levels() == [0] && serial.attention.take() == 0, "nothing more to come")
+        #expect(levels() == [0], "nothing more to come")
+        #expect(serial.attention.take() == 0, "nothing more to come")
     }
 
     /// A guest that takes interrupts is interrupted again only when the main thread has been asked and came.
@@ -227,10 +239,13 @@ import Testing
         write(Register.fifoControl, 0x81)
         write(Register.interruptEnable, 0x01)
         receive(sixty)
-        #expect(drain().count == 16 && read(Register.identification) == 0xC1)
-        #expect(levels() == [1, 0] && serial.attention.take() == 1)
+        #expect(drain().count == 16)
+        #expect(read(Register.identification) == 0xC1)
+        #expect(levels() == [1, 0])
+        #expect(serial.attention.take() == 1)
         serial.resume()
-        #expect(levels() == [1] && drain() == Array(sixty[16..<32]))
+        #expect(levels() == [1])
+        #expect(drain() == Array(sixty[16..<32]))
     }
 
     @Test func moreIsTakenFromTheHostWhenHalfIsGone() {
@@ -246,7 +261,8 @@ import Testing
         take(SerialPort.waitingLimit / 2 - 1)
         #expect(serial.attention.take() == 0)
         take(1)
-        #expect(serial.attention.take() == 1 && serial.room() == SerialPort.waitingLimit / 2)
+        #expect(serial.attention.take() == 1)
+        #expect(serial.room() == SerialPort.waitingLimit / 2)
     }
 
     /// The changed inputs' bits, and their interrupt; data sheet, section 8.8. A ringing that begins is none, one that
@@ -257,9 +273,12 @@ import Testing
         write(Register.interruptEnable, 0x08)
         #expect(read(Register.identification) == 0x01)
         write(Register.modemControl, 0x1A)
-        #expect(read(Register.identification) == 0x00 && levels() == [1])
+        #expect(read(Register.identification) == 0x00)
+        #expect(levels() == [1])
         #expect(read(Register.modemStatus) == 0x96, "DSR changed, the ring ended")
-        #expect(read(Register.identification) == 0x01 && levels() == [0] && read(Register.modemStatus) == 0x90)
+        #expect(read(Register.identification) == 0x01)
+        #expect(levels() == [0])
+        #expect(read(Register.modemStatus) == 0x90)
         write(Register.modemControl, 0x1E)
         #expect(read(Register.modemStatus) == 0xD0, "a ring that begins")
     }
@@ -268,7 +287,9 @@ import Testing
         write(Register.modemControl, 0x10)
         write(Register.data, 1)
         write(Register.data, 2)
-        #expect(read(Register.lineStatus) == 0x63 && read(Register.data) == 2 && read(Register.lineStatus) == 0x60)
+        #expect(read(Register.lineStatus) == 0x63)
+        #expect(read(Register.data) == 2)
+        #expect(read(Register.lineStatus) == 0x60)
     }
 
     /// In loopback the line is cut off: what the host has comes afterwards.
@@ -286,7 +307,8 @@ import Testing
         write(Register.modemControl, 0x10)
         write(Register.data, 0x55)
         #expect(console.lastLines == "")
-        #expect(read(Register.lineStatus) & 1 == 1 && read(Register.data) == 0x55)
+        #expect(read(Register.lineStatus) & 1 == 1)
+        #expect(read(Register.data) == 0x55)
         // DTR to DSR, RTS to CTS, OUT1 to RI, OUT2 to DCD.
         for (control, status) in [(0x01, 0x20), (0x02, 0x10), (0x04, 0x40), (0x08, 0x80), (0x0F, 0xF0), (0, 0)]
             as [(UInt64, UInt64)]
@@ -346,7 +368,8 @@ import Testing
 
     @Test func registersThatAreNotThereReadAllOnes() {
         write(8, 1)
-        #expect(read(8) == 0xFF && read(UInt64.max) == 0xFF)
+        #expect(read(8) == 0xFF)
+        #expect(read(UInt64.max) == 0xFF)
     }
 
     @Test func manyBytesComeThroughWhateverTheGuestsPace() {

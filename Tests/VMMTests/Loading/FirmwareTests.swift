@@ -62,9 +62,11 @@ struct FirmwareTests {
             0x88, 0xD8, 0xE6, 0xF4, 0xF4,
         ]
         let shown = try Self.run(code, showsDebugConsole: true)
-        #expect(shown.outcome == .exitPort(0xE9) && shown.console == "Ab\r\n")
+        #expect(shown.outcome == .exitPort(0xE9))
+        #expect(shown.console == "Ab\r\n")
         let hidden = try Self.run(code)
-        #expect(hidden.outcome == .exitPort(0xFF) && hidden.console == "")
+        #expect(hidden.outcome == .exitPort(0xFF))
+        #expect(hidden.console == "")
     }
 
     @Test(arguments: [0, 4096, 0xFFFF, 64 << 10 + 512, 16 << 20 + 4096])
@@ -78,18 +80,20 @@ struct FirmwareTests {
 
     @Test func onlyUnderFirmwareTheHostBridgeIsAsAfterAReset() throws {
         let reset = HostBridgeFunction(hasFirmware: true)
-        #expect(reset.ecam == nil && reset.readConfig(0x2C, width: 4) == 0x1100_1AF4)
+        #expect(reset.ecam == nil)
+        #expect(reset.readConfig(0x2C, width: 4) == 0x1100_1AF4)
         reset.writeConfig(0x60, 0xB000_0001, width: 4) {}
         #expect(reset.ecam == 0xB000_0000)
         reset.writeConfig(0x90, 0x30, width: 1) {}
         reset.writeConfig(0x96, 0xFF, width: 1) {}
-        #expect(reset.readConfig(0x90, width: 1) == 0x30 && reset.readConfig(0x96, width: 1) == 0x33)
+        #expect(reset.readConfig(0x90, width: 1) == 0x30)
+        #expect(reset.readConfig(0x96, width: 1) == 0x33)
         let ready = HostBridgeFunction(hasFirmware: false)
         ready.writeConfig(0x60, 0, width: 4) {}
         ready.writeConfig(0x90, 0xFF, width: 1) {}
-        #expect(
-            ready.ecam == PhysicalLayout.ecam.lowerBound && ready.readConfig(0x90, width: 1) == 0
-                && ready.readConfig(0x2C, width: 4) == 0)
+        #expect(ready.ecam == PhysicalLayout.ecam.lowerBound)
+        #expect(ready.readConfig(0x90, width: 1) == 0)
+        #expect(ready.readConfig(0x2C, width: 4) == 0)
     }
 
     @Test func guestMemoryEndsWhereFirmwarePutsECAM() throws {

@@ -44,8 +44,10 @@ struct BoardTests {
     @Test(arguments: [BoardMap(), moved]) func theDevicesOfTheDSDTAnswer(map: BoardMap) throws {
         let machine = try Self.machine(map)
         let told = try ToldBoard(machine.memory)
-        #expect(told.ports(of: "COM1") == map.serial.ports && told.ports(of: "RTC_") == map.clock.ports)
-        #expect(told.ports(of: "PEVT") == map.panic.ports && told.ports(of: "PCI0") == ConfigPorts.entry.ports)
+        #expect(told.ports(of: "COM1") == map.serial.ports)
+        #expect(told.ports(of: "RTC_") == map.clock.ports)
+        #expect(told.ports(of: "PEVT") == map.panic.ports)
+        #expect(told.ports(of: "PCI0") == ConfigPorts.entry.ports)
         #expect(told.ports(of: "MBRD") == [map.powerEvents, map.powerControl, map.powerTimer].flatMap(\.ports))
         // Each is a whole claim, and so nobody else's in part.
         let claims = machine.ports.claims.map(\.range)
@@ -58,7 +60,8 @@ struct BoardTests {
         #expect(Self.isSerialPort(com, machine.ports))
         let clock = try #require(told.ports(of: "RTC_").first).lowerBound
         // Register D: time and memory are valid.
-        #expect(machine.ports.write(clock, 0x0D, width: 1) && machine.ports.read(clock + 1, width: 1) == 0x80)
+        #expect(machine.ports.write(clock, 0x0D, width: 1))
+        #expect(machine.ports.read(clock + 1, width: 1) == 0x80)
         #expect(try machine.ports.read(#require(told.ports(of: "PEVT").first).lowerBound, width: 1) == 1)
         let configuration = try #require(told.ports(of: "PCI0").first).lowerBound
         #expect(machine.ports.write(configuration, 0x8000_0000, width: 4))
@@ -66,9 +69,8 @@ struct BoardTests {
         let windows = try #require(told.devices["MBRD"]).compactMap {
             if case .memory(let range) = $0 { range } else { nil }
         }
-        #expect(
-            windows == [PhysicalLayout.populatedECAM]
-                && told.number("MCFG", at: 44, count: 8) == windows.first?.lowerBound)
+        #expect(windows == [PhysicalLayout.populatedECAM])
+        #expect(told.number("MCFG", at: 44, count: 8) == windows.first?.lowerBound)
         for window in windows { #expect(machine.mmio.read(window.lowerBound, width: 4) == Self.bridge) }
     }
 
@@ -83,15 +85,19 @@ struct BoardTests {
         #expect([152, 176, 212].map { told.number("FACP", at: $0, count: 8) } == [events, control, timer])
         #expect(
             [events, control, timer] == [map.powerEvents, map.powerControl, map.powerTimer].map { UInt64($0.port) })
-        #expect(ports.write(events + 2, 0x0521, width: 2) && ports.read(events, width: 4) == 0x0521_0000)
+        #expect(ports.write(events + 2, 0x0521, width: 2))
+        #expect(ports.read(events, width: 4) == 0x0521_0000)
         #expect(ports.read(control, width: 2) == 1, "ACPI mode is on")
         let first = ports.read(timer, width: 4)
         // A tick is 0.28 us.
-        #expect(first != nil && (0..<100_000).contains { _ in ports.read(timer, width: 4) != first })
+        #expect(first != nil)
+        #expect((0..<100_000).contains { _ in ports.read(timer, width: 4) != first })
         let (reset, value) = (told.number("FACP", at: 120, count: 8), told.number("FACP", at: 128, count: 1))
-        #expect(ports.write(reset, value, width: 1) && machine.runState.outcome == .reset("reset control port 0xCF9"))
+        #expect(ports.write(reset, value, width: 1))
+        #expect(machine.runState.outcome == .reset("reset control port 0xCF9"))
         let other = try Self.machine(map)
-        #expect(other.ports.write(control, 1 << 13, width: 2) && other.runState.outcome == .powerOff)
+        #expect(other.ports.write(control, 1 << 13, width: 2))
+        #expect(other.runState.outcome == .powerOff)
     }
 
     @Test(arguments: [BoardMap(), moved]) func interruptsComeWhereTheTablesSay(map: BoardMap) throws {
@@ -100,7 +106,8 @@ struct BoardTests {
         func irqs(_ device: String) -> [UInt32] {
             (told.devices[device] ?? []).compactMap { if case .irq(let irq) = $0 { irq } else { nil } }
         }
-        #expect(irqs("COM1") == [map.serialGSI] && irqs("RTC_") == [map.clockGSI])
+        #expect(irqs("COM1") == [map.serialGSI])
+        #expect(irqs("RTC_") == [map.clockGSI])
         #expect(told.number("FACP", at: 46, count: 2) == UInt64(map.powerGSI))
         let sci = [2, 10, 0, UInt8(map.powerGSI), UInt8(map.powerGSI), 0, 0, 0, 0x0D, 0]
         let madt = try #require(told.tables["APIC"])
@@ -108,20 +115,22 @@ struct BoardTests {
         // The transmitter is empty, which the port says by its interrupt; nobody has unmasked the pin, so it stays
         // requested.
         let com = try #require(told.ports(of: "COM1").first).lowerBound
-        #expect(machine.ports.write(com + 4, 8, width: 1) && machine.ports.write(com + 1, 2, width: 1))
+        #expect(machine.ports.write(com + 4, 8, width: 1))
+        #expect(machine.ports.write(com + 1, 2, width: 1))
         let state = try machine.vm.ioapic()
         let requested = try #require(IOAPIC(state: state)).pins.filter(\.isRequested).map { UInt32($0.number) }
         // The MP table: the pin of ISA's (bus 1) interrupt.
         let pins = told.multiprocessor.filter { $0[0] == 3 && $0[4] == 1 && $0[5] == UInt8(map.serialGSI) }.map {
             UInt32($0[7])
         }
-        #expect(requested == [map.serialGSI] && pins == requested)
+        #expect(requested == [map.serialGSI])
+        #expect(pins == requested)
         // KVM's own place of the IOAPIC.
         let ioapics = told.multiprocessor.filter { $0[0] == 2 }.map { $0.number(4, 4) }
-        #expect(
-            ioapics == [state.number(0, 8)]
-                && madt.indices.contains { madt[$0...].starts(with: [1, 12, 0, 0] + state[..<4]) })
-        #expect(told.number("APIC", at: 36, count: 4) == UInt64(told.localAPICs) && told.localAPICs == 0xFEE0_0000)
+        #expect(ioapics == [state.number(0, 8)])
+        #expect(madt.indices.contains { madt[$0...].starts(with: [1, 12, 0, 0] + state[..<4]) })
+        #expect(told.number("APIC", at: 36, count: 4) == UInt64(told.localAPICs))
+        #expect(told.localAPICs == 0xFEE0_0000)
         // INTx: the table's pins are those that lines are made of.
         let lines = told.multiprocessor.filter { $0[0] == 3 && $0[4] == 0 }
         #expect(lines.count == 124)
@@ -149,7 +158,8 @@ struct BoardTests {
             (0..<count).map { 4 + 64 * $0 }.first { directoryItem[($0 + 8)...].starts(with: name) })
         let size = Int(Array(directoryItem[place..<place + 4].reversed()).number(0, 4))
         let port = item(Array(directoryItem[place + 4..<place + 6].reversed()).number(0, 2), size).number(0, size)
-        #expect(port == UInt64(map.serial.port) && Self.isSerialPort(port, ports))
+        #expect(port == UInt64(map.serial.port))
+        #expect(Self.isSerialPort(port, ports))
     }
 }
 
@@ -185,7 +195,8 @@ struct BoardMapTests {
                 #expect(map.owner(of: UInt16(port))?.contains(entry.name) == true, "\(port)")
             }
         }
-        #expect(map.owner(of: 0xE9) == "the test device and --debug-console e9" && map.owner(of: 0x61) == "the timer")
+        #expect(map.owner(of: 0xE9) == "the test device and --debug-console e9")
+        #expect(map.owner(of: 0x61) == "the timer")
         for free in [0x62, 0xED, 0xF4, 0x501, 0xFFF] as [UInt16] { #expect(map.owner(of: free) == nil) }
     }
 
@@ -210,6 +221,7 @@ struct BoardMapTests {
             #expect(ports == owned, "\(cell)")
             documented.formUnion(ports)
         }
-        #expect(cells.count > 20 && documented == Set(entries.flatMap { $0.ports.joined() }).union(window))
+        #expect(cells.count > 20)
+        #expect(documented == Set(entries.flatMap { $0.ports.joined() }).union(window))
     }
 }

@@ -9,10 +9,12 @@ import Testing
     @Test func theFirstOutcomeWinsAndWakesOnce() throws {
         let woken = Mutex(0)
         let runState = try RunState { woken.withLock { $0 += 1 } }
-        #expect(!runState.isFinished && runState.outcome == nil)
+        #expect(!runState.isFinished)
+        #expect(runState.outcome == nil)
         runState.finish(.exitPort(3))
         runState.finish(.panic)
-        #expect(runState.isFinished && runState.outcome == .exitPort(3))
+        #expect(runState.isFinished)
+        #expect(runState.outcome == .exitPort(3))
         #expect(woken.withLock { $0 } == 1)
     }
 
@@ -52,9 +54,11 @@ import Testing
 
     @Test func theLastPOSTCodeIsKept() {
         let port = POSTPort()
-        #expect(port.code == nil && port.read(0, width: 1) == 0xFF)
+        #expect(port.code == nil)
+        #expect(port.read(0, width: 1) == 0xFF)
         for value: UInt64 in [0x10, 0xFF, 0x1A5] { port.write(0, value, width: 1) }
-        #expect(port.code == 0xA5 && port.read(0, width: 1) == 0xA5)
+        #expect(port.code == 0xA5)
+        #expect(port.read(0, width: 1) == 0xA5)
     }
 }
 

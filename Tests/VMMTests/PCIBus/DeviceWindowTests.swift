@@ -35,7 +35,10 @@ struct DeviceWindowTests {
             }
             let range = address..<address + need.size
             #expect(
-                address % need.size == 0 && !taken.contains { $0.overlaps(range) }, "\(need)",
+                address % need.size == 0, "\(need)",
+                sourceLocation: sourceLocation)
+            #expect(
+                !taken.contains { $0.overlaps(range) }, "\(need)",
                 sourceLocation: sourceLocation)
             if need.kind != .memory64 { #expect(range.upperBound <= 0xFEC0_0000, sourceLocation: sourceLocation) }
             #expect(address >= window.lowerBound, sourceLocation: sourceLocation)
@@ -80,13 +83,15 @@ struct DeviceWindowTests {
         #expect(placement.place(needs).contains(nil))
     }
 
-    @Test func registersOf32BitsComeBeforeThoseThatHaveAChoice() {
+    @Test func registersOf32BitsComeBeforeThoseThatHaveAChoice() throws {
         var placement = BARPlacement(low: PhysicalLayout.memoryWindow, high: Self.high)
         let addresses = placement.place(
             Self.needs(2, .memory64, mebibytes: 512) + Self.needs(1, .memory32, mebibytes: 256)
         ).compactMap { $0 }
-        #expect(
-            addresses.count == 3 && addresses[0] >= 1 << 32 && addresses[1] >= 1 << 32 && addresses[2] == Self.standard)
+        try #require(addresses.count == 3)
+        #expect(addresses[0] >= 1 << 32)
+        #expect(addresses[1] >= 1 << 32)
+        #expect(addresses[2] == Self.standard)
     }
 
     /// The machine's RAM, its map for the kernel, its tables and its memory types follow.

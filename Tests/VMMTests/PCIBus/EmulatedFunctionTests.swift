@@ -132,9 +132,11 @@ struct EmulatedFunctionTests {
             function.writeConfig(ConfigRegister.command, UInt32(command.rawValue), width: 2) { remaps += 1 }
         }
         command([.busMaster])
-        #expect(function.decodedBARs().isEmpty && remaps == 1)
+        #expect(function.decodedBARs().isEmpty)
+        #expect(remaps == 1)
         command([.memorySpace])
-        #expect(function.decodedBARs().count == 2 && remaps == 2)
+        #expect(function.decodedBARs().count == 2)
+        #expect(remaps == 2)
         command([.memorySpace, .busMaster])
         #expect(remaps == 2)
     }
