@@ -42,8 +42,8 @@ static inline int cl_ioctl_value(int fd, unsigned long request, unsigned long ar
 static inline int cl_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 static inline int cl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 
-/* O_PATH of asm-generic/fcntl.h, which glibc hides without _GNU_SOURCE. */
-enum { CL_O_PATH = 010000000 };
+/* O_PATH and O_TMPFILE of asm-generic/fcntl.h, which glibc hides without _GNU_SOURCE. */
+enum { CL_O_PATH = 010000000, CL_O_TMPFILE = 020200000 };
 
 /* Whether an open file is on procfs, whose links the kernel itself follows. */
 static inline int cl_is_on_proc(int fd)

@@ -61,6 +61,9 @@ static _Thread_local int is_main;
 static volatile sig_atomic_t terminal = -1;
 static struct termios terminal_modes;
 
+/* An open file of standard error that never waits; -1: none yet. */
+static volatile sig_atomic_t own_errors = -1;
+
 static volatile sig_atomic_t is_ending;
 static volatile sig_atomic_t has_signal;
 
@@ -139,6 +142,17 @@ static void add_sentence(struct text *text)
     add(text, still[what], 0);
 }
 
+static int open_errors(void)
+{
+    return open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+void cs_open_errors(void)
+{
+    struct stat status;
+    if (own_errors < 0 && fstat(2, &status) == 0 && (S_ISFIFO(status.st_mode) || isatty(2))) own_errors = open_errors();
+}
+
 /* Writes what standard error takes without waiting. */
 static void speak(const char *words, size_t count)
 {
@@ -153,7 +167,7 @@ static void speak(const char *words, size_t count)
     /* poll(2) calls a terminal that ^S stopped writable, and a pipe that others fill meanwhile: an open file of our own
      * does not wait. */
     if (S_ISFIFO(status.st_mode) || tcgetattr(2, &modes) == 0) {
-        int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        int own = own_errors >= 0 ? (int)own_errors : open_errors();
         if (own >= 0) {
             (void)!write(own, words, count);
             return;

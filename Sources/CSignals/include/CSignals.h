@@ -30,6 +30,9 @@ enum {
  */
 void cs_begin(void);
 
+/* Opens now what the last sentence is written to: from here on a process that ends opens nothing. */
+void cs_open_errors(void);
+
 /* Who speaks the last sentence, as "swiftlet lab". A constant string. */
 void cs_set_speaker(const char *speaker);
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A file without a name: gone with its last descriptor, whatever ends us. See mkstemp(3) and unlink(2).
@@ -28,6 +29,9 @@ public struct TemporaryFile: ~Copyable, Sendable {
 
     private static func create(_ object: String) throws(SystemCallError) -> Descriptor {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        // In one call where the file system can do it; not by a name that must go again.
+        let unnamed = open(directory, Int32(CL_O_TMPFILE) | O_RDWR | O_EXCL | O_CLOEXEC, 0o600)
+        if unnamed >= 0 { return Descriptor(owning: unnamed, object: object) }
         var name = Array("\(directory)/swiftlet-XXXXXX".utf8CString)
         let raw = mkstemp(&name)
         guard raw >= 0 else { throw .last("mkstemp", "\(directory) for \(object)") }

@@ -38,6 +38,9 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
         return signal > 0 ? signal : nil
     }
 
+    /// Opens now what the last sentence is written to, so that a process which ends opens nothing.
+    public static func openErrors() { cs_open_errors() }
+
     /// Whose the last sentence is: `swiftlet lab`. For the main thread, like all below.
     public static func speak(as speaker: StaticString) { withConstant(speaker, cs_set_speaker) }
 

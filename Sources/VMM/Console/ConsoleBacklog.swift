@@ -3,22 +3,21 @@ import LinuxSystem
 /// Console bytes that their reader has not taken yet, in order: up to 1 MiB in memory, up to 1 GiB more in a file
 /// without a name.
 ///
-/// The file is a ring of fixed size, so that a reader that is slow but steady keeps it from growing. It is made when it
-/// is first needed, in TMPDIR or /tmp.
+/// The file is a ring of fixed size, so that a reader that is slow but steady keeps it from growing.
 struct ConsoleBacklog: ~Copyable {
     private let memoryLimit: Int
     private let fileLimit: Int
     /// The oldest bytes, from `start` on.
     private var memory: [UInt8] = []
     private var start = 0
-    private var file: TemporaryFile?
+    private let file: BacklogFile?
     /// Byte number N of all that went into the file stands at N modulo `fileLimit`.
     private var fileStart = 0
     private var fileEnd = 0
-    /// No file could be made; nobody asks again.
-    private var hasNoFile = false
 
-    init(memoryLimit: Int = 1 << 20, fileLimit: Int = 1 << 30) {
+    /// - Parameter file: of this backlog alone; nil where none could be made: then memory is all there is.
+    init(memoryLimit: Int = 1 << 20, fileLimit: Int = 1 << 30, file: BacklogFile? = .make()) {
+        self.file = file
         self.memoryLimit = memoryLimit
         self.fileLimit = fileLimit
     }
@@ -43,18 +42,12 @@ struct ConsoleBacklog: ~Copyable {
     }
 
     private mutating func spill(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard inFile + bytes.count <= fileLimit, !hasNoFile else { return false }
-        do throws(SystemCallError) {
-            if file == nil { file = try TemporaryFile("the console's backlog") }
-        } catch {
-            hasNoFile = true
-            return false
-        }
+        guard let file, inFile + bytes.count <= fileLimit else { return false }
         do throws(SystemCallError) {
             let place = fileEnd % fileLimit
             let first = min(bytes.count, fileLimit - place)
-            try file?.descriptor.write(UnsafeRawBufferPointer(rebasing: bytes[..<first]), at: UInt64(place))
-            try file?.descriptor.write(UnsafeRawBufferPointer(rebasing: bytes[first...]), at: 0)
+            try file.descriptor.write(UnsafeRawBufferPointer(rebasing: bytes[..<first]), at: UInt64(place))
+            try file.descriptor.write(UnsafeRawBufferPointer(rebasing: bytes[first...]), at: 0)
         } catch {
             return false
         }
@@ -91,7 +84,7 @@ struct ConsoleBacklog: ~Copyable {
     /// Forgets everything, and gives the disk's room back.
     mutating func removeAll() {
         memory = []
-        file = nil
+        file?.empty()
         (start, fileStart, fileEnd) = (0, 0, 0)
     }
 }

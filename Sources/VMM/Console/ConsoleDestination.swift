@@ -37,6 +37,9 @@ final class ConsoleDestination: Sendable {
         own = number < 0 ? nil : Descriptor(owning: number, object: "the console's reader")
     }
 
+    /// Whether the kernel answers at once, whatever the reader does.
+    var neverWaits: Bool { own != nil }
+
     /// Waits until it takes something.
     func wait(milliseconds: Int32) { _ = isWritable(given, milliseconds: milliseconds) }
 

@@ -63,7 +63,7 @@ public final class ConsoleOutput: Sendable {
     private let timesLines: Bool
 
     /// - Parameters:
-    ///   - destination: a descriptor that outlives this, nil to throw everything away.
+    ///   - destination: nil to throw everything away.
     ///   - stamps: puts a time before each line.
     ///   - filter: changes what is written, stamps included.
     ///   - limit: ends what is written where its file is as large as it may be; whoever watches the console sees what
@@ -71,13 +71,13 @@ public final class ConsoleOutput: Sendable {
     ///   - onLines: is shown every byte once, in order, and where lines begin. From the main thread.
     ///   - backlog: what is not yet written.
     init(
-        destination: Int32?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil,
+        destination: ConsoleDestination?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil,
         limit: ConsoleLimit? = nil,
         onLines: (@Sendable ([UInt8], [ConsoleLineStart]) -> Void)? = nil,
         backlog: consuming ConsoleBacklog = ConsoleBacklog()
     ) throws(SystemCallError) {
         ready = try EventDescriptor("console output")
-        self.destination = destination.map { ConsoleDestination($0) }
+        self.destination = destination
         self.stamps = stamps
         self.filter = filter
         self.limit = limit

@@ -11,6 +11,8 @@ struct TerminalInput: ~Copyable {
 
     private let source: Int32
     private let keys: TerminalKeys
+    /// Takes our own words.
+    private let words: ConsoleDestination?
     private let serial: SerialPort
     private let readiness = Readiness()
     private var watched: MainLoop.Source?
@@ -18,10 +20,12 @@ struct TerminalInput: ~Copyable {
     private var isLossTold = false
 
     /// nil where the source is not a terminal, or not one that is ours to read: see `Terminal`.
-    init?(_ source: Int32?, _ keys: TerminalKeys, serial: SerialPort, loop: MainLoop) {
+    init?(
+        _ source: Int32?, _ keys: TerminalKeys, words: ConsoleDestination?, serial: SerialPort, loop: MainLoop
+    ) {
         guard let source, isatty(source) == 1, tcgetpgrp(source) == getpgrp() else { return nil }
         do throws(SystemCallError) { watched = try readiness.add(source, to: loop) } catch { return nil }
-        (self.source, self.keys, self.serial) = (source, keys, serial)
+        (self.source, self.keys, self.words, self.serial) = (source, keys, words, serial)
     }
 
     /// Takes what was typed and hands over what the port has room for. Called after every wait of the loop.
@@ -68,12 +72,9 @@ struct TerminalInput: ~Copyable {
         }
     }
 
-    /// Puts words on the terminal as far as it takes them at once, by an open file of its own: one that is stopped
-    /// would wait.
-    private func say(_ words: String) {
-        let own = open("/proc/self/fd/\(source)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-        guard own >= 0 else { return }
-        _ = Array(words.utf8).withUnsafeBytes { Glibc.write(own, $0.baseAddress, $0.count) }
-        close(own)
+    /// Puts words on the terminal as far as it takes them at once: one that is stopped would wait.
+    private func say(_ text: String) {
+        guard let words, words.neverWaits else { return }
+        _ = Array(text.utf8).withUnsafeBytes { words.write($0) }
     }
 }

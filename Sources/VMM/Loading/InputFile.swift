@@ -10,8 +10,6 @@ public final class InputFile: Sendable {
     public let descriptor: Descriptor
     /// Bytes in it.
     public let size: UInt64
-    /// Whether what the path names is gone now that it was read.
-    let isCopy: Bool
 
     /// As many bytes as a pipe may bring, since one without an end would fill the disk.
     static let copyLimit = 4 << 30
@@ -24,12 +22,10 @@ public final class InputFile: Sendable {
         case S_IFREG where status.st_size > 0:
             size = UInt64(status.st_size)
             descriptor = opened
-            isCopy = false
         case S_IFREG, S_IFIFO, S_IFSOCK:
             let copy = try TemporaryFile("what \(path) brings")
             size = try Self.copy(opened, to: copy.descriptor)
             descriptor = copy.release()
-            isCopy = true
         default:
             throw SystemCallError(
                 call: "open", object: path, errno: status.st_mode & S_IFMT == S_IFDIR ? .isDirectory : .invalidArgument)
@@ -40,7 +36,6 @@ public final class InputFile: Sendable {
     init(contents: [UInt8], of path: String) throws(SystemCallError) {
         descriptor = try TemporaryFile("what \(path) holds", contents: contents).release()
         size = UInt64(contents.count)
-        isCopy = false
     }
 
     private static func copy(_ pipe: borrowing Descriptor, to file: borrowing Descriptor) throws(SystemCallError)
@@ -87,21 +82,34 @@ public final class InputFile: Sendable {
     }
 }
 
-/// The files that a run reads. What came through a pipe is kept, for a machine that starts again and for the kernel's
-/// names.
+/// The files that a run reads, each opened once: a machine that starts again, and who asks for the kernel's names,
+/// reads what is open. So neither depends on what has become of a path since, and what came through a pipe is not gone.
 public final class InputFiles: @unchecked Sendable {
     // @unchecked: used by the thread that builds machines, and by no other.
-    private var kept: [(path: String, file: InputFile)] = []
+    private var opened: [(path: String, file: InputFile)] = []
+    private var unpacked: [(path: String, file: InputFile)] = []
 
     public init() {}
 
-    /// What was kept of a pipe; nil for a path that can be opened again.
-    public func kept(_ path: String) -> InputFile? { kept.first { $0.path.utf8.elementsEqual(path.utf8) }?.file }
-
+    /// Opens a file, or gives the one that is open by this path.
     public func open(_ path: String) throws(SystemCallError) -> InputFile {
-        if let file = kept(path) { return file }
+        if let file = Self.find(path, in: opened) { return file }
         let file = try InputFile(path)
-        if file.isCopy { kept.append((path, file)) }
+        opened.append((path, file))
         return file
+    }
+
+    /// What was found in the compressed file of this path.
+    func unpacked(_ path: String) -> InputFile? { Self.find(path, in: unpacked) }
+
+    /// Keeps what was found in a compressed file.
+    func keep(_ contents: [UInt8], of path: String) throws(SystemCallError) -> InputFile {
+        let file = try InputFile(contents: contents, of: path)
+        unpacked.append((path, file))
+        return file
+    }
+
+    private static func find(_ path: String, in files: [(path: String, file: InputFile)]) -> InputFile? {
+        files.first { $0.path.utf8.elementsEqual(path.utf8) }?.file
     }
 }

@@ -103,6 +103,7 @@ struct KernelLoader {
     /// said to be something else.
     private func decompressed(_ file: InputFile, _ boot: BootConfiguration) throws(MachineError) -> InputFile {
         guard boot.format != .flat, boot.format != .disk else { return file }
+        if let unpacked = boot.files.unpacked(boot.kernel) { return unpacked }
         let contents: [UInt8]
         do throws(BootError) {
             let image = ImageFile(file: file)
@@ -111,7 +112,7 @@ struct KernelLoader {
         } catch {
             throw .badKernel(path: boot.kernel, cause: error)
         }
-        do throws(SystemCallError) { return try InputFile(contents: contents, of: boot.kernel) } catch {
+        do throws(SystemCallError) { return try boot.files.keep(contents, of: boot.kernel) } catch {
             throw .system(error)
         }
     }

@@ -49,6 +49,7 @@ public final class Machine {
     public let mainLoop: MainLoop
     let wake: Wake
     let console: ConsoleOutput
+    let consoleFiles: ConsoleFiles
     let serial: SerialPort
     let clock: RealTimeClock
     let alarm: Alarm
@@ -115,11 +116,14 @@ public final class Machine {
             let runState = try RunState { wake.event.signal() }
             self.runState = runState
             let onLines = configuration.trace.map { trace in { @Sendable in trace.take($0, $1) } }
+            consoleFiles =
+                configuration.consoleFiles
+                ?? ConsoleFiles(output: configuration.consoleOutput, input: configuration.consoleInput)
             console = try ConsoleOutput(
-                destination: configuration.consoleOutput, stamps: configuration.consoleStamps,
+                destination: consoleFiles.output, stamps: configuration.consoleStamps,
                 filter: configuration.consoleFilter,
                 limit: configuration.consoleLimit,
-                onLines: onLines)
+                onLines: onLines, backlog: ConsoleBacklog(file: consoleFiles.backlog))
             let guestCPUID = configuration.cpuModel.applied(to: cpuid)
             board = Self.board(configuration, guestCPUID, window)
             bridge = PCIHostBridge(

@@ -22,6 +22,8 @@ public struct MachineConfiguration: Sendable {
     public var trace: Trace?
     /// Where the guest's console input comes from, nil for none.
     public var consoleInput: Int32?
+    /// What the console of these two needs open, for a run of several machines; nil: each opens it for itself.
+    public var consoleFiles: ConsoleFiles?
     /// What the keys do where that is a terminal.
     public var terminalKeys = TerminalKeys()
     /// How long the guest may run, in seconds; nil: for ever.
@@ -80,7 +82,7 @@ public struct BootConfiguration: Sendable {
     public var format: KernelFormat?
     /// What kind of disk an image is; nil: by its own signs.
     public var diskKind: DiskImage.Kind?
-    /// Through which they are opened: what came through a pipe is kept there for the next machine.
+    /// Through which they are opened, and by which they stay open for the next machine.
     public var files = InputFiles()
 
     public init(

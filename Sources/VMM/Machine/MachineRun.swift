@@ -29,7 +29,7 @@ extension Machine {
         do {
             var threads = VCPUThreads()
             do throws(SystemCallError) {
-                for worker in workers { try threads.start("vcpu \(worker.vcpu.number)") { worker.run() } }
+                try startThreads(&threads)
                 try serve(signals, watch, threads, start: start)
             } catch {
                 runState.finish(.hostFailure("\(error)"))
@@ -54,6 +54,20 @@ extension Machine {
             outcome: runState.outcome ?? .hostFailure("the run ended without an outcome"), duration: duration,
             exits: exits,
             consoleTail: console.lastLines, unwrittenConsoleBytes: unwritten, postCode: post.code)
+    }
+
+    /// Starts the vCPUs' threads. Those that are traced open an account of their time, all before the first guest
+    /// instruction.
+    private func startThreads(_ threads: inout VCPUThreads) throws(SystemCallError) {
+        let gate = configuration.trace.map { _ in StartGate(workers.count) }
+        do throws(SystemCallError) {
+            for worker in workers {
+                try threads.start("vcpu \(worker.vcpu.number)") { worker.run(behind: gate) }
+            }
+        } catch {
+            gate?.open()
+            throw error
+        }
     }
 
     /// Whether the rest of the console is given up: a process that was asked to end has little time, and one at its
@@ -91,7 +105,9 @@ extension Machine {
             try serialPort.add(serial.attention.raw, to: loop),
         ]
         defer { for source in sources { loop.remove(source) } }
-        var typed = TerminalInput(configuration.consoleInput, configuration.terminalKeys, serial: serial, loop: loop)
+        var typed = TerminalInput(
+            configuration.consoleInput, configuration.terminalKeys, words: consoleFiles.terminal, serial: serial,
+            loop: loop)
         var input = ConsoleInput(configuration.consoleInput, serial: serial, loop: loop)
         if configuration.terminalKeys.endsRun { runState.finish(.terminal) }
         let deadline = configuration.timeout.map { (configuration.timeoutStart ?? start) + UInt64($0 * 1e9) }

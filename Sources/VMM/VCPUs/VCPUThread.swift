@@ -68,8 +68,12 @@ final class VCPUThread: @unchecked Sendable {
     /// Whether it said so, since it was asked last.
     var sleepsForGood: Bool { sleep.load(ordering: .relaxed) == Sleep.forGood.rawValue }
 
-    func run() {
-        do throws(KVMError) { try vcpu.prepare(kick) } catch { return runState.finish(.hostFailure("\(error)")) }
+    /// - Parameter gate: passed when the track is open; nil: there is none.
+    func run(behind gate: StartGate?) {
+        do throws(KVMError) { try vcpu.prepare(kick) } catch {
+            gate?.open()
+            return runState.finish(.hostFailure("\(error)"))
+        }
         let (vcpu, thread) = (vcpu, Thread.current)
         let member = runState.join(
             interrupt: {
@@ -78,6 +82,7 @@ final class VCPUThread: @unchecked Sendable {
             }, prepare: { vcpu.clearExitRequest() })
         defer { member.leave() }
         track?.start()
+        gate?.pass()
         while !runState.isFinished {
             let exit = vcpu.enter()
             track?.leave()

@@ -4,32 +4,39 @@ import LinuxSystem
 import PostMortem
 import VMM
 
-/// The file that holds the kernel's names for a post-mortem. It is read only if there is need.
-struct KernelSymbols {
+/// The file that holds the kernel's names for a post-mortem. It is open before the run, and read only if there is need.
+final class KernelSymbols {
     private let path: String
     private let wasAsked: Bool
-    private let files: InputFiles
+    /// What the run reads anyway, or had to be read at once; nil where `file` is it.
+    private let input: InputFile?
+    private let file: Descriptor?
 
     /// More bytes than any System.map has.
     private static let mapLimit: UInt64 = 64 << 20
 
-    /// - Parameters:
-    ///   - asked: `--symbols`. Looked at before the run, so that a wrong path costs no boot.
-    ///   - kernel: what is booted.
-    ///   - files: where it is kept if it came through a pipe. A pipe that was asked for is read now, since whoever
-    ///     writes it waits.
-    init(asked: String?, kernel: String, files: InputFiles) throws(SymbolFileError) {
-        self.files = files
-        path = asked ?? kernel
-        wasAsked = asked != nil
-        guard let asked else { return }
+    /// Opens the file of `--symbols`, so that a wrong path costs no boot.
+    /// - Parameter files: where it is kept if it comes through a pipe. That is read now, since whoever writes it waits.
+    init(_ path: String, files: InputFiles) throws(SymbolFileError) {
+        self.path = path
+        wasAsked = true
         do throws(SystemCallError) {
-            if Self.isPipe(asked) {
-                _ = try files.open(asked)
+            if Self.isPipe(path) {
+                input = try files.open(path)
+                file = nil
             } else {
-                _ = try Descriptor(opening: asked, flags: O_RDONLY)
+                // Opened anew: it may be a file that is only made as it is read.
+                file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
+                input = nil
             }
-        } catch { throw SymbolFileError(path: asked, cause: error) }
+        } catch { throw SymbolFileError(path: path, cause: error) }
+    }
+
+    /// - Parameter kernel: what is booted, which may have names of its own.
+    init(kernel: InputFile, path: String) {
+        (self.path, wasAsked) = (path, false)
+        input = kernel
+        file = nil
     }
 
     /// How long reading them may take, in nanoseconds; a kernel's take some 50 ms, and on an emulated host more than a
@@ -69,9 +76,17 @@ struct KernelSymbols {
     }
 
     private func start() throws(SystemCallError) -> [UInt8] {
-        if let kept = files.kept(path) { return try kept.descriptor.read(count: Int(min(kept.size, 256)), at: 0) }
-        let file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
-        return try Self.generated(file, limit: 256)
+        if let input { return try input.descriptor.read(count: Int(min(input.size, 256)), at: 0) }
+        return try withFile { (file) throws(SystemCallError) in try Self.generated(file, limit: 256) } ?? []
+    }
+
+    private func withFile<Result>(_ body: (borrowing Descriptor) throws(SystemCallError) -> Result?)
+        throws(SystemCallError) -> Result?
+    {
+        switch file {
+        case .some(let file): try body(file)
+        case .none: nil
+        }
     }
 
     private static func isPipe(_ path: String) -> Bool {
@@ -81,12 +96,13 @@ struct KernelSymbols {
     }
 
     private func table(isOver: () -> Bool) throws(SystemCallError) -> SymbolTable? {
-        if let kept = files.kept(path) { return try table(kept.descriptor, size: kept.size, isOver) }
-        // A pipe would never end.
-        let file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
-        var status = stat()
-        guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return try table(file, size: UInt64(max(status.st_size, 0)), isOver)
+        if let input { return try table(input.descriptor, size: input.size, isOver) }
+        return try withFile { (file) throws(SystemCallError) in
+            var status = stat()
+            // A pipe would never end.
+            guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+            return try table(file, size: UInt64(max(status.st_size, 0)), isOver)
+        }
     }
 
     private func table(_ file: borrowing Descriptor, size: UInt64, _ isOver: () -> Bool) throws(SystemCallError)
@@ -111,7 +127,7 @@ struct KernelSymbols {
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while UInt64(text.count) < limit {
-            let count = Glibc.read(file.raw, &piece, piece.count)
+            let count = pread(file.raw, &piece, piece.count, off_t(text.count))
             guard count >= 0 else { throw .last("read", file.object) }
             guard count > 0 else { break }
             text += piece[..<count]

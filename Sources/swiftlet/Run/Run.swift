@@ -1,6 +1,5 @@
 import Assignment
 import Glibc
-import HostDevices
 import KVM
 import LinuxSystem
 import PostMortem
@@ -54,21 +53,16 @@ struct Run {
         return asked
     }
 
-    /// Opens what the run writes to, and boots.
+    /// Opens the recording, and boots.
     private func start() throws -> Ended {
-        Self.openStandardStreams()
+        RunFiles.openStandardStreams()
         signal(SIGPIPE, SIG_IGN)
         let signals = try EndingSignals()
         if let limit = request.timeout?.seconds {
             try EndingSignals.limit(seconds: limit, words: Duration.words(limit), status: ExitStatus.timeout)
         }
         try FileUse.check(request.fileUses)
-        guard let path = request.record else { return try run(signals, through: .kernel) }
-        let recorder: CallRecorder
-        let limit = OutputLimits.limit(request.fileLimit, or: .recording)
-        do throws(OutputFileError) { recorder = try CallRecorder(path: path, limit: limit) } catch {
-            throw RecordingError.notMade(path, error)
-        }
+        guard let recorder = try RunFiles.recorder(request) else { return try run(signals, through: .kernel) }
         do {
             let ended = try run(signals, through: recorder)
             try recorder.finish()
@@ -80,7 +74,7 @@ struct Run {
         }
     }
 
-    /// Boots, and accounts for it in the report whatever came of it.
+    /// Opens the reports, boots, and accounts for it in the report whatever came of it.
     private func run(_ signals: borrowing EndingSignals, through door: IoctlDoor) throws -> Ended {
         guard !request.reports.isEmpty else { return try boot(signals, door) { _ in } }
         let files = ReportFiles()
@@ -98,44 +92,27 @@ struct Run {
         }
     }
 
-    /// Standard streams that the caller left closed would be the next files that are opened, and the guest's console be
-    /// written to them. None of them can be written to: what a console that was left closed loses is counted and told.
-    private static func openStandardStreams() {
-        for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
-    }
-
     private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void)
         throws -> Ended
     {
-        let files = InputFiles()
-        let consoleFile = try openConsole()
-        var output: Int32?
-        var input: Int32?
-        if request.console.isStandard { (output, input) = (1, 0) }
-        if let file = Self.number(of: consoleFile) { output = file }
-        let limits = OutputLimits(request, consoleOutput: output)
-        let hypervisor = try Hypervisor(door: door)
-        try tellMissingFeatures(hypervisor)
-        let symbols = try KernelSymbols(asked: request.symbols, kernel: request.image, files: files)
+        let files = try RunFiles(request, through: door)
+        let (limits, trace) = (files.limits, files.trace)
+        try tellMissingFeatures(files.hypervisor)
         let watch = WatchedConsole(request.script)
         let stamps = request.consoleStamps ? ConsoleStamps() : nil
-        let trace = try TracedRun(request)
         let keys = TerminalKeys(request.signalKeys)
         let series = RebootLoop(action: request.onReset, timeout: request.timeout?.seconds)
         let run = try series.run {
             var configuration = MachineConfiguration(
-                memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus, consoleOutput: output,
-                consoleInput: input,
+                memory: request.memory.bytes, hugePages: request.hugePages, cpus: request.cpus,
+                consoleOutput: files.output, consoleInput: files.input,
                 timeout: series.timeout, cpuModel: request.cpu ?? .host, hasTestDevice: request.testdev,
                 hasFirmware: request.firmware != nil,
                 showsDebugConsole: request.debugConsole == .console)
             configuration.timeoutStart = series.start
             configuration.terminalKeys = keys
-            configuration.deviceBARs =
-                request.testFunctions.flatMap { _ in
-                    InterruptTestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) }
-                }
-                + request.devices.flatMap { HostFilesystem().baseAddressRegisters(of: $0.address) }
+            configuration.consoleFiles = files.console
+            configuration.deviceBARs = files.deviceBARs
             configuration.showsPortE9 = request.debugConsole == .e9
             configuration.exitPort = request.exitPort.port
             configuration.consoleStamps = stamps
@@ -144,18 +121,18 @@ struct Run {
             configuration.trace = trace?.trace
             let building = trace?.beginBoot()
             EndingSignals.phase("building the machine")
-            let machine = try Machine(configuration, on: hypervisor)
+            let machine = try Machine(configuration, on: files.hypervisor)
             trace?.end("build machine", building)
             try EarlyEnd.check()
             EndingSignals.phase("loading the kernel")
             let loading = trace?.begin()
             if let firmware = request.firmware {
-                try machine.loadFirmware(firmware, files: files)
+                try machine.loadFirmware(firmware, files: files.inputs)
             } else {
                 var boot = BootConfiguration(
                     kernel: request.kernel, commandLine: request.append, modules: request.allModules,
                     format: request.format, diskKind: request.diskKind)
-                boot.files = files
+                boot.files = files.inputs
                 try machine.load(boot)
             }
             trace?.end("load", loading)
@@ -175,7 +152,7 @@ struct Run {
             EndingSignals.prolong()
             EndingSignals.phase("examining the guest")
             if request.postMortem != .off, isExamined(result.outcome, watch.findings) {
-                let names = symbols.read(notice: Self.say)
+                let names = files.symbols.read(notice: Self.say)
                 EndingSignals.prolong()
                 result.postMortem = machine.postMortem(result.outcome, symbols: names)
                 result.postMortem?.devices = testFunctions.interruptStates + devices.interruptStates
@@ -223,23 +200,6 @@ struct Run {
         case .console: findings.failure != nil
         case .reset, .tripleFault: request.onReset == .end
         case .panic, .internalError, .timeout, .hang, .signal, .terminal: true
-        }
-    }
-
-    /// Borrowing by its signature: a pattern on the file itself takes it over, and closes it before the run.
-    private static func number(of file: borrowing Descriptor?) -> Int32? {
-        switch file {
-        case .some(let file): file.raw
-        case .none: nil
-        }
-    }
-
-    private func openConsole() throws -> Descriptor? {
-        guard case .file(let path) = request.console else { return nil }
-        do throws(OutputFileError) {
-            return try OutputFile(path, appends: true).release()
-        } catch {
-            throw ConsoleError(description: "the console can't be written to \(path): \(error)", errno: error.errno)
         }
     }
 

@@ -202,10 +202,24 @@ struct RunStatusTests {
             "run", kernel, "--append", "end=reset", "--on-reset", "reboot", "--timeout", "60s",
         ])
         #expect(eventually { process.output.contains("ends: reset") })
-        unlink(kernel)
+        #expect(truncate(kernel, 0) == 0)
         let ended = try process.wait()
         #expect(ended.status == 125, "\(ended.errors)")
-        #expect(ended.lastLine.contains("could not be built again after a reset: \(kernel): there is no such file"))
+        #expect(ended.lastLine.contains("could not be built again after a reset: \(kernel): "), "\(ended.lastLine)")
+    }
+
+    /// The kernel is opened once: what becomes of its path is nothing to the next boot.
+    @Test func aKernelThatIsGoneStartsAgain() throws {
+        let kernel = try flat(Array(readFile(TestKernel.built("ends.elf"))), "gone.elf")
+        let process = try SwiftletProcess([
+            "run", kernel, "--append", "end=reset", "--on-reset", "reboot", "--timeout", "2s",
+        ])
+        #expect(eventually { process.output.contains("ends: reset") })
+        #expect(unlink(kernel) == 0)
+        let before = process.output.utf8.count
+        #expect(eventually { process.output.utf8.count > before + 100 })
+        let ended = try process.wait()
+        #expect(ended.status == 124, "\(ended.errors)")
     }
 
     @Test func theLastPOSTCodeIsReported() throws {

@@ -69,7 +69,7 @@ import Testing
         let pipe = try Pipe()
         let stamps = ConsoleStamps()
         stamps.begin(at: 1)
-        let console = try ConsoleOutput(destination: pipe.input, stamps: stamps)
+        let console = try ConsoleOutput(destination: ConsoleDestination(pipe.input), stamps: stamps)
         var seen: [UInt8] = []
         for (index, byte) in text.utf8.enumerated() {
             console.put(byte)
@@ -94,7 +94,7 @@ import Testing
 
     @Test func aHalfLineIsOutAtTheNextLook() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input, stamps: ConsoleStamps())
+        let console = try ConsoleOutput(destination: ConsoleDestination(pipe.input), stamps: ConsoleStamps())
         for byte in "login: ".utf8 { console.put(byte) }
         console.drain()
         #expect(String(decoding: pipe.readAvailable(), as: UTF8.self).hasSuffix("] login: "))

@@ -13,7 +13,7 @@ import Testing
 
     @Test func theFirstByteOfABurstIsOutAtOnce() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input)
+        let console = try ConsoleOutput(destination: ConsoleDestination(pipe.input))
         console.put(0x41)
         #expect(pipe.readAvailable() == [0x41])
         console.put(0x42)
@@ -29,7 +29,7 @@ import Testing
     /// A MiB from one thread, through a pipe, to a reader that takes a little at a time.
     @Test func aSlowReaderLosesNothing() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input)
+        let console = try ConsoleOutput(destination: ConsoleDestination(pipe.input))
         let bytes = Self.pattern(1 << 20)
         let guest = try Thread("guest") { for byte in bytes { console.put(byte) } }
         var taken: [UInt8] = []
@@ -51,7 +51,7 @@ import Testing
 
     @Test func theMainThreadNeverWaitsForAReader() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input)
+        let console = try ConsoleOutput(destination: ConsoleDestination(pipe.input))
         for byte in Self.pattern(60_000) { console.put(byte) }
         // Much more than a pipe takes; with nobody reading this must come back each time.
         for _ in 0..<10 { console.drain() }
@@ -69,7 +69,7 @@ import Testing
     /// Once the run has ended nobody drains while vCPUs are waited for: a put must not wait for room.
     @Test func afterTheEndAPutNeverWaits() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input)
+        let console = try ConsoleOutput(destination: ConsoleDestination(pipe.input))
         console.close()
         for byte in Self.pattern(200_000) { console.put(byte) }
         var taken: [UInt8] = []
@@ -86,7 +86,8 @@ import Testing
     @Test func theGuestWaitsForNoReader() throws {
         let pipe = try Pipe()
         let console = try ConsoleOutput(
-            destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1 << 16, fileLimit: 4 << 20))
+            destination: ConsoleDestination(pipe.input),
+            backlog: ConsoleBacklog(memoryLimit: 1 << 16, fileLimit: 4 << 20))
         let bytes = Self.pattern(3 << 20)
         let done = try EventDescriptor("the guest's end")
         let end = done.raw
@@ -114,7 +115,7 @@ import Testing
     @Test func withoutAnyRoomTheGuestWaitsAndLosesNothing() throws {
         let pipe = try Pipe()
         let console = try ConsoleOutput(
-            destination: pipe.input, backlog: ConsoleBacklog(memoryLimit: 1000, fileLimit: 1000))
+            destination: ConsoleDestination(pipe.input), backlog: ConsoleBacklog(memoryLimit: 1000, fileLimit: 1000))
         let bytes = Self.pattern(1 << 20)
         let guest = try Thread("guest") { for byte in bytes { console.put(byte) } }
         for _ in 0..<100 {
@@ -140,7 +141,7 @@ import Testing
         let peer = cl_ioctl_value(main.raw, 0x5441, UInt(O_RDWR | O_NOCTTY | O_CLOEXEC))
         try #require(peer >= 0)
         let line = Descriptor(owning: peer, object: "a terminal")
-        let console = try ConsoleOutput(destination: line.raw)
+        let console = try ConsoleOutput(destination: ConsoleDestination(line.raw))
         for byte in Self.pattern(60_000) { console.put(byte & 0x3F | 0x40) }
         // Much more than a terminal holds: with nobody reading this must come back each time.
         for _ in 0..<20 { console.drain() }
@@ -162,7 +163,7 @@ import Testing
 
     @Test func anImpatientUserGivesTheReaderUp() throws {
         let pipe = try Pipe()
-        let console = try ConsoleOutput(destination: pipe.input)
+        let console = try ConsoleOutput(destination: ConsoleDestination(pipe.input))
         for byte in Self.pattern(60_000) { console.put(byte) }
         console.drain()
         for byte in Self.pattern(60_000) { console.put(byte) }
@@ -179,7 +180,7 @@ import Testing
     @Test func aReaderThatIsGoneEndsNothing() throws {
         signal(SIGPIPE, SIG_IGN)
         let writing = try Pipe.withoutReader()
-        let console = try ConsoleOutput(destination: writing.raw)
+        let console = try ConsoleOutput(destination: ConsoleDestination(writing.raw))
         for byte in Self.pattern(300_000) {
             console.put(byte)
             if byte == 0 { while console.drain() {} }
@@ -203,7 +204,8 @@ import Testing
         let pipe = try Pipe()
         // 0: writes fail at once; 1: a pipe that nobody reads.
         let nothing = try Descriptor(opening: "/dev/null", flags: O_RDONLY)
-        let console = try ConsoleOutput(destination: destination.map { $0 == 1 ? pipe.input : nothing.raw })
+        let console = try ConsoleOutput(
+            destination: destination.map { ConsoleDestination($0 == 1 ? pipe.input : nothing.raw) })
         var seen: [UInt8] = []
         for byte in Self.pattern(30_000) {
             console.put(byte)
