@@ -7,8 +7,8 @@ public final class VFIOContainer: Sendable {
     private let descriptor: Descriptor
 
     /// Opens a fresh container and checks that it serves type 1 IOMMUs, version 2.
-    public init(path: String = "/dev/vfio/vfio", door: IoctlDoor = .kernel) throws(VFIOError) {
-        let opened = try Self.open(path, door: door)
+    public init(path: String = "/dev/vfio/vfio", kernel: KernelInterface = .host) throws(VFIOError) {
+        let opened = try Self.open(path, kernel: kernel)
         let version = try VFIOError.catching { () throws(SystemCallError) in try opened.ioctl(.getAPIVersion) }
         guard version == VFIO_API_VERSION else { throw .unsupported("interface version 0 (it speaks \(version))") }
         let typed = try VFIOError.catching { () throws(SystemCallError) in
@@ -18,9 +18,9 @@ public final class VFIOContainer: Sendable {
         descriptor = opened
     }
 
-    static func open(_ path: String, door: IoctlDoor) throws(VFIOError) -> Descriptor {
+    static func open(_ path: String, kernel: KernelInterface) throws(VFIOError) -> Descriptor {
         do {
-            return try Descriptor(opening: path, door: door)
+            return try Descriptor(opening: path, kernel: kernel)
         } catch {
             switch error.errno.rawValue {
             case ENOENT, ENODEV, ENXIO: throw .unavailable(path)
@@ -32,7 +32,7 @@ public final class VFIOContainer: Sendable {
 
     /// For VFIO_GROUP_SET_CONTAINER.
     var raw: Int32 { descriptor.raw }
-    var door: IoctlDoor { descriptor.door }
+    var kernel: KernelInterface { descriptor.kernel }
 
     /// Chooses the IOMMU type. Once, with at least one group inside.
     public func enableIOMMU() throws(VFIOError) {

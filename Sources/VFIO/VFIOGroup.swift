@@ -12,7 +12,7 @@ public final class VFIOGroup: Sendable {
 
     /// Opens the group, checks that it is viable and puts it into the container.
     public init(_ number: Int, in container: VFIOContainer, directory: String = "/dev/vfio") throws(VFIOError) {
-        let opened = try Self.open(number, directory, container.door)
+        let opened = try Self.open(number, directory, container.kernel)
         var status = vfio_group_status()
         status.argsz = UInt32(MemoryLayout<vfio_group_status>.size)
         try VFIOError.catching { () throws(SystemCallError) in _ = try opened.ioctl(.getGroupStatus, &status) }
@@ -24,9 +24,9 @@ public final class VFIOGroup: Sendable {
         descriptor = opened
     }
 
-    private static func open(_ number: Int, _ directory: String, _ door: IoctlDoor) throws(VFIOError) -> Descriptor {
+    private static func open(_ number: Int, _ directory: String, _ kernel: KernelInterface) throws(VFIOError) -> Descriptor {
         do {
-            return try VFIOContainer.open("\(directory)/\(number)", door: door)
+            return try VFIOContainer.open("\(directory)/\(number)", kernel: kernel)
         } catch .call(let error) where error.errno.rawValue == EBUSY {
             throw .groupBusy(group: number)
         }
@@ -41,6 +41,6 @@ public final class VFIOGroup: Sendable {
         var name = Array(address.utf8) + [0]
         let raw = try VFIOError.catching { () throws(SystemCallError) in try descriptor.ioctl(.getDevice, bytes: &name)
         }
-        return try VFIODevice(Descriptor(owning: raw, object: address, door: descriptor.door), address: address)
+        return try VFIODevice(Descriptor(owning: raw, object: address, kernel: descriptor.kernel), address: address)
     }
 }

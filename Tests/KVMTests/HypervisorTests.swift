@@ -7,9 +7,9 @@ import Testing
 @testable import KVM
 
 @Suite struct HypervisorTests {
-    private func failure(path: String, door: IoctlDoor = .kernel) -> KVMError? {
+    private func failure(path: String, kernel: KernelInterface = .host) -> KVMError? {
         do throws(KVMError) {
-            _ = try Hypervisor(path: path, door: door)
+            _ = try Hypervisor(path: path, kernel: kernel)
             return nil
         } catch {
             return error
@@ -43,40 +43,40 @@ import Testing
 
     @Test(arguments: [11, 13, 0] as [Int32])
     func anotherVersionIsRefused(version: Int32) throws {
-        let door = RecordingDoor(asksKernel: false)
-        door.answer("KVM_GET_API_VERSION", version)
-        let error = try #require(failure(path: "/dev/null", door: door))
+        let kernel = KernelDouble(asksKernel: false)
+        kernel.answer("KVM_GET_API_VERSION", version)
+        let error = try #require(failure(path: "/dev/null", kernel: kernel))
         guard case .version(Int(version)) = error else { throw error }
         #expect(error.description.contains("version \(version)"))
         #expect(error.description.contains("12"))
     }
 
     @Test func aCapabilityThatCantBeAskedForIsAbsent() throws {
-        let door = RecordingDoor(asksKernel: false)
-        door.answer("KVM_GET_API_VERSION", 12)
-        door.fail("KVM_CHECK_EXTENSION", EINVAL)
-        let hypervisor = try Hypervisor(path: "/dev/null", door: door)
+        let kernel = KernelDouble(asksKernel: false)
+        kernel.answer("KVM_GET_API_VERSION", 12)
+        kernel.fail("KVM_CHECK_EXTENSION", EINVAL)
+        let hypervisor = try Hypervisor(path: "/dev/null", kernel: kernel)
         #expect(hypervisor.check(.signalMSI) == 0)
-        #expect(door.calls("KVM_CHECK_EXTENSION").map(\.value) == [77])
+        #expect(kernel.calls("KVM_CHECK_EXTENSION").map(\.value) == [77])
     }
 
     @Test func creatingAMachineIsTriedAgainWhenASignalComes() throws {
-        let door = RecordingDoor(asksKernel: false)
-        door.answer("KVM_GET_API_VERSION", 12)
+        let kernel = KernelDouble(asksKernel: false)
+        kernel.answer("KVM_GET_API_VERSION", 12)
         // The last answer must be a descriptor that may be closed.
-        door.answer("KVM_CREATE_VM", -EINTR, -EINTR, dup(2))
-        let hypervisor = try Hypervisor(path: "/dev/null", door: door)
+        kernel.answer("KVM_CREATE_VM", -EINTR, -EINTR, dup(2))
+        let hypervisor = try Hypervisor(path: "/dev/null", kernel: kernel)
         _ = try hypervisor.makeVirtualMachine()
-        #expect(door.calls("KVM_CREATE_VM").count == 3)
+        #expect(kernel.calls("KVM_CREATE_VM").count == 3)
     }
 
-    @Test func descriptorsPassTheDoorOn() throws {
-        let door = RecordingDoor(asksKernel: false)
-        door.answer("KVM_GET_API_VERSION", 12)
-        door.answer("KVM_CREATE_VM", dup(2))
-        let vm = try Hypervisor(path: "/dev/null", door: door).makeVirtualMachine()
+    @Test func descriptorsInheritTheKernelInterface() throws {
+        let kernel = KernelDouble(asksKernel: false)
+        kernel.answer("KVM_GET_API_VERSION", 12)
+        kernel.answer("KVM_CREATE_VM", dup(2))
+        let vm = try Hypervisor(path: "/dev/null", kernel: kernel).makeVirtualMachine()
         try vm.makeIRQChip()
-        #expect(door.calls.last?.name == "KVM_CREATE_IRQCHIP")
+        #expect(kernel.calls.last?.name == "KVM_CREATE_IRQCHIP")
     }
 }
 
@@ -100,13 +100,13 @@ struct HostKVMTests {
 
     /// A machine, a vCPU and a device of it, and one call each that some kernel may refuse.
     struct Parts: ~Copyable {
-        let door = RecordingDoor(asksKernel: true)
+        let kernel = KernelDouble(asksKernel: true)
         let hypervisor: Hypervisor
         let vm: VirtualMachine
         let vcpu: VirtualCPU
 
         init() throws {
-            let hypervisor = try Hypervisor(door: door)
+            let hypervisor = try Hypervisor(kernel: kernel)
             let vm = try hypervisor.makeVirtualMachine()
             try vm.makeIRQChip()
             vcpu = try vm.makeVirtualCPU(3)
@@ -166,7 +166,7 @@ struct HostKVMTests {
     func aRefusalNamesTheCallAndItsObject(refusal: Refusal) throws {
         let parts = try Parts()
         for (errno, words) in [(ENOMEM, "Cannot allocate memory"), (EPERM, "Operation not permitted")] {
-            parts.door.fail(refusal.call, errno)
+            parts.kernel.fail(refusal.call, errno)
             do {
                 try refusal.act(parts)
                 Issue.record("\(refusal.call) was not made")

@@ -12,8 +12,8 @@ struct RealModeGuest: ~Copyable {
     private let memory: Mapping
 
     /// - Parameter irqchip: without one, HLT is an exit.
-    init(_ code: [UInt8], irqchip: Bool = false, door: IoctlDoor = .kernel) throws {
-        let hypervisor = try Hypervisor(door: door)
+    init(_ code: [UInt8], irqchip: Bool = false, kernel: KernelInterface = .host) throws {
+        let hypervisor = try Hypervisor(kernel: kernel)
         let vm = try hypervisor.makeVirtualMachine()
         let memory = try Mapping(anonymous: 1 << 16, object: "a guest")
         try vm.setMemory(slot: 0, guestAddress: 0, memory: memory.base, count: 1 << 16)

@@ -207,7 +207,7 @@ struct VirtualCPUTests {
         #expect(try guest.vcpu.registers().r15 == 0x0123_4567_89AB_CDEF)
     }
 
-    /// KVM_RUN is made past the door, so a refusal of it is told as an exit.
+    /// KVM_RUN bypasses the kernel interface, so its error is reported as an exit.
     @Test func everyExitHasAKindOfItsOwn() {
         let exits: [VCPUExit] = [
             .portOut(port: 0, size: 1, count: 1), .portIn(port: 0, size: 1, count: 1),

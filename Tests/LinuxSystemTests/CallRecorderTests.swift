@@ -8,7 +8,7 @@ struct CallRecorderTests {
     private static let signal = IoctlRequest(0x4020_AEA5, "KVM_SIGNAL_MSI")
 
     @Test func aFullDiskEndsInAnErrorAndHarmsNoCall() throws {
-        let recorder = try CallRecorder(path: "/dev/full", door: ScriptedKernel())
+        let recorder = try CallRecorder(path: "/dev/full", kernel: ScriptedKernel())
         let calls = ScriptedCalls(recorder)
         // More than is kept in memory, so that the disk is met in mid-run.
         var table = [UInt8](repeating: 0, count: 48 << 10)
@@ -36,7 +36,7 @@ struct CallRecorderTests {
     }
 
     @Test func aDiskThatIsFullAtTheEndIsSaidToo() throws {
-        let recorder = try CallRecorder(path: "/dev/full", door: ScriptedKernel())
+        let recorder = try CallRecorder(path: "/dev/full", kernel: ScriptedKernel())
         #expect(throws: RecordingError.self) { try recorder.finish() }
     }
 
@@ -52,10 +52,10 @@ struct CallRecorderTests {
     @Test func callsFromSeveralThreadsAreAllThere() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/recording"
-        let recorder = try CallRecorder(path: path, door: ScriptedKernel())
+        let recorder = try CallRecorder(path: path, kernel: ScriptedKernel())
         let calls = 2000
         let threads = 4
-        let machine = Owner(Descriptor(owning: dup(2), object: "virtual machine", door: recorder))
+        let machine = Owner(Descriptor(owning: dup(2), object: "virtual machine", kernel: recorder))
         let failures = Atomic(0)
         do {
             var running: [Runner] = []
@@ -91,10 +91,10 @@ struct CallRecorderTests {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/recording"
         let recorder = try CallRecorder(
-            path: path, door: ScriptedKernel(), limit: FileLimit(FileLimit.least, option: "--file-limit"))
+            path: path, kernel: ScriptedKernel(), limit: FileLimit(FileLimit.least, option: "--file-limit"))
         let calls = ScriptedCalls(recorder)
         for number in 0..<3000 {
-            recorder.note { "guest" }
+            recorder.comment { "guest" }
             try calls.command(UInt16(number))
         }
         let count = try recorder.finish()
@@ -109,14 +109,14 @@ struct CallRecorderTests {
         let recording = try Recording(path: path)
         #expect(recording.lines.count == count)
         #expect(recording.missing == 3000 - count)
-        let door = ReplayDoor(recording)
-        let again = ScriptedCalls(door)
+        let kernel = ReplayKernel(recording)
+        let again = ScriptedCalls(kernel)
         for number in 0..<count { try again.command(UInt16(number)) }
-        #expect(door.failure == nil)
+        #expect(kernel.failure == nil)
         #expect(throws: SystemCallError.self) { try again.command(1) }
-        #expect(door.failure?.kind == .cut)
+        #expect(kernel.failure?.kind == .cut)
         #expect(
-            door.failure?.description.contains(
+            kernel.failure?.description.contains(
                 "the \(3000 - count) that followed were cut off by the file's limit") == true)
     }
 
@@ -124,7 +124,7 @@ struct CallRecorderTests {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/recording"
         do {
-            let calls = ScriptedCalls(try CallRecorder(path: path, door: ScriptedKernel()))
+            let calls = ScriptedCalls(try CallRecorder(path: path, kernel: ScriptedKernel()))
             try calls.command(6)
         }
         #expect(
@@ -148,7 +148,7 @@ struct CallRecorderTests {
         let file = try RecordedFile { recorder in
             for object in ["first", "second"] {
                 // The lowest free number: the same one each time, unless another test takes it.
-                try Descriptor(owning: dup(2), object: object, door: recorder).ioctl(ScriptedCalls.check, value: 1)
+                try Descriptor(owning: dup(2), object: object, kernel: recorder).ioctl(ScriptedCalls.check, value: 1)
             }
         }
         #expect(try file.recording.lines.map(\.call.object) == ["first", "second"])

@@ -19,9 +19,9 @@ struct KernelRecordingTests {
     }
 
     /// - Parameter shifted: guest memory lies at another address, and the eventfd has another number.
-    private func drive(_ door: IoctlDoor, path: String = "/dev/kvm", shifted: Bool = false) throws -> Findings {
+    private func drive(_ kernel: KernelInterface, path: String = "/dev/kvm", shifted: Bool = false) throws -> Findings {
         var findings = Findings()
-        let hypervisor = try Hypervisor(path: path, door: door)
+        let hypervisor = try Hypervisor(path: path, kernel: kernel)
         findings.capability = hypervisor.check(.signalMSI)
         findings.cpuidEntries = try hypervisor.supportedCPUID().entries.count
         let vm = try hypervisor.makeVirtualMachine()
@@ -54,7 +54,7 @@ struct KernelRecordingTests {
 
     private func record() throws -> (recording: Recording, text: String, findings: Findings) {
         var findings = Findings()
-        let file = try RecordedFile({ findings = try drive($0) }, door: .kernel)
+        let file = try RecordedFile({ findings = try drive($0) }, kernel: .host)
         return (try file.recording, try file.text, findings)
     }
 
@@ -90,7 +90,7 @@ struct KernelRecordingTests {
         ] { #expect(text.contains("\n\(line)\n"), "\(line)") }
 
         // No /dev/kvm is asked, not even for a vCPU's page; our memory and our eventfd are elsewhere.
-        #expect(try ReplayDoor(recording).run { try drive($0, shifted: true) } == findings)
+        #expect(try ReplayKernel(recording).run { try drive($0, shifted: true) } == findings)
     }
 
     @Test func twoRecordingsOfTheSameAreTheSame() throws {
@@ -101,11 +101,11 @@ struct KernelRecordingTests {
 
     @Test func anotherMachineIsNotTheRecordedOne() throws {
         let recording = try record().recording
-        let door = ReplayDoor(recording)
-        let hypervisor = try Hypervisor(door: door)
+        let kernel = ReplayKernel(recording)
+        let hypervisor = try Hypervisor(kernel: kernel)
         #expect(hypervisor.check(.irqfdResample) == 0, "its error is taken for 0")
         #expect(
-            door.failure?.description
+            kernel.failure?.description
                 == "\(recording.name), line 4: KVM_CHECK_EXTENSION on /dev/kvm came with another argument: "
                     + """
                     expected \"/dev/kvm\" KVM_CHECK_EXTENSION 0xae03 0x4d, came \"/dev/kvm\" KVM_CHECK_EXTENSION \
@@ -116,7 +116,7 @@ struct KernelRecordingTests {
 
     @Test func aReplayOfAnotherPathNeedsItsName() throws {
         let recording = try record().recording
-        let door = ReplayDoor(recording) { $0 == "/nowhere/kvm" ? "/dev/kvm" : $0 }
-        _ = try door.run { try drive($0, path: "/nowhere/kvm") }
+        let kernel = ReplayKernel(recording) { $0 == "/nowhere/kvm" ? "/dev/kvm" : $0 }
+        _ = try kernel.run { try drive($0, path: "/nowhere/kvm") }
     }
 }

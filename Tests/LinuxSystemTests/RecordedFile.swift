@@ -6,10 +6,10 @@ struct RecordedFile {
     let directory: TemporaryDirectory
     let path: String
 
-    init(_ body: (CallRecorder) throws -> Void, door: IoctlDoor = ScriptedKernel()) throws {
+    init(_ body: (CallRecorder) throws -> Void, kernel: KernelInterface = ScriptedKernel()) throws {
         directory = try TemporaryDirectory()
         path = "\(directory.path)/recording"
-        let recorder = try CallRecorder(path: path, door: door)
+        let recorder = try CallRecorder(path: path, kernel: kernel)
         try body(recorder)
         try recorder.finish()
     }

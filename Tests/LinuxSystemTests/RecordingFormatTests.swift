@@ -34,7 +34,7 @@ struct RecordingFormatTests {
     @Test func whatTheKernelChangedFollowsTheArgument() throws {
         let file = try RecordedFile { recorder in
             var page = [UInt8](repeating: 0, count: 16)
-            try Descriptor(owning: dup(2), object: "vCPU 0", door: recorder).ioctl(
+            try Descriptor(owning: dup(2), object: "vCPU 0", kernel: recorder).ioctl(
                 IoctlRequest(0x8400_AE8E, "KVM_GET_LAPIC"), bytes: &page)
             #expect(page == [0, 0, 0, 0, 4, 0, 0, 7, 0, 0, 0, 0, 12, 0, 0, 0])
         }
@@ -91,7 +91,7 @@ struct RecordingFormatTests {
     func whatMeansNothingInAnotherRunIsNotWritten(_ masked: Masked) throws {
         let file = try RecordedFile { recorder in
             var bytes = masked.words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
-            try Descriptor(owning: dup(2), object: "it", door: recorder).ioctl(
+            try Descriptor(owning: dup(2), object: "it", kernel: recorder).ioctl(
                 IoctlRequest(masked.number, masked.name), bytes: &bytes)
         }
         #expect(
@@ -105,14 +105,14 @@ struct RecordingFormatTests {
 
     @Test func newDescriptorsAreSaidAndNotNumbered() throws {
         let file = try RecordedFile { recorder in
-            let kvm = Descriptor(owning: dup(2), object: "/dev/kvm", door: recorder)
+            let kvm = Descriptor(owning: dup(2), object: "/dev/kvm", kernel: recorder)
             close(try kvm.ioctl(IoctlRequest(0xAE01, "KVM_CREATE_VM")))
             var device = SIMD4<UInt32>(4, 0, 0, 0)
             try kvm.ioctl(IoctlRequest(0xC00C_AEE0, "KVM_CREATE_DEVICE"), &device)
             close(Int32(device[1]))
-            _ = try Descriptor(opening: "/dev/null", door: recorder)
+            _ = try Descriptor(opening: "/dev/null", kernel: recorder)
             #expect(throws: SystemCallError.self) {
-                _ = try Descriptor(opening: "/nowhere/\"é\\", flags: O_RDONLY, door: recorder)
+                _ = try Descriptor(opening: "/nowhere/\"é\\", flags: O_RDONLY, kernel: recorder)
             }
         }
         #expect(

@@ -1,20 +1,20 @@
 import Glibc
 import LinuxSystem
 
-/// Plays a few calls of a passthrough on a door, whatever is behind it.
+/// Makes a few calls of a passthrough through any kernel interface.
 struct ScriptedCalls: ~Copyable {
     static let assign = IoctlRequest(0x8040_AE69, "KVM_ASSIGN_PCI_DEVICE")
     static let setMask = IoctlRequest(0x4040_AEA4, "KVM_ASSIGN_SET_INTX_MASK")
     static let check = IoctlRequest(0xAE03, "KVM_CHECK_EXTENSION")
 
-    let door: IoctlDoor
+    let kernel: KernelInterface
     let vm: Descriptor
     let config: Descriptor
 
-    init(_ door: IoctlDoor) {
-        self.door = door
-        vm = Descriptor(owning: dup(2), object: "virtual machine", door: door)
-        config = Descriptor(owning: dup(2), object: "0000:00:04.0 config", door: door)
+    init(_ kernel: KernelInterface) {
+        self.kernel = kernel
+        vm = Descriptor(owning: dup(2), object: "virtual machine", kernel: kernel)
+        config = Descriptor(owning: dup(2), object: "0000:00:04.0 config", kernel: kernel)
     }
 
     /// struct kvm_assigned_pci_dev, shortened to its first 16 bytes.

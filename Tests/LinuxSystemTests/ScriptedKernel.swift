@@ -2,7 +2,7 @@ import Glibc
 import LinuxSystem
 
 /// A kernel of few words: it knows the calls of `ScriptedCalls` and those that give out descriptors.
-final class ScriptedKernel: IoctlDoor, @unchecked Sendable {
+final class ScriptedKernel: KernelInterface, @unchecked Sendable {
     override func call(_ descriptor: Int32, _ request: IoctlRequest, value: UInt) -> Int32 {
         switch "\(request.name)" {
         case "KVM_CHECK_EXTENSION": value == 75 ? 1 : 0

@@ -38,22 +38,22 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     private let functionBARs: [BAR]
     let line: InterruptLine?
     private let onFailure: @Sendable (String) -> Void
-    private let door: IoctlDoor
+    private let kernel: KernelInterface
 
     /// Takes over a function that a backend has opened, its decoders off.
     /// - Parameters:
     ///   - showsROM: whether the guest finds the device's expansion ROM: a copy that is read now.
     ///   - line: finds the line for a pin, 1...4.
-    ///   - door: is told of the guest's accesses, so that a recording says what its calls answer to.
+    ///   - kernel: gets a comment for each access of the guest, so that a recording shows what its calls respond to.
     ///   - onFailure: told, as a sentence, when the host fails on behalf of the device; the run can't go on then.
     public init(
         _ backend: Backend, showsROM: Bool = false, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine,
-        door: IoctlDoor = .kernel,
+        kernel: KernelInterface = .host,
         onFailure: @escaping @Sendable (String) -> Void
     ) throws(AssignmentError) {
         self.backend = backend
         self.onFailure = onFailure
-        self.door = door
+        self.kernel = kernel
         let rom = showsROM ? try Self.copyROM(backend) : nil
         self.rom = rom
         functionBARs = backend.bars + (rom.map { [$0.bar] } ?? [])
@@ -112,7 +112,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     private func note(
         _ access: StaticString, _ offset: some BinaryInteger, _ width: Int, _ value: (some BinaryInteger)? = Int?.none
     ) {
-        door.note {
+        kernel.comment {
             let written = value.map { " value \($0.hexadecimal)" } ?? ""
             return "guest \(backend.address) \(access) \(offset.hexadecimal) width \(width)\(written)"
         }
@@ -305,7 +305,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         case .pendingBits: return pendingArray(offset, width)
         case nil: break
         }
-        door.note { "guest \(backend.address) range \(bar) read \(offset.hexadecimal) width \(width)" }
+        kernel.comment { "guest \(backend.address) range \(bar) read \(offset.hexadecimal) width \(width)" }
         return readDevice(bar, offset, width)
     }
 
@@ -337,7 +337,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             }
             return
         }
-        door.note {
+        kernel.comment {
             """
             guest \(backend.address) range \(bar) write \(offset.hexadecimal) width \(width) value \
             \(value.hexadecimal)

@@ -78,7 +78,7 @@ public final class LegacyHost {
             PCIAssignment(
                 vm, address: name, segment: UInt16(truncatingIfNeeded: address.segment), bus: address.bus,
                 deviceFunction: UInt8(truncatingIfNeeded: address.requesterID)),
-            SysfsFunction(function, tree: tree, door: vm.door),
+            SysfsFunction(function, tree: tree, kernel: vm.kernel),
             hasINTx: function.interruptPin != nil && function.irq != nil,
             hasMaskCall: vm.check(.pci23) > 0, routes: routes
         ) {

@@ -41,12 +41,12 @@ final class SysfsFunction: Sendable {
     }
 
     /// Opens a function's files.
-    /// - Parameter door: where reads and writes of its registers go.
-    init(_ function: HostPCIFunction, tree: HostFilesystem, door: IoctlDoor) throws(AssignmentError) {
+    /// - Parameter kernel: receives the reads and writes of its registers.
+    init(_ function: HostPCIFunction, tree: HostFilesystem, kernel: KernelInterface) throws(AssignmentError) {
         let address = function.address.description
         let folder = tree.path(HostFilesystem.folder(function.address))
         do throws(SystemCallError) {
-            let config = try Descriptor(opening: "\(folder)/config", door: door)
+            let config = try Descriptor(opening: "\(folder)/config", kernel: kernel)
             var windows: [Window] = []
             for range in function.bars {
                 let kind: BAR.Kind =
@@ -58,7 +58,7 @@ final class SysfsFunction: Sendable {
                 guard
                     let bar = BAR(index: range.index, kind: kind, size: range.size, prefetchable: range.isPrefetchable)
                 else { continue }
-                let file = try Descriptor(opening: "\(folder)/resource\(range.index)", door: door)
+                let file = try Descriptor(opening: "\(folder)/resource\(range.index)", kernel: kernel)
                 if bar.isIO {
                     windows.append(Window(bar, file: file, mapping: nil, skew: 0))
                 } else {
@@ -70,7 +70,7 @@ final class SysfsFunction: Sendable {
             var status = stat()
             guard fstat(config.raw, &status) == 0 else { throw .last("fstat", config.object) }
             configSize = status.st_size >= 4096 ? 4096 : 256
-            rom = function.romSize > 0 ? SysfsROM("\(folder)/rom", size: function.romSize, door: door) : nil
+            rom = function.romSize > 0 ? SysfsROM("\(folder)/rom", size: function.romSize, kernel: kernel) : nil
             self.windows = windows
             bars = windows.map(\.bar)
             self.config = config
@@ -138,16 +138,16 @@ struct SysfsROM: Sendable {
     private let path: String
     /// Bytes of the ROM's range.
     let size: UInt64
-    private let door: IoctlDoor
+    private let kernel: KernelInterface
 
-    init(_ path: String, size: UInt64, door: IoctlDoor) {
+    init(_ path: String, size: UInt64, kernel: KernelInterface) {
         self.path = path
         self.size = size
-        self.door = door
+        self.kernel = kernel
     }
 
     func enable(_ isOn: Bool) throws(SystemCallError) {
-        let file = try Descriptor(opening: path, door: door)
+        let file = try Descriptor(opening: path, kernel: kernel)
         let digit: [UInt8] = [UInt8(ascii: isOn ? "1" : "0")]
         var failure: SystemCallError?
         digit.withUnsafeBytes { bytes in
@@ -158,9 +158,9 @@ struct SysfsROM: Sendable {
 
     /// Fewer bytes than asked for where the ROM ends: the kernel counts its images.
     func read(_ offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
-        let file = try Descriptor(opening: path, flags: O_RDONLY, door: door)
+        let file = try Descriptor(opening: path, flags: O_RDONLY, kernel: kernel)
         var bytes = [UInt8](repeating: 0, count: count)
-        let answer = bytes.withUnsafeMutableBytes { file.door.read(file.raw, $0, at: offset) }
+        let answer = bytes.withUnsafeMutableBytes { file.kernel.read(file.raw, $0, at: offset) }
         guard answer >= 0 else {
             throw SystemCallError(
                 call: "pread", object: path, errno: .init(rawValue: Int32(truncatingIfNeeded: -answer)))

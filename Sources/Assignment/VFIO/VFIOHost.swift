@@ -57,7 +57,7 @@ public final class VFIOHost {
     /// and nothing else.
     private func join(_ number: Int) throws(VFIOError) -> VFIOGroup {
         if let container { return try VFIOGroup(number, in: container) }
-        let fresh = try VFIOContainer(door: machine.vm.door)
+        let fresh = try VFIOContainer(kernel: machine.vm.kernel)
         let group = try VFIOGroup(number, in: fresh)
         try fresh.enableIOMMU()
         for region in machine.memory.regions {

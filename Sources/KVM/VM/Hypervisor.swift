@@ -42,16 +42,16 @@ public struct Hypervisor: ~Copyable, Sendable {
 
     /// Opens KVM and checks that it speaks the stable interface (KVM_GET_API_VERSION answers 12).
     /// - Throws: `KVMError.unavailable` or `.noPermission` with what to do about it.
-    public init(path: String = "/dev/kvm", door: IoctlDoor = .kernel) throws(KVMError) {
-        let opened = try Self.open(path, door)
+    public init(path: String = "/dev/kvm", kernel: KernelInterface = .host) throws(KVMError) {
+        let opened = try Self.open(path, kernel)
         let version = try KVMError.catching { () throws(SystemCallError) in try opened.ioctl(.getAPIVersion) }
         guard version == KVM_API_VERSION else { throw .version(Int(version)) }
         descriptor = opened
     }
 
-    private static func open(_ path: String, _ door: IoctlDoor) throws(KVMError) -> Descriptor {
+    private static func open(_ path: String, _ kernel: KernelInterface) throws(KVMError) -> Descriptor {
         do {
-            return try Descriptor(opening: path, door: door)
+            return try Descriptor(opening: path, kernel: kernel)
         } catch {
             switch error.errno.rawValue {
             case EACCES, EPERM: throw .noPermission(path)
@@ -71,7 +71,7 @@ public struct Hypervisor: ~Copyable, Sendable {
         try KVMError.catching { () throws(SystemCallError) in
             // KVM_CREATE_VM may answer EINTR when a signal comes while it starts its helper threads.
             let raw = try descriptor.ioctl(retryingOnInterrupt: .createVM)
-            let vm = Descriptor(owning: raw, object: "virtual machine", door: descriptor.door)
+            let vm = Descriptor(owning: raw, object: "virtual machine", kernel: descriptor.kernel)
             let mapSize = Int(try descriptor.ioctl(.getVCPUMapSize))
             return VirtualMachine(vm, vcpuMapSize: mapSize)
         }

@@ -20,7 +20,7 @@ public final class VirtualMachine: Sendable {
     public var raw: Int32 { descriptor.raw }
 
     /// Where its ioctls go; what belongs to a device of this machine goes there too, so that a recording holds both.
-    public var door: IoctlDoor { descriptor.door }
+    public var kernel: KernelInterface { descriptor.kernel }
 
     /// What this VM answers for a capability; zero where it lacks it.
     public func check(_ capability: Capability) -> Int {
@@ -200,7 +200,7 @@ public final class VirtualMachine: Sendable {
     public func makeVirtualCPU(_ number: UInt32) throws(KVMError) -> VirtualCPU {
         try KVMError.catching { () throws(SystemCallError) in
             let raw = try descriptor.ioctl(.createVCPU, value: UInt(number))
-            let vcpu = Descriptor(owning: raw, object: "vCPU \(number)", door: descriptor.door)
+            let vcpu = Descriptor(owning: raw, object: "vCPU \(number)", kernel: descriptor.kernel)
             return try VirtualCPU(vcpu, number: number, mapSize: vcpuMapSize)
         }
     }
@@ -212,7 +212,7 @@ public final class VirtualMachine: Sendable {
             argument.type = type.rawValue
             try descriptor.ioctl(.createDevice, &argument)
             return DeviceControl(
-                Descriptor(owning: Int32(bitPattern: argument.fd), object: "KVM device \(type)", door: descriptor.door))
+                Descriptor(owning: Int32(bitPattern: argument.fd), object: "KVM device \(type)", kernel: descriptor.kernel))
         }
     }
 

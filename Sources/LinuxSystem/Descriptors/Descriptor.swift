@@ -3,36 +3,36 @@ import SystemPackage
 
 /// Owns one file descriptor and closes it at the end of its life.
 ///
-/// Every ioctl of the house is made through a descriptor, and each descriptor hands its ioctls, its reads and its
-/// writes to its `IoctlDoor`, so that they can be recorded, and a test can watch them, answer them or make them fail.
-/// Descriptors that an ioctl creates inherit the door.
+/// Every ioctl of swiftlet goes through a descriptor. The descriptor passes its ioctls, reads and writes to its
+/// `KernelInterface`, so that they can be recorded, and a test can watch them, answer them or make them fail.
+/// Descriptors that an ioctl creates inherit the interface.
 public struct Descriptor: ~Copyable, Sendable {
     /// The number, valid while this value lives. For calls that take a descriptor inside a structure.
     public let raw: Int32
     /// What it is open on, for error sentences.
     public let object: String
-    /// Where its calls go.
-    public let door: IoctlDoor
+    /// The interface that its calls go through.
+    public let kernel: KernelInterface
 
     /// Takes over an open descriptor.
-    public init(owning raw: Int32, object: String, door: IoctlDoor = .kernel) {
+    public init(owning raw: Int32, object: String, kernel: KernelInterface = .host) {
         self.raw = raw
         self.object = object
-        self.door = door
-        door.opened(raw, object: object)
+        self.kernel = kernel
+        kernel.opened(raw, object: object)
     }
 
     /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set. Waits for a FIFO's other end
     /// until the process is to end.
-    public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, door: IoctlDoor = .kernel)
+    public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, kernel: KernelInterface = .host)
         throws(SystemCallError)
     {
         let result = Int32(
             truncatingIfNeeded: BlockingCall.make(.opening, path) {
-                Int(door.open(path, flags: flags | O_CLOEXEC, mode: mode))
+                Int(kernel.open(path, flags: flags | O_CLOEXEC, mode: mode))
             })
         guard result >= 0 else { throw SystemCallError(call: "open", object: path, errno: Errno(rawValue: -result)) }
-        self.init(owning: result, object: path, door: door)
+        self.init(owning: result, object: path, kernel: kernel)
     }
 
     deinit { close(raw) }
@@ -41,13 +41,13 @@ public struct Descriptor: ~Copyable, Sendable {
     /// - Returns: the kernel's answer, zero or more.
     @discardableResult
     public func ioctl(_ request: IoctlRequest, value: UInt = 0) throws(SystemCallError) -> Int32 {
-        try check(request, door.call(raw, request, value: value))
+        try check(request, kernel.call(raw, request, value: value))
     }
 
     /// An ioctl whose argument is a plain number, made again for as long as a signal interrupts it.
     public func ioctl(retryingOnInterrupt request: IoctlRequest, value: UInt = 0) throws(SystemCallError) -> Int32 {
         var answer: Int32
-        repeat { answer = door.call(raw, request, value: value) } while answer == -EINTR
+        repeat { answer = kernel.call(raw, request, value: value) } while answer == -EINTR
         return try check(request, answer)
     }
 
@@ -57,14 +57,14 @@ public struct Descriptor: ~Copyable, Sendable {
     public func ioctl<Argument: BitwiseCopyable>(
         _ request: IoctlRequest, _ argument: inout Argument
     ) throws(SystemCallError) -> Int32 {
-        let answer = withUnsafeMutableBytes(of: &argument) { door.call(raw, request, $0) }
+        let answer = withUnsafeMutableBytes(of: &argument) { kernel.call(raw, request, $0) }
         return try check(request, answer)
     }
 
     /// An ioctl whose argument is a structure with a variable tail.
     @discardableResult
     public func ioctl(_ request: IoctlRequest, bytes: inout [UInt8]) throws(SystemCallError) -> Int32 {
-        let answer = bytes.withUnsafeMutableBytes { door.call(raw, request, $0) }
+        let answer = bytes.withUnsafeMutableBytes { kernel.call(raw, request, $0) }
         return try check(request, answer)
     }
 
@@ -79,7 +79,7 @@ public struct Descriptor: ~Copyable, Sendable {
     /// - Throws: the call's error, or `EIO` where the file ends first.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
         try transfer("pread", buffer.count) { done in
-            door.read(raw, UnsafeMutableRawBufferPointer(rebasing: buffer[done...]), at: offset &+ UInt64(done))
+            kernel.read(raw, UnsafeMutableRawBufferPointer(rebasing: buffer[done...]), at: offset &+ UInt64(done))
         }
     }
 
@@ -98,7 +98,7 @@ public struct Descriptor: ~Copyable, Sendable {
     /// Writes all of `buffer` at `offset`. The corresponding C function is `pwrite`.
     public func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
         try transfer("pwrite", buffer.count) { done in
-            door.write(raw, UnsafeRawBufferPointer(rebasing: buffer[done...]), at: offset &+ UInt64(done))
+            kernel.write(raw, UnsafeRawBufferPointer(rebasing: buffer[done...]), at: offset &+ UInt64(done))
         }
     }
 

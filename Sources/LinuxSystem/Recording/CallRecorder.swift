@@ -1,13 +1,13 @@
 import Glibc
 import Synchronization
 
-/// A door that writes down what passes through it, in a file whose format docs/recording.md has.
+/// A kernel interface that also writes each call to a file, in the format of docs/recording.md.
 ///
-/// Made for a whole run: `/dev/kvm` and the devices' files are opened through it, and every descriptor that comes of
-/// them inherits it. Calls may come from any thread; each is written when it was answered. What becomes of the file
-/// never changes what a caller is answered: the first error is kept, the rest of the run is not recorded, and `finish`
-/// throws it.
-public final class CallRecorder: IoctlDoor, @unchecked Sendable {
+/// It records a whole run: `/dev/kvm` and the devices' files are opened through it, and every descriptor made from
+/// them inherits it. Calls may come from any thread; each is written once it has returned. An error of the file never
+/// changes the result of a call: the first error is kept, the rest of the run is not recorded, and `finish` throws that
+/// error.
+public final class CallRecorder: KernelInterface, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
     private struct State {
@@ -16,7 +16,7 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         var count = 0
         /// Bytes of all lines so far.
         var size = 0
-        /// Whether the file has reached its limit.
+        /// True once the file has reached its limit.
         var isCut = false
         var missing = 0
         var failure: SystemCallError?
@@ -28,46 +28,44 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     private static let reserve = 1 << 10
 
     public let path: String
-    /// How large the file may become; a pipe has no limit.
+    /// The largest size of the file; a pipe has no limit.
     public let limit: FileLimit
-    /// Bytes of all but the last lines.
+    /// Bytes that are free for all lines but the last ones.
     private let room: Int
     private let file: OutputFile
-    private let door: IoctlDoor
+    private let kernel: KernelInterface
     private let state: Mutex<State>
 
     /// Creates the file, or empties it.
     /// - Parameters:
-    ///   - path: best a regular file: a pipe that nobody reads holds up the run.
-    ///   - door: where the calls go.
-    ///   - limit: how large the file may become.
+    ///   - path: preferably a regular file: a pipe that nobody reads blocks the run.
+    ///   - kernel: makes the calls.
+    ///   - limit: the largest size of the file.
     /// - Throws: `OutputFileError` where the file can't be made.
     public init(
-        path: String, door: IoctlDoor = .kernel,
+        path: String, kernel: KernelInterface = .host,
         limit: FileLimit = FileLimit(Recording.sizeLimit, option: "--file-limit")
     ) throws(OutputFileError) {
         file = try OutputFile(path, for: .owner)
         self.limit = limit
         room = FileLimit.holds(for: file.descriptor.raw) ? limit.bytes - Self.reserve : .max
         self.path = path
-        self.door = door
+        self.kernel = kernel
         state = Mutex(State(pending: Array("\(RecordingText.header)\n".utf8)))
         super.init()
     }
 
     deinit {
-        // Without `finish` there is no last line, and no reader takes the file for whole.
+        // Without `finish` the last line is missing, and readers see that the file is incomplete.
         state.withLock { flush(&$0) }
     }
 
-    /// How many calls the file's limit took so far.
+    /// The number of calls not recorded so far because of the file's limit.
     public var missing: Int { state.withLock { $0.missing } }
 
-    /// Ends the recording and closes it off with a last line, without which no reader takes it for whole. What is
-    /// called later is not recorded.
-    /// - Returns: how many calls were recorded.
-    /// - Throws: `RecordingError.unwritten` for the first error that writing met with, at whatever time; again with
-    ///   every further call.
+    /// Ends the recording and writes its last line, which marks it as complete. Later calls are not recorded.
+    /// - Returns: the number of recorded calls.
+    /// - Throws: `RecordingError.unwritten` for the first error of any earlier write; each further call throws it too.
     @discardableResult
     public func finish() throws(RecordingError) -> Int {
         let (count, failure) = state.withLock { state in
@@ -99,7 +97,7 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         state.pending.removeAll(keepingCapacity: true)
     }
 
-    private func note(_ call: RecordedCall, _ answer: RecordedAnswer) {
+    private func record(_ call: RecordedCall, _ answer: RecordedAnswer) {
         guard !isCut(orMissing: 1) else { return }
         var line: [UInt8] = []
         call.append(to: &line)
@@ -111,8 +109,7 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         }
     }
 
-    /// Whether nothing more is recorded, since the file has reached its limit.
-    /// - Parameter count: so many calls are missing then.
+    /// Returns true if the file has reached its limit, and then counts `count` more calls as missing.
     private func isCut(orMissing count: Int) -> Bool {
         state.withLock { state in
             if state.isCut, !state.isFinished { state.missing += count }
@@ -120,9 +117,9 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         }
     }
 
-    /// - Returns: whether there was room.
+    /// - Returns: false if the file has no room for the line.
     private func append(_ line: [UInt8], _ state: inout State) -> Bool {
-        // What comes behind a call that is missing can't be replayed.
+        // Calls after a missing one can't be replayed.
         guard !state.isCut, state.size + line.count <= room else {
             state.isCut = true
             return false
@@ -137,12 +134,12 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
 
     public override func opened(_ descriptor: Int32, object: String) {
         state.withLock { $0.objects[descriptor] = object }
-        door.opened(descriptor, object: object)
+        kernel.opened(descriptor, object: object)
     }
 
-    public override func note(_ words: () -> String) {
+    public override func comment(_ text: () -> String) {
         guard !isCut(orMissing: 0) else { return }
-        let line = Array("# \(words())\n".utf8)
+        let line = Array("# \(text())\n".utf8)
         state.withLock { state in
             guard !state.isFinished && state.failure == nil else { return }
             _ = append(line, &state)
@@ -150,8 +147,8 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     }
 
     public override func open(_ path: String, flags: Int32, mode: UInt32) -> Int32 {
-        let answer = door.open(path, flags: flags, mode: mode)
-        note(.open(path, flags: flags), RecordedAnswer(result: answer < 0 ? .number(Int(answer)) : .descriptor))
+        let answer = kernel.open(path, flags: flags, mode: mode)
+        record(.open(path, flags: flags), RecordedAnswer(result: answer < 0 ? .number(Int(answer)) : .descriptor))
         return answer
     }
 
@@ -161,9 +158,9 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
         // The direction in a request's number is no guide to what the kernel writes: KVM_ASSIGN_PCI_DEVICE has it
         // wrong.
         let given = Array(argument)
-        let answer = door.call(descriptor, request, argument)
+        let answer = kernel.call(descriptor, request, argument)
         let call = given.withUnsafeBytes { RecordedCall.ioctl(object(descriptor), request, $0) }
-        note(
+        record(
             call,
             RecordedAnswer(
                 request: request.number, given: given, taken: UnsafeRawBufferPointer(argument), answer: answer))
@@ -171,22 +168,22 @@ public final class CallRecorder: IoctlDoor, @unchecked Sendable {
     }
 
     public override func call(_ descriptor: Int32, _ request: IoctlRequest, value: UInt) -> Int32 {
-        let answer = door.call(descriptor, request, value: value)
-        note(.ioctl(object(descriptor), request, value: value), RecordedAnswer(request: request.number, answer: answer))
+        let answer = kernel.call(descriptor, request, value: value)
+        record(.ioctl(object(descriptor), request, value: value), RecordedAnswer(request: request.number, answer: answer))
         return answer
     }
 
     public override func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
-        let answer = door.read(descriptor, buffer, at: offset)
-        note(
+        let answer = kernel.read(descriptor, buffer, at: offset)
+        record(
             .read(object(descriptor), at: offset, count: buffer.count),
             RecordedAnswer(read: UnsafeRawBufferPointer(buffer), count: answer))
         return answer
     }
 
     public override func write(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) -> Int {
-        let answer = door.write(descriptor, buffer, at: offset)
-        note(.write(object(descriptor), at: offset, buffer), RecordedAnswer(result: .number(answer)))
+        let answer = kernel.write(descriptor, buffer, at: offset)
+        record(.write(object(descriptor), at: offset, buffer), RecordedAnswer(result: .number(answer)))
         return answer
     }
 }

@@ -12,7 +12,7 @@ private struct ImageFile: ImageSource {
     func read(at offset: UInt64, count: Int) throws -> [UInt8] { try file.read(at: offset, count: count) }
 }
 
-/// Puts a kernel into guest memory and the first vCPU at its door.
+/// Puts a kernel into guest memory and the first vCPU at its entry point.
 struct KernelLoader {
     let memory: GuestMemory
     /// Where RAM below 4 GiB ends at the latest.

@@ -77,7 +77,7 @@ final class AssignedDevices {
         let end = machine.end
         let function = try AssignedFunction(
             backend, showsROM: option.showsROM,
-            line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, door: machine.vm.door,
+            line: { pin throws(SystemCallError) in try machine.line(slot: slot, pin: pin) }, kernel: machine.vm.kernel,
             onFailure: { end(.hostFailure($0)) })
         do throws(PCIHostBridge.PlugError) {
             try machine.bridge.attach(function, slot: slot)

@@ -62,7 +62,7 @@ struct Run {
             try EndingSignals.limit(seconds: limit, words: Duration.words(limit), status: ExitStatus.timeout)
         }
         try FileUse.check(request.fileUses)
-        guard let recorder = try RunFiles.recorder(request) else { return try run(signals, through: .kernel) }
+        guard let recorder = try RunFiles.recorder(request) else { return try run(signals, through: .host) }
         do {
             let ended = try run(signals, through: recorder)
             try recorder.finish()
@@ -75,12 +75,12 @@ struct Run {
     }
 
     /// Opens the reports, boots, and accounts for it in the report whatever came of it.
-    private func run(_ signals: borrowing EndingSignals, through door: IoctlDoor) throws -> Ended {
-        guard !request.reports.isEmpty else { return try boot(signals, door) { _ in } }
+    private func run(_ signals: borrowing EndingSignals, through host: KernelInterface) throws -> Ended {
+        guard !request.reports.isEmpty else { return try boot(signals, host) { _ in } }
         let files = ReportFiles()
         do {
             for report in request.reports { try files.open(report) }
-            return try boot(signals, door) { report in try files.write(report()) }
+            return try boot(signals, host) { report in try files.write(report()) }
         } catch  where !files.areWritten {
             // What kept the run from starting is the error that counts, whatever becomes of its report.
             do throws(ReportError) {
@@ -92,10 +92,12 @@ struct Run {
         }
     }
 
-    private func boot(_ signals: borrowing EndingSignals, _ door: IoctlDoor, account: (() -> RunReport) throws -> Void)
+    private func boot(
+        _ signals: borrowing EndingSignals, _ host: KernelInterface, account: (() -> RunReport) throws -> Void
+    )
         throws -> Ended
     {
-        let files = try RunFiles(request, through: door)
+        let files = try RunFiles(request, through: host)
         let (limits, trace) = (files.limits, files.trace)
         try tellMissingFeatures(files.hypervisor)
         let watch = WatchedConsole(request.script)
@@ -173,7 +175,7 @@ struct Run {
         let traced = trace?.finish(verdict.sentence, notice: Self.say)
         if traced?.failure != nil { verdict = verdict.without("part of the trace") }
         // First, since a report that can't be written must not take away what became of the guest.
-        let recorder = door as? CallRecorder
+        let recorder = host as? CallRecorder
         let cutConsole = limits.cutConsole
         let cutTrace = traced.flatMap { trace?.cut($0) }
         let notes = [cutConsole, cutTrace, recorder?.cut].compactMap { $0?.sentence }

@@ -44,8 +44,8 @@ final class RunFiles {
     }
 
     /// Opens the rest, when the recording and the reports are open.
-    /// - Parameter door: goes to the recording, where there is one.
-    init(_ request: RunRequest, through door: IoctlDoor) throws {
+    /// - Parameter host: the recorder if there is a recording.
+    init(_ request: RunRequest, through host: KernelInterface) throws {
         let file = try Self.consoleFile(request.console)
         let given: (output: Int32?, input: Int32?) =
             request.console.isStandard ? (1, 0) : (Self.number(of: file), nil)
@@ -53,7 +53,7 @@ final class RunFiles {
         (output, input) = (given.output, given.input)
         console = ConsoleFiles(output: given.output, input: given.input)
         limits = OutputLimits(request, consoleOutput: given.output)
-        hypervisor = try Hypervisor(door: door)
+        hypervisor = try Hypervisor(kernel: host)
         let asked = try request.symbols.map { [inputs] in try KernelSymbols($0, files: inputs) }
         trace = try TracedRun(request)
         EndingSignals.phase("opening the kernel")

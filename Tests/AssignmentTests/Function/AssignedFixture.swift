@@ -10,9 +10,9 @@ import VMM
 @testable import KVM
 @testable import VMM
 
-/// A virtual machine without a kernel behind it: its door answers.
-func doorMachine(_ door: IoctlDoor) -> VirtualMachine {
-    VirtualMachine(Descriptor(owning: dup(2), object: "virtual machine", door: door), vcpuMapSize: 4096)
+/// Returns a virtual machine whose ioctls a test double answers.
+func virtualMachine(on kernel: KernelInterface) -> VirtualMachine {
+    VirtualMachine(Descriptor(owning: dup(2), object: "virtual machine", kernel: kernel), vcpuMapSize: 4096)
 }
 
 /// A function with MSI of eight vectors at 0x50, MSI-X of 20 vectors at 0x70 (table in BAR 0 at 0x2000, pending bits at
@@ -40,7 +40,7 @@ struct AssignedFixture {
     }
 
     /// Tells the timeline of memory that the guest gets and loses.
-    private final class SlotDoor: IoctlDoor, @unchecked Sendable {
+    private final class SlotKernel: KernelInterface, @unchecked Sendable {
         let timeline: Timeline
         init(_ timeline: Timeline) {
             self.timeline = timeline
@@ -75,10 +75,10 @@ struct AssignedFixture {
     }
 
     init(hasINTx: Bool = true, failingAfter count: Int? = nil, rom: [UInt8]? = nil) throws {
-        let vm = doorMachine(SlotDoor(timeline))
+        let vm = virtualMachine(on: SlotKernel(timeline))
         let failures = Failures()
         self.failures = failures
-        // Never touched: the door does not tell the kernel of it.
+        // Never accessed: the double passes it to no kernel.
         let area = UnsafeMutableRawPointer(bitPattern: 0x10_0000).map {
             PCIFunction.MappableRegion(offset: 0, count: 0x2000, memory: $0)
         }

@@ -38,8 +38,8 @@ struct LegacyFixture {
         return bytes
     }
 
-    /// - Parameter door: what the machine is built on, given the host's root; nil: the kernel.
-    init(driver: String? = "pci-stub", door: ((String, LegacyKernel) -> IoctlDoor)? = nil) throws {
+    /// - Parameter interface: makes the interface that the machine is built on from the host's root; nil: `kernel`.
+    init(driver: String? = "pci-stub", interface: ((String, LegacyKernel) -> KernelInterface)? = nil) throws {
         host = try HostFixture()
         let resource = [
             "0x00000000feb40000 0x00000000feb5ffff 0x0000000000040200",
@@ -54,7 +54,7 @@ struct LegacyFixture {
                 FilePath(path), .readWrite, options: .create, permissions: .ownerReadWrite)
             try file.closeAfter { try file.resize(to: Int64(size)) }
         }
-        vm = doorMachine(door?(host.root.string, kernel) ?? kernel)
+        vm = virtualMachine(on: interface?(host.root.string, kernel) ?? kernel)
         routes = MessageRoutes(vm: vm)
     }
 

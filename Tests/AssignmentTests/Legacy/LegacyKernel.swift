@@ -5,7 +5,7 @@ import Synchronization
 
 /// KVM's assignment calls as Linux 4.4 answers them for one function, with what passes through written down as text. It
 /// holds our code to the order that the kernel asks for; what the kernel does with the device is tried in the lab.
-final class LegacyKernel: IoctlDoor, @unchecked Sendable {
+final class LegacyKernel: KernelInterface, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
     private struct State {

@@ -63,23 +63,23 @@ import Testing
         #expect(accesses.count > 5)
         change(&text)
         let recording = try Recording(Array(text.utf8), name: name)
-        var replay: ReplayDoor?
+        var replay: ReplayKernel?
         let fixture = try LegacyFixture { root, kernel in
-            let door = ReplayDoor(
+            let made = ReplayKernel(
                 recording, naming: { $0.hasPrefix(root) ? String($0.dropFirst(root.count)) : $0 }, otherwise: kernel,
                 only: Self.isOurs)
-            replay = door
-            return door
+            replay = made
+            return made
         }
-        let door = try #require(replay)
-        try door.run { _ in
+        let replayed = try #require(replay)
+        try replayed.run { _ in
             // The board's own wiring, which the machine lays before it has any function.
             try fixture.vm.setRouting(IRQRouting())
             let backend = try fixture.open()
             let failures = fixture.failures
             let function = try AssignedFunction(
                 backend, line: { pin throws(SystemCallError) in try InterruptLine(gsi: 17, vm: fixture.vm) },
-                door: door, onFailure: { failures.add($0) })
+                kernel: replayed, onFailure: { failures.add($0) })
             for (number, access) in accesses.enumerated() where !skip(number) {
                 switch (access.range, access.isWrite) {
                 case (nil, true):

@@ -20,10 +20,10 @@ import VMM
         let failures = AssignedFixture.Failures()
 
         init(_ delivery: MessageDelivery) throws {
-            let kvm = RecordingDoor(asksKernel: false)
+            let kvm = KernelDouble(asksKernel: false)
             kvm.answer("KVM_SIGNAL_MSI", 1)
             kvm.answer("KVM_CHECK_EXTENSION", 4096)
-            let vm = doorMachine(kvm)
+            let vm = virtualMachine(on: kvm)
             let failures = failures
             vfio = try VFIODouble(AssignedFixture.hardware)
             let backend = try VFIOBackend(vfio.device(), vm: vm, delivery: delivery, routes: MessageRoutes(vm: vm)) {

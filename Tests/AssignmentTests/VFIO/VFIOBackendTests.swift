@@ -17,7 +17,7 @@ import VMM
     /// A backend over doubles of the device and of KVM. With the default answer KVM delivers every message.
     private struct Parts {
         let vfio: VFIODouble
-        let kvm = RecordingDoor(asksKernel: false)
+        let kvm = KernelDouble(asksKernel: false)
         let vm: VirtualMachine
         let backend: VFIOBackend
         let failures = AssignedFixture.Failures()
@@ -27,7 +27,7 @@ import VMM
             vfio = try VFIODouble(AssignedFixture.hardware, isFixedSize: isFixedSize)
             kvm.answer("KVM_SIGNAL_MSI", 1)
             kvm.answer("KVM_CHECK_EXTENSION", 4096)
-            vm = doorMachine(kvm)
+            vm = virtualMachine(on: kvm)
             let failures = failures
             backend = try VFIOBackend(
                 vfio.device(), vm: vm, delivery: delivery, routes: MessageRoutes(vm: vm)
@@ -35,7 +35,7 @@ import VMM
             opening = vfio.take()
         }
 
-        var signals: [RecordingDoor.Call] { kvm.calls("KVM_SIGNAL_MSI") }
+        var signals: [KernelDouble.Call] { kvm.calls("KVM_SIGNAL_MSI") }
 
         /// Unmasks a vector and gives the eventfd that its device signals from now on.
         func unmask(_ vector: Int, _ message: MSIMessage = message) throws -> Int32 {

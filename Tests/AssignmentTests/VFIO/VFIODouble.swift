@@ -4,9 +4,9 @@ import Synchronization
 
 @testable import VFIO
 
-/// A device as VFIO hands it out, made of a file for its regions and a door that answers in the kernel's place. It says
+/// A device as VFIO hands it out, made of a file for its regions; it answers ioctls in place of the kernel. It says
 /// what our code asks VFIO for; what VFIO does then is tried in the lab.
-final class VFIODouble: IoctlDoor, @unchecked Sendable {
+final class VFIODouble: KernelInterface, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
     /// A VFIO_DEVICE_SET_IRQS or VFIO_DEVICE_RESET.
@@ -52,7 +52,7 @@ final class VFIODouble: IoctlDoor, @unchecked Sendable {
 
     func device() throws -> VFIODevice {
         try VFIODevice(
-            Descriptor(owning: dup(file.descriptor.raw), object: "0000:00:04.0", door: self), address: "0000:00:04.0")
+            Descriptor(owning: dup(file.descriptor.raw), object: "0000:00:04.0", kernel: self), address: "0000:00:04.0")
     }
 
     /// What came since the last call.

@@ -178,7 +178,7 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
     private let bridge: PCIHostBridge
 
     init() throws {
-        let vm = doorMachine(RecordingDoor(asksKernel: false))
+        let vm = virtualMachine(on: KernelDouble(asksKernel: false))
         bridge = PCIHostBridge(
             vm: vm, memory: try GuestMemory(count: 1 << 20), firstMemorySlot: 1, physicalAddressBits: 40
         ) { Issue.record("\($0)") }

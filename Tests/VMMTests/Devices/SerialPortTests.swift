@@ -8,7 +8,7 @@ import Testing
 
 /// The UART's registers; National Semiconductor PC16550D data sheet, section 8.
 @Suite struct SerialPortTests {
-    private let door = RecordingDoor(asksKernel: false)
+    private let kernel = KernelDouble(asksKernel: false)
     private let serial: SerialPort
     private let console: ConsoleOutput
 
@@ -26,7 +26,7 @@ import Testing
 
     init() throws {
         console = try ConsoleOutput(destination: nil)
-        serial = try SerialPort(vm: doorMachine(door), gsi: 4, output: console)
+        serial = try SerialPort(vm: virtualMachine(on: kernel), gsi: 4, output: console)
     }
 
     private func read(_ register: UInt64) -> UInt64 { serial.read(register, width: 1) }
@@ -35,8 +35,8 @@ import Testing
 
     /// The levels of the interrupt line since the last call.
     private func levels() -> [UInt32] {
-        defer { door.forget() }
-        return door.calls("KVM_IRQ_LINE").map { call in
+        defer { kernel.forget() }
+        return kernel.calls("KVM_IRQ_LINE").map { call in
             #expect(call.word(0) == 4)
             return call.word(4)
         }

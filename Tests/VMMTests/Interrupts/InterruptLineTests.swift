@@ -9,10 +9,10 @@ import Testing
 /// What KVM is asked for on a line that functions share. That the last resampling irqfd takes the line down is tried in
 /// KVMTests.
 @Suite struct InterruptLineTests {
-    private let door = RecordingDoor(asksKernel: false)
+    private let kernel = KernelDouble(asksKernel: false)
     private let line: InterruptLine
 
-    init() throws { line = try InterruptLine(gsi: 19, vm: doorMachine(door)) }
+    init() throws { line = try InterruptLine(gsi: 19, vm: virtualMachine(on: kernel)) }
 
     private final class Looks: Sendable {
         let list = Mutex<[Int32]>([])
@@ -27,8 +27,8 @@ import Testing
 
     /// The triggers attached (positive) and detached (negative) since the last call; the line's own silent one is 0.
     private func changes(_ own: Set<Int32>) -> [Int32] {
-        defer { door.forget() }
-        return door.calls("KVM_IRQFD").map { call in
+        defer { kernel.forget() }
+        return kernel.calls("KVM_IRQFD").map { call in
             let trigger = Int32(bitPattern: call.word(0))
             #expect(call.word(4) == 19)
             let isDetach = call.word(8) & 1 != 0
@@ -49,7 +49,7 @@ import Testing
 
     @Test func aFunctionIsTakenOffTogetherWithAllSoThatTheLineGoesDown() throws {
         for number: Int32 in [1000, 2000, 3000] { try line.attach(source(number)) }
-        door.forget()
+        kernel.forget()
         try line.detach(trigger: 2000)
         let all: Set<Int32> = [1000, 2000, 3000]
         #expect(changes(all) == [-1001, -2001, -3001, -1, 1001, 3001, 1])
@@ -63,9 +63,9 @@ import Testing
     }
 
     @Test func aRefusalIsTold() throws {
-        door.fail("KVM_IRQFD", 22)
+        kernel.fail("KVM_IRQFD", 22)
         #expect(throws: KVMError.self) { try line.attach(source(1000)) }
-        door.succeed("KVM_IRQFD")
+        kernel.succeed("KVM_IRQFD")
         try line.attach(source(1000))
         #expect(changes([1000]).suffix(2) == [1001, 1], "and it can be tried again")
     }

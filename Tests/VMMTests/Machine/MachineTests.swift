@@ -262,10 +262,10 @@ struct MachineTests {
         "KVM_GET_SUPPORTED_CPUID", "KVM_SET_MSRS",
     ])
     func whatTheKernelRefusesIsSaid(call: String) throws {
-        let door = RecordingDoor(asksKernel: true)
-        door.fail(call, ENOMEM)
+        let kernel = KernelDouble(asksKernel: true)
+        kernel.fail(call, ENOMEM)
         do {
-            _ = try Machine(MachineConfiguration(memory: 1 << 20), on: Hypervisor(door: door))
+            _ = try Machine(MachineConfiguration(memory: 1 << 20), on: Hypervisor(kernel: kernel))
             Issue.record("was built")
         } catch let error as MachineError {
             #expect(error.description.hasPrefix("\(call) on "))

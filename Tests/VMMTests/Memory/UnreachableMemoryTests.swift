@@ -63,7 +63,7 @@ struct UnreachableMemoryTests {
 
     @Test func theMapSaysWhetherAnotherTryMayEndOtherwise() throws {
         let bridge = PCIHostBridge(
-            vm: doorMachine(RecordingDoor(asksKernel: false)), memory: try GuestMemory(count: 1 << 20),
+            vm: virtualMachine(on: KernelDouble(asksKernel: false)), memory: try GuestMemory(count: 1 << 20),
             firstMemorySlot: 1, physicalAddressBits: 40
         ) { Issue.record("\($0)") }
         var known: UInt64?

@@ -39,14 +39,14 @@ import Testing
     /// What one KVM refuses must not keep what follows from being set.
     @Test(.enabled(if: HostKVM.isPresent, "\(HostKVM.absence)"))
     func aRefusedRegisterIsPassedOver() throws {
-        let door = RecordingDoor(asksKernel: true)
-        let vm = try Hypervisor(door: door).makeVirtualMachine()
+        let kernel = KernelDouble(asksKernel: true)
+        let vm = try Hypervisor(kernel: kernel).makeVirtualMachine()
         try vm.makeIRQChip()
         let vcpu = try vm.makeVirtualCPU(0)
-        door.answer("KVM_SET_MSRS", 1, 0, 1)
+        kernel.answer("KVM_SET_MSRS", 1, 0, 1)
         try vcpu.setFirmwareMSRs((1...4).map { MSR(index: $0, value: 0) })
         // The first is set, the second and third are refused, the fourth is set.
-        #expect(door.calls("KVM_SET_MSRS").map { $0.word(0) } == [4, 2, 1])
-        #expect(door.calls("KVM_SET_MSRS").map { $0.word(8) } == [1, 3, 4])
+        #expect(kernel.calls("KVM_SET_MSRS").map { $0.word(0) } == [4, 2, 1])
+        #expect(kernel.calls("KVM_SET_MSRS").map { $0.word(8) } == [1, 3, 4])
     }
 }

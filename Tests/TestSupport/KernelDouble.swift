@@ -2,9 +2,9 @@ import Glibc
 public import LinuxSystem
 import Synchronization
 
-/// A door that writes down the ioctls, preads and pwrites that go through it, and can answer in the kernel's place or
+/// A kernel interface that keeps the ioctls, preads and pwrites made through it, and can answer in place of the kernel or
 /// make a call fail.
-public final class RecordingDoor: IoctlDoor, @unchecked Sendable {
+public final class KernelDouble: KernelInterface, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
     public struct Call: Sendable, Equatable {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A recording replayed against the calls it was made of, and against every way in which calls may differ from it.
-struct ReplayDoorTests {
+struct ReplayKernelTests {
     enum Step: Sendable {
         case check(UInt)
         case assign(UInt32)
@@ -38,8 +38,8 @@ struct ReplayDoorTests {
 
     private func failure(_ steps: [Step]) throws -> ReplayFailure? {
         do {
-            try ReplayDoor(Self.recording()).run { door in
-                let calls = ScriptedCalls(door)
+            try ReplayKernel(Self.recording()).run { kernel in
+                let calls = ScriptedCalls(kernel)
                 for step in steps { try step.run(calls) }
             }
             return nil
@@ -50,15 +50,15 @@ struct ReplayDoorTests {
 
     @Test func theSameCallsPass() throws {
         let recording = try Self.recording()
-        let door = ReplayDoor(recording)
-        let calls = ScriptedCalls(door)
+        let kernel = ReplayKernel(recording)
+        let calls = ScriptedCalls(kernel)
         #expect(try calls.vm.ioctl(ScriptedCalls.check, value: 75) == 1)
         for step in Self.steps[1...5] { try step.run(calls) }
-        #expect(door.position == 6)
-        #expect(throws: ReplayFailure.self) { try door.finish() }
+        #expect(kernel.position == 6)
+        #expect(throws: ReplayFailure.self) { try kernel.finish() }
         #expect(try calls.status() == 0x0706, "what was read comes from the recording")
-        #expect(door.position == 7)
-        try door.finish()
+        #expect(kernel.position == 7)
+        try kernel.finish()
     }
 
     struct Difference: Sendable, CustomTestStringConvertible {
@@ -164,25 +164,25 @@ struct ReplayDoorTests {
     }
 
     @Test func afterADifferenceNothingIsAnswered() throws {
-        let door = ReplayDoor(try Self.recording())
-        let calls = ScriptedCalls(door)
+        let kernel = ReplayKernel(try Self.recording())
+        let calls = ScriptedCalls(kernel)
         let refused = SystemCallError(
             call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .init(rawValue: EPROTO))
         #expect(throws: refused) { try calls.device(ScriptedCalls.assign, flags: 3) }
-        let first = try #require(door.failure)
+        let first = try #require(kernel.failure)
         #expect(throws: SystemCallError.self) { try calls.vm.ioctl(ScriptedCalls.check, value: 75) }
         #expect(throws: SystemCallError.self) { _ = try calls.status() }
-        #expect(throws: SystemCallError.self) { _ = try Descriptor(opening: "/dev/null", door: door) }
-        #expect(throws: first) { try door.finish() }
-        #expect(door.position == 0)
+        #expect(throws: SystemCallError.self) { _ = try Descriptor(opening: "/dev/null", kernel: kernel) }
+        #expect(throws: first) { try kernel.finish() }
+        #expect(kernel.position == 0)
     }
 
     /// The code under test may forgive an error; the replay does not.
     @Test func aForgivenDifferenceStillFails() throws {
-        let door = ReplayDoor(try Self.recording())
-        #expect(throws: ReplayFailure.self) { try door.run { try? ScriptedCalls($0).command(0) } }
+        let kernel = ReplayKernel(try Self.recording())
+        #expect(throws: ReplayFailure.self) { try kernel.run { try? ScriptedCalls($0).command(0) } }
         #expect(throws: CancellationError.self) {
-            try ReplayDoor(try Self.recording()).run { _ in throw CancellationError() }
+            try ReplayKernel(try Self.recording()).run { _ in throw CancellationError() }
         }
     }
 
@@ -190,10 +190,10 @@ struct ReplayDoorTests {
         let file = try RecordedFile { recorder in
             let calls = ScriptedCalls(recorder)
             try? calls.device(ScriptedCalls.assign, flags: 0)
-            #expect(throws: SystemCallError.self) { _ = try Descriptor(opening: "/nowhere/config", door: recorder) }
+            #expect(throws: SystemCallError.self) { _ = try Descriptor(opening: "/nowhere/config", kernel: recorder) }
         }
-        try ReplayDoor(file.recording).run { door in
-            let calls = ScriptedCalls(door)
+        try ReplayKernel(file.recording).run { kernel in
+            let calls = ScriptedCalls(kernel)
             #expect(
                 throws: SystemCallError(
                     call: "KVM_ASSIGN_PCI_DEVICE", object: "virtual machine", errno: .invalidArgument)
@@ -201,36 +201,36 @@ struct ReplayDoorTests {
                 try calls.device(ScriptedCalls.assign, flags: 0)
             }
             #expect(throws: SystemCallError(call: "open", object: "/nowhere/config", errno: .noSuchFileOrDirectory)) {
-                _ = try Descriptor(opening: "/nowhere/config", door: door)
+                _ = try Descriptor(opening: "/nowhere/config", kernel: kernel)
             }
         }
     }
 
     @Test func aPartCanBeReplayed() throws {
-        let other = RecordingDoor(asksKernel: false)
-        let door = ReplayDoor(try Self.recording(), otherwise: other) {
+        let other = KernelDouble(asksKernel: false)
+        let kernel = ReplayKernel(try Self.recording(), otherwise: other) {
             $0.name == "KVM_ASSIGN_SET_INTX_MASK" || $0.object.hasSuffix("config")
         }
-        let calls = ScriptedCalls(door)
+        let calls = ScriptedCalls(kernel)
         for step in [.check(1), .mask(4), .command(0x0406), .check(2), .mask(0), .assign(7), .command(0x0006), .status]
             as [Step]
         { try step.run(calls) }
-        try door.finish()
+        try kernel.finish()
         #expect(other.calls.map(\.name) == ["KVM_CHECK_EXTENSION", "KVM_CHECK_EXTENSION", "KVM_ASSIGN_PCI_DEVICE"])
         #expect(other.calls.allSatisfy { $0.object == "virtual machine" })
         #expect(throws: SystemCallError.self) { try calls.command(0) }
         #expect(
-            door.failure?.description
+            kernel.failure?.description
                 == "trace: all 5 calls were made, and one more came: \"0000:00:04.0 config\" pwrite 0x4 [0000]")
     }
 
     @Test func objectsMayBeNamedOtherwise() throws {
         let recording = try Self.recording()
         func run(_ naming: @escaping @Sendable (String) -> String) throws -> ReplayFailure? {
-            let door = ReplayDoor(recording, naming: naming)
-            let vm = Descriptor(owning: dup(2), object: "the guest", door: door)
+            let kernel = ReplayKernel(recording, naming: naming)
+            let vm = Descriptor(owning: dup(2), object: "the guest", kernel: kernel)
             _ = try? vm.ioctl(ScriptedCalls.check, value: 75)
-            return door.failure
+            return kernel.failure
         }
         #expect(try run { $0 == "the guest" ? "virtual machine" : $0 } == nil)
         #expect(try run { $0 }?.kind == .added)
@@ -240,18 +240,18 @@ struct ReplayDoorTests {
         let kvm = IoctlRequest(0xAE01, "KVM_CREATE_VM")
         let device = IoctlRequest(0xC00C_AEE0, "KVM_CREATE_DEVICE")
         let file = try RecordedFile { recorder in
-            let opened = try Descriptor(opening: "/dev/null", door: recorder)
+            let opened = try Descriptor(opening: "/dev/null", kernel: recorder)
             close(try opened.ioctl(kvm))
             var argument = SIMD4<UInt32>(4, 0, 0, 0)
             try opened.ioctl(device, &argument)
             close(Int32(argument[1]))
         }
-        try ReplayDoor(file.recording).run { door in
-            let opened = try Descriptor(opening: "/dev/null", door: door)
-            let vm = Descriptor(owning: try opened.ioctl(kvm), object: "virtual machine", door: door)
+        try ReplayKernel(file.recording).run { kernel in
+            let opened = try Descriptor(opening: "/dev/null", kernel: kernel)
+            let vm = Descriptor(owning: try opened.ioctl(kvm), object: "virtual machine", kernel: kernel)
             var argument = SIMD4<UInt32>(4, 0, 0, 0)
             try opened.ioctl(device, &argument)
-            let made = Descriptor(owning: Int32(argument[1]), object: "device", door: door)
+            let made = Descriptor(owning: Int32(argument[1]), object: "device", kernel: kernel)
             #expect(Set([opened.raw, vm.raw, made.raw]).count == 3)
             #expect([opened.raw, vm.raw, made.raw].allSatisfy { fcntl($0, F_GETFD) == FD_CLOEXEC })
             let page = try Mapping(vm, count: 12288)
@@ -263,22 +263,22 @@ struct ReplayDoorTests {
     /// does count.
     @Test func whatVariesIsNotCompared() throws {
         let irqs = IoctlRequest(0x3B6E, "VFIO_DEVICE_SET_IRQS")
-        func call(_ door: IoctlDoor, _ events: [Int32]) throws {
+        func call(_ kernel: KernelInterface, _ events: [Int32]) throws {
             var bytes = ([20 + 4 * Int32(events.count), 0x24, 2, 0, Int32(events.count)] + events).flatMap { word in
                 (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
             }
-            try Descriptor(owning: dup(2), object: "0000:00:04.0", door: door).ioctl(irqs, bytes: &bytes)
+            try Descriptor(owning: dup(2), object: "0000:00:04.0", kernel: kernel).ioctl(irqs, bytes: &bytes)
         }
         let recording = try RecordedFile { try call($0, [7, -1]) }.recording(named: "trace")
-        try ReplayDoor(recording).run { try call($0, [900, -1]) }
+        try ReplayKernel(recording).run { try call($0, [900, -1]) }
         for (events, words) in [
             ([7, 8], "byte 24 is .., expected ff"), ([-1, -1], "byte 20 is ff, expected .."),
             ([7], "expected 28 bytes, came 24"),
         ] as [([Int32], String)] {
-            let door = ReplayDoor(recording)
-            #expect(throws: SystemCallError.self) { try call(door, events) }
+            let kernel = ReplayKernel(recording)
+            #expect(throws: SystemCallError.self) { try call(kernel, events) }
             #expect(
-                door.failure?.description
+                kernel.failure?.description
                     == "trace, line 2: VFIO_DEVICE_SET_IRQS on 0000:00:04.0 came with another argument: \(words)")
         }
     }

@@ -2,7 +2,7 @@ import Glibc
 public import LinuxSystem
 import Synchronization
 
-/// A door that answers in the kernel's place, from a recording: each call must be the one that comes next there,
+/// A kernel interface that answers from a recording: each call must be the one that comes next there,
 /// argument and all.
 ///
 /// The first call that is not is kept as the failure. It and all that follow are answered EPROTO, which no call at hand
@@ -10,7 +10,7 @@ import Synchronization
 /// recorded and never called.
 ///
 /// New descriptors are files of zeros, which may be mapped, read and closed.
-public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
+public final class ReplayKernel: KernelInterface, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 
     private struct State {
@@ -23,7 +23,7 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
     private let missing: Int
     private let lines: [Recording.Line]
     private let includes: @Sendable (RecordedCall) -> Bool
-    private let other: IoctlDoor?
+    private let other: KernelInterface?
     private let naming: @Sendable (String) -> String
     private let state = Mutex(State())
 
@@ -39,14 +39,14 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
     ///   - otherwise: answers what is not replayed.
     ///   - only: which of the recorded lines count, and which of the calls that come are held against them.
     public convenience init(
-        _ recording: Recording, naming: @escaping @Sendable (String) -> String = { $0 }, otherwise: IoctlDoor,
+        _ recording: Recording, naming: @escaping @Sendable (String) -> String = { $0 }, otherwise: KernelInterface,
         only: @escaping @Sendable (RecordedCall) -> Bool
     ) {
         self.init(recording, naming: naming, other: otherwise, only: only)
     }
 
     private init(
-        _ recording: Recording, naming: @escaping @Sendable (String) -> String, other: IoctlDoor?,
+        _ recording: Recording, naming: @escaping @Sendable (String) -> String, other: KernelInterface?,
         only: @escaping @Sendable (RecordedCall) -> Bool
     ) {
         self.recording = recording.name
@@ -58,8 +58,8 @@ public final class ReplayDoor: IoctlDoor, @unchecked Sendable {
         super.init()
     }
 
-    /// Runs `body` on a door and finishes. A failure of the replay comes before the error that it made `body` throw.
-    public func run<Result>(_ body: (ReplayDoor) throws -> Result) throws -> Result {
+    /// Runs `body` on this interface and finishes. A failure of the replay comes before the error that it made `body` throw.
+    public func run<Result>(_ body: (ReplayKernel) throws -> Result) throws -> Result {
         let result = Swift.Result { try body(self) }
         if let failure { throw failure }
         let value = try result.get()

@@ -13,50 +13,51 @@ public struct IoctlRequest: Sendable {
     }
 }
 
-/// The one door through which every ioctl goes, `KVM_RUN` alone excepted, and with them what else is asked of the same
-/// descriptors: opening them by a path, reads and writes at an offset.
+/// The interface to the host's kernel: every ioctl except `KVM_RUN` goes through it, and so do `open`, and reads and
+/// writes at an offset, of the same files.
 ///
-/// The base class asks the kernel. `CallRecorder` writes down what passes. Tests subclass it to watch calls and their
-/// order, to answer in the kernel's place, or to make a call fail with an errno that the hardware at hand would never
-/// give.
-open class IoctlDoor: @unchecked Sendable {
+/// The base class makes the system calls. `CallRecorder` also writes them to a file. Tests subclass it to watch calls
+/// and their order, to answer in place of the kernel, or to make a call fail with an errno that the hardware at hand
+/// never gives.
+open class KernelInterface: @unchecked Sendable {
     // @unchecked: the base class has no state; subclasses guard theirs.
 
-    /// The door that leads straight to the running kernel.
-    public static let kernel = IoctlDoor()
+    /// The interface of the running kernel, which records nothing.
+    public static let host = KernelInterface()
 
     public init() {}
 
-    /// Says what a descriptor is open on, once for each, before any other call on it. A number that was closed may come
-    /// again.
+    /// Announces a new descriptor and the object that it is open on, before any other call on it. The kernel may reuse
+    /// the number of a closed descriptor.
     open func opened(_ descriptor: Int32, object: String) {}
 
-    /// Says why the calls that follow are made, where somebody writes them down; the words are not made otherwise.
-    open func note(_ words: () -> String) {}
+    /// Adds a comment to the recording, such as the reason for the calls that follow. Without a recording `text` is not
+    /// evaluated.
+    open func comment(_ text: () -> String) {}
 
-    /// Opens a path. Answers the descriptor, or the negated errno.
+    /// Opens a path. Returns the descriptor, or the negated errno.
     open func open(_ path: String, flags: Int32, mode: UInt32) -> Int32 {
         let result = ByteText.withCString(path) { cl_open($0, flags, mode) }
         return result < 0 ? -Glibc.errno : result
     }
 
-    /// An ioctl with a structure. Answers the result, or the negated errno.
+    /// An ioctl with a structure. Returns the result, or the negated errno.
     open func call(_ descriptor: Int32, _ request: IoctlRequest, _ argument: UnsafeMutableRawBufferPointer) -> Int32 {
         cl_ioctl(descriptor, request.number, argument.baseAddress)
     }
 
-    /// An ioctl with a number. Answers the result, or the negated errno.
+    /// An ioctl with a number. Returns the result, or the negated errno.
     open func call(_ descriptor: Int32, _ request: IoctlRequest, value: UInt) -> Int32 {
         cl_ioctl_value(descriptor, request.number, value)
     }
 
-    /// One pread(2), which may read less than asked. Answers the bytes read, or the negated errno.
+    /// One pread(2), which may read less than asked. Returns the number of bytes read, or the negated errno.
     open func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
         let result = pread(descriptor, buffer.baseAddress, buffer.count, off_t(bitPattern: UInt(offset)))
         return result < 0 ? -Int(Glibc.errno) : result
     }
 
-    /// One pwrite(2), which may write less than asked. Answers the bytes written, or the negated errno.
+    /// One pwrite(2), which may write less than asked. Returns the number of bytes written, or the negated errno.
     open func write(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) -> Int {
         let result = pwrite(descriptor, buffer.baseAddress, buffer.count, off_t(bitPattern: UInt(offset)))
         return result < 0 ? -Int(Glibc.errno) : result
