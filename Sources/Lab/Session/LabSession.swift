@@ -137,8 +137,8 @@ struct LabSession: ~Copyable {
         }
     }
 
-    /// Says what is missing in the console's file.
-    private func tellMissing(_ notice: (String) -> Void) {
+    /// Reports bytes that are missing in the console's file.
+    private func reportMissing(_ notice: (String) -> Void) {
         guard let path = configuration.consoleLog else { return }
         if let consoleFailure { notice("the console's log \(path) is cut off: \(consoleFailure.errno)") }
         if let consoleLimit, case let missing = consoleLimit.missing, missing > 0 {
@@ -158,7 +158,7 @@ struct LabSession: ~Copyable {
             while !(isEmulatorGone && output.isDone && error.isDone) {
                 if let status = progress.exitStatus, output.isDone, error.isDone {
                     end()
-                    tellMissing(streams.notice)
+                    reportMissing(streams.notice)
                     return status
                 }
                 if let failure = progress.failure { throw .setup(failure) }
@@ -167,11 +167,11 @@ struct LabSession: ~Copyable {
             }
         } catch {
             end()
-            tellMissing(streams.notice)
+            reportMissing(streams.notice)
             throw error
         }
         let termination = end()
-        tellMissing(streams.notice)
+        reportMissing(streams.notice)
         throw causeOfDeath(termination)
     }
 

@@ -7,7 +7,7 @@ enum TAPReport {
     /// - Parameter number: counted from 1 in the order in which tests end.
     static func test(_ record: TestRecord, number: Int) -> String {
         var lines: [String] = []
-        func tell(_ key: String, _ texts: [String]) {
+        func appendList(_ key: String, _ texts: [String]) {
             lines.append("  \(key):")
             lines += texts.map { "    - \(ReportText.yaml($0))" }
         }
@@ -27,12 +27,12 @@ enum TAPReport {
         case .passed, .skipped: break
         }
         lines.append("  duration_ms: \(Int((record.seconds * 1000).rounded()))")
-        if !record.retried.isEmpty { tell("failed_before", record.retried.map(\.reason)) }
-        if !record.details.isEmpty { tell("details", record.details) }
-        if !record.postMortem.isEmpty { tell("post_mortem", record.postMortem) }
+        if !record.retried.isEmpty { appendList("failed_before", record.retried.map(\.reason)) }
+        if !record.details.isEmpty { appendList("details", record.details) }
+        if !record.postMortem.isEmpty { appendList("post_mortem", record.postMortem) }
         if let log = record.log { lines.append("  log: \(ReportText.yaml(log))") }
         if !record.console.isEmpty, record.outcome != .passed {
-            tell(
+            appendList(
                 "console",
                 record.console.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init))
         }

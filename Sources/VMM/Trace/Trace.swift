@@ -225,7 +225,7 @@ public final class Trace: Sendable {
         private var text: TraceText
         private var named = 0
         /// What was said to be missing, by track.
-        private var told: [Int: UInt64] = [:]
+        private var reported: [Int: UInt64] = [:]
         private var hasToldLimit = false
 
         init(_ trace: Trace, _ file: consuming TraceFile) {
@@ -279,7 +279,7 @@ public final class Trace: Sendable {
                 return (words.text.bytes, words.dropped)
             }
             flush(and: words)
-            tell(dropped, TraceText.Track.console)
+            reportDrops(dropped, TraceText.Track.console)
             flush()
         }
 
@@ -292,7 +292,7 @@ public final class Trace: Sendable {
                 }
                 if text.bytes.count > 1 << 16 { flush() }
             }
-            tell(ring.droppedCount, track)
+            reportDrops(ring.droppedCount, track)
         }
 
         private func write(_ entry: TraceEntry, of vcpu: Int, _ names: [String]) {
@@ -316,11 +316,11 @@ public final class Trace: Sendable {
             }
         }
 
-        /// Says in the trace what is missing in it.
-        private func tell(_ dropped: UInt64, _ track: Int) {
-            let before = told[track] ?? 0
+        /// Adds an event to the trace for entries that were dropped since the last one.
+        private func reportDrops(_ dropped: UInt64, _ track: Int) {
+            let before = reported[track] ?? 0
             guard dropped > before else { return }
-            told[track] = dropped
+            reported[track] = dropped
             guard !file.isCut else { return }
             text.instant(track, at: MonotonicClock.now, category: "trace", name: "\(dropped - before) events dropped")
         }
