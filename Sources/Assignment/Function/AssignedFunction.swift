@@ -109,7 +109,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         areas.indices.contains(bar) ? areas[bar] : []
     }
 
-    private func note(
+    private func comment(
         _ access: StaticString, _ offset: some BinaryInteger, _ width: Int, _ value: (some BinaryInteger)? = Int?.none
     ) {
         kernel.comment {
@@ -125,7 +125,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             var value = state.space.read(offset, width: width)
             let live = state.space.hardwareReadMask(offset, width: width)
             if live != 0 {
-                note("config read", offset, width)
+                comment("config read", offset, width)
                 let physical =
                     ask({ () throws(AssignmentError) in try backend.readConfig(offset, width: width) }) ?? .max
                 value = value & ~live | physical & live
@@ -141,7 +141,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     public override func writeConfig(_ offset: Int, _ value: UInt32, width: Int, remap: () -> Void) {
         state.withLock { state in
-            note("config write", offset, width, value)
+            comment("config write", offset, width, value)
             let before = state.space.command
             let power = powerState(state)
             state.space.write(offset, value, width: width)
@@ -211,7 +211,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             return true
         } catch {
             guard !error.isHostFailure(for: purpose), isPresent else { throw error }
-            refused.note(error)
+            refused.add(error)
             return false
         }
     }
@@ -224,7 +224,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         do throws(AssignmentError) {
             return try body()
         } catch {
-            if error.isHostFailure(for: .device) { onFailure("\(error)") } else { refused.note(error) }
+            if error.isHostFailure(for: .device) { onFailure("\(error)") } else { refused.add(error) }
             return nil
         }
     }

@@ -19,7 +19,7 @@ final class Refusals: Sendable {
     private static let limit = 32
     private let kinds = Mutex<[Refusal]>([])
 
-    func note(_ error: AssignmentError) {
+    func add(_ error: AssignmentError) {
         let (call, reason) = error.refusedCall
         kinds.withLock { kinds in
             if let index = kinds.firstIndex(where: { $0.call == call && $0.reason == reason }) {

@@ -1,10 +1,10 @@
-/// Makes boots of a suite file's tables, and notes what is wrong with them.
+/// Makes boots of a suite file's tables, and collects the mistakes in them.
 struct SuiteReading {
     private let directory: String
     private let checks: SuiteFile.Checks
     private(set) var name: String?
     private(set) var mistakes: [SuiteFile.Mistake] = []
-    /// Those that were not noted too.
+    /// The number of all mistakes, also of those that are not in `mistakes`.
     private(set) var mistakeCount = 0
     /// Bytes of all boots' command lines.
     private var total = 0
@@ -14,14 +14,14 @@ struct SuiteReading {
         self.checks = checks
     }
 
-    private mutating func note(_ line: Int, _ key: String, _ reason: @autoclosure () -> String) {
+    private mutating func addMistake(_ line: Int, _ key: String, _ reason: @autoclosure () -> String) {
         mistakeCount += 1
         guard mistakes.count < SuiteFile.mistakeLimit else { return }
         mistakes.append(SuiteFile.Mistake(line: line, key: key, reason: reason()))
     }
 
-    private mutating func note(_ entry: TOMLTable.Entry, expected: String) {
-        note(entry.value.line, entry.key, "expected \(expected), found \(entry.value.kind)")
+    private mutating func addMistake(_ entry: TOMLTable.Entry, expected: String) {
+        addMistake(entry.value.line, entry.key, "expected \(expected), found \(entry.value.kind)")
     }
 
     /// All boots of a document.
@@ -31,39 +31,39 @@ struct SuiteReading {
         for entry in root.entries {
             switch (entry.key, entry.value.content) {
             case ("name", .string(let text)): name = text
-            case ("name", _): note(entry, expected: "a string")
+            case ("name", _): addMistake(entry, expected: "a string")
             case ("defaults", .table(let table)): defaults = values(table, besides: [])
-            case ("defaults", _): note(entry, expected: "a table, as [defaults]")
+            case ("defaults", _): addMistake(entry, expected: "a table, as [defaults]")
             case ("boot", .array(let elements)):
                 for element in elements {
                     if case .table(let table) = element.content {
                         tables.append(table)
                     } else {
-                        note(element.line, "boot", "expected a table, as [[boot]], found \(element.kind)")
+                        addMistake(element.line, "boot", "expected a table, as [[boot]], found \(element.kind)")
                     }
                 }
             case ("boot", .table):
-                note(entry.line, "boot", "expected [[boot]], with two brackets, since there may be several")
-            case ("boot", _): note(entry, expected: "a table, as [[boot]]")
+                addMistake(entry.line, "boot", "expected [[boot]], with two brackets, since there may be several")
+            case ("boot", _): addMistake(entry, expected: "a table, as [[boot]]")
             default:
-                note(
+                addMistake(
                     entry.line, entry.key,
                     "there is no such key here\(Self.nearest(entry.key, ["name", "defaults", "boot"]))")
             }
         }
-        if tables.isEmpty, mistakes.isEmpty { note(1, "boot", "expected at least one [[boot]]") }
+        if tables.isEmpty, mistakes.isEmpty { addMistake(1, "boot", "expected at least one [[boot]]") }
         var boots: [SuiteFile.Boot] = []
         var lines: [String: Int] = [:]
         for table in tables {
             for boot in self.boots(of: table, defaults) {
                 if let line = lines[boot.name] {
-                    note(boot.line, "name", "there is a boot \"\(boot.name)\" already, in line \(line)")
+                    addMistake(boot.line, "name", "there is a boot \"\(boot.name)\" already, in line \(line)")
                 } else {
                     lines[boot.name] = boot.line
                     boots.append(boot)
                 }
                 guard boots.count <= SuiteFile.bootLimit else {
-                    note(boot.line, "boot", "these are more than \(SuiteFile.bootLimit) boots")
+                    addMistake(boot.line, "boot", "these are more than \(SuiteFile.bootLimit) boots")
                     return []
                 }
             }
@@ -76,8 +76,8 @@ struct SuiteReading {
         var group = ""
         switch table["name"]?.value.content {
         case .string(let text)? where !text.isEmpty: group = text
-        case nil: note(table.line, "name", "expected a name, as name = \"hello\", in every [[boot]]")
-        default: if let entry = table["name"] { note(entry, expected: "a string that is not empty") }
+        case nil: addMistake(table.line, "name", "expected a name, as name = \"hello\", in every [[boot]]")
+        default: if let entry = table["name"] { addMistake(entry, expected: "a string that is not empty") }
         }
         let own = values(table, besides: ["name", "matrix"])
         var axes: [SuiteAxis] = []
@@ -85,14 +85,14 @@ struct SuiteReading {
             if case .table(let matrix) = entry.value.content {
                 axes = self.axes(matrix, beside: table)
             } else {
-                note(entry, expected: "a table, as [boot.matrix]")
+                addMistake(entry, expected: "a table, as [boot.matrix]")
             }
         }
         var count = 1
         for axis in axes {
             let (product, overflow) = count.multipliedReportingOverflow(by: max(axis.values.count, 1))
             guard !overflow, product <= SuiteFile.bootLimit else {
-                note(table.line, "matrix", "its combinations are more than \(SuiteFile.bootLimit) boots")
+                addMistake(table.line, "matrix", "its combinations are more than \(SuiteFile.bootLimit) boots")
                 return []
             }
             count = product
@@ -117,7 +117,7 @@ struct SuiteReading {
         _ name: String, _ group: String, _ values: [SuiteKey: SuiteValue], _ line: Int, isFirst: Bool
     ) -> SuiteFile.Boot? {
         guard values[.kernel] != nil || values[.firmware] != nil else {
-            if isFirst, mistakes.isEmpty { note(line, "kernel", "expected a kernel or a firmware to boot") }
+            if isFirst, mistakes.isEmpty { addMistake(line, "kernel", "expected a kernel or a firmware to boot") }
             return nil
         }
         let statuses = values[.status]?.texts.compactMap { Int32($0) }
@@ -127,7 +127,7 @@ struct SuiteReading {
             })
         {
             if !mistakes.contains(where: { $0.line == value.line && $0.key == "status" }) {
-                note(
+                addMistake(
                     value.line, "status",
                     """
                     \(status) is no outcome of a guest's: where the host fails no boot passes, and there is \
@@ -151,7 +151,7 @@ struct SuiteReading {
             let whose =
                 length > SuiteFile.lineLimit ? "its command line is" : "the command lines of all boots are together"
             let limit = length > SuiteFile.lineLimit ? SuiteFile.lineLimit : SuiteFile.totalLimit
-            if isFirst || mistakes.isEmpty { note(line, "boot", "\(whose) longer than \(limit >> 20) MiB") }
+            if isFirst || mistakes.isEmpty { addMistake(line, "boot", "\(whose) longer than \(limit >> 20) MiB") }
             return nil
         }
         let timeout = values[.timeout]?.texts.first ?? SuiteFile.defaultTimeout
@@ -184,13 +184,13 @@ struct SuiteReading {
         for entry in matrix.entries {
             guard let key = key(entry, besides: [], in: "matrix.") else { continue }
             guard case .array(let elements) = entry.value.content, !elements.isEmpty else {
-                note(
+                addMistake(
                     entry.value.line, "matrix.\(entry.key)",
                     "expected an array of values to choose from, found \(entry.value.kind)")
                 continue
             }
             if let own = table[entry.key] {
-                note(entry.line, "matrix.\(entry.key)", "the boot has one value for it already, in line \(own.line)")
+                addMistake(entry.line, "matrix.\(entry.key)", "the boot has one value for it already, in line \(own.line)")
             }
             let values = elements.compactMap { value(key, $0, name: "matrix.\(entry.key)") }
             axes.append(SuiteAxis(key: key, values: values))
@@ -209,7 +209,7 @@ struct SuiteReading {
 
     private mutating func key(_ entry: TOMLTable.Entry, besides others: [String], in table: String = "") -> SuiteKey? {
         if let key = SuiteKey(rawValue: entry.key) { return key }
-        note(
+        addMistake(
             entry.line, table + entry.key,
             "there is no such key here\(Self.nearest(entry.key, others + SuiteKey.allCases.map(\.rawValue)))")
         return nil
@@ -221,7 +221,7 @@ struct SuiteReading {
     private mutating func value(_ key: SuiteKey, _ value: TOMLValue, name: String) -> SuiteValue? {
         guard let texts = Self.texts(value, key.form) else {
             let culprit = Self.culprit(value, key.form)
-            note(
+            addMistake(
                 culprit?.line ?? value.line, name,
                 "expected \(key.expectation), found \(culprit.map { "\($0.kind) in the array" } ?? value.kind)")
             return nil
@@ -234,7 +234,7 @@ struct SuiteReading {
         }
         let before = mistakeCount
         for (text, line) in result where mistakes.count < SuiteFile.mistakeLimit {
-            if let reason = mistake(key, text) { note(line, name, reason) }
+            if let reason = mistake(key, text) { addMistake(line, name, reason) }
         }
         return mistakeCount == before ? SuiteValue(texts: result.map(\.text), line: value.line) : nil
     }

@@ -92,7 +92,7 @@ public final class Machine {
         firmwareConfig = FirmwareConfig(.init(memory: configuration.memory, cpus: configuration.cpus))
         do {
             vm = try hypervisor.makeVirtualMachine()
-            if let trace = configuration.trace { vm.onInterrupt = { trace.note($0) } }
+            if let trace = configuration.trace { vm.onInterrupt = { trace.record($0) } }
             // Memory first: the first slot after KVM_CREATE_IRQCHIP waits some milliseconds for the interrupt code's
             // grace period.
             let slots = memory.slots

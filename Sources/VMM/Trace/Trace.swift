@@ -101,7 +101,7 @@ public final class Trace: Sendable {
         }
     }
 
-    // MARK: What is noted
+    // MARK: Recording
 
     /// The track of a vCPU, the same for each boot.
     func track(_ number: Int, of count: Int, ecam: Range<UInt64>) throws(SystemCallError) -> VCPUTrack {
@@ -114,8 +114,8 @@ public final class Trace: Sendable {
         return VCPUTrack(ring, ecam: ecam)
     }
 
-    /// An interrupt is given to the guest. From any thread.
-    func note(_ interrupt: InterruptEvent) {
+    /// Records an interrupt that the guest gets. From any thread.
+    func record(_ interrupt: InterruptEvent) {
         let now = MonotonicClock.now
         var entry = TraceEntry(event: .line, entered: now, left: now, served: now)
         switch interrupt {

@@ -29,10 +29,10 @@ struct FlightRecorder {
     private var sampleCount = 0
     /// The timestamp counter at the last exit that is not kept.
     private(set) var lastPass: UInt64 = 0
-    /// Exits ever noted.
+    /// The number of exits recorded so far.
     private(set) var count = 0
 
-    mutating func note(_ kind: VCPUExit.Kind, address: UInt64, width: UInt8, value: UInt64) {
+    mutating func record(_ kind: VCPUExit.Kind, address: UInt64, width: UInt8, value: UInt64) {
         entries[count & (Self.capacity - 1)] = Entry(
             time: cl_timestamp(), address: address, value: value, kind: UInt8(truncatingIfNeeded: kind.rawValue),
             width: width)

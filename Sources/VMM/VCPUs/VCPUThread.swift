@@ -89,7 +89,7 @@ final class VCPUThread: @unchecked Sendable {
             switch exit {
             case .portOut(let port, let size, let count):
                 counts.count(.portOut)
-                recorder.note(
+                recorder.record(
                     .portOut, address: UInt64(port), width: size, value: UInt64(vcpu.portValue(0, size: size)))
                 for index in 0..<count { writePort(UInt64(port), vcpu.portValue(index, size: size), width: Int(size)) }
             case .portIn(let port, let size, let count):
@@ -99,16 +99,16 @@ final class VCPUThread: @unchecked Sendable {
                     value = readPort(UInt64(port), width: Int(size))
                     vcpu.setPortValue(index, size: size, value)
                 }
-                recorder.note(.portIn, address: UInt64(port), width: size, value: UInt64(value))
+                recorder.record(.portIn, address: UInt64(port), width: size, value: UInt64(value))
             case .mmioWrite(let address, let length, let value):
                 counts.count(.mmioWrite)
-                recorder.note(.mmioWrite, address: address, width: length, value: value)
+                recorder.record(.mmioWrite, address: address, width: length, value: value)
                 writeMMIO(address, value, width: Int(length))
             case .mmioRead(let address, let length):
                 counts.count(.mmioRead)
                 let value = readMMIO(address, width: Int(length))
                 vcpu.setMMIOValue(value)
-                recorder.note(.mmioRead, address: address, width: length, value: value)
+                recorder.record(.mmioRead, address: address, width: length, value: value)
             case .interrupted:
                 counts.count(.interrupted)
                 recorder.pass()
@@ -136,7 +136,7 @@ final class VCPUThread: @unchecked Sendable {
                 recorder.pass()
             default:
                 counts.count(exit.kind)
-                recorder.note(exit.kind, address: 0, width: 0, value: 0)
+                recorder.record(exit.kind, address: 0, width: 0, value: 0)
                 finish(exit)
             }
             track?.serve(exit, recorder.last, latch: bridge.addressLatch)
