@@ -84,7 +84,7 @@ private func checkWindow(_ exponents: [UInt64], _ accesses: [PassthroughInvarian
     var last = start
     for access in accesses {
         let size = UInt64(1) << UInt64(access.value & 63)
-        guard let address = window.take(size) else { continue }
+        guard let address = window.allocate(size) else { continue }
         if address % size != 0 || address < last || address > window.range.upperBound - size {
             fatalError("\(size) bytes at \(address)")
         }

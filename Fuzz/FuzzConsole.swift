@@ -7,7 +7,7 @@
 private func findings(_ script: ConsoleScript, _ chunks: [[UInt8]]) -> ConsoleFindings {
     var watcher = ConsoleWatcher(script)
     for chunk in chunks {
-        watcher.take(chunk, at: 1)
+        watcher.receive(chunk, at: 1)
         _ = watcher.look(at: 1)
     }
     watcher.close(at: 1)

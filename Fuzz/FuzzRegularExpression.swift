@@ -7,7 +7,7 @@
 private func ends(_ expressions: [RegularExpression], _ text: [UInt8]) -> [Int] {
     var automaton = PatternAutomaton(expressions)
     var found: [Int] = []
-    for (place, byte) in text.enumerated() where automaton.take(byte)?.contains(0) == true { found.append(place) }
+    for (place, byte) in text.enumerated() where automaton.consume(byte)?.contains(0) == true { found.append(place) }
     if automaton.matchesAtPause().contains(0) { found.append(text.count) }
     return found
 }

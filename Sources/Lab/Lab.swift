@@ -73,7 +73,7 @@ public struct Lab: Sendable {
                 configuration, interface, qemu: qemu, guardian: guardian, image: image, archive: archive)
             do throws(LabError) {
                 let status = try session.run(streams, &input, mark: mark, deadline: deadline)
-                try takeBack(session.files)
+                try writeReturned(session.files)
                 return Outcome(exitStatus: status, runs: runs + 1)
             } catch {
                 if error.isOfTheHost {
@@ -172,8 +172,8 @@ public struct Lab: Sendable {
     /// that a machine without disks and users never gathers. Source: random(7), and the kernel's commit 50ee7529ec45.
     private static let neverBlocking = "5.4"
 
-    /// Writes the files that came back to the current directory.
-    private func takeBack(_ files: [UInt8]) throws(LabError) {
+    /// Writes the files that the guest sent back to the current directory.
+    private func writeReturned(_ files: [UInt8]) throws(LabError) {
         guard !files.isEmpty else { return }
         let archive = try LabError.wording { () throws(HostSystemError) in
             try Decompressor(programs: programs).unpack(Base64.decode(files), .gzip, object: "the files sent back")

@@ -24,7 +24,9 @@ public final class VFIOGroup: Sendable {
         descriptor = opened
     }
 
-    private static func open(_ number: Int, _ directory: String, _ kernel: KernelInterface) throws(VFIOError) -> Descriptor {
+    private static func open(_ number: Int, _ directory: String, _ kernel: KernelInterface) throws(VFIOError)
+        -> Descriptor
+    {
         do {
             return try VFIOContainer.open("\(directory)/\(number)", kernel: kernel)
         } catch .call(let error) where error.errno.rawValue == EBUSY {

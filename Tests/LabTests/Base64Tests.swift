@@ -23,13 +23,13 @@ struct Base64Tests {
         lseek(file.descriptor.raw, 0, SEEK_SET)
         var input = CommandInput(source: file.descriptor.raw)
         // Nothing yet; two lines; nothing until the end is known; the end.
-        var lines = [input.takeLine()]
+        var lines = [input.nextLine()]
         input.read()
-        for _ in 0..<3 { lines.append(input.takeLine()) }
+        for _ in 0..<3 { lines.append(input.nextLine()) }
         input.read()
-        lines.append(input.takeLine())
+        lines.append(input.nextLine())
         input.rewind()
-        lines.append(input.takeLine())
+        lines.append(input.nextLine())
         #expect(lines.map { $0 == nil } == [true, false, false, true, false, false])
         let taken = lines.compactMap { $0 }
         #expect(taken.allSatisfy { $0.count < 4096 && $0.last == UInt8(ascii: "\n") })

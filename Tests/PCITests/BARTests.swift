@@ -107,7 +107,7 @@ import Testing
             var given: [Range<UInt64>] = []
             for _ in 0..<40 {
                 let size = UInt64(1) << UInt64(random.below(22))
-                guard let address = window.take(size) else { continue }
+                guard let address = window.allocate(size) else { continue }
                 #expect(address % size == 0)
                 #expect(address >= range.lowerBound)
                 #expect(address + size <= range.upperBound)
@@ -119,32 +119,32 @@ import Testing
 
     @Test func givesAllThereIs() {
         var window = BARWindow(0x1000..<0x4000)
-        #expect(window.take(0x1000) == 0x1000)
-        #expect(window.take(0x2000) == 0x2000)
-        #expect(window.take(1) == nil)
+        #expect(window.allocate(0x1000) == 0x1000)
+        #expect(window.allocate(0x2000) == 0x2000)
+        #expect(window.allocate(1) == nil)
     }
 
     @Test func onlySkipsWhatAlignmentCosts() {
         var window = BARWindow(0x1000..<0x9000)
-        #expect(window.take(16) == 0x1000)
-        #expect(window.take(0x4000) == 0x4000)
+        #expect(window.allocate(16) == 0x1000)
+        #expect(window.allocate(0x4000) == 0x4000)
         // What does not fit takes nothing.
-        #expect(window.take(0x8000) == nil)
-        #expect(window.take(0x1000) == 0x8000)
+        #expect(window.allocate(0x8000) == nil)
+        #expect(window.allocate(0x1000) == 0x8000)
     }
 
     @Test(arguments: [0, 3, 4095, .max] as [UInt64])
     func refusesWhatIsNoPowerOfTwo(size: UInt64) {
         var window = BARWindow(0..<1 << 32)
-        #expect(window.take(size) == nil)
+        #expect(window.allocate(size) == nil)
     }
 
     @Test func standsTheEndOfTheAddressSpace() {
         var window = BARWindow(UInt64.max - 0x1FFF..<UInt64.max)
-        #expect(window.take(0x1000) == UInt64.max - 0x1FFF)
-        #expect(window.take(0x1000) == nil)
-        #expect(window.take(1 << 63) == nil)
+        #expect(window.allocate(0x1000) == UInt64.max - 0x1FFF)
+        #expect(window.allocate(0x1000) == nil)
+        #expect(window.allocate(1 << 63) == nil)
         var empty = BARWindow(0x1000..<0x1000)
-        #expect(empty.take(1) == nil)
+        #expect(empty.allocate(1) == nil)
     }
 }

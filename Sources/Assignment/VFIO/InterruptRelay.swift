@@ -36,7 +36,7 @@ final class InterruptRelay: @unchecked Sendable {
                 self.loop.wait { token in
                     switch token {
                     case Self.stopToken: break
-                    case Self.parkToken: _ = self.parkEvent.take()
+                    case Self.parkToken: _ = self.parkEvent.readCount()
                     // Between the interruption and the place to stand still: the event is still there afterwards.
                     default: if run?.isParked != true { handle(token) }
                     }

@@ -92,10 +92,10 @@ public final class VFIOBackend: AssignmentBackend {
                 guard let self else { return }
                 switch token {
                 case Token.error:
-                    _ = errorEvent.take()
+                    _ = errorEvent.readCount()
                     onFailure("\(address): the device reported an uncorrectable error and can't be trusted further")
                 case Token.request:
-                    _ = requestEvent.take()
+                    _ = requestEvent.readCount()
                     onFailure("\(address): the host wants the device back (it is being unbound or removed)")
                 default: self.vector(token)?.relay()
                 }
@@ -218,7 +218,7 @@ public final class VFIOBackend: AssignmentBackend {
 
     public func startINTx(_ line: InterruptLine, masked: Bool) throws(AssignmentError) {
         try disableLingering()
-        _ = trigger.take()
+        _ = trigger.readCount()
         try onDevice { () throws(VFIOError) in try device.setTriggers(.intx, [trigger.raw]) }
         do throws(AssignmentError) {
             try onDevice { () throws(VFIOError) in try device.setUnmaskEvent(.intx, resample.raw) }
@@ -266,7 +266,7 @@ public final class VFIOBackend: AssignmentBackend {
             try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) }
         } else {
             // What came in as the mask went up is stale: the kernel looks at the device again when the bit is cleared.
-            _ = trigger.take()
+            _ = trigger.readCount()
             try attach(line)
         }
     }

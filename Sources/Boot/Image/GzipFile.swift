@@ -22,7 +22,7 @@ public enum GzipFile {
         var inflation = Inflation(limit: limit)
         try inflation.run(&input)
         input.dropPartialByte()
-        let (checksum, size) = (UInt32(try input.take(32)), UInt32(try input.take(32)))
+        let (checksum, size) = (UInt32(try input.readBits(32)), UInt32(try input.readBits(32)))
         guard size == UInt32(truncatingIfNeeded: inflation.output.count), checksum == checksumCRC32(inflation.output)
         else {
             throw .badCompression("its checksum or its size is wrong")
@@ -32,18 +32,18 @@ public enum GzipFile {
 
     /// RFC 1952, section 2.3: method and flags, six bytes that don't matter here, then what the flags announce.
     private static func skipHeader(_ input: inout BitSource<some ImageSource>) throws(BootError) {
-        guard try input.take(24) == 0x08_8b1f else { throw .badCompression("it doesn't begin as gzip's files do") }
-        let flags = try input.take(8)
+        guard try input.readBits(24) == 0x08_8b1f else { throw .badCompression("it doesn't begin as gzip's files do") }
+        let flags = try input.readBits(8)
         guard flags & 0xe0 == 0 else { throw .badCompression("it has flags that are not known") }
-        for _ in 0..<6 { _ = try input.take(8) }
+        for _ in 0..<6 { _ = try input.readBits(8) }
         if flags & 0x04 != 0 {
-            for _ in 0..<(try input.take(16)) { _ = try input.take(8) }
+            for _ in 0..<(try input.readBits(16)) { _ = try input.readBits(8) }
         }
         // The file's name and a comment, each with its NUL.
         for flag in [0x08, 0x10] as [UInt64] where flags & flag != 0 {
-            while try input.take(8) != 0 {}
+            while try input.readBits(8) != 0 {}
         }
-        if flags & 0x02 != 0 { _ = try input.take(16) }
+        if flags & 0x02 != 0 { _ = try input.readBits(16) }
     }
 
     private static let checksumTable: [UInt32] = (0..<256).map { index in
@@ -97,7 +97,7 @@ private struct BitSource<Image: ImageSource> {
     }
 
     /// The next bits, 32 at the most.
-    mutating func take(_ number: Int) throws(BootError) -> UInt64 {
+    mutating func readBits(_ number: Int) throws(BootError) -> UInt64 {
         try fill()
         let value = bits & (1 << UInt64(number) - 1)
         try drop(number)
@@ -177,8 +177,8 @@ private struct Inflation {
     mutating func run(_ input: inout BitSource<some ImageSource>) throws(BootError) {
         var isLast = false
         while !isLast {
-            isLast = try input.take(1) == 1
-            switch try input.take(2) {
+            isLast = try input.readBits(1) == 1
+            switch try input.readBits(2) {
             case 0: try store(&input)
             case 1:
                 let lengths = [(8, 144), (9, 112), (7, 24), (8, 8)].flatMap { [UInt8](repeating: $0.0, count: $0.1) }
@@ -193,19 +193,19 @@ private struct Inflation {
 
     private mutating func store(_ input: inout BitSource<some ImageSource>) throws(BootError) {
         input.dropPartialByte()
-        let (count, complement) = (try input.take(16), try input.take(16))
+        let (count, complement) = (try input.readBits(16), try input.readBits(16))
         guard count ^ complement == 0xffff else { throw .badCompression("a stored block's length is damaged") }
         try check(room: Int(count))
-        for _ in 0..<count { output.append(UInt8(try input.take(8))) }
+        for _ in 0..<count { output.append(UInt8(try input.readBits(8))) }
     }
 
     private func codes(_ input: inout BitSource<some ImageSource>) throws(BootError) -> (PrefixCode, PrefixCode) {
         let (literals, distances, count) = (
-            Int(try input.take(5)) + 257, Int(try input.take(5)) + 1, Int(try input.take(4)) + 4
+            Int(try input.readBits(5)) + 257, Int(try input.readBits(5)) + 1, Int(try input.readBits(4)) + 4
         )
         guard literals <= 286, distances <= 30 else { throw .badCompression("it has more codes than there are") }
         var lengths = [UInt8](repeating: 0, count: 19)
-        for index in 0..<count { lengths[Self.order[index]] = UInt8(try input.take(3)) }
+        for index in 0..<count { lengths[Self.order[index]] = UInt8(try input.readBits(3)) }
         let code = try PrefixCode(lengths[...])
         lengths = []
         while lengths.count < literals + distances {
@@ -215,9 +215,9 @@ private struct Inflation {
             case 0..<16: lengths.append(UInt8(symbol))
             case 16:
                 guard let last = lengths.last else { throw .badCompression("it repeats a length before the first") }
-                lengths += repeatElement(last, count: Int(try input.take(2)) + 3)
-            case 17: lengths += repeatElement(0, count: Int(try input.take(3)) + 3)
-            default: lengths += repeatElement(0, count: Int(try input.take(7)) + 11)
+                lengths += repeatElement(last, count: Int(try input.readBits(2)) + 3)
+            case 17: lengths += repeatElement(0, count: Int(try input.readBits(3)) + 3)
+            default: lengths += repeatElement(0, count: Int(try input.readBits(7)) + 11)
             }
         }
         guard lengths.count == literals + distances else {
@@ -240,11 +240,11 @@ private struct Inflation {
             if symbol == 256 { return }
             guard symbol - 257 < Self.lengths.count else { throw .badCompression("it has a length of no known code") }
             let length = Self.lengths[symbol - 257]
-            let count = length.least + Int(try input.take(length.bits))
+            let count = length.least + Int(try input.readBits(length.bits))
             try input.fill()
             let code = try distances.next(&input)
             guard code < Self.distances.count else { throw .badCompression("it has a distance of no known code") }
-            let distance = Self.distances[code].least + Int(try input.take(Self.distances[code].bits))
+            let distance = Self.distances[code].least + Int(try input.readBits(Self.distances[code].bits))
             guard distance <= output.count else { throw .badCompression("it repeats what comes before its start") }
             try check(room: count)
             for _ in 0..<count { output.append(output[output.count - distance]) }

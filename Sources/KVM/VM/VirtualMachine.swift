@@ -212,7 +212,8 @@ public final class VirtualMachine: Sendable {
             argument.type = type.rawValue
             try descriptor.ioctl(.createDevice, &argument)
             return DeviceControl(
-                Descriptor(owning: Int32(bitPattern: argument.fd), object: "KVM device \(type)", kernel: descriptor.kernel))
+                Descriptor(
+                    owning: Int32(bitPattern: argument.fd), object: "KVM device \(type)", kernel: descriptor.kernel))
         }
     }
 

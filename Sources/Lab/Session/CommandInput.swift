@@ -52,11 +52,11 @@ struct CommandInput: Sendable {
         if count > 0 { given += count }
     }
 
-    /// Bytes in a line: as many as make one that a terminal device takes as a whole, 4096 with its end.
+    /// Bytes per line; encoded they fit the 4096 bytes, line end included, that a terminal device takes at once.
     private static let lineLimit = 2880
 
-    /// Takes the next bytes as a line of base64, or `.` at the end of all; nil where none are there yet.
-    mutating func takeLine() -> [UInt8]? {
+    /// Returns the next bytes as a line of base64, `.` at the end of the input, nil if no bytes have come yet.
+    mutating func nextLine() -> [UInt8]? {
         if isExhausted { return Array(".\n".utf8) }
         guard isPending else { return nil }
         let bytes = taken[given...].prefix(Self.lineLimit)

@@ -239,7 +239,7 @@ struct LabSession: ~Copyable {
     /// Answers the host's request for a line of input, if it made one. It makes the next when it has taken this one,
     /// for a serial port can't say that it is full.
     private mutating func giveLine(of input: inout CommandInput) {
-        guard progress.inputRequests > inputAnswers, let line = input.takeLine() else { return }
+        guard progress.inputRequests > inputAnswers, let line = input.nextLine() else { return }
         inputAnswers += 1
         _ = line.withUnsafeBytes { send(connections.control.near.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }

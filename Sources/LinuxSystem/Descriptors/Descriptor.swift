@@ -24,7 +24,9 @@ public struct Descriptor: ~Copyable, Sendable {
 
     /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set. Waits for a FIFO's other end
     /// until the process is to end.
-    public init(opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, kernel: KernelInterface = .host)
+    public init(
+        opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, kernel: KernelInterface = .host
+    )
         throws(SystemCallError)
     {
         let result = Int32(

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// An eventfd: a 64-bit counter that the kernel and threads add to, and a reader takes whole.
+/// An eventfd: a 64-bit counter that the kernel and threads add to, and that a read resets.
 ///
 /// See eventfd(2). Non-blocking and close-on-exec.
 public struct EventDescriptor: ~Copyable, Sendable {
@@ -22,18 +22,18 @@ public struct EventDescriptor: ~Copyable, Sendable {
         _ = Glibc.write(raw, &one, 8)
     }
 
-    /// Takes the counter: how often it was signalled since last taken, zero where it was not.
-    public func take() -> UInt64 {
+    /// Reads and resets the counter: the number of signals since the last read, zero if there was none.
+    public func readCount() -> UInt64 {
         var count: UInt64 = 0
         return Glibc.read(raw, &count, 8) == 8 ? count : 0
     }
 
-    /// Whether the counter is above zero, without taking it.
+    /// True if the counter is above zero. Does not reset it.
     public var isSignalled: Bool { wait(milliseconds: 0) }
 
-    /// Waits until the counter is above zero, without taking it.
-    /// - Parameter milliseconds: how long at most; negative: without a bound.
-    /// - Returns: false where the time ran out or a signal came.
+    /// Waits until the counter is above zero. Does not reset it.
+    /// - Parameter milliseconds: the longest time to wait; negative: no limit.
+    /// - Returns: false if the time ran out or a signal came.
     public func wait(milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, milliseconds) == 1

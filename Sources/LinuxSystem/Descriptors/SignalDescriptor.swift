@@ -18,8 +18,8 @@ public struct SignalDescriptor: ~Copyable, EndRequests, Sendable {
         descriptor = Descriptor(owning: raw, object: "signals")
     }
 
-    /// The next signal that came, nil where there is none.
-    public func take() -> Int32? {
+    /// Returns the next signal that has come, nil if there is none.
+    public func nextSignal() -> Int32? {
         var information = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         return Glibc.read(descriptor.raw, &information, size) == size ? Int32(information.ssi_signo) : nil

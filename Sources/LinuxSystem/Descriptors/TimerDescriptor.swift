@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A timerfd on the host's wall clock: readable once its time has come. See timerfd_create(2). Non-blocking and
+/// A timerfd on the host's wall clock: readable from its time on. See timerfd_create(2). Non-blocking and
 /// close-on-exec.
 public struct TimerDescriptor: ~Copyable, Sendable {
     public let descriptor: Descriptor
@@ -15,7 +15,7 @@ public struct TimerDescriptor: ~Copyable, Sendable {
         descriptor = Descriptor(owning: raw, object: object)
     }
 
-    /// Sets when it becomes readable, once; nil for never. A time that has passed makes it readable at once.
+    /// Sets the time at which it becomes readable, once; nil disarms it. A time that has passed makes it readable at once.
     /// - Parameter time: nanoseconds since 1970 as `WallClock` counts them.
     public func arm(at time: Int64?) {
         var setting = itimerspec()
@@ -25,9 +25,9 @@ public struct TimerDescriptor: ~Copyable, Sendable {
         _ = timerfd_settime(raw, Int32(TFD_TIMER_ABSTIME), &setting, nil)
     }
 
-    /// Takes its having fired; false where it has not.
+    /// Reads and resets the expiry count. Returns false if the timer has not fired since.
     @discardableResult
-    public func take() -> Bool {
+    public func readExpiry() -> Bool {
         var count: UInt64 = 0
         return Glibc.read(raw, &count, 8) == 8
     }

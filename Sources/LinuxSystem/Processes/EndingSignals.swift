@@ -1,12 +1,12 @@
 import CSignals
 import Glibc
 
-/// What a run's main loop asks whether somebody wants it to end.
+/// A source of requests to end the run, such as SIGTERM, which the main loop waits for.
 public protocol EndRequests: ~Copyable {
-    /// A descriptor that is readable when a request has come.
+    /// A descriptor that is readable while a request is pending.
     var raw: Int32 { get }
-    /// The signal that asked, nil where none has since.
-    func take() -> Int32?
+    /// Returns the next signal that asks the run to end, nil if there is none.
+    func nextSignal() -> Int32?
 }
 
 /// The signals that ask this process to end, and its time limit, from its first instructions on. docs/architecture.md.
@@ -33,7 +33,7 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
         guard raw >= 0 else { throw SystemCallError(call: "eventfd", object: "signals", errno: .init(rawValue: -raw)) }
     }
 
-    public func take() -> Int32? {
+    public func nextSignal() -> Int32? {
         let signal = cs_take()
         return signal > 0 ? signal : nil
     }

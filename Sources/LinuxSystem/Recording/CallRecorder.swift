@@ -169,7 +169,8 @@ public final class CallRecorder: KernelInterface, @unchecked Sendable {
 
     public override func call(_ descriptor: Int32, _ request: IoctlRequest, value: UInt) -> Int32 {
         let answer = kernel.call(descriptor, request, value: value)
-        record(.ioctl(object(descriptor), request, value: value), RecordedAnswer(request: request.number, answer: answer))
+        record(
+            .ioctl(object(descriptor), request, value: value), RecordedAnswer(request: request.number, answer: answer))
         return answer
     }
 

@@ -52,9 +52,9 @@ public struct Recording: Sendable {
             if line.first == UInt8(ascii: "#") { continue }
             do throws(RecordingParser.Failure) {
                 var parser = RecordingParser(line)
-                if parser.takes("end ") {
+                if parser.consume("end ") {
                     let count = try parser.decimal()
-                    let missing = parser.takes(" cut ") ? try parser.decimal() : 0
+                    let missing = parser.consume(" cut ") ? try parser.decimal() : 0
                     guard parser.isAtEnd else { throw .init("something follows the number of calls") }
                     guard count == lines.count else {
                         throw .init("it says that there are \(count) calls, and there are \(lines.count)")

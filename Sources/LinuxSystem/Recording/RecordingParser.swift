@@ -11,8 +11,8 @@ struct RecordingParser {
 
     var isAtEnd: Bool { rest.isEmpty }
 
-    /// Whether these characters come next; if so they are taken.
-    mutating func takes(_ characters: StaticString) -> Bool {
+    /// Skips these characters if they come next. Returns false if they do not.
+    mutating func consume(_ characters: StaticString) -> Bool {
         let expected = UnsafeBufferPointer(start: characters.utf8Start, count: characters.utf8CodeUnitCount)
         guard rest.starts(with: expected) else { return false }
         rest.removeFirst(expected.count)
@@ -20,7 +20,7 @@ struct RecordingParser {
     }
 
     private mutating func expect(_ characters: StaticString, _ place: String) throws(Failure) {
-        guard takes(characters) else { throw Failure("\"\(characters)\" is missing \(place)") }
+        guard consume(characters) else { throw Failure("\"\(characters)\" is missing \(place)") }
     }
 
     // MARK: Parts
@@ -84,7 +84,7 @@ struct RecordingParser {
             switch byte {
             case UInt8(ascii: "\""): return String(decoding: bytes, as: UTF8.self)
             case UInt8(ascii: "\\"):
-                guard takes("x"), rest.count >= 2, let high = Self.digit(rest[rest.startIndex]),
+                guard consume("x"), rest.count >= 2, let high = Self.digit(rest[rest.startIndex]),
                     let low = Self.digit(rest[rest.startIndex + 1])
                 else { throw Failure("a backslash in the object is not followed by x and two hexadecimal digits") }
                 rest.removeFirst(2)
@@ -138,7 +138,7 @@ struct RecordingParser {
     }
 
     private mutating func changes() throws(Failure) -> [RecordedAnswer.Change] {
-        guard takes(" ->") else { return [] }
+        guard consume(" ->") else { return [] }
         var changes: [RecordedAnswer.Change] = []
         repeat {
             try expect(" ", "before what the call changed")
@@ -151,12 +151,12 @@ struct RecordingParser {
 
     private mutating func result() throws(Failure) -> RecordedAnswer.Result {
         try expect(" = ", "before the answer")
-        if takes("descriptor") { return .descriptor }
-        guard takes("-") else { return .number(try decimal()) }
+        if consume("descriptor") { return .descriptor }
+        guard consume("-") else { return .number(try decimal()) }
         let number = try decimal()
         guard (1...4095).contains(number) else { throw Failure("\(number) is no errno") }
         if let name = RecordingText.errnoNames[Int32(number)] {
-            guard takes(" "), try word() == name else {
+            guard consume(" "), try word() == name else {
                 throw Failure("errno \(number) is not followed by its name, \(name)")
             }
         }

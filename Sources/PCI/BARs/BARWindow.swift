@@ -1,4 +1,4 @@
-/// A range of addresses from which BARs get theirs before the guest starts.
+/// A range of addresses from which BARs are placed before the guest starts.
 public struct BARWindow: Sendable {
     public let range: Range<UInt64>
     private var next: UInt64
@@ -8,8 +8,8 @@ public struct BARWindow: Sendable {
         next = range.lowerBound
     }
 
-    /// The next address aligned to `size`, nil when the window is full.
-    public mutating func take(_ size: UInt64) -> UInt64? {
+    /// Returns the next free address aligned to `size`, nil if the window is full.
+    public mutating func allocate(_ size: UInt64) -> UInt64? {
         guard size.nonzeroBitCount == 1 else { return nil }
         let (sum, overflow) = next.addingReportingOverflow(size - 1)
         guard !overflow else { return nil }

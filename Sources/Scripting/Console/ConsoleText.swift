@@ -14,8 +14,8 @@ struct ConsoleText {
     private var length = 0
     private var hasReturn = false
 
-    /// Takes a byte of the console and hands on what it says: nothing, itself, or a line feed and itself.
-    mutating func take(_ byte: UInt8, _ say: (UInt8) -> Void) {
+    /// Processes a byte of the console. Passes to `say` nothing, the byte, or a line feed and the byte.
+    mutating func process(_ byte: UInt8, _ say: (UInt8) -> Void) {
         if state == .text && byte >= 0x20 && byte != 0x7F && !hasReturn { return say(byte) }
         switch byte {
         case 0x0A:
@@ -56,7 +56,7 @@ struct ConsoleText {
             if byte == 0x07 || length > Self.sequenceLimit { state = .text }
         case .stringEscape:
             state = byte == 0x5C ? .text : .escape
-            if byte != 0x5C { take(byte, say) }
+            if byte != 0x5C { process(byte, say) }
         }
     }
 }

@@ -59,9 +59,9 @@ public struct ConsoleWatcher {
     /// How many steps the script's expressions have together: what a byte costs at worst grows with it.
     public var size: Int { script.size }
 
-    /// Takes what the guest wrote.
+    /// Receives the bytes that the guest wrote.
     /// - Parameter seconds: the time, from the first vCPU's start.
-    public mutating func take(_ bytes: [UInt8], at seconds: Double) {
+    public mutating func receive(_ bytes: [UInt8], at seconds: Double) {
         guard !bytes.isEmpty else { return }
         // Who looks late has not missed the pause.
         if seconds - lastByte >= Self.pause { seePause(at: lastByte + Self.pause) }
@@ -73,9 +73,9 @@ public struct ConsoleWatcher {
         self.search = nil
         var text = self.text
         for byte in bytes {
-            text.take(byte) { said in
+            text.process(byte) { said in
                 if said != 0x0A { append(said) }
-                if let found = search.automaton.take(said) {
+                if let found = search.automaton.consume(said) {
                     for number in found { see(search.purposes[number], at: seconds) }
                 }
                 if said == 0x0A { endLine() }
@@ -85,7 +85,7 @@ public struct ConsoleWatcher {
         self.search = search
     }
 
-    /// What is to be done now. Asked after every `take`, and at the time that the last answer named.
+    /// What is to be done now. Asked after every `receive`, and at the time that the last answer named.
     public mutating func look(at seconds: Double) -> Action {
         var action = Action()
         if !hasSeenPause {

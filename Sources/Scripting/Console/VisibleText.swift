@@ -41,7 +41,7 @@ public struct VisibleText: Sendable {
     public static func line(bytes: some Sequence<UInt8>) -> String {
         var visible = VisibleText(keepsLines: false)
         var result: [UInt8] = []
-        for byte in bytes { visible.take(byte, into: &result) }
+        for byte in bytes { visible.render(byte, into: &result) }
         visible.finish(into: &result)
         return String(decoding: result, as: UTF8.self)
     }
@@ -50,13 +50,13 @@ public struct VisibleText: Sendable {
     public static func lines(_ text: String) -> String {
         var visible = VisibleText(keepsLines: true)
         var result: [UInt8] = []
-        for byte in ByteText.bytes(text) { visible.take(byte, into: &result) }
+        for byte in ByteText.bytes(text) { visible.render(byte, into: &result) }
         visible.finish(into: &result)
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// Takes the next byte.
-    public mutating func take(_ byte: UInt8, into result: inout [UInt8]) {
+    /// Appends the next byte to `result`, escaped if it is not printable.
+    public mutating func render(_ byte: UInt8, into result: inout [UInt8]) {
         if hasReturn {
             hasReturn = false
             if byte == 0x0A { result.append(0x0D) } else { escape(0x0D, &result) }

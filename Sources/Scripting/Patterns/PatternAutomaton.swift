@@ -84,10 +84,10 @@ struct PatternAutomaton {
         return (classes, sizes.count)
     }
 
-    /// Takes the next byte.
+    /// Consumes the next byte.
     /// - Returns: the expressions that end here, or ended before this byte if they had to see it. One that goes on
     ///   matching is told again.
-    mutating func take(_ byte: UInt8) -> [Int]? {
+    mutating func consume(_ byte: UInt8) -> [Int]? {
         guard loose == 0 else { return advanceLoose(byte) }
         let place = Int(current) * classCount + Int(classes[Int(byte)])
         let successor = successors[place]
@@ -158,7 +158,7 @@ struct PatternAutomaton {
         beginVisit()
         pending.removeAll(keepingCapacity: true)
         pending.append(contentsOf: program.starts)
-        for item in items where program.takes(Int(item), byte) { pending.append(program.next(Int(item))) }
+        for item in items where program.matches(Int(item), byte) { pending.append(program.next(Int(item))) }
         flags = (byte == 0x0A ? Self.lineStart : 0) | (ByteSet.word.contains(byte) ? Self.afterWord : 0)
         let immediate = close(flags: flags, ahead: nil)
         swap(&items, &reached)

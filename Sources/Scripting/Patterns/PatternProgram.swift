@@ -49,7 +49,9 @@ struct PatternProgram: Sendable {
     }
 
     /// Whether an instruction takes the byte.
-    func takes(_ index: Int, _ byte: UInt8) -> Bool { words[4 * index + Int(byte >> 6)] >> UInt64(byte & 63) & 1 != 0 }
+    func matches(_ index: Int, _ byte: UInt8) -> Bool {
+        words[4 * index + Int(byte >> 6)] >> UInt64(byte & 63) & 1 != 0
+    }
 
     private mutating func emit(_ kind: Kind, _ first: Int32, _ second: Int32 = 0, set: ByteSet = ByteSet()) -> Int32 {
         kinds.append(kind)

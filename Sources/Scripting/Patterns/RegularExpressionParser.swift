@@ -25,7 +25,7 @@ struct RegularExpressionParser {
 
     private var peek: Unicode.Scalar? { next < text.count ? text[next] : nil }
 
-    private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
+    private mutating func consume(_ scalar: Unicode.Scalar) -> Bool {
         guard peek == scalar else { return false }
         next += 1
         return true
@@ -33,7 +33,7 @@ struct RegularExpressionParser {
 
     private mutating func choice() throws(Malformed) -> Node {
         var nodes = [try sequence()]
-        while take("|") { nodes.append(try sequence()) }
+        while consume("|") { nodes.append(try sequence()) }
         return nodes.count == 1 ? nodes[0] : .choice(nodes)
     }
 
@@ -65,7 +65,7 @@ struct RegularExpressionParser {
             throw error("there is nothing to repeat: the anchor before it takes no character", at: place)
         }
         // Whether as much or as little as possible is taken makes no difference to whether it is there.
-        if !take("?"), peek == "+" { throw error("possessive repetitions (\(text[next - 1])+) are not known here") }
+        if !consume("?"), peek == "+" { throw error("possessive repetitions (\(text[next - 1])+) are not known here") }
         if let again = peek, again == "*" || again == "+" || again == "?" {
             throw error("a repetition of a repetition; write (?:...)\(again) if it is meant")
         }
@@ -133,7 +133,7 @@ struct RegularExpressionParser {
 
     private mutating func group(_ start: Int) throws(Malformed) -> Node? {
         let outer = ignoresCase
-        if take("?") {
+        if consume("?") {
             var sets = true
             options: while true {
                 switch peek {
@@ -157,7 +157,7 @@ struct RegularExpressionParser {
         }
         let node = try choice()
         depth -= 1
-        guard take(")") else { throw error("this ( is never closed; write \\( for the character", at: start) }
+        guard consume(")") else { throw error("this ( is never closed; write \\( for the character", at: start) }
         ignoresCase = outer
         return node
     }
@@ -215,7 +215,7 @@ struct RegularExpressionParser {
 
     private mutating func set(_ start: Int) throws(Malformed) -> ByteSet {
         var result = ByteSet()
-        let isInverted = take("^")
+        let isInverted = consume("^")
         var isFirst = true
         while let scalar = peek {
             if scalar == "]" && !isFirst {

@@ -190,7 +190,8 @@ struct SuiteReading {
                 continue
             }
             if let own = table[entry.key] {
-                addMistake(entry.line, "matrix.\(entry.key)", "the boot has one value for it already, in line \(own.line)")
+                addMistake(
+                    entry.line, "matrix.\(entry.key)", "the boot has one value for it already, in line \(own.line)")
             }
             let values = elements.compactMap { value(key, $0, name: "matrix.\(entry.key)") }
             axes.append(SuiteAxis(key: key, values: values))

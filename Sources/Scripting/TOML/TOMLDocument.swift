@@ -33,10 +33,10 @@ struct TOMLDocument {
     /// `[a.b]` or `[[a.b]]`: the table that the following lines fill.
     private static func header(_ reader: inout TOMLReader, _ root: TOMLTable) throws(Malformed) -> TOMLTable {
         let line = reader.line
-        let isArray = reader.take("[[")
-        if !isArray { _ = reader.take("[") }
+        let isArray = reader.consume("[[")
+        if !isArray { _ = reader.consume("[") }
         var keys = try reader.keys()
-        guard reader.take(isArray ? "]]" : "]") else {
+        guard reader.consume(isArray ? "]]" : "]") else {
             throw reader.unexpected("\(isArray ? "]]" : "]") to end the header")
         }
         let last = keys.removeLast()
@@ -80,7 +80,7 @@ struct TOMLDocument {
         guard depth <= depthLimit else {
             throw Malformed(line: line, reason: "keys and values are nested more than \(depthLimit) deep")
         }
-        guard reader.take("=") else { throw reader.unexpected("= behind the key \(keys.joined(separator: "."))") }
+        guard reader.consume("=") else { throw reader.unexpected("= behind the key \(keys.joined(separator: "."))") }
         reader.skipBlanks()
         let last = keys.removeLast()
         var table = start

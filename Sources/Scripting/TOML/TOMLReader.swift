@@ -20,8 +20,8 @@ struct TOMLReader {
 
     private func hasPrefix(_ text: String) -> Bool { scalars[place...].starts(with: text.unicodeScalars) }
 
-    /// Goes on behind `text` where it comes next.
-    mutating func take(_ text: String) -> Bool {
+    /// Skips `text` if it comes next. Returns false if it does not.
+    mutating func consume(_ text: String) -> Bool {
         guard hasPrefix(text) else { return false }
         for _ in text.unicodeScalars { advance() }
         return true
@@ -69,7 +69,7 @@ struct TOMLReader {
     mutating func endOfLine() throws(Malformed) {
         skipBlanks()
         if next == "#" { skipComment() }
-        guard next == nil || take("\n") || take("\r\n") else { throw unexpected("the line's end") }
+        guard next == nil || consume("\n") || consume("\r\n") else { throw unexpected("the line's end") }
     }
 
     // MARK: Keys
@@ -84,7 +84,7 @@ struct TOMLReader {
                 throw Malformed(line: line, reason: "a key has more than \(TOMLDocument.depthLimit) parts")
             }
             skipBlanks()
-        } while take(".")
+        } while consume(".")
         return keys
     }
 
@@ -129,11 +129,11 @@ struct TOMLReader {
         var elements: [TOMLValue] = []
         while true {
             guard skipToContent() else { throw unexpected("] to end the array") }
-            if take("]") { return elements }
+            if consume("]") { return elements }
             elements.append(try value(depth: depth + 1))
             guard skipToContent() else { throw unexpected("] to end the array") }
-            if take("]") { return elements }
-            guard take(",") else { throw unexpected(", or ] behind a value of the array") }
+            if consume("]") { return elements }
+            guard consume(",") else { throw unexpected(", or ] behind a value of the array") }
         }
     }
 
@@ -141,12 +141,12 @@ struct TOMLReader {
         let table = TOMLTable(line: line, origin: .inline)
         advance()
         skipBlanks()
-        if take("}") { return table }
+        if consume("}") { return table }
         while true {
             try TOMLDocument.pair(&self, into: table, depth: depth)
             skipBlanks()
-            if take("}") { return table }
-            guard take(",") else { throw unexpected(", or } behind a value of the inline table") }
+            if consume("}") { return table }
+            guard consume(",") else { throw unexpected(", or } behind a value of the inline table") }
         }
     }
 
@@ -270,13 +270,13 @@ struct TOMLReader {
     private mutating func literal() throws(Malformed) -> String {
         advance()
         let text = word { $0 != "'" && !Self.isControl($0) }
-        guard take("'") else { throw unexpected("' to end the string") }
+        guard consume("'") else { throw unexpected("' to end the string") }
         return text
     }
 
     private mutating func longBasic() throws(Malformed) -> String {
         try long("\"") { (reader) throws(Malformed) in
-            guard reader.take("\\") else { return nil }
+            guard reader.consume("\\") else { return nil }
             // A backslash at a line's end takes the blanks and line ends up to the next word with it.
             let start = (reader.place, reader.line)
             reader.skipBlanks()
@@ -299,12 +299,12 @@ struct TOMLReader {
     ) throws(Malformed) -> String {
         let end = String(repeating: Character(quote), count: 3)
         let start = line
-        _ = take(end)
-        if !take("\n") { _ = take("\r\n") }
+        _ = consume(end)
+        if !consume("\n") { _ = consume("\r\n") }
         var text = String.UnicodeScalarView()
         while let scalar = next {
             if hasPrefix(end) {
-                _ = take(end)
+                _ = consume(end)
                 for _ in 0..<2 where next == quote {
                     text.append(quote)
                     advance()

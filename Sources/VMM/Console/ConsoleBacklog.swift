@@ -55,12 +55,12 @@ struct ConsoleBacklog: ~Copyable {
         return true
     }
 
-    /// Shows the oldest bytes, at least one where there is any.
-    /// - Parameter take: says how many of them are done with.
-    mutating func withOldest(_ take: (UnsafeRawBufferPointer) -> Int) {
+    /// Passes the oldest bytes to `consume`, at least one if there are any.
+    /// - Parameter consume: returns how many of them to remove.
+    mutating func withOldest(_ consume: (UnsafeRawBufferPointer) -> Int) {
         if inMemory == 0, inFile > 0 { fetch() }
         guard inMemory > 0 else { return }
-        let taken = memory.withUnsafeBytes { take(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+        let taken = memory.withUnsafeBytes { consume(UnsafeRawBufferPointer(rebasing: $0[start...])) }
         start += taken
         guard inMemory == 0 else { return }
         memory.removeAll(keepingCapacity: true)

@@ -41,7 +41,7 @@ struct ConsoleInput: ~Copyable {
 
     /// Hands over what there is and what the port has room for. Called after every wait of the loop.
     mutating func carry(_ loop: MainLoop) {
-        let isReady = readiness.take()
+        let isReady = readiness.consume()
         switch state {
         case .ended: return
         case .watched: guard isReady else { return }
@@ -54,7 +54,7 @@ struct ConsoleInput: ~Copyable {
                 state = .unwatched
                 return
             }
-            let count = take(atMost: room)
+            let count = read(atMost: room)
             if count == 0 {
                 stopWatching(loop)
                 state = .ended
@@ -72,8 +72,8 @@ struct ConsoleInput: ~Copyable {
         }
     }
 
-    /// - Returns: how many bytes came; 0 at the source's end, below 0 where there is nothing now.
-    private func take(atMost limit: Int) -> Int {
+    /// - Returns: the number of bytes read; 0 at the end of the source, below 0 if there are none now.
+    private func read(atMost limit: Int) -> Int {
         withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
             var entry = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, 0) == 1 else { return -1 }
@@ -86,12 +86,12 @@ struct ConsoleInput: ~Copyable {
     }
 }
 
-/// Whether a source of the main loop was ready since somebody looked.
+/// A flag that a source of the main loop sets when it becomes ready.
 final class Readiness {
     private var isReady = false
 
-    /// Whether it was ready; from now on it is not, until it is again.
-    func take() -> Bool {
+    /// Returns true if the source has become ready since the last call.
+    func consume() -> Bool {
         defer { isReady = false }
         return isReady
     }

@@ -130,7 +130,7 @@ public final class ConsoleOutput: Sendable {
     func drain(_ see: ([UInt8]) -> Void = { _ in }) -> Bool {
         outgoing.withLock { outgoing in
             if !outgoing.held.isEmpty { retry(&outgoing) }
-            let tookSome = outgoing.held.isEmpty && take(&outgoing, see)
+            let tookSome = outgoing.held.isEmpty && writeBuffer(&outgoing, see)
             var written = 0
             while let destination, outgoing.backlog.count > 0, written < Self.lookLimit, !outgoing.isBroken {
                 var answer = ConsoleDestination.Answer.full
@@ -154,9 +154,9 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// Takes the buffer, writes it and shows it.
-    /// - Returns: whether there was anything; if not, and all is written, the burst is over.
-    private func take(_ outgoing: inout Outgoing, _ see: ([UInt8]) -> Void) -> Bool {
+    /// Empties the buffer: writes its bytes, and passes them to `see`.
+    /// - Returns: false if it was empty; then the burst is over once all is written.
+    private func writeBuffer(_ outgoing: inout Outgoing, _ see: ([UInt8]) -> Void) -> Bool {
         outgoing.bytes.removeAll(keepingCapacity: true)
         outgoing.lineStarts.removeAll(keepingCapacity: true)
         let hasBacklog = outgoing.backlog.count > 0

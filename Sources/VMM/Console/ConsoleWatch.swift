@@ -3,9 +3,9 @@
 public protocol ConsoleWatch: AnyObject {
     /// Takes what the guest wrote: every byte, in order, also those that no reader takes. At once: looking at it is for
     /// `look`.
-    func take(_ bytes: [UInt8], at seconds: Double)
+    func receive(_ bytes: [UInt8], at seconds: Double)
     /// Looks at what was taken, for a few hundredths of a second at most, and says what is to be done. Called after
-    /// every `take`, and at the time the last answer named: now, where it was not done with all.
+    /// every `receive`, and at the time the last answer named: now, where it was not done with all.
     func look(at seconds: Double) -> ConsoleAction
     /// How many bytes more it can look at within a quarter of a second. The guest waits where it has written more than
     /// this.

@@ -31,12 +31,12 @@ struct TerminalInput: ~Copyable {
     /// Takes what was typed and hands over what the port has room for. Called after every wait of the loop.
     /// - Returns: whether the user ends the run.
     mutating func carry(_ loop: MainLoop) -> Bool {
-        if readiness.take(), take(loop) == .end { return true }
+        if readiness.consume(), read(loop) == .end { return true }
         handOver()
         return false
     }
 
-    private mutating func take(_ loop: MainLoop) -> TerminalKeys.Command? {
+    private mutating func read(_ loop: MainLoop) -> TerminalKeys.Command? {
         var command: TerminalKeys.Command?
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
             var entry = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
@@ -49,7 +49,7 @@ struct TerminalInput: ~Copyable {
                 }
                 return
             }
-            command = keys.take(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
+            command = keys.process(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
         }
         if command == .help { say(keys.help) }
         if keys.drop(beyond: Self.limit) {

@@ -38,8 +38,8 @@ public final class TerminalKeys: @unchecked Sendable {
         start = 0
     }
 
-    /// Forgets what is pending beyond so many bytes.
-    /// - Returns: whether there was any.
+    /// Drops pending bytes beyond `limit`.
+    /// - Returns: true if there were any.
     func drop(beyond limit: Int) -> Bool {
         let excess = pending.count - limit
         guard excess > 0 else { return false }
@@ -47,9 +47,9 @@ public final class TerminalKeys: @unchecked Sendable {
         return true
     }
 
-    /// Takes what was typed; what of it is the guest's becomes `pending`.
-    /// - Returns: the last thing asked for; nil for nothing. What was typed behind `end` is nobody's.
-    func take(_ bytes: UnsafeRawBufferPointer) -> Command? {
+    /// Processes typed bytes; those meant for the guest are added to `pending`.
+    /// - Returns: the last command, nil if there was none. Bytes after `end` are dropped.
+    func process(_ bytes: UnsafeRawBufferPointer) -> Command? {
         var command: Command?
         for byte in bytes {
             guard isEscaped else {
@@ -69,7 +69,7 @@ public final class TerminalKeys: @unchecked Sendable {
         return command
     }
 
-    /// What the keys do, for the terminal.
+    /// A list of the keys and their effects, for the terminal.
     var help: String {
         let signals =
             switch signalKeys {
@@ -83,10 +83,10 @@ public final class TerminalKeys: @unchecked Sendable {
     }
 }
 
-/// What ^C, ^\ and ^Z do at a terminal.
+/// The receiver of ^C, ^\ and ^Z at a terminal.
 public enum SignalKeys: String, CaseIterable, Sendable {
-    /// They are swiftlet's: ^C ends it.
+    /// swiftlet handles them: ^C ends the run.
     case host
-    /// They reach the guest as any other key.
+    /// The guest gets them as it gets any other key.
     case guest
 }

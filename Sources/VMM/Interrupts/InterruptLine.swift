@@ -56,7 +56,7 @@ public final class InterruptLine: Sendable {
 
     /// How often the guest took and acknowledged an interrupt of this line.
     public var acknowledgedCount: UInt64 {
-        acknowledged.wrappingAdd(acknowledgements.take(), ordering: .relaxed).newValue
+        acknowledged.wrappingAdd(acknowledgements.readCount(), ordering: .relaxed).newValue
     }
 
     /// Readable when the guest acknowledged the line since `acknowledgedCount` was last asked.

@@ -56,7 +56,7 @@ public final class MessageVector: Sendable {
     /// The relay's call when the eventfd was signalled. Masked, the count stays where it is.
     public func relay() {
         state.withLock { state in
-            guard !state.masked, event.take() > 0 else { return }
+            guard !state.masked, event.readCount() > 0 else { return }
             deliver(&state)
         }
     }
@@ -86,7 +86,7 @@ public final class MessageVector: Sendable {
             state.message = message
             if delivery == .irqfd { try follow(&state, masked: masked) }
             if state.masked, !masked {
-                let held = delivery == .signal || !state.attached ? event.take() : 0
+                let held = delivery == .signal || !state.attached ? event.readCount() : 0
                 if held > 0 {
                     state.counts.held += held
                     deliver(&state)
@@ -127,7 +127,7 @@ public final class MessageVector: Sendable {
             state.gsi = nil
             state.attached = false
             state.masked = true
-            _ = event.take()
+            _ = event.readCount()
         }
     }
 }

@@ -115,7 +115,7 @@ public final class Machine {
             mainLoop = try MainLoop()
             let runState = try RunState { wake.event.signal() }
             self.runState = runState
-            let onLines = configuration.trace.map { trace in { @Sendable in trace.take($0, $1) } }
+            let onLines = configuration.trace.map { trace in { @Sendable in trace.record($0, $1) } }
             consoleFiles =
                 configuration.consoleFiles
                 ?? ConsoleFiles(output: configuration.consoleOutput, input: configuration.consoleInput)

@@ -45,8 +45,8 @@ extension Machine {
         _ = consume terminal
         let ended = MonotonicClock.now
         let unwritten = console.flush(
-            { watch?.take($0, at: duration) },
-            isImpatient: { tenths in signals.take() != nil || isUp(since: ended, tenths) })
+            { watch?.receive($0, at: duration) },
+            isImpatient: { tenths in signals.nextSignal() != nil || isUp(since: ended, tenths) })
         watch?.close(at: duration)
         var exits = ExitCounts()
         for worker in workers { exits.add(worker.counts) }
@@ -99,7 +99,7 @@ extension Machine {
         let loop = mainLoop
         let (output, requests, alarmed, serialPort) = (Readiness(), Readiness(), Readiness(), Readiness())
         let sources = [
-            try loop.add(wake.event.raw) { [wake] in _ = wake.event.take() },
+            try loop.add(wake.event.raw) { [wake] in _ = wake.event.readCount() },
             try output.add(console.ready.raw, to: loop),
             try requests.add(signals.raw, to: loop), try alarmed.add(alarm.timer.raw, to: loop),
             try serialPort.add(serial.attention.raw, to: loop),
@@ -142,11 +142,11 @@ extension Machine {
             let isResumed = isSerialDue
             loop.wait(milliseconds: patience)
             if runState.isParked { continue }
-            if output.take() { hasOutput = console.ready.take() > 0 }
-            if requests.take(), let signal = signals.take() { runState.finish(.signal(signal)) }
-            if alarmed.take(), alarm.timer.take() { clock.timerExpired() }
-            isSerialDue = serialPort.take() && serial.attention.take() > 0
-            if isBurst { hasOutput = console.drain { watch?.take($0, at: elapsed()) } }
+            if output.consume() { hasOutput = console.ready.readCount() > 0 }
+            if requests.consume(), let signal = signals.nextSignal() { runState.finish(.signal(signal)) }
+            if alarmed.consume(), alarm.timer.readExpiry() { clock.timerExpired() }
+            isSerialDue = serialPort.consume() && serial.attention.readCount() > 0
+            if isBurst { hasOutput = console.drain { watch?.receive($0, at: elapsed()) } }
             // What has just begun to come is not drained yet, and would look like a pause.
             if let watch, isBurst || !hasOutput {
                 let action = watch.look(at: elapsed())
@@ -179,7 +179,7 @@ extension Machine {
         EndingSignals.holdLimit()
         member.standStill {
             loop.wait { token in
-                if token == 1, let signal = signals.take() { runState.finish(.signal(signal)) }
+                if token == 1, let signal = signals.nextSignal() { runState.finish(.signal(signal)) }
             }
         }
         try EndingSignals.releaseLimit()

@@ -69,7 +69,7 @@ public final class RunState: Sendable {
                 return true
             }
             parked.store(true, ordering: .sequentiallyConsistent)
-            _ = go.take()
+            _ = go.readCount()
             // An outcome that came before would have let them go already.
             guard !isFinished, stop(until: MonotonicClock.now + UInt64(seconds * 1e9)) else {
                 parked.store(false, ordering: .sequentiallyConsistent)
@@ -90,7 +90,7 @@ public final class RunState: Sendable {
             let now = MonotonicClock.now
             guard now < end, !isFinished else { return false }
             // A thread that just began to wait for something may have missed its interruption.
-            if !arrivals.wait(milliseconds: 10) { late.interrupt() } else { _ = arrivals.take() }
+            if !arrivals.wait(milliseconds: 10) { late.interrupt() } else { _ = arrivals.readCount() }
         }
         return true
     }

@@ -24,7 +24,7 @@ public struct BARPlacement: Sendable {
         var upper: BARWindow
         var high: BARWindow
 
-        mutating func takeLow(_ size: UInt64) -> UInt64? { low.take(size) ?? upper.take(size) }
+        mutating func allocateLow(_ size: UInt64) -> UInt64? { low.allocate(size) ?? upper.allocate(size) }
     }
 
     private var windows: Windows
@@ -41,21 +41,23 @@ public struct BARPlacement: Sendable {
     mutating func place(_ needs: [Need]) -> [UInt64?] {
         let order = needs.indices.sorted { (needs[$0].size, $1) > (needs[$1].size, $0) }
         var addresses = [UInt64?](repeating: nil, count: needs.count)
-        for index in order where needs[index].kind == .io { addresses[index] = windows.ports.take(needs[index].size) }
+        for index in order where needs[index].kind == .io {
+            addresses[index] = windows.ports.allocate(needs[index].size)
+        }
         let memory = order.filter { needs[$0].kind != .io }
         var trial = windows
-        let below = memory.map { trial.takeLow(needs[$0].size) }
+        let below = memory.map { trial.allocateLow(needs[$0].size) }
         if !below.contains(nil) {
             windows = trial
             for (index, address) in zip(memory, below) { addresses[index] = address }
             return addresses
         }
         for index in memory where needs[index].kind != .memory64 {
-            addresses[index] = windows.takeLow(needs[index].size)
+            addresses[index] = windows.allocateLow(needs[index].size)
         }
         for index in memory where needs[index].kind == .memory64 {
             let size = needs[index].size
-            addresses[index] = windows.takeLow(size) ?? windows.high.take(size)
+            addresses[index] = windows.allocateLow(size) ?? windows.high.allocate(size)
         }
         return addresses
     }

@@ -163,8 +163,8 @@ public final class Trace: Sendable {
         write { $0.instant(TraceText.Track.run, at: MonotonicClock.now, category: "phase", name: name) }
     }
 
-    /// What the guest wrote to its console. From the main thread.
-    func take(_ bytes: [UInt8], _ starts: [ConsoleLineStart]) {
+    /// Records bytes that the guest wrote to its console. From the main thread.
+    func record(_ bytes: [UInt8], _ starts: [ConsoleLineStart]) {
         var next = starts[...]
         var done = 0
         while done < bytes.count {
@@ -242,7 +242,7 @@ public final class Trace: Sendable {
                 guard !isLast else { break }
                 trace.loop.wait(milliseconds: Trace.interval) { _ in }
             }
-            let dropped = told.values.reduce(0, +)
+            let dropped = reported.values.reduce(0, +)
             if dropped > 0 { say("\(dropped) events were dropped in all") }
             if file.missing > 0 {
                 say("\(file.missing) events are not in this file, which has reached \(trace.limit.words)")
@@ -284,7 +284,7 @@ public final class Trace: Sendable {
         }
 
         private func collect(_ ring: TraceRing, _ track: Int, _ write: (Writer, TraceEntry) -> Void) {
-            while let entry = ring.take() {
+            while let entry = ring.pop() {
                 if file.isCut {
                     file.miss(entry.event == .exit ? TraceText.count(entry) : 1)
                 } else {

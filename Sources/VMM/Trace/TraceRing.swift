@@ -55,8 +55,8 @@ final class TraceRing: @unchecked Sendable {
         }
     }
 
-    /// The oldest entry, nil where there is none. From one thread only.
-    func take() -> TraceEntry? {
+    /// Removes and returns the oldest entry, nil if there is none. From one thread only.
+    func pop() -> TraceEntry? {
         let (slot, lap) = (Int(tail & (1 << shift - 1)), tail >> shift)
         guard turns[slot].load(ordering: .acquiring) == 2 * lap + 1 else { return nil }
         let entry = entries[slot]
@@ -65,6 +65,6 @@ final class TraceRing: @unchecked Sendable {
         return entry
     }
 
-    /// How many were dropped so far.
+    /// The number of entries dropped so far.
     var droppedCount: UInt64 { dropped.load(ordering: .relaxed) }
 }

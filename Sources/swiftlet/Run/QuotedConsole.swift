@@ -10,7 +10,7 @@ final class QuotedConsole: ConsoleFilter {
         text.withLock { text in
             var result: [UInt8] = []
             result.reserveCapacity(bytes.count)
-            for byte in bytes { text.take(byte, into: &result) }
+            for byte in bytes { text.render(byte, into: &result) }
             return result
         }
     }

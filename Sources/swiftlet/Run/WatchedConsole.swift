@@ -31,7 +31,7 @@ final class WatchedConsole: ConsoleWatch {
 
     var room: Int { min(max(Int(Self.reach / cost), Self.leastRoom), Self.mostRoom) - waitingCount }
 
-    func take(_ bytes: [UInt8], at seconds: Double) {
+    func receive(_ bytes: [UInt8], at seconds: Double) {
         guard !bytes.isEmpty else { return }
         waiting.append((bytes[...], seconds))
         waitingCount += bytes.count
@@ -68,7 +68,7 @@ final class WatchedConsole: ConsoleWatch {
         let (bytes, seconds) = waiting[0]
         let piece = Array(bytes.prefix(max(Int(0.002 / cost), 1)))
         let start = MonotonicClock.now
-        watcher.take(piece, at: seconds)
+        watcher.receive(piece, at: seconds)
         let took = Double(MonotonicClock.now - start) / 1e9 / Double(piece.count)
         // A single slow one may be the host's doing.
         cost = max(took, cost * 0.9, 1e-9)

@@ -160,12 +160,12 @@ struct SuiteRun: ~Copyable {
 
     private mutating func runAll(_ tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
         var results = [SuiteResult?](repeating: nil, count: cases.count)
-        func take(_ number: Int, _ result: SuiteResult) {
+        func record(_ number: Int, _ result: SuiteResult) {
             results[number] = result
             tell(result)
         }
         while !waiting.isEmpty || !running.isEmpty {
-            try startWaiting(take)
+            try startWaiting(record)
             guard !waiting.isEmpty || !running.isEmpty else { break }
             try wait()
             for over in running where over.isOver {
@@ -175,25 +175,25 @@ struct SuiteRun: ~Copyable {
                 result.seconds = Double(MonotonicClock.now - over.start) / 1e9
                 result.retried = over.waiting.retried
                 result.log = logs.map { Self.log(of: cases[over.number], in: $0) }
-                conclude(over.number, result, take)
+                conclude(over.number, result, record)
             }
         }
         return results.compactMap(\.self)
     }
 
     /// A run is over: it is told, or waits to be run again.
-    private mutating func conclude(_ number: Int, _ result: SuiteResult, _ take: (Int, SuiteResult) -> Void) {
-        guard let reason = result.verdict.complaint else { return take(number, result) }
+    private mutating func conclude(_ number: Int, _ result: SuiteResult, _ record: (Int, SuiteResult) -> Void) {
+        guard let reason = result.verdict.complaint else { return record(number, result) }
         if result.retried.count < cases[number].retries {
             let attempt = TestRecord.Attempt(
                 reason: reason, seconds: result.seconds, isError: result.verdict == .error(reason))
             waiting.insert(Waiting(number: number, retried: result.retried + [attempt]), at: 0)
             return
         }
-        take(number, result)
+        record(number, result)
         guard failFast else { return }
         let why = result.verdict == .error(reason) ? "the host had failed a test before" : "a test had failed before"
-        for rest in waiting { take(rest.number, SuiteResult(cases[rest.number], .skipped("not run: \(why)"))) }
+        for rest in waiting { record(rest.number, SuiteResult(cases[rest.number], .skipped("not run: \(why)"))) }
         waiting = []
     }
 
@@ -203,27 +203,27 @@ struct SuiteRun: ~Copyable {
     }
 
     /// Starts what there is room and what there are devices for.
-    private mutating func startWaiting(_ take: (Int, SuiteResult) -> Void) throws(Failure) {
+    private mutating func startWaiting(_ record: (Int, SuiteResult) -> Void) throws(Failure) {
         var place = 0
         while place < waiting.count, hasRoom {
             let next = waiting[place]
             let test = cases[next.number]
             guard case .run(let arguments, let timeout) = test.plan else {
                 waiting.remove(at: place)
-                if case .skip(let reason) = test.plan { take(next.number, SuiteResult(test, .skipped(reason))) }
+                if case .skip(let reason) = test.plan { record(next.number, SuiteResult(test, .skipped(reason))) }
                 continue
             }
-            switch Result(catching: { () throws(LeaseFile.Failure) in try DeviceLease.take(test.devices) }) {
+            switch Result(catching: { () throws(LeaseFile.Failure) in try DeviceLease.acquire(test.devices) }) {
             case .failure(let error):
                 waiting.remove(at: place)
-                giveUp(next, "its device can't be leased: \(error)", take)
+                giveUp(next, "its device can't be leased: \(error)", record)
             case .success(.taken(let lease)):
                 waiting.remove(at: place)
                 do {
                     running.append(try start(next, arguments, timeout: timeout, lease: lease))
                 } catch {
                     // This boot's trouble: when others have ended there may be descriptors, processes and memory again.
-                    giveUp(next, "it could not be started: \(error)", take)
+                    giveUp(next, "it could not be started: \(error)", record)
                 }
             case .success(.busy(let device, let holder)):
                 let now = MonotonicClock.now
@@ -231,7 +231,7 @@ struct SuiteRun: ~Copyable {
                     waiting[place].since = nil
                 } else if let since = next.since, Double(now - since) / 1e9 >= patience {
                     waiting.remove(at: place)
-                    giveUp(next, "\(device) was not free within \(Duration.words(patience)): \(holder) has it", take)
+                    giveUp(next, "\(device) was not free within \(Duration.words(patience)): \(holder) has it", record)
                     continue
                 } else if next.since == nil {
                     notice("#   \(test.name) waits for \(device), which \(holder) has")
@@ -243,10 +243,10 @@ struct SuiteRun: ~Copyable {
     }
 
     /// A boot that could not be begun: an error, or tried again.
-    private mutating func giveUp(_ next: Waiting, _ reason: String, _ take: (Int, SuiteResult) -> Void) {
+    private mutating func giveUp(_ next: Waiting, _ reason: String, _ record: (Int, SuiteResult) -> Void) {
         var result = SuiteResult(cases[next.number], .error(reason))
         result.retried = next.retried
-        conclude(next.number, result, take)
+        conclude(next.number, result, record)
     }
 
     private func start(_ waiting: Waiting, _ arguments: [String], timeout: Double?, lease: DeviceLease) throws
@@ -312,9 +312,9 @@ struct SuiteRun: ~Copyable {
         }
         _ = poll(&events, nfds_t(events.count), patience)
         for (member, event) in zip(busy, events.dropFirst(2)) where event.revents != 0 { member.hasGivenBack = true }
-        if let signal = requests.take() { throw interruption(signal) }
-        while let signal = signals.take() {
-            if SuiteDisplay.signals.contains(signal) { display?.take(signal) }
+        if let signal = requests.nextSignal() { throw interruption(signal) }
+        while let signal = signals.nextSignal() {
+            if SuiteDisplay.signals.contains(signal) { display?.handle(signal) }
         }
         for member in running where !member.isGivenUp {
             guard let deadline = member.deadline, MonotonicClock.now >= deadline else { continue }

@@ -283,7 +283,7 @@ struct BootSuiteTests {
         let device = "00fe:1e:1d.6"
         var lease: DeviceLease? = try taken([device])
         #expect(lease != nil)
-        guard case .busy(let which, let holder) = try DeviceLease.take(["00fe:1e:1d.5", device]) else {
+        guard case .busy(let which, let holder) = try DeviceLease.acquire(["00fe:1e:1d.5", device]) else {
             throw DeviceIsTaken()
         }
         #expect(which == device)
@@ -325,7 +325,7 @@ struct BootSuiteTests {
     private struct DeviceIsTaken: Error {}
 
     private func taken(_ devices: [String]) throws -> DeviceLease? {
-        if case .taken(let lease) = try DeviceLease.take(devices) { lease } else { nil }
+        if case .taken(let lease) = try DeviceLease.acquire(devices) { lease } else { nil }
     }
 
     @Test func aRunReportsAsASuiteOfOne() throws {

@@ -17,7 +17,7 @@ struct JobSlotTests {
             environment: ["PATH=/usr/bin:/bin", "HOME=/"] + variables,
             descriptors: [nothing.raw, nothing.raw, nothing.raw, event.raw])
         _ = try child.wait()
-        return event.take()
+        return event.readCount()
     }
 
     @Test func itIsGivenBackOnce() throws {

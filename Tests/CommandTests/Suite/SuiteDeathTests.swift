@@ -80,7 +80,7 @@ struct SuiteDeathTests {
     @Test func aDeviceIsFreeOnlyWhenItsRunHasEnded() throws {
         let device = "00fe:1e:1d.4"
         func take() throws -> DeviceLease? {
-            if case .taken(let lease) = try DeviceLease.take([device]) { lease } else { nil }
+            if case .taken(let lease) = try DeviceLease.acquire([device]) { lease } else { nil }
         }
         var lease = try take()
         let nothing = try Descriptor(opening: "/dev/null")

@@ -7,7 +7,7 @@ import Testing
     private func said(_ bytes: String) -> String {
         var text = ConsoleText()
         var result: [UInt8] = []
-        for byte in bytes.utf8 { text.take(byte) { result.append($0) } }
+        for byte in bytes.utf8 { text.process(byte) { result.append($0) } }
         return String(decoding: result, as: UTF8.self)
     }
 

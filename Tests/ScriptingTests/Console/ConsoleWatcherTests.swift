@@ -20,7 +20,7 @@ struct Guest {
     /// Says something and asks at once what is to be done.
     @discardableResult
     mutating func says(_ text: String) -> ConsoleWatcher.Action {
-        watcher.take(Array(text.utf8), at: now)
+        watcher.receive(Array(text.utf8), at: now)
         return watcher.look(at: now)
     }
 
@@ -59,8 +59,8 @@ struct Guest {
     /// Who watches may be late by any time: what counts is when the guest spoke.
     @Test func aPauseIsSeenByWhoLooksLate() throws {
         var guest = try Guest(expect: ["login: $"], until: true)
-        guest.watcher.take(Array("login: ".utf8), at: 1)
-        guest.watcher.take(Array("[    5.0] usb".utf8), at: 5)
+        guest.watcher.receive(Array("login: ".utf8), at: 1)
+        guest.watcher.receive(Array("[    5.0] usb".utf8), at: 5)
         #expect(guest.watcher.findings.expectations[0].map { $0.seconds > 1 && $0.seconds < 1.2 } == true)
     }
 
@@ -88,7 +88,7 @@ struct Guest {
         var guest = try Guest(expect: ["tests: \\d+ passed$"])
         let bytes = Array("\u{1B}[32mtests: \u{1B}[1m12\u{1B}[0m passed\r\n".utf8)
         for start in stride(from: 0, to: bytes.count, by: size) {
-            guest.watcher.take(Array(bytes[start..<min(start + size, bytes.count)]), at: 0)
+            guest.watcher.receive(Array(bytes[start..<min(start + size, bytes.count)]), at: 0)
         }
         #expect(guest.watcher.findings.expectations[0]?.line == "tests: 12 passed")
     }
@@ -146,7 +146,7 @@ struct Guest {
 
     @Test func whatIsSeenAtTheEndCounts() throws {
         var guest = try Guest(expect: ["done$"])
-        guest.watcher.take(Array("done".utf8), at: 1)
+        guest.watcher.receive(Array("done".utf8), at: 1)
         #expect(guest.watcher.findings.expectations[0] == nil)
         guest.watcher.close(at: 1)
         #expect(guest.watcher.findings.expectations[0]?.line == "done")

@@ -6,7 +6,7 @@ import Testing
 func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [Int] {
     var automaton = PatternAutomaton([try RegularExpression(expression)])
     var places: [Int] = []
-    for (index, byte) in text.utf8.enumerated() where automaton.take(byte) != nil { places.append(index) }
+    for (index, byte) in text.utf8.enumerated() where automaton.consume(byte) != nil { places.append(index) }
     if pause, !automaton.matchesAtPause().isEmpty { places.append(text.utf8.count) }
     return places
 }
@@ -56,9 +56,9 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
 
     @Test func manyAreToldApart() throws {
         var automaton = PatternAutomaton(try ["b", "ab", "abc", "x"].map { try RegularExpression($0) })
-        #expect(automaton.take(0x61) == nil)
-        #expect(automaton.take(0x62).map { Set($0) } == [0, 1])
-        #expect(automaton.take(0x63) == [2])
+        #expect(automaton.consume(0x61) == nil)
+        #expect(automaton.consume(0x62).map { Set($0) } == [0, 1])
+        #expect(automaton.consume(0x63) == [2])
     }
 
     @Test(
@@ -93,7 +93,7 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
         let time = clock.measure {
             for _ in 0..<20_000 {
                 state = state &* 1_664_525 &+ 1_013_904_223
-                _ = automaton.take(state >> 31 == 0 ? 0x61 : 0x62)
+                _ = automaton.consume(state >> 31 == 0 ? 0x61 : 0x62)
             }
         }
         #expect(time < .seconds(10), "\(time) for 20000 bytes")
@@ -139,7 +139,7 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
             let expected =
                 last.count == 16 && last.first == 0x61 && last.last == 0x63 && !last.dropLast().contains(0x63)
             if expected { found += 1 }
-            if (automaton.take(text[text.count - 1]) != nil) != expected { Issue.record("at byte \(text.count)") }
+            if (automaton.consume(text[text.count - 1]) != nil) != expected { Issue.record("at byte \(text.count)") }
         }
         #expect(found > 100)
     }
@@ -154,7 +154,7 @@ func ends(_ expression: String, _ text: String, pause: Bool = false) throws -> [
             let subject = (0..<12).map { _ in Array("ab \n".utf8)[random.number(4)] }
             var automaton = PatternAutomaton([expression])
             var isFound = false
-            for byte in subject where automaton.take(byte) != nil { isFound = true }
+            for byte in subject where automaton.consume(byte) != nil { isFound = true }
             if !automaton.matchesAtPause().isEmpty { isFound = true }
             let expected = (0...subject.count).contains { start in node.matches(subject, start) { _ in true } }
             if expected { found += 1 }

@@ -6,7 +6,7 @@ import Testing
 struct TerminalKeysTests {
     private func typed(_ pieces: String...) -> (guest: String, commands: [TerminalKeys.Command?]) {
         let keys = TerminalKeys()
-        let commands = pieces.map { piece in Array(piece.utf8).withUnsafeBytes { keys.take($0) } }
+        let commands = pieces.map { piece in Array(piece.utf8).withUnsafeBytes { keys.process($0) } }
         return (String(decoding: keys.pending, as: UTF8.self), commands)
     }
 
@@ -31,7 +31,7 @@ struct TerminalKeysTests {
     func aLongPasteIsHandedOverInOrder() {
         let keys = TerminalKeys()
         let paste = (0..<TerminalInput.limit + 1000).map { UInt8(truncatingIfNeeded: $0 % 251 + 2) }
-        _ = paste.withUnsafeBytes { keys.take($0) }
+        _ = paste.withUnsafeBytes { keys.process($0) }
         #expect(keys.drop(beyond: TerminalInput.limit))
         #expect(!keys.drop(beyond: TerminalInput.limit))
         var taken: [UInt8] = []
@@ -41,7 +41,7 @@ struct TerminalKeysTests {
             keys.hasTaken(piece.count)
             // More is typed meanwhile.
             if taken.count % 1024 == 0, taken.count <= 4096 {
-                _ = [UInt8(ascii: "x")].withUnsafeBytes { keys.take($0) }
+                _ = [UInt8(ascii: "x")].withUnsafeBytes { keys.process($0) }
             }
         }
         #expect(taken == paste.prefix(TerminalInput.limit) + Array("xxxx".utf8))

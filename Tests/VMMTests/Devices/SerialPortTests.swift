@@ -225,13 +225,13 @@ import Testing
         _ = read(Register.data)
         #expect(read(Register.identification) == 0xC1, "reading starts the time anew")
         #expect(levels() == [0], "reading starts the time anew")
-        #expect(serial.attention.take() == 1)
+        #expect(serial.attention.readCount() == 1)
         serial.resume()
         #expect(read(Register.identification) == 0xCC)
         #expect(levels() == [1])
         _ = read(Register.data)
         #expect(levels() == [0], "nothing more to come")
-        #expect(serial.attention.take() == 0, "nothing more to come")
+        #expect(serial.attention.readCount() == 0, "nothing more to come")
     }
 
     /// A guest that takes interrupts is interrupted again only when the main thread has been asked and came.
@@ -242,7 +242,7 @@ import Testing
         #expect(drain().count == 16)
         #expect(read(Register.identification) == 0xC1)
         #expect(levels() == [1, 0])
-        #expect(serial.attention.take() == 1)
+        #expect(serial.attention.readCount() == 1)
         serial.resume()
         #expect(levels() == [1])
         #expect(drain() == Array(sixty[16..<32]))
@@ -259,9 +259,9 @@ import Testing
             }
         }
         take(SerialPort.waitingLimit / 2 - 1)
-        #expect(serial.attention.take() == 0)
+        #expect(serial.attention.readCount() == 0)
         take(1)
-        #expect(serial.attention.take() == 1)
+        #expect(serial.attention.readCount() == 1)
         #expect(serial.room() == SerialPort.waitingLimit / 2)
     }
 

@@ -12,7 +12,7 @@ import Testing
             for number in 0..<11 as Range<UInt64> { ring.put(TraceEntry(address: lap * 100 + number)) }
             #expect(ring.droppedCount == (lap + 1) * 3)
             var taken: [UInt64] = []
-            while let entry = ring.take() { taken.append(entry.address) }
+            while let entry = ring.pop() { taken.append(entry.address) }
             #expect(taken == (0..<8).map { lap * 100 + $0 })
         }
     }
@@ -46,9 +46,9 @@ import Testing
         var taken: UInt64 = 0
         var ended: UInt64 = 0
         while true {
-            ended += done.take()
+            ended += done.readCount()
             let isLast = ended == 3
-            while let entry = ring.take() {
+            while let entry = ring.pop() {
                 let thread = Int(entry.count)
                 guard entry.value == entry.address &* 7, last[thread].map({ $0 < entry.address }) ?? true else {
                     Issue.record("an entry of thread \(thread) is torn or out of order")

@@ -33,7 +33,7 @@ final class DeviceLease {
     private static let directories = ["/run/lock", "/tmp"]
 
     /// Takes all or none, so that no two tests wait for each other.
-    static func take(_ devices: [String]) throws(LeaseFile.Failure) -> Answer {
+    static func acquire(_ devices: [String]) throws(LeaseFile.Failure) -> Answer {
         var locks: [Lock] = []
         for device in devices {
             let before = locks.count

@@ -90,7 +90,7 @@ final class SuiteDisplay {
     }
 
     /// One of `signals` came.
-    func take(_ signal: Int32) {
+    func handle(_ signal: Int32) {
         guard signal == SIGTSTP else { return }
         clear()
         kill(getpid(), SIGSTOP)

@@ -30,10 +30,10 @@ struct UnitTestPlan {
         } catch {
             throw Unsupported(reason: "its parameters have \(error)")
         }
-        while let option = words.popFirst() { try take(option, &words) }
+        while let option = words.popFirst() { try parse(option, &words) }
     }
 
-    private mutating func take(_ option: String, _ rest: inout ArraySlice<String>) throws(Unsupported) {
+    private mutating func parse(_ option: String, _ rest: inout ArraySlice<String>) throws(Unsupported) {
         func value() throws(Unsupported) -> String {
             guard let value = rest.popFirst() else { throw Unsupported(reason: "its \(option) has no value") }
             return value
