@@ -1,10 +1,10 @@
 import CSignals
 import Glibc
 
-/// A call that may wait for somebody else: a FIFO's other end, a pipe's reader, a child.
+/// A call that may wait for another process: a FIFO's other end, a pipe's reader, a child.
 ///
-/// It is made again when a signal interrupts it, unless that signal asks the process to end; what the process waits for
-/// is then part of its last sentence, `EndingSignals.sentence`.
+/// It is repeated when a signal interrupts it, unless that signal asks the process to end; the last message,
+/// `EndingSignals.sentence`, then says what the process waited for.
 public enum BlockingCall {
     public enum Activity: Sendable {
         case opening, reading, writing, waitingFor
@@ -19,13 +19,14 @@ public enum BlockingCall {
         }
     }
 
-    /// What is being written when the request to end comes may still be taken within this time, in nanoseconds.
+    /// The time in nanoseconds, after a request to end, in which a write may still complete.
     private static let writingTime: UInt64 = 400_000_000
 
+    /// Makes a call, and repeats it if a signal interrupts it.
     /// - Parameters:
     ///   - object: a path, or words such as `standard output`.
-    ///   - call: answers its result, or the negated errno.
-    /// - Returns: what the call answered; `-EINTR` only where the process is to end.
+    ///   - call: returns its result, or the negated errno.
+    /// - Returns: the result of the call; `-EINTR` only if the process is to end.
     public static func make(_ activity: Activity, _ object: String, _ call: () -> Int) -> Int {
         cs_set_activity(activity.number, object)
         while true {
@@ -41,9 +42,9 @@ public enum BlockingCall {
         }
     }
 
-    /// Writes all bytes where a descriptor stands, as to a pipe.
-    /// - Parameter object: as above.
-    /// - Throws: `EIO` where nothing is taken; `EINTR` where the process is to end.
+    /// Writes all bytes at the descriptor's position, as to a pipe.
+    /// - Parameter object: a path, or words such as `standard output`.
+    /// - Throws: `EIO` if nothing is accepted; `EINTR` if the process is to end.
     public static func write(_ bytes: UnsafeRawBufferPointer, to raw: Int32, _ object: String) throws(SystemCallError) {
         var done = 0
         while done < bytes.count {
@@ -51,7 +52,7 @@ public enum BlockingCall {
                 let count = Glibc.write(raw, bytes.baseAddress.map { $0 + done }, bytes.count - done)
                 guard count < 0 else { return count }
                 guard errno == EAGAIN else { return -Int(errno) }
-                // Somebody else made it non-blocking, as a shell's other job may.
+                // Another process, such as another job of the shell, has made it non-blocking.
                 var entry = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
                 return poll(&entry, 1, -1) < 0 ? -Int(errno) : -Int(EAGAIN)
             }
@@ -65,7 +66,7 @@ public enum BlockingCall {
         }
     }
 
-    /// Writes all bytes where a descriptor stands, as to a pipe.
+    /// Writes all bytes at the descriptor's position, as to a pipe.
     public static func write(_ bytes: [UInt8], to raw: Int32, _ object: String) throws(SystemCallError) {
         var failure: SystemCallError?
         bytes.withUnsafeBytes { buffer in

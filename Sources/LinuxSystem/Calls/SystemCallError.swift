@@ -1,13 +1,13 @@
 import Glibc
 public import SystemPackage
 
-/// A system call the host refused: which call, on what, and its errno. Reads as one sentence.
+/// A failed system call: its name, its object and its errno. Reads as one sentence.
 public struct SystemCallError: Error, Equatable, CustomStringConvertible {
     /// The call or ioctl as its manual names it: `open`, `KVM_CREATE_VM`, `VFIO_GROUP_SET_CONTAINER`.
     public let call: String
-    /// What the call was made on: a path, a device address, a memory slot. Empty where the call has no object.
+    /// The object of the call: a path, a device address, a memory slot. Empty if the call has none.
     public let object: String
-    /// What the kernel answered.
+    /// The kernel's error number.
     public let errno: Errno
 
     public init(call: String, object: String = "", errno: Errno) {

@@ -9,7 +9,7 @@ import SystemPackage
 public struct Descriptor: ~Copyable, Sendable {
     /// The number, valid while this value lives. For calls that take a descriptor inside a structure.
     public let raw: Int32
-    /// What it is open on, for error sentences.
+    /// The name of the object that it is open on, for error messages.
     public let object: String
     /// The interface that its calls go through.
     public let kernel: KernelInterface
@@ -39,21 +39,21 @@ public struct Descriptor: ~Copyable, Sendable {
 
     deinit { close(raw) }
 
-    /// An ioctl whose argument is a plain number.
+    /// Makes an ioctl whose argument is a plain number.
     /// - Returns: the kernel's answer, zero or more.
     @discardableResult
     public func ioctl(_ request: IoctlRequest, value: UInt = 0) throws(SystemCallError) -> Int32 {
         try check(request, kernel.call(raw, request, value: value))
     }
 
-    /// An ioctl whose argument is a plain number, made again for as long as a signal interrupts it.
+    /// Makes an ioctl whose argument is a plain number, again for as long as a signal interrupts it.
     public func ioctl(retryingOnInterrupt request: IoctlRequest, value: UInt = 0) throws(SystemCallError) -> Int32 {
         var answer: Int32
         repeat { answer = kernel.call(raw, request, value: value) } while answer == -EINTR
         return try check(request, answer)
     }
 
-    /// An ioctl whose argument is a structure that the kernel reads, and may write.
+    /// Makes an ioctl whose argument is a structure that the kernel reads, and may write.
     /// - Returns: the kernel's answer, zero or more.
     @discardableResult
     public func ioctl<Argument: BitwiseCopyable>(
@@ -63,7 +63,7 @@ public struct Descriptor: ~Copyable, Sendable {
         return try check(request, answer)
     }
 
-    /// An ioctl whose argument is a structure with a variable tail.
+    /// Makes an ioctl whose argument is a structure with a variable tail.
     @discardableResult
     public func ioctl(_ request: IoctlRequest, bytes: inout [UInt8]) throws(SystemCallError) -> Int32 {
         let answer = bytes.withUnsafeMutableBytes { kernel.call(raw, request, $0) }
@@ -88,7 +88,7 @@ public struct Descriptor: ~Copyable, Sendable {
     /// Reads exactly `count` bytes at `offset`.
     public func read(count: Int, at offset: UInt64) throws(SystemCallError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        // The array's own closure passes on no typed error.
+        // The array's own initializer rethrows no typed error.
         var failure: SystemCallError?
         bytes.withUnsafeMutableBytes { buffer in
             do throws(SystemCallError) { try read(into: buffer, at: offset) } catch { failure = error }

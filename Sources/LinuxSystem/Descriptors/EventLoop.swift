@@ -20,14 +20,14 @@ public struct EventLoop: ~Copyable, Sendable {
         }
     }
 
-    /// Stops watching `raw`. Harmless where it isn't watched.
+    /// Stops watching `raw`. Harmless if it isn't watched.
     public func forget(_ raw: Int32) {
         epoll_ctl(descriptor.raw, EPOLL_CTL_DEL, raw, nil)
     }
 
     /// Waits until something is ready and calls `body` with each ready token.
-    /// - Parameter milliseconds: how long at most; negative: without a bound.
-    /// - Returns: false where the time ran out.
+    /// - Parameter milliseconds: the longest time to wait; negative: no limit.
+    /// - Returns: false if the time ran out.
     @discardableResult
     public func wait(milliseconds: Int32 = -1, _ body: (UInt64) -> Void) -> Bool {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 16) { events in

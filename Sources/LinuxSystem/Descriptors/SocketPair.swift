@@ -5,7 +5,7 @@ public struct SocketPair: ~Copyable, Sendable {
     /// The end to keep; non-blocking.
     public let near: Descriptor
     private var farEnd: Descriptor?
-    /// The descriptor for the child, -1 once it was handed over.
+    /// The descriptor for the child, -1 after `closeFar`.
     public var far: Int32 {
         switch farEnd {
         case .some(let descriptor): descriptor.raw
@@ -13,7 +13,7 @@ public struct SocketPair: ~Copyable, Sendable {
         }
     }
 
-    /// - Parameter object: what the connection is for, for error sentences.
+    /// - Parameter object: the purpose of the connection, for error messages.
     public init(_ object: String) throws(SystemCallError) {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
@@ -25,7 +25,7 @@ public struct SocketPair: ~Copyable, Sendable {
         farEnd = Descriptor(owning: ends[1], object: object)
     }
 
-    /// Closes this process's copy of the far end, so that the near end sees when the child's is closed.
+    /// Closes this process's copy of the far end, so that the near end sees the child close its own.
     public mutating func closeFar() {
         farEnd = nil
     }

@@ -15,7 +15,7 @@ public struct TimerDescriptor: ~Copyable, Sendable {
         descriptor = Descriptor(owning: raw, object: object)
     }
 
-    /// Sets the time at which it becomes readable, once; nil disarms it. A time that has passed makes it readable at once.
+    /// Sets the time at which it becomes readable, once; nil disarms it. A time in the past makes it readable at once.
     /// - Parameter time: nanoseconds since 1970 as `WallClock` counts them.
     public func arm(at time: Int64?) {
         var setting = itimerspec()

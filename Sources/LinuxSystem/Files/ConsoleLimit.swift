@@ -1,10 +1,11 @@
 import Synchronization
 
-/// Ends a console's file at its limit, over all boots of a run: a line says so there, and what comes then is counted.
+/// Ends a console's file at its limit, which holds for all boots of a run together. A line in the file says so; later
+/// bytes are counted.
 public final class ConsoleLimit: Sendable {
     private struct State {
         var written = 0
-        /// Whether what was written last ends a line.
+        /// True if the last written byte ended a line.
         var isAtLineStart = true
         var isReached = false
         var missing = 0
@@ -19,17 +20,17 @@ public final class ConsoleLimit: Sendable {
         mark = Array("swiftlet: this file has reached \(limit.words); what comes now is not in it\n".utf8)
     }
 
-    /// How many bytes are missing in the file.
+    /// The number of bytes that are missing in the file.
     public var missing: Int { state.withLock { $0.missing } }
 
-    /// What is written of these bytes, which come next.
+    /// Returns the bytes to write for the next `bytes` of the console.
     public func admit(_ bytes: [UInt8]) -> [UInt8] {
         state.withLock { state in
             guard !state.isReached else {
                 state.missing += bytes.count
                 return []
             }
-            // The mark and the line end before it.
+            // Room is kept for the mark and the line end before it.
             let room = limit.bytes - mark.count - 1 - state.written
             guard bytes.count > room else {
                 state.written += bytes.count

@@ -1,16 +1,15 @@
 import Glibc
 
-/// How large a file may become that a guest fills: docs/files.md.
+/// The largest size of a file that a guest fills: docs/files.md.
 ///
-/// Whoever writes the file counts what comes when the limit is reached, and does not write it. That is no failure: the
-/// file was to have no more.
+/// At the limit the writer counts further bytes and drops them. That is no failure: the limit was asked for.
 public struct FileLimit: Sendable, Equatable {
-    /// The least that can be asked for, in bytes: room for what frames a file and says that it is cut.
+    /// The smallest limit in bytes: it has room for the first and last lines of a file and the mark of a cut.
     public static let least = 64 << 10
 
-    /// Bytes, what says that the file is cut included. `Int.max`: no limit.
+    /// The limit in bytes, including the mark of a cut. `Int.max`: no limit.
     public let bytes: Int
-    /// The option that sets it, for sentences.
+    /// The option that sets it, for messages.
     public let option: String
 
     /// - Parameter bytes: `least` or more; nil for no limit.
@@ -22,8 +21,8 @@ public struct FileLimit: Sendable, Equatable {
     /// `its limit of 64 MiB (--file-limit)`.
     public var words: String { "its limit of \(ByteCount(UInt64(bytes)).words) (\(option))" }
 
-    /// Whether it holds for what a descriptor is open on: a file, by whatever path, and no pipe, terminal or device,
-    /// which keep nothing.
+    /// Returns true if the limit applies to an open descriptor: to a regular file, not to a pipe, terminal or device,
+    /// which store nothing.
     public static func holds(for descriptor: Int32) -> Bool {
         var status = stat()
         return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG

@@ -1,19 +1,19 @@
 import Glibc
 
-/// Which file a path names, whatever the path's spelling: equal for `z` and `./z`, for a link and what it leads to, and
-/// for two names of one file.
+/// The identity of the file that a path names, whatever the path's spelling: equal for `z` and `./z`, for a link and
+/// its target, and for two names of one file.
 public struct FilePlace: Hashable, Sendable {
-    /// It is a pipe, a terminal or another device, or what a link of procfs leads to, as /dev/stdout: there to be
-    /// shared, but one report's alone.
+    /// True for a pipe, a terminal or another device, or the target of a procfs link such as /dev/stdout. Such a place
+    /// may be shared, but by one report only.
     public let isStream: Bool
     private let device: UInt64
     private let inode: UInt64
-    /// The name of a file that is yet to be made, in the directory that the numbers name.
+    /// The name of a file that does not exist yet, in the directory that the numbers identify.
     private let name: [CChar]
 
-    /// Looks a path up. Opens nothing that could wait, and changes nothing.
-    /// - Parameter path: of what is there, or of a file that is yet to be made in a directory that exists. Nil for
-    ///   /dev/null, where nothing mixes, and for what can't be looked up, which can't be opened either.
+    /// Looks a path up. Opens nothing that could block, and changes nothing.
+    /// - Parameter path: of an existing file, or of a new file in an existing directory. The result is nil for
+    ///   /dev/null, where output can't mix, and for a path that can't be looked up, which can't be opened either.
     public init?(_ path: String) {
         guard let place = try? OutputPath(path, followsLinks: true) else { return nil }
         var status = stat()

@@ -2,15 +2,15 @@ import Glibc
 
 /// A file that swiftlet writes: every option that names one opens it here. docs/files.md has the rules.
 ///
-/// Nothing that another user has put into a directory where everybody may make files is written to or followed, and no
-/// file is emptied before that is known. Pipes, terminals, /dev/stdout, /dev/fd/N and the user's own links are as good
-/// as files.
+/// In a directory where everybody may create files, entries of other users are neither written to nor followed, and no
+/// file is emptied before this is checked. Pipes, terminals, /dev/stdout, /dev/fd/N and the user's own links may be
+/// used like files.
 public struct OutputFile: ~Copyable, Sendable {
-    /// Who may read a file that is made; the caller's umask takes away more. A file that was there keeps its mode.
+    /// The users who may read a new file; the caller's umask removes more bits. An existing file keeps its mode.
     public enum Audience: Sendable {
         /// 0644: reports, consoles.
         case everybody
-        /// 0600: what tells much of the host or the guest.
+        /// 0600: files that reveal much about the host or the guest.
         case owner
 
         fileprivate var mode: mode_t {
@@ -21,19 +21,19 @@ public struct OutputFile: ~Copyable, Sendable {
         }
     }
 
-    /// Open for writing.
+    /// The descriptor, open for writing.
     public let descriptor: Descriptor
-    /// Whether it is a regular file that a path names, so that it can be replaced and has offsets.
+    /// True for a regular file that has a path, so that it can be replaced and has offsets.
     public let isRegular: Bool
     private let directory: Descriptor
     private let name: [CChar]
 
     /// Opens a file, and empties a regular one.
     /// - Parameters:
-    ///   - appends: whether each write goes to the end, whoever else writes. What a link of /proc or /dev leads to is
-    ///     never emptied and always appended to: others may have written there.
-    ///   - reads: whether it is read, too.
-    ///   - followsLinks: whether the path may end in a symbolic link.
+    ///   - appends: each write goes to the end of the file, also if others write to it. The target of a link of /proc
+    ///     or /dev is always appended to and never emptied: others may have written there.
+    ///   - reads: the file is also opened for reading.
+    ///   - followsLinks: the path may end in a symbolic link.
     /// - Throws: `OutputFileError`.
     public init(
         _ path: String, for audience: Audience = .everybody, appends: Bool = false, reads: Bool = false,
@@ -53,11 +53,11 @@ public struct OutputFile: ~Copyable, Sendable {
         directory = place.directory
     }
 
-    /// Opens what is there if it may be written to, and makes a file where nothing is.
+    /// Opens an existing file if it may be written to, or creates one.
     private static func open(_ place: borrowing OutputPath, _ flags: Int32, _ mode: mode_t, _ path: String)
         throws(OutputFileError) -> Descriptor
     {
-        // Whoever may remove files there can do so between two calls.
+        // Another user of the directory can remove the file between two calls.
         for _ in 0..<100 {
             let entry = openat(place.directory.raw, place.name, OutputPath.pathOnly | O_NOFOLLOW | O_CLOEXEC)
             guard entry >= 0 else {
@@ -68,7 +68,7 @@ public struct OutputFile: ~Copyable, Sendable {
                 continue
             }
             let found = try OutputPath.status(Descriptor(owning: entry, object: path))
-            // Before it is opened: a pipe that somebody put there would hold us up.
+            // Before it is opened: opening another user's pipe would block us.
             try OutputPath.check(found, kind(found), in: place.directory)
             let file: Descriptor
             do throws(OutputFileError) {
@@ -87,7 +87,7 @@ public struct OutputFile: ~Copyable, Sendable {
         throw .system(SystemCallError(call: "open", object: path, errno: .resourceBusy))
     }
 
-    /// Opens what may be a pipe, whose reader is waited for.
+    /// Opens a file that may be a pipe, and waits for the pipe's reader.
     private static func wait(_ path: String, _ open: () -> Int32) throws(OutputFileError) -> Descriptor {
         let raw = BlockingCall.make(.opening, path) {
             let raw = open()
@@ -110,17 +110,17 @@ public struct OutputFile: ~Copyable, Sendable {
         }
     }
 
-    /// Its descriptor, for an owner that takes it over.
+    /// Returns the descriptor for a new owner.
     public consuming func release() -> Descriptor { descriptor }
 
-    /// Puts these contents in the file's place, all at once: whoever reads by the file's name sees the old ones or the
-    /// new ones.
+    /// Replaces the file's contents atomically: a reader that opens the file by its name sees the old or the new
+    /// contents.
     ///
-    /// They go to a file beside it, whose name nobody can know before, and which then takes the file's name and has its
-    /// mode. Only for a regular file; the descriptor stays open on the old contents.
+    /// The contents go to a new file beside it with an unpredictable name, which then takes the file's name and mode.
+    /// Only for a regular file; the descriptor stays open on the old contents.
     public func replace(with contents: [UInt8]) throws(OutputFileError) {
         let mode = try OutputPath.status(descriptor).st_mode & 0o7777
-        // Its own name is shortened where both would be too long for a file system (255 bytes).
+        // The name is shortened if both together would exceed the limit of a file system (255 bytes).
         let stem = name.dropLast().prefix(200)
         for _ in 0..<100 {
             let suffix = ".\(String(UInt64.random(in: 0 ... .max), radix: 36)).partial"

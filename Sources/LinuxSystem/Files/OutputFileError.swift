@@ -1,11 +1,11 @@
 public import SystemPackage
 
-/// Why a file can't be written to.
+/// The reason why a file can't be written to.
 public enum OutputFileError: Error, Equatable, CustomStringConvertible {
     case system(SystemCallError)
-    /// Another user put it into a directory where everybody may make files: what it is, and the user's number.
+    /// Another user created it in a directory where everybody may create files: its kind, and that user's number.
     case foreign(String, owner: UInt32)
-    /// The file has other names, and one stands in a directory where everybody may make files.
+    /// The file has other names, and this one is in a directory where everybody may create files.
     case severalNames
 
     /// The class of the failure.

@@ -2,23 +2,23 @@ import Bytes
 import CLinux
 import Glibc
 
-/// Where the path of an output file leads: the directory, held open, and the last component below it.
+/// The place that the path of an output file leads to: the directory, held open, and the last component below it.
 ///
-/// The path is followed component by component, so that each symbolic link is looked at before it is followed. In a
-/// directory where everybody may make files and which is sticky, as /tmp, a link must belong to us or to the
-/// directory's owner: what fs.protected_symlinks does (proc(5), Documentation/admin-guide/sysctl/fs.rst), on hosts
-/// where that is off too, and for links in the middle of a path. Links of procfs are the kernel's own (/dev/stdout is
-/// one) and are followed by it.
+/// The path is followed component by component, so that each symbolic link is checked before it is followed. In a
+/// sticky directory where everybody may create files, such as /tmp, a link must belong to us or to the directory's
+/// owner. That is the rule of fs.protected_symlinks (proc(5), Documentation/admin-guide/sysctl/fs.rst), applied also on
+/// hosts that have it off, and to links in the middle of a path. Links of procfs are the kernel's own (/dev/stdout is
+/// one); the kernel follows them.
 struct OutputPath: ~Copyable {
     let directory: Descriptor
-    /// Zero-terminated; "." where the path ends in a slash.
+    /// The name, zero-terminated; "." if the path ends in a slash.
     let name: [CChar]
-    /// The last component is a link of procfs: what it leads to is no entry of a directory.
+    /// True if the last component is a link of procfs: its target is no entry of a directory.
     let isKernelLink: Bool
 
-    /// Opens no contents, only the place: needs no permission to read, and no pipe waits for its other end. open(2).
+    /// Opens only the place and no contents: needs no read permission and does not block on a pipe. open(2).
     static let pathOnly = Int32(CL_O_PATH)
-    /// As many links as the kernel follows in a path (`MAXSYMLINKS`).
+    /// The number of links that the kernel follows in a path (`MAXSYMLINKS`).
     private static let linkLimit = 40
 
     /// - Parameter followsLinks: whether the last component may be a link.
@@ -81,14 +81,14 @@ struct OutputPath: ~Copyable {
         self.isKernelLink = isKernelLink
     }
 
-    /// Refuses what another user has put into a directory where everybody may make files.
+    /// Refuses an entry of another user in a directory where everybody may create files.
     static func check(_ status: stat, _ kind: String, in directory: borrowing Descriptor) throws(OutputFileError) {
         let parent = try Self.status(directory)
         guard parent.st_mode & S_ISVTX != 0, parent.st_mode & (S_IWOTH | S_IWGRP) != 0 else { return }
         guard status.st_uid == geteuid() || status.st_uid == parent.st_uid else {
             throw .foreign(kind, owner: status.st_uid)
         }
-        // A second name of a file of ours that somebody else gave it.
+        // Another user may have given a file of ours a second name.
         guard status.st_mode & S_IFMT != S_IFREG || status.st_nlink <= 1 else { throw .severalNames }
     }
 

@@ -1,14 +1,15 @@
 import CLinux
 import Glibc
 
-/// A file without a name: gone with its last descriptor, whatever ends us. See mkstemp(3) and unlink(2).
+/// A file without a name: it disappears with its last descriptor, however the process ends. See mkstemp(3) and
+/// unlink(2).
 ///
 /// Other programs open it as `/proc/self/fd/N` once they have inherited it.
 public struct TemporaryFile: ~Copyable, Sendable {
     public let descriptor: Descriptor
 
     /// Makes an empty file in TMPDIR, or in /tmp.
-    /// - Parameter object: what it holds, for error sentences.
+    /// - Parameter object: its purpose, for error messages.
     public init(_ object: String) throws(SystemCallError) {
         descriptor = try Self.create(object)
     }
@@ -20,7 +21,7 @@ public struct TemporaryFile: ~Copyable, Sendable {
         descriptor = file
     }
 
-    /// Makes a file of `size` zero bytes that takes room only where it is written.
+    /// Makes a sparse file of `size` zero bytes.
     public init(_ object: String, size: Int) throws(SystemCallError) {
         let file = try Self.create(object)
         guard ftruncate(file.raw, off_t(size)) == 0 else { throw .last("ftruncate", object) }
@@ -40,10 +41,10 @@ public struct TemporaryFile: ~Copyable, Sendable {
         return Descriptor(owning: raw, object: object)
     }
 
-    /// Its descriptor, for an owner that takes it over.
+    /// Returns the descriptor for a new owner.
     public consuming func release() -> Descriptor { descriptor }
 
-    /// Bytes in it.
+    /// The size in bytes.
     public var size: Int { Int(lseek(descriptor.raw, 0, SEEK_END)) }
 }
 

@@ -1,13 +1,13 @@
 import Bytes
 public import Glibc
 
-/// A program started as a child, and how it ended. See posix_spawn(3).
+/// A child process. See posix_spawn(3).
 public struct ChildProcess: Sendable {
-    /// How a child ended.
+    /// The end of a child.
     public enum Termination: Equatable, Sendable {
-        /// It ended by itself, with this status, 0...255.
+        /// It exited with this status, 0...255.
         case exited(Int32)
-        /// It was ended by this signal.
+        /// This signal ended it.
         case signaled(Int32)
     }
 
@@ -16,14 +16,15 @@ public struct ChildProcess: Sendable {
     /// The path of its program, for error sentences.
     public let program: String
 
-    /// Starts `program` with its signals unblocked and at their defaults, in a process group of its own (so that a ^C
-    /// at the terminal reaches only its parent), and with the descriptors named; all others of ours are `O_CLOEXEC`.
+    /// Starts `program` in a process group of its own, so that a ^C at the terminal reaches only its parent. Its
+    /// signals are unblocked and have their default actions. It inherits only the descriptors named; all others of ours
+    /// are `O_CLOEXEC`.
     /// - Parameters:
     ///   - program: path of the executable; PATH isn't searched.
     ///   - arguments: those after the name of the program itself.
     ///   - environment: `NAME=VALUE` each.
     ///   - descriptors: the parent's descriptor for each of the child's, which are numbered from 0 on.
-    /// - Throws: what posix_spawn(3) answers, such as `ENOENT`, `EACCES` and `ENOEXEC`.
+    /// - Throws: the errno of posix_spawn(3), such as `ENOENT`, `EACCES` and `ENOEXEC`.
     public init(
         _ program: String, arguments: [String], environment: [String], descriptors: [Int32]
     ) throws(SystemCallError) {
@@ -31,8 +32,8 @@ public struct ChildProcess: Sendable {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
 
-        // Out of the way first: a descriptor that already has a number below the child's last would be overwritten, or
-        // keep its O_CLOEXEC.
+        // Moved out of the way first: a descriptor with a number below the child's last would be overwritten, or keep
+        // its O_CLOEXEC.
         var moved: [Int32] = []
         defer { for descriptor in moved { close(descriptor) } }
         for (number, descriptor) in descriptors.enumerated() {
@@ -69,7 +70,7 @@ public struct ChildProcess: Sendable {
         self.program = program
     }
 
-    /// Sends a signal. Harmless where the child has ended but wasn't waited for.
+    /// Sends a signal. Harmless if the child has ended and `wait` was not called yet.
     public func signal(_ number: Int32) {
         kill(id, number)
     }

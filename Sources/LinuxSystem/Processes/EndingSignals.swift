@@ -11,11 +11,11 @@ public protocol EndRequests: ~Copyable {
 
 /// The signals that ask this process to end, and its time limit, from its first instructions on. docs/architecture.md.
 ///
-/// Handlers take them (CSignals), so that a call which waits for somebody else is interrupted. Who listens ends by
-/// itself; where it has not after 0.8 s, or 1 s after the time limit, the handler restores the terminal, says the
-/// sentence and ends the process.
+/// C handlers receive them (CSignals), so that they interrupt a blocking call. A process that called `init` ends by
+/// itself. If it has not after 0.8 s, or 1 s after the time limit, the handler restores the terminal, prints `sentence`
+/// and ends the process.
 public struct EndingSignals: ~Copyable, EndRequests, Sendable {
-    /// Why the process is to end.
+    /// The reason why the process is to end.
     public enum Cause: Equatable, Sendable {
         case signal(Int32)
         case timeLimit
@@ -23,10 +23,10 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
 
     public let raw: Int32
 
-    /// Takes over from the default actions: to be called first of all. A request now ends the process at once.
+    /// Replaces the default actions; call it first of all. Until `init`, a request ends the process at once.
     public static func begin() { cs_begin() }
 
-    /// From here on the caller ends the process by itself when it is asked to.
+    /// Starts to listen: from here on the caller ends the process by itself when it is asked to.
     /// - Throws: `eventfd` failing, as when descriptors run out (EMFILE).
     public init() throws(SystemCallError) {
         raw = cs_listen()
@@ -44,7 +44,7 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
     /// Whose the last sentence is: `swiftlet lab`. For the main thread, like all below.
     public static func speak(as speaker: StaticString) { withConstant(speaker, cs_set_speaker) }
 
-    /// What the process is about, for that sentence: `loading the kernel`.
+    /// Sets the activity that `sentence` names: `loading the kernel`.
     public static func phase(_ phase: StaticString) { withConstant(phase, cs_set_phase) }
 
     private static func withConstant(_ string: StaticString, _ body: (UnsafePointer<CChar>?) -> Void) {
@@ -53,26 +53,26 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
 
     /// Ends the process after this time, counted from its start.
     /// - Parameters:
-    ///   - words: the same time for people.
-    ///   - status: the exit status then.
+    ///   - words: the same time, as text for people.
+    ///   - status: the exit status at the time limit.
     public static func limit(seconds: Double, words: String, status: Int32) throws(SystemCallError) {
-        // What is longer than a century never comes.
+        // More than a century: no limit.
         guard seconds < 4e9 else { return }
         let error = cs_set_limit(UInt64(max(seconds, 0) * 1e9), words, status)
         guard error == 0 else { throw SystemCallError(call: "setitimer", errno: .init(rawValue: error)) }
     }
 
-    /// Lets the time limit stand still until `releaseLimit`. For the main thread.
+    /// Pauses the time limit until `releaseLimit`. For the main thread.
     public static func holdLimit() { cs_hold_limit() }
 
-    /// Lets the time limit go on: the time since `holdLimit` does not count. For the main thread.
+    /// Resumes the time limit: the time since `holdLimit` does not count. For the main thread.
     /// - Throws: `setitimer` failing.
     public static func releaseLimit() throws(SystemCallError) {
         let error = cs_release_limit()
         guard error == 0 else { throw SystemCallError(call: "setitimer", errno: .init(rawValue: error)) }
     }
 
-    /// The first request that came; nil without any. From any thread.
+    /// The first request that came; nil if none came. From any thread.
     public static var cause: Cause? {
         switch cs_cause() {
         case 0: nil
@@ -81,22 +81,22 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
         }
     }
 
-    /// The exit status that a signal asks for, 128 + N; nil where none does.
+    /// The exit status that a signal asks for, 128 + N; nil if no signal came.
     public static var status: Int32? {
         if case .signal(let signal)? = cause { 128 + signal } else { nil }
     }
 
-    /// Whether a `BlockingCall` was given up because the process is to end.
+    /// True if a `BlockingCall` was abandoned because the process is to end.
     public static var isInterrupted: Bool { cs_is_interrupted() != 0 }
 
-    /// When the process took its signals over, in nanoseconds of `MonotonicClock`; nil where it did not, as in tests.
+    /// The time of `begin` in nanoseconds of `MonotonicClock`; nil if it was not called, as in tests.
     public static var beginning: UInt64? {
         let moment = cs_beginning()
         return moment > 0 ? moment : nil
     }
 
-    /// How the process ends, and what it was in the middle of: `ended by SIGTERM while k.elf was being opened`. Empty
-    /// without a cause.
+    /// The reason of the end and the activity that it interrupted: `ended by SIGTERM while k.elf was being opened`.
+    /// Empty without a cause.
     public static var sentence: String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in
             guard let start = buffer.baseAddress else { return "" }
@@ -105,11 +105,11 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
         }
     }
 
-    /// A signal's name: `SIGINT (^C)`.
+    /// Returns a signal's name: `SIGINT (^C)`.
     public static func name(of signal: Int32) -> String {
         cs_name(signal).map { String(cString: $0) } ?? "signal \(signal)"
     }
 
-    /// The process comes on after its time limit, and has another second; 10 s in all.
+    /// Extends the time limit by another second, at most 10 s in all: the process is making progress.
     public static func prolong() { cs_prolong() }
 }

@@ -40,17 +40,18 @@ public struct Thread: ~Copyable, @unchecked Sendable {
         self.thread = thread
     }
 
-    /// Makes the blocking call this thread is in return with EINTR.
+    /// Interrupts the blocking call of this thread, which then returns EINTR.
     public func kick() { Handle(thread: thread).kick() }
 
-    /// A thread as others may interrupt it, for as long as it lives.
+    /// A reference to a living thread, by which others may interrupt it.
     public struct Handle: @unchecked Sendable {
         // @unchecked: pthread_t is a number on Linux.
         fileprivate let thread: pthread_t
 
-        /// As `Thread.kick`. The thread must not have ended.
+        /// Interrupts the thread's blocking call, as `Thread.kick` does. The thread must not have ended.
         ///
-        /// Asked for again where the kernel refuses it: who kicks waits for the thread next, and would wait for ever.
+        /// The signal is sent again if the kernel refuses it: the caller then waits for the thread, and would wait
+        /// forever.
         public func kick() {
             for _ in 0..<3 where cl_kick_thread(thread) == 0 { return }
         }
@@ -59,7 +60,7 @@ public struct Thread: ~Copyable, @unchecked Sendable {
     /// The calling thread.
     public static var current: Handle { Handle(thread: pthread_self()) }
 
-    /// Nanoseconds of processor time it has had, a guest's included; pthread_getcpuclockid(3).
+    /// The processor time of the thread in nanoseconds, including the guest's; pthread_getcpuclockid(3).
     public var processorTime: UInt64 {
         var clock = clockid_t()
         var time = timespec()
@@ -67,13 +68,13 @@ public struct Thread: ~Copyable, @unchecked Sendable {
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 
-    /// Waits for its end.
+    /// Waits until the thread has ended.
     public consuming func join() { pthread_join(thread, nil) }
 
-    /// Prepares the process for threads that run guests: a handler for `kick` that does nothing, so that the signal
-    /// interrupts and no more, and one heap for all, since these threads hardly allocate.
+    /// Prepares the process for threads that run guests: installs an empty handler for the signal of `kick`, so that it
+    /// only interrupts, and uses one heap for all threads, since these hardly allocate.
     public static func prepare() {
-        // Without it a kick would end the process.
+        // Without the handler a kick would end the process.
         if cl_install_kick_handler() != 0 { _ = cl_install_kick_handler() }
         cl_use_one_heap()
     }

@@ -1,17 +1,17 @@
-/// What a call was answered: the rest of a recording's line. docs/recording.md.
+/// The answer to a call: the rest of a recording's line. docs/recording.md.
 public struct RecordedAnswer: Equatable, Sendable {
-    /// Bytes that the kernel put in place of others.
+    /// Bytes that the kernel replaced.
     public struct Change: Equatable, Sendable {
-        /// Into the structure, or into the buffer that was read.
+        /// The offset in the structure, or in the buffer of a read.
         public let offset: Int
-        /// What varies is the number of a new descriptor, four bytes.
+        /// The new bytes; only the four bytes of a new descriptor's number vary.
         public let bytes: RecordedBytes
     }
 
     public enum Result: Equatable, Sendable {
-        /// What the call returned, or the negated errno.
+        /// The call's result, or the negated errno.
         case number(Int)
-        /// A new descriptor, whose number means nothing in another run.
+        /// A new descriptor, whose number differs in another run.
         case descriptor
     }
 
@@ -30,8 +30,8 @@ public struct RecordedAnswer: Equatable, Sendable {
 
     /// The answer to an ioctl that took a structure.
     /// - Parameters:
-    ///   - given: the structure as it went in.
-    ///   - taken: as it came back, of the same size.
+    ///   - given: the structure before the call.
+    ///   - taken: the structure after it, of the same size.
     init(request: UInt, given: [UInt8], taken: UnsafeRawBufferPointer, answer: Int32) {
         let descriptor = answer >= 0 ? ReplayMask.newDescriptor(request, taken) : nil
         let changes = Self.differences(given, taken, with: descriptor).map { range in
@@ -52,8 +52,8 @@ public struct RecordedAnswer: Equatable, Sendable {
         answer >= 0 && ReplayMask.answersDescriptor(request) ? .descriptor : .number(Int(answer))
     }
 
-    /// The runs of bytes that differ, and `included` in any case as a run of its own. Runs with less than four equal
-    /// bytes between them are one: a field whose middle stayed the same reads better whole.
+    /// Returns the runs of bytes that differ, and `included` in any case as a run of its own. Runs with less than four
+    /// equal bytes between them are one: a field whose middle stayed the same is easier to read as one run.
     private static func differences(_ old: [UInt8], _ new: UnsafeRawBufferPointer, with included: Range<Int>?)
         -> [Range<Int>]
     {

@@ -1,4 +1,4 @@
-/// What a call asks, without what differs from run to run: one line of a recording up to its answer. docs/recording.md.
+/// A call without the parts that differ from run to run: one line of a recording up to its answer. docs/recording.md.
 public struct RecordedCall: Equatable, Sendable {
     public enum Argument: Equatable, Sendable {
         /// open(2) of the object, with these flags.
@@ -11,7 +11,7 @@ public struct RecordedCall: Equatable, Sendable {
         case write(offset: UInt64, RecordedBytes)
     }
 
-    /// What the descriptor is open on.
+    /// The object that the descriptor is open on.
     public let object: String
     /// `open`, `pread`, `pwrite`, or the ioctl's name.
     public let name: String
@@ -31,7 +31,7 @@ public struct RecordedCall: Equatable, Sendable {
         RecordedCall(object: object, name: "\(request.name)", argument: .number(request: request.number, value))
     }
 
-    /// An ioctl with its structure as it goes in.
+    /// Returns an ioctl with its structure before the call.
     public static func ioctl(_ object: String, _ request: IoctlRequest, _ argument: UnsafeRawBufferPointer)
         -> RecordedCall
     {
@@ -49,11 +49,11 @@ public struct RecordedCall: Equatable, Sendable {
     }
 }
 
-/// Bytes, some of which mean nothing in another run.
+/// Bytes, some of which differ from run to run.
 public struct RecordedBytes: Equatable, Sendable {
-    /// Zero where they vary.
+    /// The bytes; zero where they vary.
     public let bytes: [UInt8]
-    /// The parts that differ from run to run: ascending, apart, inside.
+    /// The parts that differ from run to run: ascending, disjoint, within `bytes`.
     public let varying: [Range<Int>]
 
     init(_ bytes: [UInt8], varying: [Range<Int>] = []) {

@@ -4,19 +4,19 @@ import Glibc
 /// docs/recording.md.
 public struct Recording: Sendable {
     public struct Line: Equatable, Sendable {
-        /// In the file, counted from 1.
+        /// The line's number in the file, counted from 1.
         public let number: Int
         public let call: RecordedCall
         public let answer: RecordedAnswer
     }
 
-    /// Bytes that a recording may have.
+    /// The largest size of a recording in bytes.
     public static let sizeLimit = 256 << 20
 
-    /// What it was read from, for sentences.
+    /// The name of its source, for messages.
     public let name: String
     public let lines: [Line]
-    /// How many calls more were made that are not in it, since the file had reached its limit.
+    /// The number of calls that are missing because the file had reached its limit.
     public let missing: Int
 
     /// Reads a file.
@@ -37,8 +37,7 @@ public struct Recording: Sendable {
         try self.init(contents, name: path)
     }
 
-    /// Reads a recording's contents. Made for any bytes whatever: what isn't a recording is refused with the line and
-    /// the reason.
+    /// Reads a recording's contents. Accepts any bytes: throws the line and the reason if they are no recording.
     public init(_ contents: [UInt8], name: String) throws(RecordingError) {
         let header = Array("\(RecordingText.header)\n".utf8)
         guard contents.starts(with: header) else { throw .notARecording(name) }

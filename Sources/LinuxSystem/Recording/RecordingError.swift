@@ -1,8 +1,8 @@
-/// Why a recording was not written whole, or can't be read.
+/// The reason why a recording is incomplete or can't be read.
 public enum RecordingError: Error, Equatable, CustomStringConvertible {
-    /// The file can't be made: for who meets with the error of `CallRecorder.init`.
+    /// The file can't be created: wraps the error of `CallRecorder.init`.
     case notMade(String, OutputFileError)
-    /// Writing failed, at some time in the run; what is in the file ends there.
+    /// A write failed at some time in the run; the file ends there.
     case unwritten(String, SystemCallError)
     /// The file can't be read.
     case unreadable(String, SystemCallError)

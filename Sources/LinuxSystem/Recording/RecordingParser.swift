@@ -1,4 +1,4 @@
-/// Reads a line of a recording. Every number is bounded, and what an answer changes lies inside what was asked with.
+/// Parses a line of a recording. Every number is bounded, and the changes of an answer lie inside the argument.
 struct RecordingParser {
     struct Failure: Error {
         let reason: String
@@ -108,7 +108,7 @@ struct RecordingParser {
 
     // MARK: The line
 
-    /// What follows the call's position, to the line's end.
+    /// Parses the rest of the line after the call's position.
     mutating func callAndAnswer() throws(Failure) -> (RecordedCall, RecordedAnswer) {
         try expect(" ", "after the call's position")
         let object = try quoted()

@@ -1,7 +1,7 @@
 import Bytes
 import Glibc
 
-/// How the parts of a recording are written. docs/recording.md.
+/// The text of a recording's parts. docs/recording.md.
 enum RecordingText {
     static let header = "swiftlet-recording 1"
 
@@ -22,7 +22,7 @@ enum RecordingText {
         text.append(UInt8(ascii: "]"))
     }
 
-    /// In quotes; what is not printable ASCII, a quote or a backslash becomes `\xNN`.
+    /// Appends the string in quotes; a quote, a backslash and every byte that is not printable ASCII become `\xNN`.
     static func append(quoted string: String, to text: inout [UInt8]) {
         text.append(UInt8(ascii: "\""))
         for byte in string.utf8 {
@@ -39,7 +39,7 @@ enum RecordingText {
         text += number.hexadecimal.utf8
     }
 
-    /// The errnos by name, those of the calls at hand; others stay numbers. include/uapi/asm-generic/errno-base.h,
+    /// The names of the errnos that these calls return; others stay numbers. include/uapi/asm-generic/errno-base.h,
     /// errno.h.
     static let errnoNames: [Int32: String] = [
         EPERM: "EPERM", ENOENT: "ENOENT", ESRCH: "ESRCH", EINTR: "EINTR", EIO: "EIO", ENXIO: "ENXIO", E2BIG: "E2BIG",
@@ -81,7 +81,7 @@ extension RecordedCall: CustomStringConvertible {
         }
     }
 
-    /// As a recording has it.
+    /// The text in a recording.
     public var description: String {
         var text: [UInt8] = []
         append(to: &text)

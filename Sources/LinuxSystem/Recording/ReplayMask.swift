@@ -1,12 +1,11 @@
 import CLinux
 
-/// Which bytes of an ioctl's argument differ from run to run without meaning anything: numbers of descriptors,
-/// addresses of our own memory.
+/// The bytes of an ioctl's argument that differ from run to run: numbers of descriptors, addresses of our own memory.
 ///
-/// An absent descriptor (-1) and an absent address (0) do mean something and are none of these. A request with such
-/// fields that is missing here is recorded with the values of that one run, and can't be replayed.
+/// An absent descriptor (-1) and an absent address (0) are the same in every run and don't belong here. A request with
+/// such fields that is missing here is recorded with the values of that one run, and can't be replayed.
 enum ReplayMask {
-    /// In a structure as it goes in.
+    /// Returns the varying bytes of a structure before the call.
     static func given(_ request: UInt, _ argument: UnsafeRawBufferPointer) -> [Range<Int>] {
         func word(_ offset: Int) -> UInt32 {
             offset + 4 <= argument.count ? argument.loadUnaligned(fromByteOffset: offset, as: UInt32.self) : 0
@@ -21,7 +20,7 @@ enum ReplayMask {
         switch request {
         case CL_KVM_SET_USER_MEMORY_REGION: return [address(24)].compactMap(\.self)
         case CL_KVM_IRQFD:
-            // resamplefd counts with KVM_IRQFD_FLAG_RESAMPLE alone.
+            // resamplefd counts only with KVM_IRQFD_FLAG_RESAMPLE.
             return [descriptor(0), word(8) & 2 != 0 ? descriptor(12) : nil].compactMap(\.self)
         case CL_KVM_IOEVENTFD: return [descriptor(20)].compactMap(\.self)
         case CL_KVM_SET_DEVICE_ATTR, CL_KVM_GET_DEVICE_ATTR, CL_KVM_HAS_DEVICE_ATTR:
@@ -34,14 +33,14 @@ enum ReplayMask {
         }
     }
 
-    /// Where the kernel puts the number of a new descriptor.
+    /// Returns the place where the kernel puts the number of a new descriptor.
     static func newDescriptor(_ request: UInt, _ argument: UnsafeRawBufferPointer) -> Range<Int>? {
         guard request == CL_KVM_CREATE_DEVICE, argument.count >= 12 else { return nil }
         // KVM_CREATE_DEVICE_TEST makes none.
         return argument.loadUnaligned(fromByteOffset: 8, as: UInt32.self) & 1 == 0 ? 4..<8 : nil
     }
 
-    /// Whether the answer is a new descriptor.
+    /// Returns true if the result is a new descriptor.
     static func answersDescriptor(_ request: UInt) -> Bool {
         request == CL_KVM_CREATE_VM || request == CL_KVM_CREATE_VCPU || request == CL_VFIO_GROUP_GET_DEVICE_FD
     }

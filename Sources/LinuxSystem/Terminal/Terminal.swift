@@ -1,15 +1,15 @@
 import CSignals
 import Glibc
 
-/// Puts a terminal into a mode in which every key goes to the guest at once, and puts it back at the end of its life.
+/// Puts a terminal into a mode in which every key goes to the guest at once, and restores it at the end of its life.
 ///
-/// Keys that make signals (^C, ^\, ^Z) keep doing so unless asked otherwise: they end or stop swiftlet, not the guest.
+/// Keys that make signals (^C, ^\, ^Z) still do so by default: they end or stop swiftlet, not the guest.
 public struct Terminal: ~Copyable, Sendable {
     private let raw: Int32
     private let saved: termios
 
-    /// Nil where `raw` is not a terminal, or where swiftlet is not its foreground job (changing it would stop us).
-    /// - Parameter takesSignalKeys: whether ^C, ^\ and ^Z are keys as any other.
+    /// Returns nil if `raw` is not a terminal, or if swiftlet is not its foreground job (changing it would stop us).
+    /// - Parameter takesSignalKeys: ^C, ^\ and ^Z make no signals and go to the guest.
     public init?(_ raw: Int32, takesSignalKeys: Bool = false) {
         var attributes = termios()
         guard isatty(raw) == 1, tcgetpgrp(raw) == getpgrp(), tcgetattr(raw, &attributes) == 0 else { return nil }

@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
 
-/// How much a terminal shows.
+/// The size of a terminal.
 public struct TerminalSize: Sendable, Equatable {
-    /// Characters a line, 1 or more.
+    /// Characters per line, 1 or more.
     public let columns: Int
     /// Lines, 1 or more.
     public let rows: Int
 
-    /// What a terminal says, or 80 by 24 where it doesn't know. See tty_ioctl(4), TIOCGWINSZ.
+    /// Asks the terminal for its size; 80 by 24 if it doesn't know. See tty_ioctl(4), TIOCGWINSZ.
     public init(of raw: Int32) {
         var size = winsize()
         let isKnown =
