@@ -30,11 +30,11 @@ public final class VFIOContainer: Sendable {
         }
     }
 
-    /// For VFIO_GROUP_SET_CONTAINER.
+    /// The descriptor's number, for VFIO_GROUP_SET_CONTAINER.
     var raw: Int32 { descriptor.raw }
     var kernel: KernelInterface { descriptor.kernel }
 
-    /// Chooses the IOMMU type. Once, with at least one group inside.
+    /// Chooses the IOMMU type. To be called once, with at least one group in the container.
     public func enableIOMMU() throws(VFIOError) {
         try VFIOError.catching { () throws(SystemCallError) in
             _ = try descriptor.ioctl(.setIOMMU, value: UInt(VFIO_TYPE1v2_IOMMU))

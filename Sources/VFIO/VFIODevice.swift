@@ -15,21 +15,21 @@ public final class VFIODevice: Sendable {
         case request = 4
     }
 
-    /// What an interrupt index can do.
+    /// The properties of an interrupt index.
     public struct InterruptInfo: Sendable {
-        /// Vectors; zero where the device lacks this kind.
+        /// The number of vectors; zero if the device lacks this kind.
         public let count: Int
         /// It masks itself when it fires (level-triggered).
         public let isAutomasked: Bool
-        /// More vectors can only be had by disabling all and enabling again.
+        /// Adding vectors requires disabling all and enabling them again.
         public let isFixedSize: Bool
     }
 
-    /// As sysfs writes it.
+    /// The address in sysfs's form.
     public let address: String
-    /// Whether VFIO_DEVICE_RESET does anything.
+    /// True if VFIO_DEVICE_RESET has an effect.
     public let canReset: Bool
-    /// By index 0...7.
+    /// The regions by index, 0...7.
     public let regions: [VFIORegion]
     private let descriptor: Descriptor
 
@@ -60,13 +60,13 @@ public final class VFIODevice: Sendable {
         do throws(SystemCallError) {
             try descriptor.ioctl(.getRegionInfo, &info)
         } catch {
-            // A region the device lacks may answer EINVAL.
+            // VFIO may answer EINVAL for a region that the device lacks.
             guard error.errno.rawValue == EINVAL else { throw error }
             return VFIORegion(index: index, size: 0, offset: 0, isReadable: false, isWritable: false, mappable: [])
         }
         var mappable = info.flags & 4 != 0 && info.size > 0 ? [0..<info.size] : []
         if info.flags & 8 != 0, Int(info.argsz) > headerSize, info.argsz <= 1 << 16 {
-            // There are capabilities: ask again with room for them.
+            // The region has capabilities: ask again with room for them.
             var bytes = [UInt8](repeating: 0, count: Int(info.argsz))
             let argumentSize = info.argsz
             bytes.withUnsafeMutableBytes {
@@ -82,7 +82,7 @@ public final class VFIODevice: Sendable {
             mappable: mappable)
     }
 
-    /// The mappable areas that a VFIO_REGION_INFO_CAP_SPARSE_MMAP (1) lists; nil where there is no such capability.
+    /// Returns the mappable areas of a VFIO_REGION_INFO_CAP_SPARSE_MMAP (1), nil without that capability.
     private static func sparseAreas(_ bytes: [UInt8]) -> [Range<UInt64>]? {
         bytes.withUnsafeBytes { bytes in
             func load<Value: BitwiseCopyable>(_ offset: Int, _ type: Value.Type) -> Value? {
@@ -109,7 +109,7 @@ public final class VFIODevice: Sendable {
         }
     }
 
-    /// Reads 1...8 bytes, little-endian. A device that doesn't answer (as with its memory decoder off) gives EIO.
+    /// Reads 1...8 bytes, little-endian. EIO if the device doesn't answer, as with its memory decoder off.
     public func read(_ region: Int, _ offset: UInt64, width: Int) throws(SystemCallError) -> UInt64 {
         let region = regions[region]
         guard offset < region.size, UInt64(width) <= region.size - offset, (1...8).contains(width) else {
@@ -118,7 +118,7 @@ public final class VFIODevice: Sendable {
         return try descriptor.readRegister(at: region.offset + offset, width: width)
     }
 
-    /// Reads bytes that are no registers, as those of the ROM.
+    /// Reads bytes that are no registers, such as the ROM's.
     public func read(_ region: Int, _ offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
         let region = regions[region]
         guard count >= 0, offset <= region.size, UInt64(count) <= region.size - offset else {
@@ -147,7 +147,7 @@ public final class VFIODevice: Sendable {
 
     // MARK: Interrupts
 
-    /// What the device has at an index. VFIO_DEVICE_GET_IRQ_INFO.
+    /// Returns the properties of an interrupt index. VFIO_DEVICE_GET_IRQ_INFO.
     public func interruptInfo(_ index: InterruptIndex) -> InterruptInfo {
         var info = vfio_irq_info()
         info.argsz = UInt32(MemoryLayout<vfio_irq_info>.size)
@@ -159,23 +159,23 @@ public final class VFIODevice: Sendable {
             count: Int(info.count), isAutomasked: info.flags & 4 != 0, isFixedSize: info.flags & 8 != 0)
     }
 
-    /// Signals eventfds when vectors fire; -1 for a vector that shall not. Enables the index where it was disabled.
-    /// - Throws: `.fewerVectors` where the host has some of them left and not all: the index is then not enabled.
+    /// Signals eventfds when vectors fire; -1 for a vector without one. Enables the index if it was disabled.
+    /// - Throws: `.fewerVectors` if the host has too few vectors left: the index is then not enabled.
     public func setTriggers(_ index: InterruptIndex, start: Int = 0, _ events: [Int32]) throws(VFIOError) {
         try setInterrupts(index, flags: 1 << 5 | 1 << 2, start: start, count: events.count, events)
     }
 
-    /// Disables an index, its host interrupts freed.
+    /// Disables an index and frees its host interrupts.
     public func disable(_ index: InterruptIndex) throws(VFIOError) {
         try setInterrupts(index, flags: 1 << 5 | 1, start: 0, count: 0, [])
     }
 
-    /// Lets an eventfd's signal unmask the (automasked) vector 0 of an index.
+    /// Lets a signal on an eventfd unmask the (automasked) vector 0 of an index.
     public func setUnmaskEvent(_ index: InterruptIndex, _ event: Int32) throws(VFIOError) {
         try setInterrupts(index, flags: 1 << 4 | 1 << 2, start: 0, count: 1, [event])
     }
 
-    /// Unmasks vector 0 of an index; a level that still stands fires again.
+    /// Unmasks vector 0 of an index; a line that is still asserted fires again.
     public func unmask(_ index: InterruptIndex) throws(VFIOError) {
         try setInterrupts(index, flags: 1 << 4 | 1, start: 0, count: 1, [])
     }

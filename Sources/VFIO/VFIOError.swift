@@ -1,16 +1,16 @@
 public import LinuxSystem
 
-/// Why VFIO can't hand out a device, or what it refused.
+/// The reason why VFIO can't hand out a device, or the call that it refused.
 public enum VFIOError: Error, CustomStringConvertible {
     /// `/dev/vfio/vfio` is missing: no VFIO in this kernel, or its modules are not loaded.
     case unavailable(String)
-    /// A VFIO file is there and this user may not open it.
+    /// The VFIO file exists, but this user may not open it.
     case noPermission(String)
     /// VFIO_GET_API_VERSION answered something other than 0, or type 1 IOMMUs are not served.
     case unsupported(String)
-    /// The group is open elsewhere: another VMM has a device of it.
+    /// The group is open elsewhere: another VMM uses a device of it.
     case groupBusy(group: Int)
-    /// Not every member of the group is bound to a VFIO driver or to none.
+    /// Some member of the group is bound to a driver other than VFIO's.
     case notViable(group: Int)
     /// Guest memory could not be pinned: the limit on locked memory is too small.
     case memoryLock(bytes: UInt64)

@@ -34,7 +34,7 @@ public final class VFIOGroup: Sendable {
         }
     }
 
-    /// For KVM_DEV_VFIO_GROUP_ADD.
+    /// The descriptor's number, for KVM_DEV_VFIO_GROUP_ADD.
     public var raw: Int32 { descriptor.raw }
 
     /// Opens a member. VFIO_GROUP_GET_DEVICE_FD.

@@ -5,12 +5,12 @@ public struct VFIORegion: Sendable {
     public static let configIndex = 7
 
     public let index: Int
-    /// Bytes; zero where the device has no such region.
+    /// The size in bytes; zero if the device has no such region.
     public let size: UInt64
-    /// Where it begins in the device's descriptor.
+    /// The region's start in the device's descriptor.
     public let offset: UInt64
     public let isReadable: Bool
     public let isWritable: Bool
-    /// The parts that can be mapped; empty where none can.
+    /// The parts that can be mapped.
     public let mappable: [Range<UInt64>]
 }

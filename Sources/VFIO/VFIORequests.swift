@@ -1,7 +1,7 @@
 import CLinux
 import LinuxSystem
 
-/// The ioctls of <linux/vfio.h> that this house makes, each under its name there.
+/// The ioctls of <linux/vfio.h> that swiftlet makes, each under its name there.
 extension IoctlRequest {
     static let getAPIVersion = IoctlRequest(CL_VFIO_GET_API_VERSION, "VFIO_GET_API_VERSION")
     static let checkExtension = IoctlRequest(CL_VFIO_CHECK_EXTENSION, "VFIO_CHECK_EXTENSION")

@@ -1,4 +1,4 @@
-/// One bit of CPUID by which a processor says that it has a feature, under the name that Linux and QEMU give it.
+/// A CPUID bit that reports a processor feature, under its name in Linux and QEMU.
 public struct CPUFeature: Hashable, Sendable {
     enum Register: Hashable, Sendable { case eax, ebx, ecx, edx }
 
@@ -9,8 +9,7 @@ public struct CPUFeature: Hashable, Sendable {
     let register: Register
     let bit: Int
 
-    /// A feature by its name: `x2apic`, `tsc-deadline`. Underscores are taken for hyphens; nil where no such name is
-    /// known.
+    /// Finds a feature by its name: `x2apic`, `tsc-deadline`. Underscores count as hyphens; nil for an unknown name.
     public init?(_ name: String) {
         guard let feature = Self.byName[String(name.lowercased().map { $0 == "_" ? "-" : $0 })] else { return nil }
         self = feature
@@ -20,7 +19,7 @@ public struct CPUFeature: Hashable, Sendable {
         (self.name, function, index, register, self.bit) = (name, word.function, word.index, word.register, bit)
     }
 
-    /// A register of a leaf, and the names of its bits, from bit 0 on; a hyphen where a bit has none.
+    /// A register of a leaf, and the names of its bits from bit 0 on; a hyphen for a bit without a name.
     private struct Word {
         let function: UInt32
         var index: UInt32 = 0
@@ -91,7 +90,7 @@ public struct CPUFeature: Hashable, Sendable {
             names: "npt lbrv svm-lock nrip-save tsc-scale vmcb-clean flushbyasid decodeassists - - pause-filter"),
     ]
 
-    /// Names that mean the same.
+    /// Alternative names.
     private static let aliases = [
         "pni": "sse3", "sse4-1": "sse4.1", "sse4-2": "sse4.2", "i64": "lm", "xd": "nx", "ffxsr": "fxsr-opt",
         "pclmuldq": "pclmulqdq",
@@ -133,6 +132,6 @@ public struct CPUFeature: Hashable, Sendable {
         entry.function == function && (entry.flags & 1 == 0 || entry.index == index)
     }
 
-    /// All that have a name.
+    /// All features with a name.
     static var all: [CPUFeature] { Array(Set(byName.values)) }
 }

@@ -1,12 +1,12 @@
 import CLinux
 
-/// The table of CPUID answers a vCPU gives; `struct kvm_cpuid2` of Documentation/virt/kvm/api.rst 4.46.
+/// A vCPU's CPUID table; `struct kvm_cpuid2` of Documentation/virt/kvm/api.rst 4.46.
 public struct CPUID: Sendable {
-    /// One answer. Registers as the CPUID instruction returns them.
+    /// One leaf: the registers that the CPUID instruction returns.
     public struct Entry: Sendable {
         public var function: UInt32
         public var index: UInt32
-        /// KVM_CPUID_FLAG_*; bit 0: the index counts.
+        /// KVM_CPUID_FLAG_*; bit 0: the index is significant.
         public var flags: UInt32
         public var eax, ebx, ecx, edx: UInt32
     }
@@ -50,18 +50,18 @@ public struct CPUID: Sendable {
         return bytes
     }
 
-    /// The answer for a leaf, nil where the host gives none.
+    /// Returns the entry of a leaf, nil if the table has none.
     public func entry(_ function: UInt32, index: UInt32 = 0) -> Entry? {
         entries.first { $0.function == function && ($0.flags & 1 == 0 || $0.index == index) }
     }
 
-    /// The number of physical address bits (leaf 0x80000008, EAX 7:0); 36 where the leaf is missing.
+    /// The number of physical address bits (leaf 0x80000008, EAX 7:0); 36 if the leaf is missing.
     public var physicalAddressBits: Int {
         let bits = Int((entry(0x8000_0008)?.eax ?? 36) & 0xFF)
         return (32...52).contains(bits) ? bits : 36
     }
 
-    /// What this host's processor answers to the CPUID instruction.
+    /// Executes the CPUID instruction on this host's processor.
     static func host(_ function: UInt32) -> Entry {
         var registers: [UInt32] = [0, 0, 0, 0]
         registers.withUnsafeMutableBufferPointer { cl_cpuid(function, 0, $0.baseAddress) }
@@ -70,11 +70,11 @@ public struct CPUID: Sendable {
             edx: registers[3])
     }
 
-    /// The processor's name and its first caches, which KVM leaves zero although there is nothing in them to support.
+    /// The leaves of the processor's name and first-level caches, which KVM leaves zero although they need no support.
     private static let identity: ClosedRange<UInt32> = 0x8000_0002...0x8000_0005
 
-    /// Fills what KVM left empty of what only names the processor.
-    /// - Parameter host: answers for a leaf of the host's.
+    /// Fills the leaves that only identify the processor where KVM left them empty.
+    /// - Parameter host: returns a leaf of the host.
     mutating func fillIdentity(from host: (UInt32) -> Entry = CPUID.host) {
         guard let last = entry(0x8000_0000)?.eax, last > 0x8000_0000 else { return }
         for function in Self.identity where function <= last {

@@ -1,9 +1,9 @@
-/// The processor that guests see: the host's own or a named one, with features added and taken away. Written as QEMU's
-/// `-cpu` takes it: `host,-xsave`, `qemu64,+x2apic`, `max,vendor=GenuineIntel`.
+/// The processor that guests see: the host's own or a named one, with features added and removed. The syntax is that of
+/// QEMU's `-cpu`: `host,-xsave`, `qemu64,+x2apic`, `max,vendor=GenuineIntel`.
 ///
-/// A guest never gets a feature that KVM does not offer it; what is asked for beyond that is `missing(from:)`.
+/// A guest never gets a feature that KVM does not offer; `missing(from:)` lists those requested beyond that.
 public struct CPUModel: Equatable, Sendable {
-    /// Why a text names no processor.
+    /// The reason why a text names no processor.
     public enum ParseError: Error, Equatable, CustomStringConvertible {
         case unknownModel(String)
         case unknownFeature(String)
@@ -26,7 +26,7 @@ public struct CPUModel: Equatable, Sendable {
         let isOn: Bool
     }
 
-    /// A processor of which everything but the host's limits is known.
+    /// A named processor: all its properties except the host's limits.
     private struct Named: Equatable {
         let name: String
         /// EAX of leaf 1.
@@ -49,7 +49,7 @@ public struct CPUModel: Equatable, Sendable {
     private var vendor: String?
     private var addressBits: UInt32?
 
-    /// The host's processor, as far as KVM offers it.
+    /// The host's processor, with all features that KVM offers.
     public static let host = CPUModel()
 
     private init() {}
@@ -59,7 +59,7 @@ public struct CPUModel: Equatable, Sendable {
         syscall x2apic hypervisor ht
         """
 
-    /// What tests written for QEMU ask for: its own minimal 64-bit processor, and AMD's first Opteron.
+    /// The processors that tests written for QEMU ask for: its own minimal 64-bit one, and AMD's first Opteron.
     private static let models = [
         Named(
             "qemu64", signature: 0x0006_0FB1, highestLeaf: 0xD, highestExtendedLeaf: 0x8000_000A,
@@ -69,10 +69,10 @@ public struct CPUModel: Equatable, Sendable {
             features: "\(common) vme"),
     ]
 
-    /// The names it may begin with.
+    /// The names that a model can begin with.
     public static var modelNames: [String] { ["host", "max"] + models.map(\.name) }
 
-    /// Reads a model and what changes it, with commas between.
+    /// Parses a model and its modifiers, separated by commas.
     public init(_ text: String) throws(ParseError) {
         var words = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)[...]
         let name = words.removeFirst()
@@ -98,7 +98,7 @@ public struct CPUModel: Equatable, Sendable {
                 throw .badAddressBits(value ?? "")
             }
             addressBits = bits
-        // Guests always have the host's number of bits unless told otherwise, and there is no migration.
+        // Guests have the host's number of bits by default, and there is no migration.
         case "host-phys-bits" where value == nil || value == "on" || value == "off": break
         case "migratable" where value == "on" || value == "off" || value == "no" || value == "yes": break
         default:
@@ -116,7 +116,7 @@ public struct CPUModel: Equatable, Sendable {
         }
     }
 
-    /// The features asked for that KVM does not offer on this host.
+    /// Returns the requested features that KVM does not offer on this host.
     public func missing(from host: CPUID) -> [CPUFeature] {
         let wanted = changes.filter(\.isOn).map(\.feature)
         return wanted.filter { feature in
@@ -124,13 +124,13 @@ public struct CPUModel: Equatable, Sendable {
         }
     }
 
-    /// KVM gives these to every guest with local APICs in the kernel, whatever the host's processor is.
+    /// Returns true for features that KVM gives every guest with in-kernel local APICs, on any host processor.
     private static func isEmulated(_ feature: CPUFeature) -> Bool {
         ["x2apic", "tsc-deadline", "hypervisor"].contains(feature.name)
     }
 
-    /// One vCPU's table as this model has it.
-    /// - Parameter table: what `CPUID.forVCPU` made of KVM's answer.
+    /// Returns a vCPU's table for this model.
+    /// - Parameter table: the result of `CPUID.forVCPU`.
     public func applied(to table: CPUID) -> CPUID {
         guard self != Self.host else { return table.withoutOrphans }
         var copy = table
@@ -148,7 +148,7 @@ public struct CPUModel: Equatable, Sendable {
         }
         let kept = copy.entries.filter { entry in
             guard let named else { return true }
-            // The hypervisor's leaves, from 0x40000000 on, stay.
+            // The hypervisor's leaves, from 0x40000000 on, are kept.
             return entry.function < 0x4000_0000
                 ? entry.function <= named.highestLeaf : entry.function <= named.highestExtendedLeaf
         }
@@ -165,7 +165,7 @@ public struct CPUModel: Equatable, Sendable {
             case 0x8000_0000: table.entries[number].eax = min(table.entries[number].eax, model.highestExtendedLeaf)
             case 1: table.entries[number].eax = model.signature
             case 0xD where hasExtendedState: break
-            // Thermal, performance counters, extended state, invariant TSC: none of them is of the model.
+            // Thermal, performance counters, extended state, invariant TSC: the models have none of them.
             case 5, 6, 0xA, 0xD, 0x8000_0007, 0x8000_000A:
                 let entry = table.entries[number]
                 table.entries[number] = CPUID.Entry(
@@ -180,7 +180,7 @@ public struct CPUModel: Equatable, Sendable {
 }
 
 extension CPUID {
-    /// What needs XSAVE to be used (Intel SDM volume 1, 13.1 and 14.3; arch/x86/kernel/cpu/cpuid-deps.c of Linux).
+    /// The features that require XSAVE (Intel SDM volume 1, 13.1 and 14.3; arch/x86/kernel/cpu/cpuid-deps.c of Linux).
     private static let extendedState = """
         avx avx2 fma f16c fma4 xop vaes vpclmulqdq pku ospke mpx osxsave avx512f avx512dq avx512ifma avx512pf avx512er \
         avx512cd avx512bw avx512vl avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq avx512-4vnniw \
@@ -188,8 +188,8 @@ extension CPUID {
         avx-ifma xsaveopt xsavec xgetbv1 xsaves
         """.split(separator: " ").compactMap { CPUFeature(String($0)) }
 
-    /// The table without features that need XSAVE where there is none: no processor is so, and kernels from Linux 7.2
-    /// on die of it.
+    /// The table without features that require XSAVE, if XSAVE itself is missing. No real processor lacks it alone, and
+    /// kernels from Linux 7.2 on crash on one.
     var withoutOrphans: CPUID {
         guard let leaf = entry(1), leaf.ecx & 1 << 26 == 0 else { return self }
         var copy = self
@@ -225,8 +225,8 @@ extension CPUID {
         }
     }
 
-    /// AMD's processors have in EDX of leaf 0x80000001 what is in EDX of leaf 1, for the bits that both have; others
-    /// don't. APM volume 3, E.4.2.
+    /// Repeats bits of leaf 1's EDX in EDX of leaf 0x80000001, as AMD's processors do for the bits that both registers
+    /// define. APM volume 3, E.4.2.
     mutating func repeatFeaturesAsAMDDoes() {
         let shared: UInt32 = 0x0183_F3FF
         guard let leaf = entry(1) else { return }

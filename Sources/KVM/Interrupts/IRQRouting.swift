@@ -1,6 +1,6 @@
 public import PCI
 
-/// What a GSI leads to.
+/// The destination of a GSI.
 public enum IRQRoute: Hashable, Sendable {
     /// A pin of the in-kernel master PIC (0...7).
     case picMaster(UInt32)
@@ -12,33 +12,33 @@ public enum IRQRoute: Hashable, Sendable {
     case msi(MSIMessage)
 }
 
-/// The table that KVM_SET_GSI_ROUTING takes whole (api.rst 4.52): routes by GSI, with the free GSIs kept for messages.
+/// The routing table of KVM_SET_GSI_ROUTING (api.rst 4.52), which replaces all routes at once: pins, and free GSIs for
+/// messages.
 public struct IRQRouting: Sendable {
-    /// At first a PC's wiring: GSI 0...15 to the PICs, GSI 0...23 to the IOAPIC's pin of their number, but for the
-    /// timer, GSI 0, which is wired to IOAPIC pin 2, and for GSI 2, the PICs' cascade, which is wired to none. KVM's
-    /// own table at the irqchip's creation has the timer at pin 0 (arch/x86/kvm/irq_comm.c, default_routing), where
-    /// systems don't look for it.
+    /// Initially a PC's wiring: GSI 0...15 to the PICs, GSI 0...23 to the IOAPIC pin of the same number. Exceptions are
+    /// GSI 0, the timer, at IOAPIC pin 2, and GSI 2, the PICs' cascade, which has no IOAPIC pin. KVM's own initial
+    /// table has the timer at pin 0 (arch/x86/kvm/irq_comm.c, default_routing), where systems don't look for it.
     public private(set) var routes: [(gsi: UInt32, route: IRQRoute)]
     private var messageGSIs: Set<UInt32> = []
 
-    /// The routes of `init`: GSI 0...15 have two each, but for GSI 2.
+    /// The number of routes that `init` makes: two each for GSI 0...15 except GSI 2, and one each for the others.
     private static let pinRoutes = 39
-    /// Where the PIT's line is wired to the IOAPIC: an interrupt source override says so in the firmware's tables.
+    /// The IOAPIC pin of the PIT's line, which firmware's tables report by an interrupt source override.
     public static let timerPin: UInt32 = 2
-    /// How many GSIs lead to messages.
+    /// The number of GSIs in use for messages.
     public var messageCount: Int { messageGSIs.count }
 
     /// The first GSI that no pin has.
     public static let firstMessageGSI: UInt32 = 24
-    /// GSIs for messages, where the kernel takes as many.
+    /// The largest number of GSIs for messages, if the kernel allows as many.
     public static let messageGSILimit = 1000
-    /// How many messages can have one at a time.
+    /// The largest number of messages that have a GSI at a time.
     public let messageLimit: Int
 
-    /// - Parameter limit: routes that the kernel takes, pins included: KVM_CAP_IRQ_ROUTING's answer, 1024 up to Linux
-    ///   4.8, 4096 since.
+    /// - Parameter limit: the kernel's largest number of routes, pins included: the value of KVM_CAP_IRQ_ROUTING, 1024
+    ///   up to Linux 4.8, 4096 since.
     public init(limit: Int = 4096) {
-        // GSIs too are below that number (virt/kvm/irqchip.c, kvm_set_irq_routing).
+        // GSIs must be below that number, too (virt/kvm/irqchip.c, kvm_set_irq_routing).
         messageLimit = min(Self.messageGSILimit, max(0, limit - Self.pinRoutes))
         routes = []
         for gsi: UInt32 in 0..<24 {
@@ -48,7 +48,7 @@ public struct IRQRouting: Sendable {
         }
     }
 
-    /// Takes a free GSI for a message; nil when all are taken.
+    /// Allocates a free GSI for a message; nil if all are in use.
     public mutating func add(_ message: MSIMessage) -> UInt32? {
         let candidates = Self.firstMessageGSI..<Self.firstMessageGSI + UInt32(messageLimit)
         guard let gsi = candidates.first(where: { !messageGSIs.contains($0) }) else { return nil }
@@ -57,13 +57,13 @@ public struct IRQRouting: Sendable {
         return gsi
     }
 
-    /// Changes the message a GSI leads to.
+    /// Changes the message of a GSI.
     public mutating func update(_ gsi: UInt32, _ message: MSIMessage) {
         guard let index = routes.firstIndex(where: { $0.gsi == gsi }) else { return }
         routes[index].route = .msi(message)
     }
 
-    /// Gives a message's GSI back.
+    /// Frees the GSI of a message.
     public mutating func remove(_ gsi: UInt32) {
         guard messageGSIs.remove(gsi) != nil else { return }
         routes.removeAll { $0.gsi == gsi }

@@ -2,19 +2,19 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// A PCI function that KVM itself hands to a guest: `KVM_ASSIGN_PCI_DEVICE` and its companions, Linux 2.6.28 to 4.11
+/// A PCI function that KVM itself assigns to a guest: `KVM_ASSIGN_PCI_DEVICE` and related calls, Linux 2.6.28 to 4.11
 /// with CONFIG_KVM_DEVICE_ASSIGNMENT (Documentation/virtual/kvm/api.txt of those kernels, 4.48 to 4.60 and what they
 /// name).
 ///
-/// Each method is one ioctl, typed; what order they come in is the caller's. The kernel keeps the function until
-/// `deassign` or the end of the virtual machine's descriptor.
+/// Each method is one ioctl; the caller is responsible for their order. The kernel keeps the function until `deassign`
+/// or until the virtual machine's descriptor is closed.
 public struct PCIAssignment: Sendable {
     /// Flags of `assign` and `setINTxMask`.
     public struct Flags: OptionSet, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-        /// The function's DMA goes through the IOMMU, into the guest's memory alone. Mandatory.
+        /// The function's DMA goes through the IOMMU and reaches only the guest's memory. Mandatory.
         /// KVM_DEV_ASSIGN_ENABLE_IOMMU.
         public static let enableIOMMU = Flags(rawValue: 1 << 0)
         /// KVM masks INTx by the function's own INTx-disable bit, so that the host's line may be shared.
@@ -24,29 +24,29 @@ public struct PCIAssignment: Sendable {
         public static let maskINTx = Flags(rawValue: 1 << 2)
     }
 
-    /// How an interrupt arrives at the host. The low byte of `kvm_assigned_irq.flags`.
+    /// The kind of interrupt at the host. The low byte of `kvm_assigned_irq.flags`.
     public enum HostInterrupt: UInt32, Sendable {
         case intx = 1, msi = 2, msix = 4
     }
 
-    /// How it is given to the guest. The second byte.
+    /// The kind of interrupt for the guest. The second byte.
     public enum GuestInterrupt: UInt32, Sendable {
         case intx = 0x100, msi = 0x200, msix = 0x400
     }
 
-    /// Entries of an MSI-X table that the kernel takes: KVM_MAX_MSIX_PER_DEV.
+    /// The largest number of MSI-X entries that the kernel accepts: KVM_MAX_MSIX_PER_DEV.
     public static let messageLimit = 256
 
-    /// As sysfs writes it, for error sentences.
+    /// The address in sysfs's form, for error messages.
     public let address: String
-    /// The number the kernel knows it by in this virtual machine: segment, bus, device and function put together.
+    /// The function's number in the kernel for this virtual machine: segment, bus, device and function combined.
     public let identifier: UInt32
     private let vm: VirtualMachine
     private let segment: UInt32
     private let bus: UInt32
     private let deviceFunction: UInt32
 
-    /// Names a function; nothing is asked of the kernel yet.
+    /// Identifies a function; makes no call yet.
     /// - Parameters:
     ///   - deviceFunction: the device's number in bits 7:3, the function's in bits 2:0.
     public init(_ vm: VirtualMachine, address: String, segment: UInt16, bus: UInt8, deviceFunction: UInt8) {
@@ -67,16 +67,16 @@ public struct PCIAssignment: Sendable {
         try call(.assignPCIDevice, &argument)
     }
 
-    /// Frees its interrupts, resets it and gives it back as it was found. KVM_DEASSIGN_PCI_DEVICE.
+    /// Frees its interrupts, resets it, and returns it in its original state. KVM_DEASSIGN_PCI_DEVICE.
     public func deassign() throws(PCIAssignmentError) {
         var argument = device([])
         try call(.deassignPCIDevice, &argument)
     }
 
-    /// Tells KVM the guest's INTx-disable bit, before the physical COMMAND register is written.
+    /// Passes the guest's INTx-disable bit to KVM, before the physical COMMAND register is written.
     /// KVM_ASSIGN_SET_INTX_MASK, api.txt 4.60.
-    /// - Parameter sharing: whether the function was assigned with `.pci23`. The document says that only the mask is
-    ///   evaluated, but the kernel looks for PCI_2_3 in this argument too (virt/kvm/assigned-dev.c,
+    /// - Parameter sharing: true if the function was assigned with `.pci23`. The document says that only the mask is
+    ///   evaluated, but the kernel checks PCI_2_3 in this argument too (virt/kvm/assigned-dev.c,
     ///   kvm_vm_ioctl_set_pci_irq_mask): without it, it would enable a host interrupt that it never disabled.
     public func setINTxMask(_ masked: Bool, sharing: Bool) throws(PCIAssignmentError) {
         var flags: Flags = masked ? .maskINTx : []
@@ -97,15 +97,15 @@ public struct PCIAssignment: Sendable {
 
     // MARK: Interrupts
 
-    /// Takes the function's interrupt at the host and leads it to a GSI. KVM_ASSIGN_DEV_IRQ.
+    /// Requests the function's interrupt at the host and routes it to a GSI. KVM_ASSIGN_DEV_IRQ.
     /// - Parameter gsi: the guest's; for MSI-X each entry has its own.
     public func assignIRQ(_ host: HostInterrupt, _ guest: GuestInterrupt, gsi: UInt32 = 0) throws(PCIAssignmentError) {
         var argument = interrupt(host, guest, gsi)
         try call(.assignDeviceIRQ, &argument)
     }
 
-    /// Ends what `assignIRQ` began, both sides. KVM_DEASSIGN_DEV_IRQ.
-    /// - Returns: false where nothing was assigned (ENXIO).
+    /// Undoes `assignIRQ` for host and guest. KVM_DEASSIGN_DEV_IRQ.
+    /// - Returns: false if nothing was assigned (ENXIO).
     @discardableResult
     public func deassignIRQ(_ host: HostInterrupt, _ guest: GuestInterrupt) throws(PCIAssignmentError) -> Bool {
         var argument = interrupt(host, guest, 0)
@@ -118,8 +118,8 @@ public struct PCIAssignment: Sendable {
         }
     }
 
-    /// The call that `assignIRQ` took the place of in Linux 2.6.31. KVM_ASSIGN_IRQ; later kernels refuse it
-    /// (EOPNOTSUPP, ENOTTY).
+    /// The call before Linux 2.6.31, which `assignIRQ` replaces. KVM_ASSIGN_IRQ; later kernels refuse it (EOPNOTSUPP,
+    /// ENOTTY).
     public func assignIRQBefore2631(gsi: UInt32) throws(PCIAssignmentError) {
         var argument = cl_assigned_irq()
         argument.assigned_dev_id = identifier
@@ -127,7 +127,7 @@ public struct PCIAssignment: Sendable {
         try call(.assignIRQ, &argument)
     }
 
-    /// How many MSI-X entries will be used; once before `assignIRQ`, and again only after `deassignIRQ`.
+    /// Sets the number of MSI-X entries: once before `assignIRQ`, and again only after `deassignIRQ`.
     /// KVM_ASSIGN_SET_MSIX_NR.
     /// - Parameter count: 1...`messageLimit`.
     public func setMessageCount(_ count: Int) throws(PCIAssignmentError) {
@@ -137,7 +137,7 @@ public struct PCIAssignment: Sendable {
         try call(.setMessageCount, &argument)
     }
 
-    /// Leads an entry of the function's MSI-X table to a GSI. KVM_ASSIGN_SET_MSIX_ENTRY.
+    /// Routes an entry of the function's MSI-X table to a GSI. KVM_ASSIGN_SET_MSIX_ENTRY.
     public func setMessageEntry(_ entry: Int, gsi: UInt32) throws(PCIAssignmentError) {
         var argument = cl_assigned_msix_entry()
         argument.assigned_dev_id = identifier

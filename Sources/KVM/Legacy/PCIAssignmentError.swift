@@ -1,13 +1,13 @@
 import Glibc
 public import LinuxSystem
 
-/// What one of KVM's assignment calls refused, with what the errno means there: the same number means different things
-/// in different calls (virt/kvm/assigned-dev.c and iommu.c of Linux 4.4).
+/// A failed assignment call of KVM, with the meaning of its errno: the same number means different things in different
+/// calls (virt/kvm/assigned-dev.c and iommu.c of Linux 4.4).
 public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
     /// The call, the function's address and the errno.
     public let error: SystemCallError
 
-    /// Who has the function's ranges, as a sentence; nil where nobody has looked.
+    /// The owner of the function's ranges, as a sentence; nil if it was not looked up.
     public let holder: String?
 
     public init(error: SystemCallError, holder: String? = nil) {
@@ -15,10 +15,10 @@ public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
         self.holder = holder
     }
 
-    /// Whether somebody else has the function.
+    /// True if another program has the function.
     public var isHeld: Bool { error.call == "KVM_ASSIGN_PCI_DEVICE" && number == EBUSY }
 
-    /// What the errno says in this call and what to do about it; nil for one that the kernel's sources don't give.
+    /// The meaning of the errno in this call and the remedy; nil for an errno that the kernel's sources don't return.
     public var meaning: String? {
         if number == ENOTTY {
             return

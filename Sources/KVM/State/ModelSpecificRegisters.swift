@@ -2,12 +2,12 @@ import CLinux
 import LinuxSystem
 
 extension Hypervisor {
-    /// The model-specific registers that make up a vCPU's state: those that KVM lists (KVM_GET_MSR_INDEX_LIST, api.rst
-    /// 4.3), and the memory type ranges, which it keeps and does not list. The TSC comes before its deadline, which is
-    /// last.
+    /// Returns the model-specific registers that make up a vCPU's state: those that KVM lists (KVM_GET_MSR_INDEX_LIST,
+    /// api.rst 4.3), and the memory type ranges, which KVM stores but does not list. The TSC precedes its deadline,
+    /// which is last.
     public func msrIndices() throws(KVMError) -> [UInt32] {
         let listed = try KVMError.catching { () throws(SystemCallError) -> [UInt32] in
-            // struct kvm_msr_list: a count, then the indices. 1024 are more than any kernel lists.
+            // struct kvm_msr_list: a count, then the indices. No kernel lists more than 1024.
             var list = [UInt8](repeating: 0, count: 4 + 4 * 1024)
             list.withUnsafeMutableBytes { $0.storeBytes(of: UInt32(1024), as: UInt32.self) }
             try descriptor.ioctl(.getMSRIndexList, bytes: &list)
@@ -35,12 +35,12 @@ extension MSR {
 }
 
 extension VirtualCPU {
-    /// What model-specific registers hold, in the order asked; those that this vCPU has not are left out. KVM_GET_MSRS,
-    /// api.rst 4.18.
+    /// Returns the values of model-specific registers in the given order, without those that this vCPU lacks.
+    /// KVM_GET_MSRS, api.rst 4.18.
     func msrs(_ indices: [UInt32]) throws(KVMError) -> [MSR] {
         var values: [MSR] = []
         var rest = indices[...]
-        // KVM stops at the first one that it does not know, and says how many it read.
+        // KVM stops at the first unknown register, and returns the number of those it read.
         while !rest.isEmpty {
             let read = try KVMError.catching { () throws(SystemCallError) -> [MSR] in
                 var table = MSR.table(rest.map { MSR(index: $0, value: 0) })

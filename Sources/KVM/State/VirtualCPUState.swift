@@ -2,10 +2,10 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// All of a vCPU that KVM keeps, as a value: copied out of a vCPU that stands outside the guest, and put into one of a
+/// The state of a vCPU in KVM, as a value: copied from a vCPU that stands outside the guest, and restored into one of a
 /// new machine.
 ///
-/// Not in it: what a guest's own virtual machines need (KVM_GET_NESTED_STATE).
+/// It does not include the state of a guest's own virtual machines (KVM_GET_NESTED_STATE).
 public struct VirtualCPUState: Sendable, Equatable {
     /// KVM_MP_STATE_RUNNABLE and its like.
     var activity: UInt32
@@ -16,24 +16,24 @@ public struct VirtualCPUState: Sendable, Equatable {
     var events: [UInt8]
     /// The XSAVE area, 4096 bytes or more.
     var xsave: [UInt8]
-    /// `struct kvm_xcrs`; empty where the processor has no XSAVE.
+    /// `struct kvm_xcrs`; empty if the processor has no XSAVE.
     var extendedControlRegisters: [UInt8]
     /// The local APIC's page.
     public internal(set) var localAPIC: [UInt8]
-    /// Of the timestamp counter, in kHz; 0 where KVM does not tell.
+    /// The frequency of the timestamp counter in kHz; 0 if KVM does not report it.
     var tscFrequency: UInt32
-    /// In the order in which they are put back: the TSC deadline last.
+    /// The registers in the order in which they are restored: the TSC deadline last.
     public internal(set) var msrs: [MSR]
 }
 
 extension VirtualCPU {
-    /// Copies the vCPU's state out. Its thread stands outside the guest, with no access half done (`requestExit` and
+    /// Copies the vCPU's state. Its thread must stand outside the guest, with no access half done (`requestExit` and
     /// one `enter`).
     ///
-    /// In an order of its own: reading whether it runs may take in a start-up interrupt, which changes the local APIC;
-    /// events are read last, since other calls may change them (Firecracker and Cloud Hypervisor have the same order).
+    /// The order matters: reading the activity may process a start-up interrupt, which changes the local APIC; events
+    /// are read last, since other calls may change them (Firecracker and Cloud Hypervisor have the same order).
     /// - Parameters:
-    ///   - msrs: those that this host's KVM keeps: `Hypervisor.msrIndices`.
+    ///   - msrs: the registers that this host's KVM stores: `Hypervisor.msrIndices`.
     ///   - xsaveSize: bytes: `VirtualMachine.xsaveSize`.
     public func state(msrs indices: [UInt32], xsaveSize: Int) throws(KVMError) -> VirtualCPUState {
         let activity = try activity()
@@ -54,13 +54,13 @@ extension VirtualCPU {
             msrs: values)
     }
 
-    /// Puts a state into this vCPU, which has the CPUID of the one it comes from and has not run. Memory and the
-    /// machine's own state come first.
+    /// Restores a state into this vCPU, which has the same CPUID and has not run yet. Memory and the machine's own
+    /// state must be restored first.
     ///
-    /// The order matters. Registers clear a pending exception, so events come last. The local APIC's page follows the
-    /// special registers, which hold its base. Model-specific registers follow the local APIC: KVM drops a TSC deadline
-    /// while the timer is not in deadline mode, and says that it took it.
-    /// - Returns: model-specific registers that KVM does not take back, as those that can only be read.
+    /// The order matters. Writing registers clears a pending exception, so events come last. The local APIC's page
+    /// follows the special registers, which hold its base. Model-specific registers follow the local APIC: while the
+    /// timer is not in deadline mode, KVM drops a TSC deadline and still reports success.
+    /// - Returns: model-specific registers that KVM refuses, such as read-only ones.
     @discardableResult
     public func restore(_ state: VirtualCPUState) throws(KVMError) -> [MSR] {
         try restoreUntilAPIC(state)
@@ -70,7 +70,7 @@ extension VirtualCPU {
         return refused
     }
 
-    /// What comes before the local APIC.
+    /// Restores the state that precedes the local APIC.
     func restoreUntilAPIC(_ state: VirtualCPUState) throws(KVMError) {
         try put(.setMPState, withUnsafeBytes(of: state.activity) { Array($0) })
         try put(.setRegisters, state.registers)
@@ -81,19 +81,18 @@ extension VirtualCPU {
         try restoreFrequency(state.tscFrequency)
     }
 
-    /// What comes behind the model-specific registers.
+    /// Restores the state that follows the model-specific registers.
     func restoreEvents(_ state: VirtualCPUState) throws(KVMError) {
         try put(.setVCPUEvents, state.events)
-        // Tells the guest's watchdog that it stood still; refused (EINVAL) where the guest has no KVM clock, api.rst
-        // 4.68.
+        // Tells the guest's watchdog about the pause; fails (EINVAL) if the guest has no KVM clock, api.rst 4.68.
         _ = try? KVMError.catching { () throws(SystemCallError) in try descriptor.ioctl(.kvmclockControl) }
     }
 
-    /// - Returns: those that KVM refused.
+    /// - Returns: the registers that KVM refused.
     func restore(_ msrs: [MSR]) throws(KVMError) -> [MSR] {
         var refused: [MSR] = []
         var rest = msrs[...]
-        // KVM stops at the first one that it refuses, and says how many it took.
+        // KVM stops at the first register that it refuses, and returns the number of those it set.
         while !rest.isEmpty {
             rest = rest.dropFirst(try setMSRs(Array(rest)))
             if let first = rest.popFirst() { refused.append(first) }
@@ -101,19 +100,19 @@ extension VirtualCPU {
         return refused
     }
 
-    /// The area that KVM_GET_XSAVE fills; api.rst 4.42.
+    /// The size of KVM_GET_XSAVE's area; api.rst 4.42.
     static let legacyXSAVESize = 4096
 
     private func restoreFrequency(_ frequency: UInt32) throws(KVMError) {
         guard frequency > 0 else { return }
         try KVMError.catching { () throws(SystemCallError) in
-            // A processor without TSC scaling takes no other than its own.
+            // A processor without TSC scaling accepts only its own frequency.
             guard try UInt32(descriptor.ioctl(.getTSCFrequency)) != frequency else { return }
             try descriptor.ioctl(.setTSCFrequency, value: UInt(frequency))
         }
     }
 
-    /// Whether the guest's processor has extended control registers: CR4.OSXSAVE can't be set without.
+    /// True if the guest's processor has extended control registers: it requires them to set CR4.OSXSAVE.
     private var hasXSAVE: Bool {
         var bytes = [UInt8](repeating: 0, count: MemoryLayout<kvm_xcrs>.size)
         guard (try? descriptor.ioctl(.getXCRS, bytes: &bytes)) != nil else { return false }

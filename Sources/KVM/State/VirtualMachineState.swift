@@ -1,8 +1,8 @@
 import CLinux
 import LinuxSystem
 
-/// All of a virtual machine that KVM keeps beside its vCPUs and memory, as a value: the interrupt controllers, the
-/// timer and the clock.
+/// The state of a virtual machine in KVM besides its vCPUs and memory, as a value: interrupt controllers, timer and
+/// clock.
 public struct VirtualMachineState: Sendable, Equatable {
     /// `struct kvm_irqchip` of the first PIC, the second one, and the I/O APIC.
     var irqchips: [[UInt8]]
@@ -16,7 +16,7 @@ extension VirtualMachine {
     /// Bytes of a vCPU's XSAVE area. KVM_CHECK_EXTENSION of KVM_CAP_XSAVE2, api.rst 4.42.
     public var xsaveSize: Int { max(check(.xsave2), VirtualCPU.legacyXSAVESize) }
 
-    /// Copies the machine's state out. All vCPUs stand outside the guest, and nobody raises interrupts.
+    /// Copies the machine's state. All vCPUs must stand outside the guest, and no thread may raise interrupts.
     public func state() throws(KVMError) -> VirtualMachineState {
         try KVMError.catching { () throws(SystemCallError) in
             var timer = [UInt8](repeating: 0, count: MemoryLayout<kvm_pit_state2>.size)
@@ -35,14 +35,14 @@ extension VirtualMachine {
         }
     }
 
-    /// Puts a state into this machine, which has interrupt controllers and a timer. Before its vCPUs get theirs: none
-    /// may run before the clock is set.
+    /// Restores a state into this machine, which has interrupt controllers and a timer. Comes before the state of its
+    /// vCPUs: none may run before the clock is set.
     public func restore(_ state: VirtualMachineState) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var timer = state.timer
             try descriptor.ioctl(.setPIT2, bytes: &timer)
-            // Without flags the clock goes on from there: what passed on the host's clock meanwhile did not pass for
-            // the guest.
+            // Without flags the clock continues from this value: time that passed on the host meanwhile does not pass
+            // for the guest.
             var clock = kvm_clock_data()
             clock.clock = state.clock
             try descriptor.ioctl(.setClock, &clock)

@@ -1,13 +1,13 @@
 import CLinux
 import LinuxSystem
 
-/// What a vCPU's registers were at its last exit but one, for hosts whose KVM loses those of the last.
+/// A vCPU's registers at the exit before the last one, for hosts whose KVM loses those of the last.
 ///
-/// On AMD's processors KVM resets a vCPU that triple-faulted before user space hears of it (`shutdown_interception` in
-/// arch/x86/kvm/svm/svm.c). But it leaves the registers in the `kvm_run` page at every exit if asked to (api.rst
-/// section 5, `kvm_valid_regs`): what was left there by the exit before is put aside on the way in. That takes no
-/// system call. The general registers cost some 70 ns an exit; the special ones would take three times as much, so they
-/// are asked for at each of the first exits and at every 64th later.
+/// On AMD's processors KVM resets a vCPU after a triple fault before it reports the exit (`shutdown_interception` in
+/// arch/x86/kvm/svm/svm.c). But on request it writes the registers to the `kvm_run` page at every exit (api.rst section
+/// 5, `kvm_valid_regs`). The registers of the previous exit are copied from there on the way in, which takes no system
+/// call. The general registers cost some 70 ns an exit; the special ones would take three times as much, so they are
+/// requested only at each of the first exits and at every 64th later.
 struct EarlierRegisters {
     /// KVM_SYNC_X86_REGS and KVM_SYNC_X86_SREGS.
     static let needed: UInt64 = 3
@@ -21,19 +21,19 @@ struct EarlierRegisters {
     private var entries: UInt64 = 0
     private var hasAskedForSpecial = true
 
-    /// nil where the page is too small to be one that holds registers.
+    /// Returns nil if the page is too small to hold registers.
     init?(_ run: borrowing Mapping) {
         guard run.count >= Int(CL_SYNC_REGS_OFFSET) + MemoryLayout<kvm_sync_regs>.stride else { return nil }
         page = run.base
     }
 
-    /// Registers that user space sets before the first entry.
+    /// Stores the registers that user space sets before the first entry.
     func begin(with registers: kvm_regs) { sync.storeBytes(of: registers, as: kvm_regs.self) }
     func begin(with registers: kvm_sregs) {
         (sync + MemoryLayout<kvm_regs>.stride).storeBytes(of: registers, as: kvm_sregs.self)
     }
 
-    /// On the way into the guest: puts aside what the last exit left, and says what the next one is to leave.
+    /// Copies the registers of the last exit, and requests those of the next one. Called on the way into the guest.
     mutating func keep() {
         general = sync.load(as: kvm_regs.self)
         if hasAskedForSpecial { special = (sync + MemoryLayout<kvm_regs>.stride).load(as: kvm_sregs.self) }
@@ -47,8 +47,8 @@ struct EarlierRegisters {
 }
 
 extension Hypervisor {
-    /// Whether a triple fault takes the registers with it, and KVM can be asked for those before it. Takes the host's
-    /// CPUID: AMD's way is Hygon's.
+    /// Returns true if a triple fault loses the registers, and KVM can provide those of earlier exits. `cpuid` is the
+    /// host's: Hygon's processors behave as AMD's do.
     public func losesRegisters(_ cpuid: CPUID) -> Bool {
         cpuid.isAMD
             && UInt64(truncatingIfNeeded: check(.syncRegisters)) & EarlierRegisters.needed == EarlierRegisters.needed

@@ -1,5 +1,5 @@
-/// Why KVM_RUN came back; `struct kvm_run` of api.rst section 5. Plain numbers only, so that handling an exit allocates
-/// nothing.
+/// The reason why KVM_RUN returned; `struct kvm_run` of api.rst section 5. Plain numbers only, so that handling an exit
+/// allocates nothing.
 public enum VCPUExit: Sendable, Equatable {
     /// KVM_EXIT_IO, outwards. The data are `VirtualCPU.portValue`.
     case portOut(port: UInt16, size: UInt8, count: UInt32)
@@ -17,8 +17,8 @@ public enum VCPUExit: Sendable, Equatable {
     case shutdown
     /// KVM_EXIT_SYSTEM_EVENT; type 1 shutdown, 2 reset, 3 crash.
     case systemEvent(type: UInt32)
-    /// KVM_EXIT_INTERNAL_ERROR; suberror 1 is an instruction that KVM could not emulate. `data` is how many words came
-    /// with it.
+    /// KVM_EXIT_INTERNAL_ERROR; suberror 1 is an instruction that KVM could not emulate. `data` is the number of words
+    /// that came with it.
     case internalError(suberror: UInt32, data: UInt32)
     /// KVM_EXIT_FAIL_ENTRY: the processor refused the guest's state.
     case failEntry(hardwareReason: UInt64)
@@ -36,7 +36,7 @@ public enum VCPUExit: Sendable, Equatable {
     case setTPR
     /// KVM_EXIT_IOAPIC_EOI: only with a split irqchip.
     case ioapicEOI(vector: UInt8)
-    /// KVM_EXIT_X86_RDMSR: only where user-space MSR handling was asked for.
+    /// KVM_EXIT_X86_RDMSR: only if user-space MSR handling was requested.
     case readMSR(index: UInt32)
     /// KVM_EXIT_X86_WRMSR.
     case writeMSR(index: UInt32)
@@ -56,7 +56,8 @@ public enum VCPUExit: Sendable, Equatable {
             hypercall
         case irqWindowOpen, nmi, setTPR, ioapicEOI, readMSR, writeMSR, busLock, notify, other, failed
 
-        /// As reports write it. Spelled out: asking the runtime for a case's name costs more than a boot's first exit.
+        /// The name in reports. Spelled out, since asking the runtime for a case's name costs more than a boot's first
+        /// exit.
         public var name: String {
             switch self {
             case .portOut: "port_out"

@@ -4,27 +4,28 @@ import LinuxSystem
 
 /// A vCPU: its descriptor and the `kvm_run` page it shares with the kernel.
 ///
-/// `run` and the accessors of an exit's data belong to the vCPU's own thread; `requestExit` may be called from any.
+/// Only the vCPU's own thread may call `run` and the accessors of an exit's data; any thread may call `requestExit`.
 public final class VirtualCPU: @unchecked Sendable {
     // @unchecked: the kernel's rule (api.rst section 3) is that vCPU ioctls come from one thread; `requestExit` writes
     // atomically.
 
-    /// How a thread's `kick` gets a vCPU out of the guest without being lost between the loop's last look and KVM_RUN.
+    /// The way in which `kick` reliably makes a vCPU leave the guest, even between the loop's last check and KVM_RUN.
     public enum Kick: Sendable {
         /// KVM reads a flag on its way in. Linux 4.11 and later, KVM_CAP_IMMEDIATE_EXIT.
         case immediateExit
-        /// The signal is blocked but while KVM_RUN runs, so that it waits for it. KVM_SET_SIGNAL_MASK, api.rst 4.17.
+        /// The signal is blocked except during KVM_RUN, so that it stays pending until then. KVM_SET_SIGNAL_MASK,
+        /// api.rst 4.17.
         case signalMask
     }
 
-    /// Its number, which is its APIC id.
+    /// The vCPU's number, which is its APIC id.
     public let number: UInt32
     let descriptor: Descriptor
     private let page: Mapping
     private let run: UnsafeMutablePointer<kvm_run>
-    /// Whether kicks are taken by the mask of `prepare`. Written by the vCPU's thread before its first `enter`.
+    /// True if kicks use the signal mask of `prepare`. Written by the vCPU's thread before its first `enter`.
     private var takesKicks = false
-    /// nil: what its registers were before the last exit is nobody's concern. Written before the vCPU's thread runs.
+    /// The registers of the exit before the last one; nil if they are not kept. Written before the vCPU's thread runs.
     private var earlier: EarlierRegisters?
 
     init(_ descriptor: consuming Descriptor, number: UInt32, mapSize: Int) throws(SystemCallError) {
@@ -42,8 +43,8 @@ public final class VirtualCPU: @unchecked Sendable {
         earlier?.keep()
         let result = cl_kvm_run(descriptor.raw)
         guard result == 0 else {
-            // A blocked kick stays pending when it ended KVM_RUN; left there it would end every later one. Of a vCPU
-            // that waits to be started Linux 4.9 says EAGAIN then.
+            // A blocked kick that ended KVM_RUN stays pending and would end every later one. For a vCPU that waits to
+            // be started Linux 4.9 returns EAGAIN in this case.
             if takesKicks, result == -EINTR || result == -EAGAIN { cl_take_kick() }
             return result == -EINTR || result == -EAGAIN ? .interrupted : .failed(errno: -result)
         }
@@ -92,12 +93,12 @@ public final class VirtualCPU: @unchecked Sendable {
     private func portData(_ index: UInt32) -> UnsafeMutableRawPointer? {
         let io = run.pointee.io
         let offset = Int(io.data_offset) + Int(index) * Int(io.size)
-        // The kernel writes these; they are checked all the same because a slip here would be a wild access.
+        // The kernel writes these values; they are checked because a mistake here would be a wild access.
         guard index < io.count, offset + 4 <= page.count else { return nil }
         return page.base + offset
     }
 
-    /// Element `index` of the last `portOut` exit's data, `0..<count`.
+    /// Returns element `index` of the last `portOut` exit's data, `0..<count`.
     public func portValue(_ index: UInt32, size: UInt8) -> UInt32 {
         guard let data = portData(index) else { return 0 }
         switch size {
@@ -107,7 +108,7 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// Answers element `index` of the last `portIn` exit; the guest sees it at the next `enter`.
+    /// Sets element `index` of the last `portIn` exit's data; the guest sees it at the next `enter`.
     public func setPortValue(_ index: UInt32, size: UInt8, _ value: UInt32) {
         guard let data = portData(index) else { return }
         switch size {
@@ -117,18 +118,18 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// Answers the last `mmioRead` exit; the guest sees it at the next `enter`.
+    /// Sets the result of the last `mmioRead` exit; the guest sees it at the next `enter`.
     public func setMMIOValue(_ value: UInt64) {
         mmioData.storeBytes(of: value, as: UInt64.self)
     }
 
-    /// Word `index` (0...15) of what came with an internal error.
+    /// Returns word `index` (0...15) of the data of an internal error.
     public func internalErrorData(_ index: Int) -> UInt64 {
         guard (0..<16).contains(index), let offset = MemoryLayout<kvm_run>.offset(of: \.internal) else { return 0 }
         return (page.base + offset + 8 + index * 8).load(as: UInt64.self)
     }
 
-    /// Makes the calling thread this vCPU's own. Before its first `enter`.
+    /// Prepares the calling thread to run this vCPU. To be called before its first `enter`.
     public func prepare(_ kick: Kick) throws(KVMError) {
         guard kick == .signalMask else { return }
         try KVMError.catching { () throws(SystemCallError) in
@@ -141,15 +142,14 @@ public final class VirtualCPU: @unchecked Sendable {
     }
 
     /// Makes the current or next `enter` return `.interrupted`. Follow it with the thread's kick: a host that knows the
-    /// flag reads it with the signal's delivery settled (api.rst section 5, immediate_exit), an older one has the
-    /// signal waiting; see `prepare`.
+    /// flag reads it after it has handled signals (api.rst section 5, immediate_exit), on an older one the signal stays
+    /// pending; see `prepare`.
     public func requestExit() {
         guard let offset = MemoryLayout<kvm_run>.offset(of: \.immediate_exit) else { return }
         cl_store_u8((page.base + offset).assumingMemoryBound(to: UInt8.self), 1)
     }
 
-    /// Takes `requestExit` back. Of the vCPU's own thread: who requests an exit again meanwhile must be looked for
-    /// afterwards.
+    /// Cancels `requestExit`. For the vCPU's own thread, which must then check for requests made meanwhile.
     public func clearExitRequest() {
         guard let offset = MemoryLayout<kvm_run>.offset(of: \.immediate_exit) else { return }
         cl_store_u8((page.base + offset).assumingMemoryBound(to: UInt8.self), 0)
@@ -157,15 +157,14 @@ public final class VirtualCPU: @unchecked Sendable {
 
     // MARK: State
 
-    /// From now on what its registers were at the exit before the last one stays known: `registersBefore`. Before its
+    /// Starts to keep the registers of the exit before the last one: `registersBefore`. To be called before its
     /// registers are set.
     ///
-    /// Of a host that answers for `Capability.syncRegisters` with KVM_SYNC_X86_REGS and KVM_SYNC_X86_SREGS.
+    /// Requires a host that answers `Capability.syncRegisters` with KVM_SYNC_X86_REGS and KVM_SYNC_X86_SREGS.
     public func keepEarlierRegisters() { earlier = EarlierRegisters(page) }
 
-    /// The registers at the exit before the last one, or those that the vCPU began with where it made but one exit; nil
-    /// where they are not kept. The special ones may be up to 64 exits older. Of its own thread, or when that has
-    /// ended.
+    /// The registers at the exit before the last one, or the initial ones if there was only one exit; nil if they are
+    /// not kept. The special ones may be up to 64 exits older. For the vCPU's own thread, or after that has ended.
     public var registersBefore: (general: kvm_regs, special: kvm_sregs)? { earlier.map { ($0.general, $0.special) } }
 
     public func registers() throws(KVMError) -> kvm_regs {
@@ -200,7 +199,7 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// KVM_SET_CPUID2, api.rst 4.46. Before the first `enter`.
+    /// Sets the vCPU's CPUID table. KVM_SET_CPUID2, api.rst 4.46. To be called before the first `enter`.
     public func setCPUID(_ cpuid: CPUID) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var table = cpuid.table
@@ -209,7 +208,7 @@ public final class VirtualCPU: @unchecked Sendable {
     }
 
     /// Sets model-specific registers in turn. KVM_SET_MSRS, api.rst 4.19.
-    /// - Returns: how many were set: the one after them is refused by this KVM, or its value is.
+    /// - Returns: the number of registers that were set: KVM refused the next register or its value.
     public func setMSRs(_ values: [MSR]) throws(KVMError) -> Int {
         try KVMError.catching { () throws(SystemCallError) in
             var table = MSR.table(values)
@@ -217,7 +216,7 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// What a model-specific register holds; nil where KVM does not know it. KVM_GET_MSRS, api.rst 4.18.
+    /// Returns the value of a model-specific register, nil if KVM does not know it. KVM_GET_MSRS, api.rst 4.18.
     public func msr(_ index: UInt32) throws(KVMError) -> UInt64? {
         try KVMError.catching { () throws(SystemCallError) in
             var table = MSR.table([MSR(index: index, value: 0)])
@@ -226,8 +225,7 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// Whether it runs, is halted, or waits to be started: KVM_MP_STATE_RUNNABLE and its like. KVM_GET_MP_STATE,
-    /// api.rst 4.38.
+    /// Returns the vCPU's activity: KVM_MP_STATE_RUNNABLE and its like. KVM_GET_MP_STATE, api.rst 4.38.
     public func activity() throws(KVMError) -> UInt32 {
         try KVMError.catching { () throws(SystemCallError) in
             var state = kvm_mp_state()
@@ -236,14 +234,14 @@ public final class VirtualCPU: @unchecked Sendable {
         }
     }
 
-    /// Completes the access that its last exit was for, without running the guest: registers and memory are as the
-    /// guest will find them. Only where `Kick.immediateExit` is at hand.
+    /// Completes the access of the last exit without running the guest, so that registers and memory are up to date.
+    /// Requires `Kick.immediateExit`.
     public func completeAccess() {
         requestExit()
         _ = enter()
     }
 
-    /// The local APIC's registers, 1 KiB as the APIC page has them. api.rst 4.57.
+    /// Returns the local APIC's registers, 1 KiB in the layout of the APIC page. api.rst 4.57.
     public func localAPIC() throws(KVMError) -> [UInt8] {
         try KVMError.catching { () throws(SystemCallError) in
             var page = [UInt8](repeating: 0, count: 1024)

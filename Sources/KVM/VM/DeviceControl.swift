@@ -1,14 +1,14 @@
 import CLinux
 import LinuxSystem
 
-/// A device made by KVM_CREATE_DEVICE and steered by attributes. Documentation/virt/kvm/devices/.
+/// A device made by KVM_CREATE_DEVICE and controlled by attributes. Documentation/virt/kvm/devices/.
 public struct DeviceControl: ~Copyable, Sendable {
     /// The device types of `enum kvm_device_type`.
     public enum Kind: UInt32, Sendable {
-        /// Tells KVM which VFIO files work with the VM; Documentation/virt/kvm/devices/vfio.rst. One a VM: a second one
-        /// answers EBUSY.
+        /// Registers VFIO files with the VM; Documentation/virt/kvm/devices/vfio.rst. One per VM: a second one fails
+        /// with EBUSY.
         case vfio = 4
-        /// POWER9's interrupt controller; an x86 host answers ENODEV.
+        /// POWER9's interrupt controller; fails on an x86 host with ENODEV.
         case xive = 9
     }
 
@@ -29,7 +29,7 @@ public struct DeviceControl: ~Copyable, Sendable {
         try call(.getDeviceAttribute, group, attribute, &value)
     }
 
-    /// Whether the device knows an attribute. KVM_HAS_DEVICE_ATTR.
+    /// Returns true if the device has an attribute. KVM_HAS_DEVICE_ATTR.
     public func has(group: UInt32, attribute: UInt64) -> Bool {
         var argument = kvm_device_attr(flags: 0, group: group, attr: attribute, addr: 0)
         return (try? descriptor.ioctl(.hasDeviceAttribute, &argument)) != nil

@@ -5,24 +5,23 @@ public import LinuxSystem
 /// A number of KVM_CHECK_EXTENSION; see the capability lines of Documentation/virt/kvm/api.rst.
 public struct Capability: Sendable {
     let number: UInt
-    /// The kernel's name for it.
+    /// The name in the kernel.
     public let name: StaticString
 
-    /// KVM hands PCI functions to guests itself, by `PCIAssignment`. Linux 2.6.31 to 4.11.
+    /// KVM assigns PCI functions itself, by `PCIAssignment`. Linux 2.6.31 to 4.11.
     public static let assignDeviceIRQ = Capability(number: 29, name: "KVM_CAP_ASSIGN_DEV_IRQ")
     /// The host has an IOMMU that `PCIAssignment` can use.
     public static let iommu = Capability(number: 18, name: "KVM_CAP_IOMMU")
     /// Functions outside of segment 0 can be assigned.
     public static let pciSegment = Capability(number: 47, name: "KVM_CAP_PCI_SEGMENT")
-    /// KVM_ASSIGN_SET_INTX_MASK, and host lines that assigned functions share. Linux 3.4 to 4.11.
+    /// KVM_ASSIGN_SET_INTX_MASK, and host lines shared by assigned functions. Linux 3.4 to 4.11.
     public static let pci23 = Capability(number: 75, name: "KVM_CAP_PCI_2_3")
-    /// How many routes a table may have.
+    /// The largest number of routes.
     public static let irqRouting = Capability(number: 25, name: "KVM_CAP_IRQ_ROUTING")
     public static let irqfdResample = Capability(number: 82, name: "KVM_CAP_IRQFD_RESAMPLE")
     public static let signalMSI = Capability(number: 77, name: "KVM_CAP_SIGNAL_MSI")
     public static let immediateExit = Capability(number: 136, name: "KVM_CAP_IMMEDIATE_EXIT")
-    /// Which registers KVM leaves in `kvm_run` at every exit where it is asked to: KVM_SYNC_X86_REGS and its like.
-    /// Linux 4.17.
+    /// The registers that KVM can write to `kvm_run` at every exit: KVM_SYNC_X86_REGS and its like. Linux 4.17.
     public static let syncRegisters = Capability(number: 74, name: "KVM_CAP_SYNC_REGS")
     public static let maximumVCPUs = Capability(number: 66, name: "KVM_CAP_MAX_VCPUS")
     /// The first APIC id that a vCPU can't have.
@@ -31,7 +30,7 @@ public struct Capability: Sendable {
     public static let x2apicInterface = Capability(number: 129, name: "KVM_CAP_X2APIC_API")
     /// Extended control registers, KVM_GET_XCRS.
     public static let extendedControlRegisters = Capability(number: 56, name: "KVM_CAP_XCRS")
-    /// Bytes of KVM_GET_XSAVE2's area; 0 where there is only the area of 4096 bytes. Of a virtual machine.
+    /// The size of KVM_GET_XSAVE2's area; 0 if there is only the area of 4096 bytes. Asked of a virtual machine.
     public static let xsave2 = Capability(number: 208, name: "KVM_CAP_XSAVE2")
     public static let memorySlots = Capability(number: 10, name: "KVM_CAP_NR_MEMSLOTS")
 }
@@ -40,8 +39,8 @@ public struct Capability: Sendable {
 public struct Hypervisor: ~Copyable, Sendable {
     let descriptor: Descriptor
 
-    /// Opens KVM and checks that it speaks the stable interface (KVM_GET_API_VERSION answers 12).
-    /// - Throws: `KVMError.unavailable` or `.noPermission` with what to do about it.
+    /// Opens KVM and checks that it has the stable interface (KVM_GET_API_VERSION answers 12).
+    /// - Throws: `KVMError.unavailable` or `.noPermission`, with a remedy.
     public init(path: String = "/dev/kvm", kernel: KernelInterface = .host) throws(KVMError) {
         let opened = try Self.open(path, kernel)
         let version = try KVMError.catching { () throws(SystemCallError) in try opened.ioctl(.getAPIVersion) }
@@ -61,7 +60,7 @@ public struct Hypervisor: ~Copyable, Sendable {
         }
     }
 
-    /// What the host answers for a capability: zero where it lacks it.
+    /// Returns the host's value for a capability: zero if it lacks it.
     public func check(_ capability: Capability) -> Int {
         Int((try? descriptor.ioctl(.checkExtension, value: capability.number)) ?? 0)
     }
@@ -77,8 +76,8 @@ public struct Hypervisor: ~Copyable, Sendable {
         }
     }
 
-    /// The CPUID leaves this host can give a guest, the processor's name among them. KVM_GET_SUPPORTED_CPUID, api.rst
-    /// 4.46.
+    /// Returns the CPUID leaves that this host can give a guest, including the processor's name.
+    /// KVM_GET_SUPPORTED_CPUID, api.rst 4.46.
     public func supportedCPUID() throws(KVMError) -> CPUID {
         try KVMError.catching { () throws(SystemCallError) in
             var bytes = CPUID.emptyTable

@@ -1,14 +1,14 @@
 public import LinuxSystem
 
-/// Why KVM can't be used, or what it refused.
+/// The reason why KVM can't be used, or the call that it refused.
 public enum KVMError: Error, CustomStringConvertible {
     /// There is no such device file, or no KVM behind it.
     case unavailable(String)
-    /// The device file is there and this user may not open it.
+    /// The device file exists, but this user may not open it.
     case noPermission(String)
     /// KVM_GET_API_VERSION answered something other than 12.
     case version(Int)
-    /// All GSIs for messages are taken, so many as the host and this machine have.
+    /// All GSIs for messages are in use, up to the limit of the host and this machine.
     case noRoute(limit: Int)
     /// A call failed for another reason.
     case call(SystemCallError)

@@ -1,7 +1,7 @@
 import CLinux
 import LinuxSystem
 
-/// The ioctls of Documentation/virt/kvm/api.rst that this house makes, each under its name there.
+/// The ioctls of Documentation/virt/kvm/api.rst that swiftlet makes, each under its name there.
 extension IoctlRequest {
     static let getAPIVersion = IoctlRequest(CL_KVM_GET_API_VERSION, "KVM_GET_API_VERSION")
     static let createVM = IoctlRequest(CL_KVM_CREATE_VM, "KVM_CREATE_VM")

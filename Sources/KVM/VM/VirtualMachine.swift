@@ -2,13 +2,13 @@ import CLinux
 public import LinuxSystem
 public import PCI
 
-/// A virtual machine of KVM: the ioctls of api.rst on a VM descriptor. Safe to use from several threads, as the
-/// kernel's own interface is.
+/// A virtual machine of KVM: the ioctls of api.rst on a VM descriptor. Several threads may use it, as the kernel's
+/// interface allows.
 public final class VirtualMachine: Sendable {
     let descriptor: Descriptor
     private let vcpuMapSize: Int
-    /// Told of every line and message that goes through this VM's calls, by the thread that makes them. Set before the
-    /// first of them, constant from then on.
+    /// Called for every line and message that goes through this VM's calls, on the thread that makes them. Must be set
+    /// before the first of them and not changed later.
     nonisolated(unsafe) public var onInterrupt: (@Sendable (InterruptEvent) -> Void)?
 
     init(_ descriptor: consuming Descriptor, vcpuMapSize: Int) {
@@ -19,15 +19,15 @@ public final class VirtualMachine: Sendable {
     /// The VM descriptor's number, for the VFIO group's SET_KVM.
     public var raw: Int32 { descriptor.raw }
 
-    /// Where its ioctls go; what belongs to a device of this machine goes there too, so that a recording holds both.
+    /// The kernel interface of its ioctls. Devices of this machine use it too, so that a recording holds both.
     public var kernel: KernelInterface { descriptor.kernel }
 
-    /// What this VM answers for a capability; zero where it lacks it.
+    /// Returns this VM's value for a capability; zero if it lacks it.
     public func check(_ capability: Capability) -> Int {
         Int((try? descriptor.ioctl(.checkExtension, value: capability.number)) ?? 0)
     }
 
-    /// Switches a capability on. KVM_ENABLE_CAP, api.rst 4.37.
+    /// Enables a capability. KVM_ENABLE_CAP, api.rst 4.37.
     public func enable(_ capability: Capability, _ argument: UInt64) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var enabling = kvm_enable_cap()
@@ -39,13 +39,13 @@ public final class VirtualMachine: Sendable {
 
     // MARK: Memory
 
-    /// Puts host memory into the guest's physical address space. KVM_SET_USER_MEMORY_REGION, api.rst 4.35.
+    /// Maps host memory into the guest's physical address space. KVM_SET_USER_MEMORY_REGION, api.rst 4.35.
     /// - Parameters:
     ///   - slot: the slot's number, reused by a later call with the same number.
     ///   - guestAddress: page-aligned.
     ///   - memory: page-aligned; must stay mapped until the slot is removed or the VM is gone.
-    ///   - readOnly: guest writes then exit as MMIO.
-    /// - Throws: EEXIST where the range overlaps another slot.
+    ///   - readOnly: guest writes exit as MMIO.
+    /// - Throws: EEXIST if the range overlaps another slot.
     public func setMemory(
         slot: UInt32, guestAddress: UInt64, memory: UnsafeMutableRawPointer, count: UInt64, readOnly: Bool = false
     ) throws(KVMError) {
@@ -55,7 +55,7 @@ public final class VirtualMachine: Sendable {
                 userspace_addr: UInt64(UInt(bitPattern: memory))))
     }
 
-    /// Takes a slot's memory out of the guest.
+    /// Removes a slot's memory from the guest.
     public func removeMemory(slot: UInt32) throws(KVMError) {
         try setRegion(
             kvm_userspace_memory_region(slot: slot, flags: 0, guest_phys_addr: 0, memory_size: 0, userspace_addr: 0))
@@ -68,7 +68,7 @@ public final class VirtualMachine: Sendable {
         }
     }
 
-    /// Where Intel hosts keep four pages for real mode: below 4 GiB, clear of RAM. KVM_SET_TSS_ADDR,
+    /// Sets the place of four pages that Intel hosts need for real mode: below 4 GiB, outside of RAM. KVM_SET_TSS_ADDR,
     /// KVM_SET_IDENTITY_MAP_ADDR, api.rst 4.18, 4.40.
     public func setIntelScratchPages(at address: UInt64) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
@@ -85,11 +85,11 @@ public final class VirtualMachine: Sendable {
         try KVMError.catching { () throws(SystemCallError) in _ = try descriptor.ioctl(.createIRQChip) }
     }
 
-    /// The I/O APIC's state, `struct kvm_ioapic_state`: base address, select, id, requests, padding, 24 redirections of
-    /// 8 bytes. KVM_GET_IRQCHIP, api.rst 4.26.
+    /// Returns the I/O APIC's state, `struct kvm_ioapic_state`: base address, select, id, requests, padding, 24
+    /// redirections of 8 bytes. KVM_GET_IRQCHIP, api.rst 4.26.
     public func ioapic() throws(KVMError) -> [UInt8] { try irqchip(2, count: 216) }
 
-    /// A PIC's state, `struct kvm_pic_state`. KVM_GET_IRQCHIP, api.rst 4.26.
+    /// Returns a PIC's state, `struct kvm_pic_state`. KVM_GET_IRQCHIP, api.rst 4.26.
     /// - Parameter number: 0 for the first, 1 for the second.
     public func pic(_ number: UInt8) throws(KVMError) -> [UInt8] { try irqchip(number, count: 16) }
 
@@ -122,7 +122,7 @@ public final class VirtualMachine: Sendable {
         onInterrupt?(.line(gsi: gsi, level: level))
     }
 
-    /// Installs a routing table in place of the one before. KVM_SET_GSI_ROUTING, api.rst 4.52.
+    /// Installs a routing table, which replaces the previous one. KVM_SET_GSI_ROUTING, api.rst 4.52.
     public func setRouting(_ routing: IRQRouting) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var table = routing.table
@@ -131,14 +131,14 @@ public final class VirtualMachine: Sendable {
     }
 
     /// Lets the kernel inject a GSI whenever an eventfd is signalled. KVM_IRQFD, api.rst 4.75.
-    /// - Parameter resample: the GSI is a level; when the guest acknowledges it, it is lowered and this eventfd
-    ///   signalled.
+    /// - Parameter resample: for a level-triggered GSI: when the guest acknowledges it, it is lowered and this eventfd
+    ///   is signalled.
     public func attachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
         try irqfd(gsi, event, resample, flags: resample == nil ? 0 : 2)
     }
 
-    /// Ends what `attachIRQFD` began. The last resampling irqfd of a GSI lowers its line as it goes
-    /// (virt/kvm/eventfd.c, irqfd_resampler_shutdown).
+    /// Undoes `attachIRQFD`. Removing the last resampling irqfd of a GSI lowers its line (virt/kvm/eventfd.c,
+    /// irqfd_resampler_shutdown).
     public func detachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
         try irqfd(gsi, event, resample, flags: 1)
     }
@@ -157,7 +157,7 @@ public final class VirtualMachine: Sendable {
     /// Lets the kernel signal an eventfd when the guest writes to an address, without an exit. KVM_IOEVENTFD, api.rst
     /// 4.59.
     /// - Parameters:
-    ///   - port: whether `address` is an I/O port.
+    ///   - port: true if `address` is an I/O port.
     ///   - length: 1, 2, 4 or 8 bytes; 0 for any.
     public func attachIOEventFD(address: UInt64, port: Bool, length: UInt32, event: Int32, detach: Bool = false)
         throws(KVMError)
@@ -173,9 +173,9 @@ public final class VirtualMachine: Sendable {
     }
 
     /// Delivers a message to the guest's local APICs. KVM_SIGNAL_MSI, api.rst 4.70.
-    /// - Parameter source: whose it is, for who follows interrupts.
-    /// - Returns: `.delivered` for an answer above zero, `.blocked` for zero.
-    /// - Throws: an answer below zero, as without an in-kernel irqchip (EINVAL).
+    /// - Parameter source: the sender's name, for `onInterrupt`.
+    /// - Returns: `.delivered` for a result above zero, `.blocked` for zero.
+    /// - Throws: a result below zero, as without an in-kernel irqchip (EINVAL).
     public func signal(_ message: MSIMessage, from source: String = "") throws(KVMError) -> MSIDelivery {
         var delivery: MSIDelivery?
         defer { onInterrupt?(.message(message, delivery, source: source)) }
@@ -217,8 +217,8 @@ public final class VirtualMachine: Sendable {
         }
     }
 
-    /// Whether a device type can be created, asked with KVM_CREATE_DEVICE_TEST: KVM_CAP_DEVICE_CTRL answers 0 on hosts
-    /// where it can.
+    /// Returns true if a device type can be created, by KVM_CREATE_DEVICE_TEST: KVM_CAP_DEVICE_CTRL is 0 even on some
+    /// hosts that can.
     public func canMakeDevice(_ type: DeviceControl.Kind) -> Bool {
         var argument = kvm_create_device()
         argument.type = type.rawValue
