@@ -1,13 +1,13 @@
 /// A half-open range of guest physical addresses that cannot wrap around.
 ///
-/// Lists hold these and not `Range`, which is generic over what can be compared: for the first such list of a process
-/// the runtime looks through every conformance of the program.
+/// Lists hold these and not the generic `Range`: for the first list of `Range` in a process the runtime looks through
+/// every conformance of the program.
 @frozen public struct AddressRange: Equatable, Sendable, CustomStringConvertible {
     public let start: UInt64
-    /// Bytes.
+    /// The size in bytes.
     public let size: UInt64
 
-    /// Nil when the range's end does not fit 64 bits.
+    /// Returns nil if the range's end does not fit 64 bits.
     @inlinable public init?(start: UInt64, size: UInt64) {
         guard !start.addingReportingOverflow(size).overflow else { return nil }
         self.start = start
@@ -24,7 +24,7 @@
 
     @inlinable public var isEmpty: Bool { size == 0 }
 
-    /// Whether an address lies in both; never where one is empty.
+    /// Returns true if the ranges share an address; false if either is empty.
     @inlinable public func overlaps(_ other: AddressRange) -> Bool {
         size > 0 && other.size > 0 && start < other.end && other.start < end
     }
@@ -37,14 +37,14 @@
         start <= address && address < end
     }
 
-    /// Nil where no address lies in both.
+    /// Returns the shared addresses, nil if there are none.
     public func intersection(_ other: AddressRange) -> AddressRange? {
         let lower = max(start, other.start)
         let upper = min(end, other.end)
         return lower < upper ? AddressRange(lower..<upper) : nil
     }
 
-    /// What is left of the range without `other`: nothing, one piece or two.
+    /// Returns the parts of the range outside `other`: none, one or two.
     public func subtracting(_ other: AddressRange) -> [AddressRange] {
         guard overlaps(other) else { return size > 0 ? [self] : [] }
         var pieces: [AddressRange] = []
@@ -53,7 +53,7 @@
         return pieces
     }
 
-    /// First and last address, as `/proc/iomem` and the kernel's E820 lines show ranges.
+    /// The first and last address, in the form of `/proc/iomem` and the kernel's E820 lines.
     public var description: String {
         size == 0 ? "\(start.hexadecimal) (empty)" : "\(start.hexadecimal)-\((end - 1).hexadecimal)"
     }

@@ -1,14 +1,14 @@
-/// Text that may hold bytes which are not UTF-8, as names of files and kernels' command lines may.
+/// Text that may hold bytes that are not UTF-8, as file names and kernel command lines may.
 ///
-/// A Swift string holds valid Unicode only. Such a byte stands in it as one private-use character, U+10FE00 plus the
-/// byte, and the bytes of a character that is one of these do the same, so every sequence of bytes comes back as it
-/// was. Python does it alike with surrogates (PEP 383). What is handed to the kernel or to a guest goes through
-/// ``bytes(_:)``; what is shown does too, and escapes what is no UTF-8.
+/// A Swift string holds valid Unicode only. So a byte that is not UTF-8 becomes one private-use character, U+10FE00
+/// plus the byte. The bytes of a real character in that range are replaced in the same way, so every sequence of bytes
+/// survives the round trip. Python does the same with surrogates (PEP 383). Text for the kernel or a guest is converted
+/// back by ``bytes(_:)``; text for people is too, and then bytes that are not UTF-8 are escaped.
 public enum ByteText {
-    /// The first byte of every such character in UTF-8: a string without it holds none.
+    /// The first UTF-8 byte of every such character: a string without this byte has none of them.
     public static let mark: UInt8 = 0xF4
 
-    /// The text that stands for these bytes.
+    /// Returns the text that represents these bytes.
     public static func text(_ bytes: some Collection<UInt8>) -> String {
         if !bytes.contains(mark), let text = String(validating: bytes, as: UTF8.self) { return text }
         let all = Array(bytes)
@@ -35,7 +35,7 @@ public enum ByteText {
         }
     }
 
-    /// The bytes that a text stands for.
+    /// Returns the bytes that a text represents.
     public static func bytes(_ text: String) -> [UInt8] {
         guard text.utf8.contains(mark) else { return Array(text.utf8) }
         var bytes: [UInt8] = []

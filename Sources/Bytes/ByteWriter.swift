@@ -4,7 +4,7 @@
 
     public var bytes: [UInt8] { storage }
 
-    /// - Parameter capacity: How many bytes are expected.
+    /// - Parameter capacity: the expected number of bytes.
     public init(capacity: Int = 0) {
         storage.reserveCapacity(capacity)
     }
@@ -24,7 +24,7 @@
         storage.append(contentsOf: repeatElement(0, count: count))
     }
 
-    /// Appends a string as C wants it, with its NUL.
+    /// Appends a NUL-terminated C string.
     public mutating func append(terminated string: String) {
         storage.append(contentsOf: ByteText.bytes(string))
         storage.append(0)

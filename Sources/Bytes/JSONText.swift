@@ -1,8 +1,7 @@
-/// Strings as JSON has them. RFC 8259, section 7.
+/// Strings in JSON syntax. RFC 8259, section 7.
 public enum JSONText {
-    /// A string in quotation marks. What must be escaped is.
-    /// - Parameter escape: a form of its own for a character that a reader may not show as it is; nil for those that
-    ///   stand for themselves.
+    /// Returns the string in quotation marks, with escapes where JSON requires them.
+    /// - Parameter escape: returns an escape for a character that a reader may not display; nil to keep the character.
     public static func quoted(_ text: String, _ escape: (Unicode.Scalar) -> String?) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
@@ -23,7 +22,7 @@ public enum JSONText {
         UTF16.encode(scalar).map { units in units.map { "\\u" + $0.hexadecimalDigits(4) }.joined() } ?? "\\ufffd"
     }
 
-    /// Appends a string in quotation marks that is ASCII alone, so that no viewer obeys what a guest says.
+    /// Appends a quoted string of ASCII only, so that no viewer obeys control sequences of the guest.
     public static func append(ascii text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         for unit in text.utf16 {

@@ -1,6 +1,6 @@
 extension [UInt8] {
-    /// The unsigned little-endian number at an offset; zero where the bytes end first, so that no file and no guest
-    /// makes a reader trap.
+    /// Returns the unsigned little-endian number at an offset; zero if it extends beyond the bytes, so that no file and
+    /// no guest makes a reader trap.
     /// - Parameter count: bytes of the number, 0...8.
     public func littleEndian(at offset: Int, count: Int) -> UInt64 {
         guard offset >= 0, count <= self.count, offset <= self.count - count else { return 0 }

@@ -7,15 +7,15 @@ public struct IOAPIC: Sendable, Equatable {
         public let vector: Int
         public let isMasked: Bool
         public let isLevel: Bool
-        /// A level interrupt that a local APIC took and no EOI has ended.
+        /// A local APIC has accepted its level interrupt, and no EOI has ended it.
         public let isInService: Bool
-        /// Requested at the pin.
+        /// The pin requests an interrupt.
         public let isRequested: Bool
         public let destination: Int
-        /// Whether its interrupt is an NMI, an SMI or an INIT, which a processor takes with interrupts off too.
+        /// True if its interrupt is an NMI, an SMI or an INIT, which a processor accepts also with interrupts off.
         public let isUnmaskable: Bool
 
-        /// In words: what the pin is set to, and what it waits for.
+        /// The pin's settings and state as text.
         public var words: String {
             var words =
                 "pin \(number): \(isLevel ? "level" : "edge"), vector \(UInt64(vector).hexadecimal), to \(destination)"
@@ -28,7 +28,7 @@ public struct IOAPIC: Sendable, Equatable {
 
     public let pins: [Pin]
 
-    /// Of a redirection table entry.
+    /// Bits of a redirection table entry.
     private enum Redirection {
         static let vectorMask: UInt64 = 0xFF
         static let deliveryModeShift: UInt64 = 8
@@ -55,9 +55,9 @@ public struct IOAPIC: Sendable, Equatable {
         }
     }
 
-    /// Of bits 8 to 10 of a redirection or of a message's data: SMI, NMI and INIT.
+    /// Returns true for bits 8 to 10 of a redirection or of a message's data that mean SMI, NMI or INIT.
     public static func isUnmaskable(deliveryMode: UInt64) -> Bool { [2, 4, 5].contains(deliveryMode) }
 
-    /// The pins that matter to somebody who asks why nothing happens: set up, pending or in service.
+    /// The pins that may explain why nothing happens: set up, pending or in service.
     public var notable: [Pin] { pins.filter { !$0.isMasked || $0.isRequested && $0.vector > 0 || $0.isInService } }
 }

@@ -2,25 +2,25 @@ import Bytes
 
 /// A local APIC's registers, decoded from its page. Intel SDM volume 3, table 11-1.
 public struct LocalAPIC: Sendable, Equatable {
-    /// Software-enabled (SVR bit 8).
+    /// True if software-enabled (SVR bit 8).
     public let isEnabled: Bool
-    /// Vectors requested and not yet taken, ascending.
+    /// Vectors requested and not yet accepted, ascending.
     public let requested: [Int]
-    /// Vectors being served: taken, and not ended by an EOI.
+    /// Vectors in service: accepted, and not ended by an EOI.
     public let inService: [Int]
-    /// The task priority, 0...255: vectors of its upper four bits' class and below wait.
+    /// The task priority, 0...255: vectors of the class in its upper four bits and of lower classes wait.
     public let taskPriority: Int
-    /// The timer's vector; nil where it is masked.
+    /// The timer's vector; nil if it is masked.
     public let timerVector: Int?
-    /// What is left of the timer's count; 0: it is not running, or runs by the TSC's deadline.
+    /// The timer's remaining count; 0 if it is not running, or uses the TSC deadline.
     public let timerCount: UInt32
     public let timerUsesDeadline: Bool
-    /// Whether the PIC's interrupts get through: LINT0 is unmasked and an external interrupt's.
+    /// True if the PIC's interrupts reach the processor: LINT0 is unmasked and set to ExtINT.
     public let acceptsPIC: Bool
-    /// Whether what comes by LINT0, the PIT's ticks among it, comes as an NMI.
+    /// True if LINT0 delivers its interrupts, such as the PIT's ticks, as NMIs.
     public let makesNMIs: Bool
 
-    /// Offsets in the page.
+    /// Offsets in the APIC page.
     private enum Register {
         static let taskPriority = 0x80
         /// SVR.
@@ -33,7 +33,7 @@ public struct LocalAPIC: Sendable, Equatable {
         static let timerCurrentCount = 0x390
     }
 
-    /// Of the spurious-interrupt vector register: the APIC is software-enabled.
+    /// Bit 8 of the spurious-interrupt vector register: the APIC is software-enabled.
     private static let softwareEnable: UInt32 = 1 << 8
 
     /// A local vector table entry; figure 11-8.
@@ -72,13 +72,13 @@ public struct LocalAPIC: Sendable, Equatable {
         makesNMIs = !lint0.isMasked && lint0.deliveryMode == LocalVector.nmi
     }
 
-    /// Whether a requested vector has the priority to be taken now.
+    /// True if a requested vector has enough priority to be accepted now.
     public var canDeliver: Bool {
         guard isEnabled, let highest = requested.last else { return false }
         return highest >> 4 > max(taskPriority >> 4, (inService.last ?? 0) >> 4)
     }
 
-    /// In words: what is requested and in service, and what holds it.
+    /// The state as text: requests, vectors in service, and what blocks them.
     public var words: String {
         var parts = [isEnabled ? "enabled" : "disabled"]
         parts.append(requested.isEmpty ? "nothing pending" : "pending \(Self.list(requested))")

@@ -1,4 +1,4 @@
-/// What a vCPU's linear addresses mean: its paging mode and the root of its page tables. Intel SDM volume 3, chapter 4.
+/// A vCPU's address translation: its paging mode and the root of its page tables. Intel SDM volume 3, chapter 4.
 public struct Paging: Sendable, Equatable {
     public enum Mode: Sendable, Equatable {
         /// No paging: linear addresses are physical.
@@ -14,10 +14,10 @@ public struct Paging: Sendable, Equatable {
     public let mode: Mode
     /// The physical address of the topmost table.
     public let root: UInt64
-    /// Whether 4 MiB pages exist in 32-bit paging (CR4.PSE).
+    /// True if 32-bit paging has 4 MiB pages (CR4.PSE).
     private let hasLargePages: Bool
 
-    /// By the control registers, as the processor would.
+    /// Decodes the control registers as the processor does.
     public init(cr0: UInt64, cr3: UInt64, cr4: UInt64, efer: UInt64) {
         hasLargePages = cr4 & 1 << 4 != 0
         if cr0 & 1 << 31 == 0 {
@@ -31,8 +31,8 @@ public struct Paging: Sendable, Equatable {
         }
     }
 
-    /// The physical address behind a linear one; nil where none is mapped, where a table is not in RAM, or for a
-    /// non-canonical address.
+    /// Returns the physical address of a linear one; nil if it is not mapped or not canonical, or if a table is not in
+    /// RAM.
     ///
     /// The guest wrote the tables: each step reads one entry, and there are at most five.
     public func translate(_ linear: UInt64, _ memory: some PhysicalMemory) -> UInt64? {
@@ -73,7 +73,7 @@ public struct Paging: Sendable, Equatable {
         return descend(linear, from: root, level: levels, memory)
     }
 
-    /// From a table of `level` (1: the last) downwards.
+    /// Walks the tables from a table of `level` (1: the last) downwards.
     private func descend(_ linear: UInt64, from table: UInt64, level: Int, _ memory: some PhysicalMemory) -> UInt64? {
         var table = table
         for level in stride(from: level, through: 1, by: -1) {

@@ -10,7 +10,7 @@ public struct VirtualMemory<Memory: PhysicalMemory> {
         self.physical = physical
     }
 
-    /// The bytes at a linear address, over page borders; nil where one of them is not mapped to RAM.
+    /// Returns the bytes at a linear address, across page boundaries; nil if a page of them is not mapped to RAM.
     /// - Parameter count: 0...65536.
     public func read(at linear: UInt64, count: Int) -> [UInt8]? {
         guard (0...65536).contains(count) else { return nil }
@@ -27,7 +27,7 @@ public struct VirtualMemory<Memory: PhysicalMemory> {
         return bytes
     }
 
-    /// A little-endian number of `count` bytes, 1...8.
+    /// Returns a little-endian number of `count` bytes, 1...8.
     public func number(at linear: UInt64, count: Int) -> UInt64? {
         read(at: linear, count: count)?.littleEndian(at: 0, count: count)
     }
