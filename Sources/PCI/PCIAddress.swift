@@ -1,12 +1,12 @@
 import Bytes
 
-/// Where a PCI function sits: segment (Linux: domain), bus, device and function. Printed as Linux prints it,
+/// The address of a PCI function: segment (Linux: domain), bus, device and function. Printed as Linux prints it,
 /// `0000:00:04.0`.
 ///
 /// Source: PCI Firmware Specification 3.2, 4.1.2 (segment groups); PCI Local Bus Specification 3.0, 3.2.2.3 (bus,
 /// device, function).
 public struct PCIAddress: Hashable, Sendable {
-    /// The segment group. Firmware's are 16 bits wide; Linux numbers those of some host bridges from 0x10000 up.
+    /// The segment group. Firmware uses 16 bits; Linux numbers those of some host bridges from 0x10000 up.
     public let segment: UInt32
     /// The bus within the segment.
     public let bus: UInt8
@@ -15,7 +15,7 @@ public struct PCIAddress: Hashable, Sendable {
     /// The function of the device, 0...7.
     public let function: UInt8
 
-    /// An address from its numbers; nil where device or function is out of range.
+    /// Creates an address from its numbers; nil if device or function is out of range.
     /// - Parameters:
     ///   - segment: the segment group, 0 on most machines
     ///   - bus: the bus within the segment
@@ -29,7 +29,7 @@ public struct PCIAddress: Hashable, Sendable {
         self.function = function
     }
 
-    /// The function a configuration address or requester ID names: any 16 bits name one.
+    /// Creates the address of a configuration address or requester ID: any 16 bits are valid.
     /// - Parameters:
     ///   - segment: the segment group
     ///   - requesterID: bus in bits 15..8, device in bits 7..3, function in bits 2..0
@@ -53,7 +53,7 @@ extension PCIAddress: Comparable {
 }
 
 extension PCIAddress: LosslessStringConvertible {
-    /// Reads `SSSS:BB:DD.F` or, in segment 0, `BB:DD.F`; all hexadecimal, leading zeros optional. Nil for anything
+    /// Parses `SSSS:BB:DD.F` or, in segment 0, `BB:DD.F`; all hexadecimal, leading zeros optional. Nil for anything
     /// else, and for numbers out of range.
     public init?(_ description: String) {
         let fields = description.split(separator: ":", omittingEmptySubsequences: false)
@@ -68,13 +68,13 @@ extension PCIAddress: LosslessStringConvertible {
         self.init(segment: segment, bus: UInt8(bus), device: UInt8(device), function: UInt8(function))
     }
 
-    /// `0000:00:04.0`; segments above 0xffff take the digits they need.
+    /// The text `0000:00:04.0`; segments above 0xffff have more digits.
     public var description: String {
         segment.hexadecimalDigits(4) + ":" + bus.hexadecimalDigits(2) + ":" + device.hexadecimalDigits(2) + "."
             + String(function)
     }
 
-    /// Digits only: the standard library's parser would take a sign too.
+    /// Parses digits only: the standard library's parser would accept a sign too.
     private static func hexadecimal(_ text: Substring, digits: Int) -> UInt32? {
         guard text.utf8.count <= digits, text.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { return nil }
         return UInt32(text, radix: 16)

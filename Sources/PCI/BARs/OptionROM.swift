@@ -1,17 +1,17 @@
 import Bytes
 
-/// A device's expansion ROM as it was read from it: PCI Local Bus 3.0, section 6.3; PCI Firmware Specification 3.0,
-/// section 5.1.
+/// A device's expansion ROM: PCI Local Bus 3.0, section 6.3; PCI Firmware Specification 3.0, section 5.1.
 ///
-/// Nothing in it is trusted: it is bytes that a guest may read, and what is told of it here is for people.
+/// Its contents are not trusted: a guest may read the bytes, and the decoded fields are only shown to people.
 public struct OptionROM: Equatable, Sendable {
-    /// The largest that the register can describe, 16 MiB: its address has bits 11 to 31, and devices stay far below.
+    /// The largest size that the register can describe, 16 MiB: its address has bits 11 to 31. Real ROMs are far
+    /// smaller.
     public static let maximumSize: UInt64 = 16 << 20
 
-    /// A whole number of `size` bytes, padded with ones as an erased ROM is.
+    /// The contents: `size` bytes, padded with ones as an erased ROM is.
     public let bytes: [UInt8]
 
-    /// Why what a device gave can't be an expansion ROM.
+    /// The reason why a device's bytes are no expansion ROM.
     public enum Fault: Error, Equatable, CustomStringConvertible {
         case empty
         case tooLarge(bytes: UInt64)
@@ -31,7 +31,7 @@ public struct OptionROM: Equatable, Sendable {
         }
     }
 
-    /// Checks the signature, and pads the bytes to a size that a register can have: a power of two, 2 KiB at least.
+    /// Checks the signature, and pads the bytes to a size that a register can have: a power of two, at least 2 KiB.
     public init(_ bytes: [UInt8]) throws(Fault) {
         guard bytes.count >= 2 else { throw .empty }
         guard UInt64(bytes.count) <= Self.maximumSize else { throw .tooLarge(bytes: UInt64(bytes.count)) }
@@ -42,6 +42,6 @@ public struct OptionROM: Equatable, Sendable {
         self.bytes = bytes + [UInt8](repeating: 0xFF, count: size - bytes.count)
     }
 
-    /// The register through which a guest finds it.
+    /// The base address register of this ROM.
     public var bar: BAR { BAR(romSize: UInt64(bytes.count)) }
 }

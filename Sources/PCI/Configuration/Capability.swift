@@ -1,4 +1,5 @@
-/// A capability's place in configuration space; PCI Local Bus 3.0, section 6.7, and PCI Express 3.0, section 7.9.
+/// A capability's id and place in configuration space; PCI Local Bus 3.0, section 6.7, and PCI Express 3.0, section
+/// 7.9.
 public struct Capability: Sendable, Hashable {
     public let id: UInt16
     public let offset: Int
@@ -15,8 +16,8 @@ public struct Capability: Sendable, Hashable {
     public static let extendedSerialNumber: UInt16 = 0x0003
     public static let extendedVendorSpecific: UInt16 = 0x000B
 
-    /// The capabilities a function lists in its first 256 bytes. Ends at a loop or at a pointer out of range, so that a
-    /// broken device can't hold us.
+    /// Returns the capabilities in a function's first 256 bytes. Stops at a loop or at a pointer out of range, so that
+    /// a broken device can't hang us.
     public static func list(_ bytes: [UInt8]) -> [Capability] {
         guard bytes.count >= 64, bytes[ConfigRegister.status] & UInt8(Status.capabilitiesList) != 0 else { return [] }
         var found: [Capability] = []
@@ -29,7 +30,7 @@ public struct Capability: Sendable, Hashable {
         return found
     }
 
-    /// The capabilities in extended space.
+    /// Returns the capabilities in extended space.
     public static func extendedList(_ bytes: [UInt8]) -> [Capability] {
         guard bytes.count >= 4096 else { return [] }
         var found: [Capability] = []

@@ -1,17 +1,16 @@
-/// Which register of which function an access names: bus, device, function and byte offset.
+/// The target of a configuration access: bus, device, function and byte offset.
 public struct ConfigAccess: Sendable, Hashable {
     public let bus: Int
     public let device: Int
     public let function: Int
-    /// 0..<4096.
+    /// The byte offset, 0..<4096.
     public let offset: Int
 
-    /// Configuration mechanism 1: the address latched at port 0xCF8 and the data port used, 0xCFC + `lane`. PCI Local
-    /// Bus 3.0, section 3.2.2.3.2.
+    /// Decodes an access by configuration mechanism 1: the address latched at port 0xCF8 and the data port, 0xCFC +
+    /// `lane`. PCI Local Bus 3.0, section 3.2.2.3.2.
     ///
-    /// That section has bits 1:0 of the address read as zero. Here they name a byte as the lane does, as with QEMU,
-    /// whose guests latch a byte address and then use 0xCFC itself (kvm-unit-tests) or the lane (which says the same
-    /// twice).
+    /// In that section bits 1:0 of the address read as zero. Here they select a byte as the lane does. QEMU does so
+    /// too, and its guests latch a byte address and then use 0xCFC itself (kvm-unit-tests) or the lane as well.
     /// - Returns: nil while the address's enable bit is clear: the access is then an ordinary I/O access.
     public init?(latch: UInt32, lane: Int) {
         guard latch & 0x8000_0000 != 0 else { return nil }
@@ -21,18 +20,19 @@ public struct ConfigAccess: Sendable, Hashable {
         offset = Int(latch & 0xFF) | (lane & 3)
     }
 
-    /// How much of an access the bus makes at once: the largest naturally aligned piece of up to 4 bytes. PCI Express
-    /// 3.0, section 7.2.2: no register access crosses a doubleword.
+    /// Returns the size of the next access on the bus: the largest naturally aligned piece of up to 4 bytes. PCI
+    /// Express 3.0, section 7.2.2: no register access crosses a doubleword.
     /// - Parameters:
-    ///   - offset: where the rest of the access begins.
-    ///   - count: how many bytes are left, 1 or more.
+    ///   - offset: the start of the rest of the access.
+    ///   - count: the number of bytes left, 1 or more.
     public static func piece(at offset: Int, of count: Int) -> Int {
         var size = 4
         while size > 1, size > count || offset & (size - 1) != 0 { size /= 2 }
         return size
     }
 
-    /// The enhanced mechanism: 4 KiB a function from the start of the ECAM window. PCI Express 3.0, section 7.2.2.
+    /// Decodes an access by the enhanced mechanism: 4 KiB per function from the start of the ECAM window. PCI Express
+    /// 3.0, section 7.2.2.
     public init(ecamOffset: UInt64) {
         bus = Int(ecamOffset >> 20 & 0xFF)
         device = Int(ecamOffset >> 15 & 0x1F)

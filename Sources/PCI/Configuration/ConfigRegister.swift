@@ -16,9 +16,9 @@ public enum ConfigRegister {
     public static let interruptPin = 0x3D
     public static let minimumGrant = 0x3E
     public static let maximumLatency = 0x3F
-    /// Where capabilities may begin.
+    /// The lowest offset of capabilities.
     public static let firstCapability = 0x40
-    /// Where extended capabilities begin; PCI Express 3.0, section 7.9.
+    /// The offset of the first extended capability; PCI Express 3.0, section 7.9.
     public static let firstExtendedCapability = 0x100
 }
 
@@ -34,15 +34,15 @@ public struct Command: OptionSet, Sendable, Hashable {
     public static let memoryWriteInvalidate = Command(rawValue: 1 << 4)
     public static let parityErrorResponse = Command(rawValue: 1 << 6)
     public static let systemError = Command(rawValue: 1 << 8)
-    /// INTx-disable (DisINTx): set, the function may not assert its INTx line.
+    /// INTx-disable (DisINTx): while set, the function may not assert its INTx line.
     public static let intxDisable = Command(rawValue: 1 << 10)
 }
 
 /// The STATUS register; PCI Local Bus 3.0, section 6.2.3.
 public enum Status {
-    /// The function asserts INTx, whatever INTx-disable says.
+    /// The function asserts INTx, regardless of INTx-disable.
     public static let interrupt: UInt16 = 1 << 3
     public static let capabilitiesList: UInt16 = 1 << 4
-    /// Bits that a write of one clears.
+    /// Bits that are cleared by writing one.
     public static let clearedByOne: UInt16 = 0xF900
 }

@@ -1,8 +1,8 @@
 /// A function's configuration space as a guest sees it, with an owner for each bit.
 ///
-/// A bit is one of: *fixed* (the view's value, writes are lost), *virtual* (the view's value, the guest may change it),
-/// *live* (read from the hardware). Beside that, the writes of a *forwarded* bit go to the hardware, with the value the
-/// guest wrote. What lies outside reads all ones, as an absent function does.
+/// A bit is one of: *fixed* (the view's value, writes are dropped), *virtual* (the view's value, the guest may change
+/// it), *live* (read from the hardware). In addition, writes of a *forwarded* bit go to the hardware, with the value
+/// the guest wrote. Offsets outside read all ones, as an absent function does.
 public struct ConfigSpace: Sendable {
     /// 256, or 4096 with PCI Express extended space.
     public let size: Int
@@ -10,10 +10,11 @@ public struct ConfigSpace: Sendable {
     private var writable: [UInt8]
     private var live: [UInt8]
     private var forwarded: [UInt8]
-    /// What a forwarded write carries in bits that are not forwarded: the device keeps them as the host set them.
+    /// The bits that a forwarded write carries where bits are not forwarded: the device keeps them as the host set
+    /// them.
     private var held: [UInt8]
 
-    /// All zero, all fixed.
+    /// Creates a space that is all zero and fixed.
     /// - Parameter size: 256 or 4096.
     public init(size: Int = 256) {
         self.size = size == 4096 ? 4096 : 256
@@ -26,12 +27,12 @@ public struct ConfigSpace: Sendable {
 
     // MARK: Laying out
 
-    /// Sets the view's value. Little-endian, `width` bytes; what falls outside is dropped.
+    /// Sets the view's value. Little-endian, `width` bytes; bytes outside are dropped.
     public mutating func set(_ offset: Int, _ value: UInt32, width: Int) {
         Self.store(value, width, &view, offset, size)
     }
 
-    /// Gives bits their owner. A mask of nil leaves that property as it is.
+    /// Sets the owners of bits. A mask of nil leaves that property unchanged.
     /// - Parameters:
     ///   - writable: bits the guest changes in its view.
     ///   - live: bits read from the hardware.
@@ -62,35 +63,35 @@ public struct ConfigSpace: Sendable {
 
     // MARK: Reading and writing
 
-    /// The view's value, live bits as last laid out.
+    /// Returns the view's value, with live bits as last set.
     /// - Parameter width: 1...4 bytes.
     public func read(_ offset: Int, width: Int) -> UInt32 {
         load(view, offset, width, beyond: 0xFF)
     }
 
-    /// The bits of a read that come from the hardware.
+    /// Returns the bits of a read that come from the hardware.
     public func hardwareReadMask(_ offset: Int, width: Int) -> UInt32 { load(live, offset, width) }
 
-    /// The bits of a write that go to the hardware.
+    /// Returns the bits of a write that go to the hardware.
     public func hardwareWriteMask(_ offset: Int, width: Int) -> UInt32 { load(forwarded, offset, width) }
 
-    /// What a guest's write brings to the hardware, after the view took it: of the bits that are virtual too the view's
-    /// value, which may be another than the guest wrote; of the others what it wrote.
+    /// Returns the value to write to the hardware for a guest's write that the view has already accepted: for virtual
+    /// bits the view's value, which may differ from the guest's; for other forwarded bits the guest's.
     public func hardwareWriteValue(_ offset: Int, _ value: UInt32, width: Int) -> UInt32 {
         let virtual = load(writable, offset, width)
         return (value & ~virtual | load(view, offset, width) & virtual) & load(forwarded, offset, width)
             | load(held, offset, width)
     }
 
-    /// Sets what bits carry that are not forwarded, in a register of which others are.
+    /// Sets the value of bits that are not forwarded, in a register that also has forwarded bits.
     public mutating func hold(_ offset: Int, _ value: UInt32, width: Int) {
         Self.store(value, width, &held, offset, size)
     }
 
-    /// Whether the guest's write leaves a trace in the view.
+    /// Returns true if the guest's write changes bits of the view.
     public func isVirtual(_ offset: Int, width: Int) -> Bool { load(writable, offset, width) != 0 }
 
-    /// A guest's write: changes the view's writable bits and no others.
+    /// Applies a guest's write: changes only the view's writable bits.
     public mutating func write(_ offset: Int, _ value: UInt32, width: Int) {
         let mask = load(writable, offset, width)
         let old = load(view, offset, width)
@@ -104,7 +105,7 @@ public struct ConfigSpace: Sendable {
         set { set(ConfigRegister.command, UInt32(newValue.rawValue), width: 2) }
     }
 
-    /// Whether a write of `width` bytes at `offset` touches one of `range`'s bytes.
+    /// Returns true if a write of `width` bytes at `offset` touches a byte of `range`.
     public static func touches(_ offset: Int, _ width: Int, _ range: Range<Int>) -> Bool {
         offset < range.upperBound && offset + width > range.lowerBound
     }

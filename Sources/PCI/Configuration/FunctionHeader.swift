@@ -1,4 +1,4 @@
-/// What an emulated function shows of itself: its type 0 header, its base address registers and its interrupt
+/// The configuration of an emulated function: its type 0 header, its base address registers and its interrupt
 /// capabilities. PCI Local Bus 3.0, sections 6.1, 6.2 and 6.8.
 public struct FunctionHeader: Sendable {
     public var vendorID: UInt16
@@ -11,19 +11,19 @@ public struct FunctionHeader: Sendable {
     /// 1...4 for INTA...INTD, 0 for none.
     public var interruptPin = 0
     public var bars: [BAR]
-    /// Vectors of the MSI capability: 1, 2, 4, 8, 16 or 32, each with a mask; 0 for no such capability.
+    /// The vectors of the MSI capability: 1, 2, 4, 8, 16 or 32, each with a mask; 0 for no such capability.
     public var msiVectors = 0
     public var msix: MSIXPlacement?
 
-    /// Where the MSI-X table and the pending bits lie.
+    /// The place of the MSI-X table and the pending bits.
     public struct MSIXPlacement: Sendable {
-        /// 1...2048.
+        /// The number of vectors, 1...2048.
         public let vectors: Int
-        /// 0...5.
+        /// The BAR of both, 0...5.
         public let bar: Int
-        /// Of the table in the BAR, a multiple of 8.
+        /// The table's offset in the BAR, a multiple of 8.
         public let tableOffset: UInt32
-        /// Of the pending bits in the BAR, a multiple of 8.
+        /// The pending bits' offset in the BAR, a multiple of 8.
         public let pendingOffset: UInt32
 
         public init(vectors: Int, bar: Int, tableOffset: UInt32 = 0, pendingOffset: UInt32) {
@@ -42,11 +42,11 @@ public struct FunctionHeader: Sendable {
         self.bars = bars
     }
 
-    /// Where the capabilities lie: each keeps its place whether or not the other is there.
+    /// The offsets of the capabilities: each is the same whether or not the other exists.
     private static let msiOffset = 0x40
     private static let msixOffset = 0x60
 
-    /// The configuration space with all of it laid in, as after a reset: nothing decoded, no mode enabled.
+    /// Builds the configuration space in the state after a reset: nothing decoded, no mode enabled.
     /// - Parameter size: 256 or 4096.
     public func configSpace(size: Int = 256) -> (space: ConfigSpace, messages: FunctionMessages) {
         var space = ConfigSpace(size: size)

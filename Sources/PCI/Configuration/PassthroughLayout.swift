@@ -1,15 +1,15 @@
 /// Decides the owner of every configuration bit of a passed-through function.
 ///
-/// What is not named here is hidden: it reads zero and keeps no write. The device's own registers are read once, at
+/// Everything not listed here is hidden: it reads zero and ignores writes. The device's own registers are read once, at
 /// assignment.
 public struct PassthroughLayout: Sendable {
-    /// What lies between a forwarded write and the device.
+    /// The layer between a forwarded write and the device.
     public enum Access: Sendable {
-        /// A kernel that filters: VFIO, which virtualizes what would harm the host.
+        /// A kernel that filters writes: VFIO, which virtualizes everything that would harm the host.
         case filtered
-        /// Nothing: sysfs writes registers as they are. What the host's kernel manages is then the guest's in its view
-        /// alone: resets, power states, error reporting, express controls. The kernel delivers one MSI vector and knows
-        /// no masks for it.
+        /// None: sysfs writes registers directly. So resets, power states, error reporting and express controls, which
+        /// the host's kernel manages, exist only in the guest's view. The kernel delivers one MSI vector and has no
+        /// masks for it.
         case raw
     }
 
@@ -22,11 +22,12 @@ public struct PassthroughLayout: Sendable {
     public let interruptPin: Int
     private let access: Access
 
+    /// Builds the layout.
     /// - Parameters:
     ///   - hardware: 256 or 4096 bytes as read from the device; missing bytes count as zero.
     ///   - bars: its base address registers.
-    ///   - hasINTx: whether the host can deliver its INTx line; else the pin reads 0.
-    ///   - access: how forwarded writes reach it.
+    ///   - hasINTx: true if the host can deliver its INTx line; otherwise the pin reads 0.
+    ///   - access: the way that forwarded writes take to it.
     public init(hardware: [UInt8], bars: [BAR], hasINTx: Bool, access: Access = .filtered) {
         self.access = access
         var bytes = hardware
@@ -44,7 +45,7 @@ public struct PassthroughLayout: Sendable {
         copy(bytes, ConfigRegister.revisionAndClass, 4)
         copy(bytes, ConfigRegister.subsystemVendorID, 4)
         copy(bytes, ConfigRegister.minimumGrant, 2)
-        // Alone in its slot whatever it was on the host: the multi-function bit goes.
+        // The function is alone in its slot, so the multi-function bit is cleared.
         space.set(ConfigRegister.headerType, UInt32(bytes[ConfigRegister.headerType] & 0x7F), width: 1)
         space.set(ConfigRegister.interruptPin, UInt32(interruptPin), width: 1)
         space.setMasks(ConfigRegister.interruptLine, width: 1, writable: 0xFF)
@@ -52,17 +53,16 @@ public struct PassthroughLayout: Sendable {
             copy(bytes, register, 1)
             space.setMasks(register, width: 1, writable: 0xFF, forwarded: 0xFF)
         }
-        // COMMAND is read from the guest's view alone: the host's kernel uses the physical INTx-disable for its own
-        // ends.
+        // COMMAND reads only from the guest's view: the host's kernel uses the physical INTx-disable itself.
         var command: Command = [.busMaster, .memoryWriteInvalidate, .parityErrorResponse, .systemError, .intxDisable]
         if bars.contains(where: { $0.isIO }) { command.insert(.ioSpace) }
         if bars.contains(where: { !$0.isIO }) { command.insert(.memorySpace) }
-        // The decoders of a function behind sysfs stay on: the host's kernel needs them, and what answers is for the
-        // bus to say.
+        // The decoders of a function behind sysfs stay on: the host's kernel needs them, and the bus decides which
+        // ranges answer.
         let forwarded = access == .raw ? command.intersection([.busMaster, .intxDisable]) : command
         space.setMasks(
             ConfigRegister.command, width: 2, writable: UInt32(command.rawValue), forwarded: UInt32(forwarded.rawValue))
-        // STATUS is the device's, but that the list of capabilities is ours.
+        // STATUS comes from the device, except the capabilities-list bit.
         space.setMasks(
             ConfigRegister.status, width: 2, live: UInt32(~Status.capabilitiesList),
             forwarded: UInt32(Status.clearedByOne))
@@ -81,14 +81,15 @@ public struct PassthroughLayout: Sendable {
         }
     }
 
-    /// Where a capability must end: at the next one or at the space's end. What runs further stays hidden, so that no
-    /// byte has two owners and no write to one capability reaches the device as a register of another.
+    /// Returns the limit of a capability: the start of the next one or the end of the space. A capability that runs
+    /// further stays hidden, so that no byte has two owners and no write to one capability reaches the device as a
+    /// register of another.
     private static func limit(of capability: Capability, among capabilities: [Capability], _ end: Int) -> Int {
         capabilities.reduce(end) { $1.offset > capability.offset ? min($0, $1.offset) : $0 }
     }
 
-    /// Lays one capability; false where it stays hidden.
-    /// - Parameter limit: where it must end.
+    /// Adds one capability; returns false if it stays hidden.
+    /// - Parameter limit: the offset where it must end.
     private mutating func lay(_ capability: Capability, _ bytes: [UInt8], limit: Int) -> Bool {
         let offset = capability.offset
         switch capability.id {
@@ -96,7 +97,7 @@ public struct PassthroughLayout: Sendable {
             guard offset + PowerCapability.length <= limit, let found = PowerCapability(bytes, at: offset) else {
                 return false
             }
-            // No PME: nobody would hear it. The power state is the guest's to set, read back from the device.
+            // No PME: nothing would handle it. The guest sets the power state, which is read back from the device.
             space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
             if access == .raw {
                 space.set(offset + 4, UInt32(Capability.word16(bytes, offset + 4) & 0x0008), width: 2)
@@ -127,7 +128,7 @@ public struct PassthroughLayout: Sendable {
             for place in offset + 3..<offset + length { space.setMasks(place, width: 1, live: 0xFF, forwarded: 0xFF) }
         case Capability.pciExpress: return layExpress(offset, bytes, limit: limit)
         case Capability.advancedFeatures:
-            // All it does is reset the function.
+            // Its only function is a reset.
             guard access == .filtered, offset + 6 <= limit else { return false }
             copy(bytes, offset + 2, 2)
             space.setMasks(offset + 4, width: 1, forwarded: 0x01)
@@ -140,26 +141,26 @@ public struct PassthroughLayout: Sendable {
     /// Device Control's Max_Payload_Size and Max_Read_Request_Size; PCI Express 3.0, section 7.8.4.
     private static let packetSizes: UInt32 = 0x70E0
 
-    /// PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one, which has no link: its link
-    /// registers go.
+    /// Adds the express capability; PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one
+    /// without a link, so its link registers are hidden.
     private mutating func layExpress(_ offset: Int, _ bytes: [UInt8], limit: Int) -> Bool {
         let flags = Capability.word16(bytes, offset + 2)
         let isEndpoint = [0, 1, 9].contains(flags >> 4 & 0xF)
         let length = flags & 0xF >= 2 ? 0x3C : 0x14
-        // Some devices cut the version 2 structure short; what fits is kept.
+        // Some devices truncate the version 2 structure; the bytes that exist are kept.
         let end = min(offset + length, limit)
         guard isEndpoint, offset + 0x0C <= end else { return false }
         space.set(offset + 2, UInt32(flags & 0x000F | 9 << 4), width: 2)
         copy(bytes, offset + 4, 4)
         if access == .raw {
-            // Without the function-level reset: the host's kernel would not hear of it.
+            // Without function-level reset: the host's kernel would not notice it.
             space.set(offset + 4, Capability.word32(bytes, offset + 4) & ~(1 << 28), width: 4)
         }
-        // Device control is the guest's; its function-level reset bit is heard by the device and never reads one.
+        // The guest controls device control; the device sees its function-level reset bit, which always reads zero.
         space.set(offset + 8, UInt32(Capability.word16(bytes, offset + 8) & 0x7FFF), width: 2)
         space.setMasks(
             offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF & ~Self.packetSizes)
-        // The path to the device is the host's: it keeps the sizes that the host gave it.
+        // The path to the device belongs to the host: the sizes that the host set are kept.
         if access != .raw {
             space.hold(offset + 8, UInt32(Capability.word16(bytes, offset + 8)) & Self.packetSizes, width: 2)
         }
@@ -187,7 +188,7 @@ public struct PassthroughLayout: Sendable {
                     space.setMasks(place, width: 1, live: 0xFF, forwarded: 0xFF)
                 }
             }
-            // The list must begin at 0x100; where that one stays hidden a null capability stands there (id 0).
+            // The list must begin at 0x100; a null capability (id 0) replaces a hidden one there.
             if previous == nil, capability.offset != ConfigRegister.firstExtendedCapability {
                 previous = ConfigRegister.firstExtendedCapability
                 space.set(ConfigRegister.firstExtendedCapability, 1 << 16, width: 4)
@@ -201,11 +202,11 @@ public struct PassthroughLayout: Sendable {
         }
     }
 
-    /// The length of an extended capability that guests may have, nil for one that is hidden.
+    /// Returns the length of an extended capability that guests may have, nil for a hidden one.
     private func extendedLength(_ capability: Capability, _ bytes: [UInt8]) -> Int? {
         switch capability.id {
         case Capability.extendedSerialNumber: 0x0C
-        // These are written through; behind sysfs they stay the host's.
+        // Writes of these go to the device; behind sysfs they belong to the host.
         case _ where access == .raw: nil
         case Capability.extendedErrorReporting: 0x2C
         case Capability.extendedVendorSpecific: max(8, Int(Capability.word32(bytes, capability.offset + 4) >> 20))

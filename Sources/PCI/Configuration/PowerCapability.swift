@@ -12,7 +12,7 @@ public struct PowerCapability: Sendable, Hashable {
         case d0, d1, d2, d3hot
     }
 
-    /// Reads the layout at `offset`; nil where it runs out of the 256 bytes.
+    /// Decodes the layout at `offset`; nil if it extends beyond the 256 bytes.
     init?(_ bytes: [UInt8], at offset: Int) {
         guard offset + Self.length <= min(bytes.count, 256) else { return nil }
         let capabilities = Capability.word16(bytes, offset + 2)
@@ -34,8 +34,8 @@ public struct PowerCapability: Sendable, Hashable {
         space.set(control, space.read(control, width: 1) & ~3 | UInt32(state.rawValue), width: 1)
     }
 
-    /// The state a function is in after a write of `wanted`: a state that it lacks is discarded (section 3.2.4,
-    /// PowerState), and out of a low state it goes deeper or to D0, nowhere else (section 5.3; Linux refuses other
+    /// Returns the state that a function is in after a write of `wanted`: a state that it lacks is discarded (section
+    /// 3.2.4, PowerState), and from a low state it only goes deeper or to D0 (section 5.3; Linux refuses other
     /// transitions, drivers/pci/pci.c, pci_set_power_state).
     public func state(after wanted: State, from old: State) -> State {
         switch wanted {

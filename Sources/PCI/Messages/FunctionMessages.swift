@@ -3,17 +3,17 @@ public enum MessageKind: String, Hashable, Sendable {
     case msi, msix
 }
 
-/// How a function signals its interrupts.
+/// The way in which a function signals interrupts.
 public enum InterruptMode: Hashable, Sendable {
     case none, intx, messages(MessageKind)
 }
 
-/// What the guest set for one vector.
+/// The guest's settings for one vector.
 public struct VectorSetting: Hashable, Sendable {
     /// The vector's number within its function, from 0.
     public var number: Int
     public var message: MSIMessage
-    /// By its own mask or by the function's.
+    /// Masked by its own mask or by the function's.
     public var isMasked: Bool
 
     public init(number: Int, message: MSIMessage, isMasked: Bool) {
@@ -23,24 +23,24 @@ public struct VectorSetting: Hashable, Sendable {
     }
 }
 
-/// Where the registers of a function's messages lie: its MSI and MSI-X capabilities, and of the latter the table and
-/// the pending bits in BARs.
+/// The place of the registers of a function's messages: its MSI and MSI-X capabilities, and the MSI-X table and pending
+/// bits in BARs.
 public struct MessageLayout: Sendable {
     public let msi: MSICapability?
     public let msix: MSIXCapability?
 
-    /// - Parameters: the capabilities that are laid into the function's configuration space; nil for those it has not.
+    /// - Parameters: the capabilities in the function's configuration space; nil for one it lacks.
     public init(msi: MSICapability?, msix: MSIXCapability?) {
         self.msi = msi
         self.msix = msix
     }
 
-    /// What of MSI-X lies in a BAR.
+    /// The parts of MSI-X in a BAR.
     public enum Area: Sendable {
         case table, pendingBits
     }
 
-    /// What of MSI-X lies at an offset of a BAR; nil for what is the device's own.
+    /// Returns the part of MSI-X at an offset of a BAR; nil if the device owns the byte.
     public func area(bar: Int, offset: UInt64) -> Area? {
         guard let msix else { return nil }
         if bar == msix.tableBAR, msix.tableRange.contains(offset) { return .table }
@@ -48,8 +48,9 @@ public struct MessageLayout: Sendable {
         return nil
     }
 
-    /// Whether an access begins before the table or the pending bits and reaches into them: it must be taken apart, so
-    /// that it reaches no device's own. Of one that begins inside, what lies behind the end is lost.
+    /// Returns true if an access begins before the table or the pending bits and extends into them: it must be split,
+    /// so that it does not reach the device's own registers. Of an access that begins inside, bytes beyond the end are
+    /// dropped.
     public func splits(bar: Int, offset: UInt64, width: Int) -> Bool {
         guard let msix, width > 1 else { return false }
         func reachesInto(_ range: Range<UInt64>) -> Bool {
@@ -59,7 +60,8 @@ public struct MessageLayout: Sendable {
             || bar == msix.pendingBAR && reachesInto(msix.pendingRange)
     }
 
-    /// The pages of a BAR that hold the table and the pending bits: the guest's accesses there must not reach a device.
+    /// Returns the pages of a BAR that hold the table and the pending bits: the guest's accesses there must not reach a
+    /// device.
     public func trappedRanges(bar: Int) -> [Range<UInt64>] {
         guard let msix else { return [] }
         var ranges: [Range<UInt64>] = []
@@ -69,9 +71,8 @@ public struct MessageLayout: Sendable {
     }
 }
 
-/// A function's messages as its guest set them: its capabilities' registers, which are in the configuration space, and
-/// the MSI-X table. The same for functions that are passed through and for emulated ones. PCI Local Bus 3.0, section
-/// 6.8.
+/// A function's messages as the guest set them: its capabilities' registers, which are in the configuration space, and
+/// the MSI-X table. Used for passed-through and for emulated functions. PCI Local Bus 3.0, section 6.8.
 public struct FunctionMessages: Sendable {
     public let layout: MessageLayout
     private var table: MSIXTable
@@ -86,15 +87,15 @@ public struct FunctionMessages: Sendable {
 
     // MARK: Mode
 
-    /// The mode that the registers ask for: MSI-X before MSI before INTx.
-    /// - Parameter hasLine: whether the function has an INTx line.
+    /// Returns the mode that the registers ask for: MSI-X before MSI before INTx.
+    /// - Parameter hasLine: true if the function has an INTx line.
     public func mode(in space: ConfigSpace, hasLine: Bool) -> InterruptMode {
         if let msix, msix.isEnabled(in: space) { return .messages(.msix) }
         if let msi, msi.isEnabled(in: space) { return .messages(.msi) }
         return hasLine ? .intx : .none
     }
 
-    /// Whether a configuration write of `width` bytes at `offset` touches one of the capabilities.
+    /// Returns true if a configuration write of `width` bytes at `offset` touches one of the capabilities.
     public func areTouched(byWriteAt offset: Int, width: Int) -> Bool {
         if let msi, ConfigSpace.touches(offset, width, msi.offset..<msi.offset + msi.length) { return true }
         if let msix, ConfigSpace.touches(offset, width, msix.offset..<msix.offset + MSIXCapability.length) {
@@ -105,7 +106,7 @@ public struct FunctionMessages: Sendable {
 
     // MARK: Vectors
 
-    /// How many vectors a kind has as the registers stand: of MSI those that the guest enabled, of MSI-X all.
+    /// Returns the number of vectors of a kind: of MSI those that the guest enabled, of MSI-X all.
     public func count(_ kind: MessageKind, in space: ConfigSpace) -> Int {
         switch kind {
         case .msi: msi?.vectorCount(in: space) ?? 0
@@ -113,7 +114,7 @@ public struct FunctionMessages: Sendable {
         }
     }
 
-    /// What the guest set for a vector, which must be below `count`.
+    /// Returns the guest's settings for a vector, which must be below `count`.
     public func setting(_ kind: MessageKind, _ vector: Int, in space: ConfigSpace) -> VectorSetting {
         switch kind {
         case .msi:
@@ -125,13 +126,14 @@ public struct FunctionMessages: Sendable {
         }
     }
 
-    /// What the guest set for all vectors of a mode; none for INTx.
+    /// Returns the guest's settings for all vectors of a mode; none for INTx.
     public func settings(_ mode: InterruptMode, in space: ConfigSpace) -> [VectorSetting] {
         guard case .messages(let kind) = mode else { return [] }
         return (0..<count(kind, in: space)).map { setting(kind, $0, in: space) }
     }
 
-    /// Vectors that are wanted as a mode starts: of MSI what the guest enabled; of MSI-X up to the last unmasked one.
+    /// Returns the number of vectors to request when a mode starts: of MSI those the guest enabled, of MSI-X all up to
+    /// the last unmasked one.
     public func initialCount(_ kind: MessageKind, in space: ConfigSpace) -> Int {
         switch kind {
         case .msi: return msi?.vectorCount(in: space) ?? 1
@@ -143,8 +145,8 @@ public struct FunctionMessages: Sendable {
 
     // MARK: Pending bits
 
-    /// The MSI pending bits, at the place where a configuration read of `width` bytes at `offset` sees them; zero where
-    /// MSI is not the mode.
+    /// Returns the MSI pending bits in the position of a configuration read of `width` bytes at `offset`; zero if MSI
+    /// is not the mode.
     public func pendingBits(readAt offset: Int, width: Int, in space: ConfigSpace, isPending: (_ vector: Int) -> Bool)
         -> UInt32
     {
@@ -157,8 +159,8 @@ public struct FunctionMessages: Sendable {
         return UInt32(truncatingIfNeeded: shifted & (1 << UInt64(8 * width) - 1))
     }
 
-    /// The MSI-X pending bits as a read of `width` bytes at `offset` of their BAR sees them. What lies behind the last
-    /// vector is zero.
+    /// Returns the MSI-X pending bits for a read of `width` bytes at `offset` of their BAR. Bits beyond the last vector
+    /// are zero.
     public func pendingArray(readAt offset: UInt64, width: Int, isPending: (_ vector: Int) -> Bool) -> UInt64 {
         guard let msix, msix.pendingRange.contains(offset) else { return 0 }
         var bits: UInt64 = 0
@@ -171,14 +173,14 @@ public struct FunctionMessages: Sendable {
 
     // MARK: Table
 
-    /// A read of the table, of 1, 2, 4 or 8 bytes at `offset` of its BAR; zero outside.
+    /// Reads 1, 2, 4 or 8 bytes of the table at `offset` of its BAR; zero outside.
     public func readTable(at offset: UInt64, width: Int) -> UInt64 {
         guard let msix, offset >= msix.tableOffset else { return 0 }
         return table.read(offset - msix.tableOffset, width: width)
     }
 
-    /// A write of 1, 2, 4 or 8 bytes at `offset` of the table's BAR.
-    /// - Returns: the vectors it touched: two where it reaches from one entry's last word into the next one; none
+    /// Writes 1, 2, 4 or 8 bytes at `offset` of the table's BAR.
+    /// - Returns: the vectors that it touched: two if it extends from one entry's last word into the next entry; none
     ///   outside.
     public mutating func writeTable(at offset: UInt64, _ value: UInt64, width: Int) -> Range<Int> {
         guard let msix, offset >= msix.tableOffset,

@@ -3,14 +3,14 @@ public struct MSICapability: Sendable, Hashable {
     public let offset: Int
     public let is64Bit: Bool
     public let hasMasks: Bool
-    /// 1, 2, 4, ... 32.
+    /// The number of vectors: 1, 2, 4, ... 32.
     public let maximumVectors: Int
 
-    /// Registers, from the capability's start.
+    /// Register offsets from the capability's start.
     private enum Register {
         static let control = 2
         static let address = 4
-        /// Of a capability with 64-bit addresses.
+        /// For a capability with 64-bit addresses.
         static let upperAddress = 8
     }
 
@@ -25,11 +25,11 @@ public struct MSICapability: Sendable, Hashable {
         static let vectorMasks: UInt32 = 1 << 8
     }
 
-    /// An address is a doubleword's; section 6.8.1.4.
+    /// Addresses are aligned to a doubleword; section 6.8.1.4.
     private static let addressMask: UInt32 = 0xFFFF_FFFC
 
-    /// Reads the layout at `offset`; nil where the capability runs out of the 256 bytes.
-    /// - Parameter singleVectorOnly: whether to show one vector without a mask, whatever the device has.
+    /// Decodes the layout at `offset`; nil if the capability extends beyond the 256 bytes.
+    /// - Parameter singleVectorOnly: show one vector without a mask, whatever the device has.
     public init?(_ bytes: [UInt8], at offset: Int, singleVectorOnly: Bool = false) {
         let control = UInt32(Capability.word16(bytes, offset + Register.control))
         self.offset = offset
@@ -39,7 +39,7 @@ public struct MSICapability: Sendable, Hashable {
         guard offset + length <= min(bytes.count, 256) else { return nil }
     }
 
-    /// An emulated function's: 64-bit addresses, a mask for each vector.
+    /// The layout for an emulated function: 64-bit addresses, a mask for each vector.
     /// - Parameter vectors: rounded up to 1, 2, 4, ... 32.
     init(offset: Int, vectors: Int) {
         self.offset = offset
@@ -55,7 +55,7 @@ public struct MSICapability: Sendable, Hashable {
     /// The pending bits' offset, nil without per-vector masks.
     public var pendingOffset: Int? { hasMasks ? maskOffset + 4 : nil }
 
-    /// Lays the capability into the guest's view: the guest owns enable, vector count, address, data and masks; none
+    /// Installs the capability in the guest's view: the guest owns enable, vector count, address, data and masks; none
     /// goes to the device.
     public func install(in space: inout ConfigSpace) {
         let control =
@@ -82,14 +82,14 @@ public struct MSICapability: Sendable, Hashable {
         space.read(offset + Register.control, width: 2) & Control.enable != 0
     }
 
-    /// How many vectors the guest enabled: 1, 2, ... never above `maximumVectors`.
+    /// Returns the number of vectors that the guest enabled: 1, 2, ... at most `maximumVectors`.
     public func vectorCount(in space: ConfigSpace) -> Int {
         min(
             1 << Int(space.read(offset + Register.control, width: 2) >> Control.enabledShift & Control.countMask),
             maximumVectors)
     }
 
-    /// The message of a vector: the low bits of data count the vector.
+    /// Returns the message of a vector: the low bits of data are the vector's number.
     public func message(_ vector: Int, in space: ConfigSpace) -> MSIMessage {
         let high = is64Bit ? UInt64(space.read(offset + Register.upperAddress, width: 4)) << 32 : 0
         let low = UInt64(space.read(offset + Register.address, width: 4))

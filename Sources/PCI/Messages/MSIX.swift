@@ -1,7 +1,7 @@
 /// The MSI-X capability's layout; PCI Local Bus 3.0, section 6.8.2.
 public struct MSIXCapability: Sendable, Hashable {
     public let offset: Int
-    /// 1...2048.
+    /// The number of vectors, 1...2048.
     public let vectorCount: Int
     public let tableBAR: Int
     public let tableOffset: UInt64
@@ -10,7 +10,7 @@ public struct MSIXCapability: Sendable, Hashable {
 
     public static let length = 12
 
-    /// Registers, from the capability's start.
+    /// Register offsets from the capability's start.
     private enum Register {
         static let control = 2
         static let table = 4
@@ -19,7 +19,7 @@ public struct MSIXCapability: Sendable, Hashable {
 
     /// Message Control; section 6.8.2.3.
     private enum Control {
-        /// The vectors less one.
+        /// The number of vectors minus one.
         static let sizeMask: UInt16 = 0x7FF
         static let functionMask: UInt32 = 1 << 14
         static let enable: UInt32 = 1 << 15
@@ -28,7 +28,7 @@ public struct MSIXCapability: Sendable, Hashable {
     /// BAR Indicator Register: the low bits of the table's and the pending bits' offsets; sections 6.8.2.4 and 6.8.2.5.
     private static let barMask: UInt32 = 7
 
-    /// Reads the layout at `offset`; nil where it runs out of the 256 bytes or names a BAR that can't be.
+    /// Decodes the layout at `offset`; nil if it extends beyond the 256 bytes or names a BAR that does not exist.
     public init?(_ bytes: [UInt8], at offset: Int) {
         guard offset + Self.length <= min(bytes.count, 256) else { return nil }
         let table = Capability.word32(bytes, offset + Register.table)
@@ -42,7 +42,7 @@ public struct MSIXCapability: Sendable, Hashable {
         pendingOffset = UInt64(pending & ~Self.barMask)
     }
 
-    /// An emulated function's.
+    /// The layout for an emulated function.
     init(offset: Int, placement: FunctionHeader.MSIXPlacement) {
         self.offset = offset
         vectorCount = min(max(placement.vectors, 1), 2048)
@@ -55,7 +55,8 @@ public struct MSIXCapability: Sendable, Hashable {
     public var tableRange: Range<UInt64> { tableOffset..<tableOffset + UInt64(vectorCount) * 16 }
     public var pendingRange: Range<UInt64> { pendingOffset..<pendingOffset + UInt64((vectorCount + 63) / 64) * 8 }
 
-    /// Lays the capability into the guest's view: the guest owns enable and function mask; neither goes to the device.
+    /// Installs the capability in the guest's view: the guest owns enable and function mask; neither goes to the
+    /// device.
     public func install(in space: inout ConfigSpace) {
         space.set(offset + Register.control, UInt32(vectorCount - 1), width: 2)
         space.setMasks(
@@ -73,7 +74,7 @@ public struct MSIXCapability: Sendable, Hashable {
     }
 }
 
-/// The MSI-X table as the guest wrote it: 16 bytes a vector, masked at reset. PCI Local Bus 3.0, section 6.8.2.6 on.
+/// The MSI-X table as the guest wrote it: 16 bytes per vector, masked at reset. PCI Local Bus 3.0, section 6.8.2.6 on.
 public struct MSIXTable: Sendable {
     private var words: [UInt32]
 
@@ -85,12 +86,12 @@ public struct MSIXTable: Sendable {
 
     public var count: Int { words.count / 4 }
 
-    /// As after a function reset: zero, masked.
+    /// Returns to the state after a function reset: zero, masked.
     public mutating func reset() {
         for index in words.indices { words[index] = index % 4 == 3 ? 1 : 0 }
     }
 
-    /// A read of 1, 2, 4 or 8 bytes at a byte offset; outside, zero.
+    /// Reads 1, 2, 4 or 8 bytes at a byte offset; zero outside.
     public func read(_ offset: UInt64, width: Int) -> UInt64 {
         var value: UInt64 = 0
         for index in 0..<width {
@@ -101,7 +102,7 @@ public struct MSIXTable: Sendable {
         return value
     }
 
-    /// A write of 1, 2, 4 or 8 bytes; outside, lost. Of the vector control word only the mask bit is kept.
+    /// Writes 1, 2, 4 or 8 bytes; writes outside are dropped. Of the vector control word only the mask bit is kept.
     /// - Returns: the vector written to, nil outside the table.
     @discardableResult
     public mutating func write(_ offset: UInt64, _ value: UInt64, width: Int) -> Int? {
@@ -118,7 +119,7 @@ public struct MSIXTable: Sendable {
         return Int(offset / 16)
     }
 
-    /// The message of a vector, which must be below `count`.
+    /// Returns the message of a vector, which must be below `count`.
     public func message(_ vector: Int) -> MSIMessage {
         MSIMessage(
             address: UInt64(words[vector * 4 + 1]) << 32 | UInt64(words[vector * 4] & ~3), data: words[vector * 4 + 2])

@@ -1,14 +1,14 @@
 import Bytes
 import X86
 
-/// How a passed-through function's interrupts stood at the end.
+/// The state of a passed-through function's interrupts at the end.
 public struct DeviceInterrupts: Sendable, Equatable {
     public struct Vector: Sendable, Equatable {
         public let number: Int
         public let isMasked: Bool
-        /// An interrupt is held back by the mask.
+        /// True if the mask holds an interrupt back.
         public let isPending: Bool
-        /// The vector of its message's data, at the guest's local APICs.
+        /// The vector in its message's data, for the guest's local APICs.
         public let guestVector: Int
 
         public init(number: Int, isMasked: Bool, isPending: Bool, guestVector: Int) {
@@ -20,13 +20,13 @@ public struct DeviceInterrupts: Sendable, Equatable {
     public let address: String
     /// `INTx`, `MSI`, `MSI-X`, or `none`.
     public let mode: String
-    /// The line's GSI, where INTx is on.
+    /// The line's GSI, if INTx is enabled.
     public let gsi: UInt32?
-    /// COMMAND's INTx-disable bit as the guest sees it.
+    /// COMMAND's INTx-disable bit in the guest's view.
     public let isINTxDisabled: Bool
     /// MSI-X's function mask.
     public let isFunctionMasked: Bool
-    /// Vectors that the guest set up, or that pend.
+    /// Vectors that the guest set up or that are pending.
     public let vectors: [Vector]
 
     public init(
@@ -36,7 +36,8 @@ public struct DeviceInterrupts: Sendable, Equatable {
         (self.isINTxDisabled, self.isFunctionMasked, self.vectors) = (isINTxDisabled, isFunctionMasked, vectors)
     }
 
-    /// What keeps an interrupt of this device from a waiting guest, as a sentence's part; nil for nothing.
+    /// Returns the reason why an interrupt of this device does not reach a waiting guest, as part of a sentence; nil if
+    /// there is none.
     func obstacle(_ ioapic: IOAPIC?) -> String? {
         let held = vectors.filter { $0.isMasked && $0.isPending }
         if let first = held.first {

@@ -1,30 +1,29 @@
 public import X86
 
-/// What was known of a vCPU at its last exit before the one with which its registers were lost, and what its stack held
-/// at the end.
+/// A vCPU's state at the last exit before the one that lost its registers, and the contents of its stack at the end.
 public struct EarlierState: Sendable, Equatable {
     public var registers: ProcessorRegisters
-    /// The same as lines for people.
+    /// The registers as lines for people.
     public var registerLines: [String] = []
-    /// The exit; nil where it was none that is kept.
+    /// The exit; nil if it is of a kind that is not kept.
     public var exit: ExitRecord?
-    /// Seconds from then to the end; nil: it had made no exit, and these are the registers with which it began.
+    /// Seconds from then to the end; nil if it had made no exit, and these are its initial registers.
     public var age: Double?
-    /// Return addresses around the stack pointer of that time, as they stood there at the end.
+    /// Return addresses around the stack pointer of that time, from the stack at the end.
     public var stack: [StackFrame] = []
-    /// Likewise what exceptions left on the stack, oldest first.
+    /// Exception frames on the stack, oldest first.
     public var exceptions: [ExceptionFrame] = []
 
     public init(_ registers: ProcessorRegisters) { self.registers = registers }
 
-    /// - Parameter place: the words for where it was.
+    /// - Parameter place: the text for its position.
     func words(_ place: String) -> String {
         guard let age else { return "it had made no exit since it began at \(place)" }
         let occasion = exit.map { "at its last exit, \($0.words)," } ?? "as it was interrupted,"
         return "\(PostMortem.seconds(age)) before, \(occasion) it was at \(place)"
     }
 
-    /// At most 17 lines.
+    /// Returns at most 17 lines.
     func lines(_ number: UInt32) -> [String] {
         let moment = age.map { "\(PostMortem.seconds($0)) before the triple fault" } ?? "at its beginning"
         var lines = ["registers of vCPU \(number) as they were \(moment):"] + registerLines

@@ -1,13 +1,13 @@
 import Bytes
 public import X86
 
-/// Why a guest was where it was when its run ended: what was read of the machine, and what it means in words.
+/// The state of a guest at the end of its run, and its explanation in sentences.
 public struct PostMortem: Sendable, Equatable {
-    /// What the run ended with, as far as it concerns one vCPU.
+    /// The end of the run, as far as it concerns one vCPU.
     public enum Cause: Sendable, Equatable {
-        /// Nobody's in particular: the time ran out, the console or a signal ended the run.
+        /// No vCPU's doing: the time limit, the console or a signal ended the run.
         case stopped
-        /// The guest ended the run by an exit of its own: a panic, a reset.
+        /// The guest ended the run itself: a panic, a reset.
         case ended
         case tripleFault(vcpu: UInt32)
         case internalError(vcpu: UInt32)
@@ -16,18 +16,18 @@ public struct PostMortem: Sendable, Equatable {
     public let cause: Cause
     public let vcpus: [VCPUState]
     public let ioapic: IOAPIC?
-    /// nil where the host won't tell.
+    /// The PICs' state; nil if the host doesn't provide it.
     public var pic: PIC?
     public var devices: [DeviceInterrupts] = []
-    /// What the guest wrote to its text screen; nil for nothing.
+    /// The guest's text screen; nil if it is blank.
     public var screen: TextScreen?
-    /// What a person can do about it, a sentence each.
+    /// Advice for the user, a sentence each.
     public var hints: [String] = []
-    /// A Linux kernel's log, where its console showed little or nothing of it.
+    /// A Linux kernel's log, if its console showed little or nothing of it.
     public var log: KernelLog?
-    /// Whether anything came over the console.
+    /// True if the guest wrote to the console.
     public var hasConsoleOutput = true
-    /// Names code; nil without symbols.
+    /// Returns the name of a code address; nil without symbols.
     private let name: @Sendable (UInt64) -> String?
 
     public static func == (left: PostMortem, right: PostMortem) -> Bool {
@@ -61,7 +61,7 @@ public struct PostMortem: Sendable, Equatable {
         let place = place(registers.instruction)
         switch cause {
         case .tripleFault(vcpu.number):
-            // On AMD's processors KVM puts the vCPU into the state after INIT.
+            // On AMD's processors KVM resets the vCPU to the state after INIT.
             guard registers.isReset else { return "triple-faulted at \(place)" }
             guard let earlier = vcpu.earlier else {
                 return "triple-faulted; KVM has reset its registers since, so where is not known"
@@ -122,24 +122,24 @@ public struct PostMortem: Sendable, Equatable {
         "rip \(address.hexadecimal)" + (name(address).map { " (\($0))" } ?? "")
     }
 
-    /// The last place of those that two thirds or more are near to; nil for none.
+    /// Returns the place that two thirds or more of the samples are near, the latest such sample; nil if there is none.
     ///
-    /// Only those with interrupts on count, where there are two: on a slow host a guest spends a good part of its time
-    /// in its clock's interrupt.
+    /// If at least two samples have interrupts on, only these count: on a slow host a guest spends much of its time in
+    /// its clock's interrupt.
     private func usualPlace(_ samples: [VCPUState.Sample]) -> UInt64? {
         let open = samples.filter(\.hasInterruptsOn)
         let places = (open.count > 1 ? open : samples).map(\.address)
         return places.last { place in 3 * places.count { isNear($0, place) } >= 2 * places.count }
     }
 
-    /// Whether addresses are of one function, or within 64 bytes.
+    /// Returns true if addresses are in one function, or within 64 bytes.
     private func isNear(_ one: UInt64, _ other: UInt64) -> Bool {
         max(one, other) - min(one, other) <= 64 || function(one) != nil && function(one) == function(other)
     }
 
     private func function(_ address: UInt64) -> Substring? { name(address)?.prefix { $0 != "+" } }
 
-    /// What the last exits ask for again and again; nil for nothing.
+    /// Returns the access that the last exits repeat; nil if there is none.
     private static func poll(_ trail: [ExitRecord]) -> String? {
         let last = trail.suffix(32).filter { $0.kind != "interrupted" }
         guard last.count >= 16, let first = last.first, last.allSatisfy({ $0.isLike(first) }) else { return nil }
@@ -152,10 +152,10 @@ public struct PostMortem: Sendable, Equatable {
 
     // MARK: Text
 
-    /// vCPUs whose registers and stack are shown: those whose trouble it is.
+    /// The vCPUs whose registers and stack are shown: those most likely at fault.
     var suspects: [VCPUState] { Array(ranked.prefix(1)) }
 
-    /// All vCPUs, those first whose trouble it is.
+    /// All vCPUs, those most likely at fault first.
     var ranked: [VCPUState] {
         switch cause {
         case .tripleFault(let number), .internalError(let number):
@@ -174,14 +174,14 @@ public struct PostMortem: Sendable, Equatable {
             \.element)
     }
 
-    /// The rows of the guest's text screen under a heading; none where it is blank.
+    /// The rows of the guest's text screen under a heading; empty if it is blank.
     public var screenLines: [String] {
         guard let screen else { return [] }
         return ["the guest's text screen at \(screen.address.hexadecimal), without blank rows:"]
             + screen.lines.map { "  " + $0 }
     }
 
-    /// For people, at most 40 lines and those of the text screen, the kernel's log and the hints.
+    /// The full text for people: at most 40 lines, plus the text screen, the kernel's log and the hints.
     public var lines: [String] {
         var lines = diagnosis.prefix(6).map { $0 }
         if vcpus.count > 6 { lines.append("and \(vcpus.count - 6) more vCPUs: see the report") }
@@ -210,7 +210,7 @@ public struct PostMortem: Sendable, Equatable {
         return lines + logLines(Self.fullLogLimit) + screenLines + hintLines
     }
 
-    /// The last exits, those alike in a row as one.
+    /// Returns the last exits as lines; consecutive equal ones share a line.
     private static func trail(_ vcpu: VCPUState) -> [String] {
         var runs: [(record: ExitRecord, count: Int)] = []
         for record in vcpu.trail where record.kind != "interrupted" {

@@ -1,17 +1,18 @@
-/// What of a post-mortem matters at first: docs/post-mortem.md.
+/// The most important parts of a post-mortem: docs/post-mortem.md.
 extension PostMortem {
-    /// vCPUs that have a sentence.
+    /// The largest number of vCPUs that get a sentence.
     private static let vcpuLimit = 4
-    /// Callers that are named.
+    /// The largest number of callers shown.
     private static let callerLimit = 5
-    /// The last lines of a kernel's log that are shown.
+    /// The number of lines shown from the end of a kernel's log.
     private static let logLimit = 30
-    /// The same in the full text.
+    /// That number in the full text.
     static let fullLogLimit = 100
-    /// Bytes of a line of it.
+    /// The largest number of bytes of such a line.
     private static let lineLength = 240
 
-    /// For people: at most a dozen lines, and behind them what the guest itself said where its console did not show it.
+    /// The short text for people: at most a dozen lines, followed by the guest's own messages that its console did not
+    /// show.
     public var shortLines: [String] {
         var lines = vcpus.count <= Self.vcpuLimit ? diagnosis : ranked.prefix(Self.vcpuLimit).map { self.diagnosis($0) }
         if vcpus.count > Self.vcpuLimit {
@@ -20,7 +21,7 @@ extension PostMortem {
             )
         }
         for vcpu in suspects {
-            // Nothing else says which instruction KVM could not go on with.
+            // This line alone names the instruction that KVM could not emulate.
             if case .internalError = cause { lines += vcpu.registerLines }
             if let exception = vcpu.earlier.flatMap({ ExceptionFrame.runs($0.exceptions).first }) {
                 lines.append("the oldest exception near its stack pointer then (it may be stale): \(exception)")
@@ -35,7 +36,7 @@ extension PostMortem {
         return lines + hintLines
     }
 
-    /// The callers that have names, in one line; nil without any.
+    /// Returns the callers that have names, in one line; nil if none has.
     private static func callers(_ stack: [StackFrame]) -> String? {
         let frames = stack.dropFirst().filter { $0.symbol != nil }.prefix(callerLimit)
         guard !frames.isEmpty else { return nil }
@@ -45,7 +46,7 @@ extension PostMortem {
 
     var hintLines: [String] { hints.map { "hint: \($0)" } }
 
-    /// The kernel's log under a heading, its last lines; none where it was not read.
+    /// Returns the last lines of the kernel's log under a heading; empty if it was not read.
     func logLines(_ limit: Int) -> [String] {
         guard let log else { return [] }
         let count = min(log.lines.count, limit)
@@ -57,7 +58,7 @@ extension PostMortem {
             + log.lines.suffix(limit).map { "  " + Self.cut($0) }
     }
 
-    /// A line of bounded length: what is told here goes through a suite's pipe, which holds no more than 64 KiB.
+    /// Shortens a line: the text goes through a suite's pipe, which holds no more than 64 KiB.
     private static func cut(_ line: String) -> String {
         guard line.utf8.count > lineLength else { return line }
         var result = String.UnicodeScalarView()

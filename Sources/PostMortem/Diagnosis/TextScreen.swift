@@ -1,25 +1,25 @@
 public import X86
 
-/// A VGA text screen of 80 columns and 25 rows: what many kernels print to and no serial port sees.
+/// A VGA text screen of 80 columns and 25 rows: many kernels print to it and not to a serial port.
 ///
-/// There is no display: 0xb8000 is plain RAM, and what the guest wrote there is read after the run.
+/// There is no display: 0xb8000 is plain RAM, which is read after the run.
 public struct TextScreen: Sendable, Equatable {
     public static let columns = 80
     public static let rows = 25
-    /// The memory of a color display's text, and of a monochrome one's.
+    /// The text memory of a color display, and of a monochrome one.
     public static let colorMemory: UInt64 = 0xB8000
     public static let monochromeMemory: UInt64 = 0xB0000
-    /// The bytes of that memory; an address beyond it begins anew.
+    /// The size of that memory in bytes; larger offsets wrap around.
     public static let memorySize = 0x8000
 
-    /// Where it begins.
+    /// The address of the text.
     public let address: UInt64
-    /// Its rows from top to bottom without those that are blank, and without blanks at their ends.
+    /// The rows that are not blank, from top to bottom, without trailing blanks.
     public let lines: [String]
 
-    /// Reads the page that is shown; where it is blank, the first page, and then the monochrome display's.
+    /// Reads the displayed page; if that is blank, the first page, and then the monochrome display's.
     /// - Parameter start: the CRT controller's start address, in characters: registers 12 and 13.
-    /// - Returns: nil for a screen on which nothing is.
+    /// - Returns: nil if all are blank.
     public init?(_ memory: some PhysicalMemory, start: UInt16) {
         for (base, offset) in [(Self.colorMemory, Int(start) * 2), (Self.colorMemory, 0), (Self.monochromeMemory, 0)] {
             guard let bytes = memory.read(at: base, count: Self.memorySize) else { continue }
@@ -46,7 +46,7 @@ public struct TextScreen: Sendable, Equatable {
         }
     }
 
-    /// Code page 437 as a VGA's character generator has it: every byte is a visible character, control characters too.
+    /// Code page 437 in a VGA's character generator: every byte is a visible character, even control characters.
     private static let characters = Array(
         " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"
             + " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~⌂"

@@ -1,11 +1,11 @@
 import Bytes
 public import X86
 
-/// What one vCPU was when it had stopped.
+/// The state of one vCPU after it has stopped.
 public struct VCPUState: Sendable, Equatable {
     /// Where it was at some moment.
     public struct Sample: Sendable, Equatable {
-        /// Linear, of its next instruction.
+        /// The linear address of its next instruction.
         public let address: UInt64
         public let hasInterruptsOn: Bool
 
@@ -15,28 +15,29 @@ public struct VCPUState: Sendable, Equatable {
     }
 
     public let number: UInt32
-    /// nil where KVM won't tell.
+    /// The registers; nil if KVM doesn't provide them.
     public var registers: ProcessorRegisters?
-    /// The same as lines for people.
+    /// The registers as lines for people.
     public var registerLines: [String] = []
     public var activity: ProcessorActivity?
     public var apic: LocalAPIC?
-    /// At some moments shortly before the end; empty where nobody looked.
+    /// Samples shortly before the end; empty if none were taken.
     public var samples: [Sample] = []
     /// Its last exits, oldest first.
     public var trail: [ExitRecord] = []
-    /// All its exits.
+    /// The number of all its exits.
     public var exitCount: UInt64 = 0
-    /// Bytes of code at RIP, one before it included.
+    /// Bytes of code at RIP, including one before it.
     public var code: [UInt8] = []
-    /// Innermost first.
+    /// The call stack, innermost frame first.
     public var backtrace: [StackFrame] = []
-    /// Where a triple fault took the registers with it: what was known before.
+    /// The state before a triple fault that lost the registers.
     public var earlier: EarlierState?
 
     public init(number: UInt32) { self.number = number }
 
-    /// Whether it sleeps in HLT. Where KVM does not say, the instruction before RIP does, unless it was seen elsewhere.
+    /// True if it sleeps in HLT. If KVM doesn't report the activity, this follows from the instruction before RIP,
+    /// unless samples show the vCPU elsewhere.
     var isHalted: Bool {
         switch activity {
         case .halted: true
@@ -46,17 +47,17 @@ public struct VCPUState: Sendable, Equatable {
     }
 }
 
-/// One exit as the flight recorder kept it.
+/// One exit in the flight recorder.
 public struct ExitRecord: Sendable, Equatable {
-    /// The exit's kind, as reports write it.
+    /// The exit's kind, by its name in reports.
     public let kind: String
-    /// Port or guest-physical address; 0 where the kind has none.
+    /// The port or guest-physical address; 0 if the kind has none.
     public let address: UInt64
-    /// Bytes an access; 0 where the kind has none.
+    /// The access's size in bytes; 0 if the kind has none.
     public let width: Int
-    /// What was written or read; 0 where the kind has none.
+    /// The value written or read; 0 if the kind has none.
     public let value: UInt64
-    /// Seconds before the run's end; negative for none known.
+    /// Seconds before the run's end; negative if unknown.
     public let age: Double
 
     public init(kind: String, address: UInt64, width: Int, value: UInt64, age: Double) {
@@ -72,6 +73,6 @@ public struct ExitRecord: Sendable, Equatable {
             """
     }
 
-    /// Whether it is the same access, whatever the value and the time.
+    /// Returns true for the same access, regardless of value and time.
     func isLike(_ other: ExitRecord) -> Bool { kind == other.kind && address == other.address && width == other.width }
 }

@@ -1,28 +1,28 @@
 public import X86
 
-/// A Linux kernel's log, read out of its memory where its console showed little or nothing. The guest wrote it: nothing
-/// in it is believed.
+/// A Linux kernel's log, read from its memory if its console showed little or nothing. The guest wrote it, so nothing
+/// in it is trusted.
 public struct KernelLog: Sendable, Equatable {
-    /// How it was found.
+    /// The way in which it was found.
     public enum Source: String, Sendable {
         /// By the names of the kernel's variables.
         case symbols
-        /// By the text that every such log begins with.
+        /// By the text at the start of every such log.
         case pattern
     }
 
-    /// Lines that are kept at the most: the last ones.
+    /// The largest number of lines kept: the last ones.
     public static let lineLimit = 1000
-    /// Bytes of a line that are kept at the most.
+    /// The largest number of bytes kept of a line.
     public static let lineLength = 1024
-    /// Bytes of all lines together.
+    /// The largest number of bytes of all lines together.
     public static let byteLimit = 256 << 10
 
     public let source: Source
-    /// Oldest first, with times as printk writes them where they are known, without line ends.
+    /// The lines, oldest first, without line ends. Known times precede them in printk's format.
     public let lines: [String]
 
-    /// Why the kernel panicked, in its own words; nil where it did not.
+    /// The kernel's own reason for a panic; nil if it did not panic.
     public var panic: String? {
         let words = "Kernel panic - not syncing"
         let line = lines.first { $0.contains(words) && !$0.contains("[ end Kernel panic") }
@@ -30,7 +30,7 @@ public struct KernelLog: Sendable, Equatable {
         return String(line[start...])
     }
 
-    /// - Parameter records: the newest first, as a reader finds them; what is beyond the limits is not asked for.
+    /// - Parameter records: the newest first, as a reader finds them; those beyond the limits are not requested.
     init?(_ source: Source, newestFirst records: some Sequence<Record>) {
         var lines: [String] = []
         var bytes = 0
@@ -46,13 +46,13 @@ public struct KernelLog: Sendable, Equatable {
         self.lines = lines.reversed()
     }
 
-    /// What one call of printk wrote.
+    /// The text of one printk call.
     struct Record: Equatable {
-        /// Since the kernel's start; nil where it is not known.
+        /// The time since the kernel's start; nil if unknown.
         var nanoseconds: UInt64?
         var text: [UInt8]
 
-        /// A line each, the time before it: print_time in kernel/printk/printk.c.
+        /// The text's lines, each preceded by the time: print_time in kernel/printk/printk.c.
         var lines: [String] {
             var text = text[...]
             while text.last == 0 || text.last == 10 { text = text.dropLast() }
@@ -68,7 +68,8 @@ public struct KernelLog: Sendable, Equatable {
                 + "] "
         }
 
-        /// What is no UTF-8 becomes `\xNN`, as in /dev/kmsg. Whoever shows the text sees to control characters.
+        /// Replaces bytes that are not UTF-8 by `\xNN`, as in /dev/kmsg. Control characters are left to the code that
+        /// displays the text.
         private static func shown(_ bytes: ArraySlice<UInt8>) -> String {
             if let text = String(validating: bytes, as: UTF8.self) { return text }
             var result = ""
@@ -85,18 +86,18 @@ public struct KernelLog: Sendable, Equatable {
 }
 
 extension KernelLog {
-    /// Reads it by the kernel's names: of Linux 5.10 and later, of 3.5 to 5.9, and of those before.
+    /// Reads the log by the kernel's symbols: of Linux 5.10 and later, of 3.5 to 5.9, and of earlier ones.
     ///
     /// - Parameters:
-    ///   - symbols: with the offset of a kernel that moved itself.
+    ///   - symbols: including the offset of a kernel that relocated itself.
     ///   - width: of a pointer: 8 bytes, or 4.
-    /// - Returns: nil where the names, or what they lead to, make no log.
+    /// - Returns: nil if there are no such symbols, or no valid log at their addresses.
     public init?(_ symbols: SymbolTable, _ memory: VirtualMemory<some PhysicalMemory>, width: Int) {
         func place(_ name: String) -> UInt64? { symbols.address(of: name).map { $0 &+ symbols.offset } }
         func value(_ name: String, _ count: Int) -> UInt64? {
             place(name).flatMap { memory.number(at: $0, count: count) }
         }
-        // The kernel uses the one that `prb` points to: the second one where the log was enlarged.
+        // The kernel uses the one that `prb` points to: another one if the log was enlarged.
         for ring in [value("prb", width), place("printk_rb_static")] {
             if let ring, let ring = PrintkRing(at: ring, memory, width: width),
                 let log = KernelLog(.symbols, newestFirst: ring.newestFirst)

@@ -2,16 +2,16 @@ import Bytes
 public import X86
 
 extension KernelLog {
-    /// The words that every Linux's log begins with: linux_banner in init/version.c.
+    /// The first words of every Linux log: linux_banner in init/version.c.
     public static let beginning = Array("Linux version ".utf8)
 
-    /// Bytes that are read from there on.
+    /// The number of bytes read from there on.
     private static let reach = 1 << 20
 
-    /// Reads the log without any name, from where its first words stand in RAM.
+    /// Reads the log without symbols, from the place of its first words in RAM.
     ///
-    /// What stands before them says what kind of log it is; the words also stand elsewhere, in the kernel's own data.
-    /// Of a log that has gone round its buffer the beginning is gone, and nothing is found.
+    /// The bytes before the words identify the kind of log; the words also occur elsewhere, in the kernel's own data. A
+    /// log that has wrapped around its buffer has lost its beginning and is not found.
     public init?(beginningAt address: UInt64, _ memory: some PhysicalMemory) {
         guard address >= 24, let before = memory.read(at: address - 24, count: 24) else { return nil }
         for width in [8, 4] where Self.isFirst(before.littleEndian(at: 24 - width, count: width), width) {
@@ -41,7 +41,7 @@ extension KernelLog {
         return nil
     }
 
-    /// All that can be read from an address on.
+    /// Returns all bytes that can be read from an address on.
     private static func bytes(_ memory: some PhysicalMemory, at address: UInt64) -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < reach, let piece = memory.read(at: address &+ UInt64(bytes.count), count: 4096) {
@@ -50,16 +50,16 @@ extension KernelLog {
         return bytes
     }
 
-    /// Whether a number is that of the first record in a ring: DESC0_ID + 1 in kernel/printk/printk_ringbuffer.h, which
-    /// is minus the number of descriptors, as an unsigned int, without the two bits of an unsigned long that hold a
-    /// descriptor's state.
+    /// Returns true for the number of the first record in a ring: DESC0_ID + 1 in kernel/printk/printk_ringbuffer.h.
+    /// That is minus the number of descriptors, as an unsigned int, without the two bits of an unsigned long that hold
+    /// a descriptor's state.
     private static func isFirst(_ number: UInt64, _ width: Int) -> Bool {
         let end: UInt64 = width == 8 ? 1 << 32 : 1 << 30
         return number < end && end - number <= 1 << 26 && (end - number).nonzeroBitCount == 1 && end - number > 1
     }
 
-    /// The blocks of a ring's text, one behind the other: each begins with its record's number. Their times are in
-    /// another ring.
+    /// Returns the blocks of a ring's text in order: each begins with its record's number. Their times are in another
+    /// ring.
     private static func blocks(_ bytes: [UInt8], _ width: Int) -> [Record] {
         let mask: UInt64 = width == 8 ? .max >> 2 : 0x3FFF_FFFF
         func number(_ place: Int) -> UInt64 {
@@ -73,7 +73,7 @@ extension KernelLog {
             let id = number(place)
             let start = place + width
             let last = min(start + 4096, bytes.count - width)
-            // Records without any text have numbers too.
+            // Records without text have numbers too.
             let next = stride(from: start, through: max(last, start - 1), by: width).first {
                 (1...16).contains((number($0) &- id) & mask) && number($0) <= mask
             }
@@ -85,9 +85,9 @@ extension KernelLog {
         return records.reversed()
     }
 
-    /// A block's text without what the kernel left behind it. The kernel formats a level's two bytes, the text and a
-    /// line feed into the block, and moves the text to the block's start (printk_sprint in kernel/printk/printk.c): the
-    /// text's last two bytes and the line feed stand there again.
+    /// Returns a block's text without leftovers of the kernel. The kernel formats a level's two bytes, the text and a
+    /// line feed into the block, and moves the text to the block's start (printk_sprint in kernel/printk/printk.c):
+    /// after it remain copies of the text's last two bytes and the line feed.
     private static func withoutRemains(_ block: ArraySlice<UInt8>) -> [UInt8] {
         guard block.last == UInt8(ascii: "\n") else { return Array(block) }
         let text = block.dropLast()
@@ -96,7 +96,7 @@ extension KernelLog {
 }
 
 extension VirtualMemory {
-    /// Where a 64-bit Linux's own code and data lie in RAM: what the GiB at 0xffffffff80000000 maps
+    /// The places of a 64-bit Linux's code and data in RAM: the mapping of the GiB at 0xffffffff80000000
     /// (Documentation/arch/x86/x86_64/mm.rst). In order, and at most 512 ranges.
     public var linuxRanges: [Range<UInt64>] {
         var ranges: [Range<UInt64>] = []

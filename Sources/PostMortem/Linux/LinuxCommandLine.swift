@@ -1,9 +1,9 @@
-/// A Linux kernel's command line, as far as it says where the kernel prints.
+/// The parameters of a Linux command line that decide where the kernel prints.
 ///
 /// Linux, Documentation/admin-guide/kernel-parameters.txt and serial-console.rst; lib/cmdline.c, next_arg, has the
 /// quotation marks.
 public struct LinuxCommandLine: Sendable, Equatable {
-    /// Name and value of each parameter in order; a value is nil where there is no equals sign.
+    /// The name and value of each parameter in order; the value is nil without an equals sign.
     private let parameters: [(name: String, value: String?)]
 
     public static func == (left: LinuxCommandLine, right: LinuxCommandLine) -> Bool {
@@ -25,7 +25,7 @@ public struct LinuxCommandLine: Sendable, Equatable {
             }
         }
         if !word.isEmpty { words.append(word) }
-        // What stands behind "--" is init's.
+        // Words after "--" are for init.
         parameters = words.prefix { $0 != Array("--".utf8) }.map { word in
             let parts = word.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             return (
@@ -35,18 +35,18 @@ public struct LinuxCommandLine: Sendable, Equatable {
         }
     }
 
-    /// The values of a parameter, in order.
+    /// Returns the values of a parameter, in order.
     func values(_ name: String) -> [String] { parameters.filter { $0.name == name }.map { $0.value ?? "" } }
 
     func has(_ name: String) -> Bool { parameters.contains { $0.name == name } }
 
-    /// What `console=` names, in order.
+    /// The values of `console=`, in order.
     var consoles: [String] { values("console") }
 
-    /// Whether one of the consoles is the first serial port, by name, by number or by its address.
+    /// True if one of the consoles is the first serial port, by name, by number or by its address.
     var namesSerialConsole: Bool { consoles.contains { Self.isFirstPort($0) } }
 
-    /// Whether messages go to the first serial port before the consoles are up.
+    /// True if messages go to the first serial port before the consoles are up.
     var printsEarly: Bool {
         values("earlycon").contains { Self.isFirstPort($0) }
             || values("earlyprintk").contains { value in
@@ -60,10 +60,10 @@ public struct LinuxCommandLine: Sendable, Equatable {
             }
     }
 
-    /// The word that keeps all but errors off the consoles, as `quiet` does; nil for none.
+    /// The word that keeps all but errors off the consoles, such as `quiet`; nil if there is none.
     var silencer: String? {
         guard !has("ignore_loglevel"), !has("debug") else { return nil }
-        // The last of them counts.
+        // The last of them wins.
         let last = parameters.last { $0.name == "quiet" || $0.name == "loglevel" }
         guard let last else { return nil }
         if last.name == "quiet" { return "quiet" }

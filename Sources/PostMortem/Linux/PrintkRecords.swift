@@ -1,10 +1,10 @@
 import Bytes
 
-/// The log of Linux 3.5 to 5.9: records one behind the other, `struct printk_log` in kernel/printk/printk.c: the time
-/// (8 bytes), the record's size, that of its text and that of its dictionary (2 each), facility and level (2), since
-/// 5.1 perhaps who printed (4), and the text.
+/// The log of Linux 3.5 to 5.9: consecutive records, `struct printk_log` in kernel/printk/printk.c. A record has the
+/// time (8 bytes), its size, the sizes of its text and of its dictionary (2 each), facility and level (2), since 5.1
+/// optionally the caller (4), and the text.
 struct PrintkRecords {
-    /// Where a record's text is.
+    /// The place of a record's text.
     private struct Place {
         let nanoseconds: UInt64
         let text: UInt64
@@ -14,15 +14,16 @@ struct PrintkRecords {
     private let places: [Place]
     private let read: (UInt64, Int) -> [UInt8]?
 
-    /// Records that are looked at in one log.
+    /// The largest number of records visited in one log.
     private static let stepLimit = 20_000
 
     /// - Parameters:
     ///   - address: of the buffer.
-    ///   - size: its bytes.
-    ///   - first: where the oldest record begins.
-    ///   - next: where the next one would; nil where that is not known: what is no record ends them.
-    ///   - read: gives bytes at an address.
+    ///   - size: of the buffer in bytes.
+    ///   - first: the offset of the oldest record.
+    ///   - next: the offset of the next record to be written; nil if unknown: then the first invalid record ends the
+    ///     log.
+    ///   - read: returns bytes at an address.
     init(at address: UInt64, size: UInt64, first: UInt64, next: UInt64?, read: @escaping (UInt64, Int) -> [UInt8]?) {
         var places: [Place] = []
         var place = first
@@ -30,13 +31,13 @@ struct PrintkRecords {
             guard place != next, size >= 16, place <= size - 16, let header = read(address &+ place, 20) else { break }
             let length = header.littleEndian(at: 8, count: 2)
             guard length > 0 else {
-                // No room for the next one: it lies at the start.
+                // No room for the next one: it is at the start.
                 guard place > 0, next != nil else { break }
                 place = 0
                 continue
             }
             let text = header.littleEndian(at: 10, count: 2)
-            // A number of who printed: none of a text's first bytes is zero.
+            // The number of the caller: none of a text's first bytes is zero.
             let start: UInt64 = text >= 4 && header[16..<20].contains(0) ? 20 : 16
             guard length >= start + text, length <= size - place else { break }
             places.append(
@@ -57,16 +58,16 @@ struct PrintkRecords {
     }
 }
 
-/// The log of Linux before 3.5: text alone, each line with its level before it.
+/// The log of Linux before 3.5: plain text, each line preceded by its level.
 enum PlainLog {
-    /// The lines of a text as records, newest first.
+    /// Returns the lines of a text as records, newest first.
     static func newestFirst(_ text: [UInt8]) -> [KernelLog.Record] {
         text.split(separator: 10).reversed().prefix(KernelLog.lineLimit).map {
             KernelLog.Record(text: Array(withoutLevel($0)))
         }
     }
 
-    /// `<6>` and its like.
+    /// Removes `<6>` and its like.
     private static func withoutLevel(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard line.first == UInt8(ascii: "<"), let end = line.prefix(6).firstIndex(of: UInt8(ascii: ">")) else {
             return line

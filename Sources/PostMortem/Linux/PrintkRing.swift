@@ -2,11 +2,11 @@ import X86
 
 /// The log of Linux 5.10 and later: a ring of descriptors and one of text. kernel/printk/printk_ringbuffer.h and .c.
 ///
-/// The guest wrote all of it: sizes are checked against the kernel's own limits, and no more descriptors are looked at
-/// than lines are kept.
+/// The guest wrote all of it: sizes are checked against the kernel's own limits, and the number of descriptors visited
+/// is limited to the number of lines kept.
 struct PrintkRing<Memory: PhysicalMemory> {
     private let memory: VirtualMemory<Memory>
-    /// Of a pointer and a `long`.
+    /// The size of a pointer and a `long`.
     private let width: Int
     private let countBits: UInt64
     private let descriptors: UInt64
@@ -17,7 +17,7 @@ struct PrintkRing<Memory: PhysicalMemory> {
     private let data: UInt64
 
     /// - Parameter address: of a `struct printk_ringbuffer`.
-    /// - Returns: nil where none can be.
+    /// - Returns: nil if none is there.
     init?(at address: UInt64, _ memory: VirtualMemory<Memory>, width: Int) {
         func word(_ index: Int) -> UInt64? { memory.number(at: address &+ UInt64(index * width), count: width) }
         func half(_ index: Int) -> UInt64? { memory.number(at: address &+ UInt64(index * width), count: 4) }
@@ -29,7 +29,7 @@ struct PrintkRing<Memory: PhysicalMemory> {
         (self.countBits, self.descriptors, self.infos, self.head, self.tail) = (
             countBits, descriptors, infos, head, tail
         )
-        // The ring of text follows, since Linux 6.8 behind last_finalized_seq.
+        // The ring of text follows; since Linux 6.8 it follows last_finalized_seq.
         for index in [5, 6] {
             guard let sizeBits = half(index), (10...31).contains(sizeBits), let data = word(index + 1), data > 4096,
                 let first = word(index + 2),
@@ -43,7 +43,7 @@ struct PrintkRing<Memory: PhysicalMemory> {
 
     private static func cut(_ value: UInt64, _ width: Int) -> UInt64 { width == 8 ? value : value & 0xFFFF_FFFF }
 
-    /// A descriptor's number: all but the two bits of its state.
+    /// The number's bits in a descriptor: all but the two bits of its state.
     private var idMask: UInt64 { width == 8 ? .max >> 2 : 0x3FFF_FFFF }
     private var stateShift: UInt64 { width == 8 ? 62 : 30 }
     private var dataMask: UInt64 { 1 << sizeBits - 1 }
@@ -62,7 +62,7 @@ struct PrintkRing<Memory: PhysicalMemory> {
         }
     }
 
-    /// Where a record's text lies, and its state; nil for one that is not whole.
+    /// Returns the place of a record's text; nil for a record that is not complete.
     private func block(_ id: UInt64) -> (begin: UInt64, next: UInt64)? {
         let place = descriptors &+ (id & (1 << countBits - 1)) * UInt64(3 * width)
         guard let state = memory.number(at: place, count: width), state & idMask == id,
@@ -78,7 +78,7 @@ struct PrintkRing<Memory: PhysicalMemory> {
         let info = infos &+ (id & (1 << countBits - 1)) * infoSize
         guard let time = memory.number(at: info &+ 8, count: 8), let length = memory.number(at: info &+ 16, count: 2)
         else { return nil }
-        // Numbers that no text has: of a record without any.
+        // Numbers that mark a record without text.
         guard begin & 1 == 0 || next & 1 == 0 else { return nil }
         let (start, end) = (begin & dataMask, next & dataMask)
         let offset: UInt64
@@ -86,8 +86,8 @@ struct PrintkRing<Memory: PhysicalMemory> {
         if begin >> sizeBits == next >> sizeBits, start < end {
             (offset, size) = (start, end - start)
         } else if Self.cut((begin >> sizeBits &+ 1) << sizeBits, width) == next & ~dataMask {
-            // What would go beyond the end begins anew at the ring's start; newer kernels leave what just fits where it
-            // is.
+            // A block that would cross the end starts at the ring's start; newer kernels leave one in place that just
+            // fits.
             (offset, size) = end == 0 ? (start, dataMask + 1 - start) : (0, end)
         } else {
             return nil
@@ -99,8 +99,8 @@ struct PrintkRing<Memory: PhysicalMemory> {
         return KernelLog.Record(nanoseconds: time, text: text)
     }
 
-    /// Bytes of a `struct printk_info`: kernels that keep more of who printed have larger ones. The numbers of
-    /// neighbours follow each other.
+    /// The size of a `struct printk_info`: kernels that store more about the caller have larger ones. Neighbours have
+    /// consecutive numbers.
     private var infoSize: UInt64 {
         let sizes: [UInt64] = [88, 112, 96, 104]
         return sizes.first { size in

@@ -1,13 +1,12 @@
 public import X86
 
-/// A Linux kernel that said nothing on the serial console: why, and what makes it speak.
+/// A Linux kernel that printed nothing on the serial console: the reason, and the remedy.
 public struct SilentLinux: Sendable, Equatable {
-    /// How far it is known to have come.
+    /// The progress of the kernel's start.
     public enum Stage: Sendable, Equatable {
-        /// It runs where it was loaded, not at the addresses that it is linked to: it decompresses itself, or takes its
-        /// first steps.
+        /// It runs where it was loaded, not at its linked addresses: it decompresses itself, or has only just started.
         case decompressor
-        /// Nothing is known of that.
+        /// Unknown.
         case unknown
         /// It has written to its own log.
         case logging
@@ -16,12 +15,12 @@ public struct SilentLinux: Sendable, Equatable {
     private let commandLine: LinuxCommandLine
     private let stage: Stage
 
-    /// - Parameter commandLine: what the kernel was given.
+    /// - Parameter commandLine: the kernel's command line.
     public init(commandLine: LinuxCommandLine, stage: Stage) {
         (self.commandLine, self.stage) = (commandLine, stage)
     }
 
-    /// Sentences for people, most useful first.
+    /// Advice for people, most useful first.
     public var hints: [String] {
         var hints: [String] = []
         let start = "nothing came over the serial console"
@@ -60,8 +59,8 @@ public struct SilentLinux: Sendable, Equatable {
         return hints
     }
 
-    /// How far a kernel has come by where a vCPU is. Of a kernel of 64 bits, the lower half is what it runs in before
-    /// it has its own addresses, and after that its processes'.
+    /// Derives the progress from a vCPU's position. A 64-bit kernel runs in the lower half of the addresses before it
+    /// has set up its own, and its processes run there later.
     public static func stage(_ registers: ProcessorRegisters?) -> Stage {
         guard let registers, registers.privilege == 0, !registers.isReset else { return .unknown }
         if registers.is64Bit { return registers.instruction >> 47 == 0 ? .decompressor : .unknown }

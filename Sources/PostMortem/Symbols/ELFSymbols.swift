@@ -1,15 +1,15 @@
 import Bytes
 
 extension SymbolTable {
-    /// A file's bytes at an offset; nil where it ends before them or can't be read.
+    /// Returns a file's bytes at an offset; nil if the file is shorter or can't be read.
     public typealias FileReader = (_ offset: UInt64, _ count: Int) -> [UInt8]?
 
-    /// Bytes of names that are read of a file, more than any kernel has.
+    /// The largest size of names read from a file, more than any kernel has.
     private static let textLimit: UInt64 = 64 << 20
 
-    /// The symbol table (`SHT_SYMTAB`) of an ELF file for x86, 32 or 64 bits; System V ABI, chapter 4, "Symbol Table".
-    /// nil where the file is none, has been stripped, or contradicts itself.
-    /// - Parameter isOver: whether there is no time for more; asked now and then.
+    /// Reads the symbol table (`SHT_SYMTAB`) of an ELF file for x86, 32 or 64 bits; System V ABI, chapter 4, "Symbol
+    /// Table". nil if the file is not one, has been stripped, or contradicts itself.
+    /// - Parameter isOver: returns true when the time is up; called now and then.
     public init?(elf read: FileReader, isOver: () -> Bool = { false }) {
         guard let identification = read(0, 64), identification.count == 64,
             identification.starts(with: [0x7F, 0x45, 0x4C, 0x46]),
@@ -54,7 +54,7 @@ extension SymbolTable {
         let info = list[start + (is64 ? 4 : 12)]
         let section = Int(number(is64 ? 6 : 14, 2))
         let name = Int(number(0, 4))
-        // Functions, objects and what assembly files leave without a type; in a section of the file.
+        // Functions, objects and untyped symbols of assembly files, if they are in a section of the file.
         guard info & 15 <= 2, section > 0, section < sections.count, name > 0, name < names.count, names[name] != 0
         else { return nil }
         return Entry(

@@ -1,22 +1,22 @@
 import Bytes
 
-/// What the processor pushed as it took an exception or an interrupt in 64-bit mode: SS, RSP, RFLAGS, CS, RIP. AMD APM
-/// volume 2, 8.9.3.
+/// The words that the processor pushed when it took an exception or an interrupt in 64-bit mode: SS, RSP, RFLAGS, CS,
+/// RIP. AMD APM volume 2, 8.9.3.
 public struct ExceptionFrame: Sendable, Equatable {
-    /// Where the frame lies, linear.
+    /// The frame's linear address.
     public let address: UInt64
-    /// What it came at, linear.
+    /// The linear address of the interrupted instruction.
     public let instruction: UInt64
     /// `name+0x12`; nil without a symbol.
     public let symbol: String?
-    /// The stack pointer then.
+    /// The interrupted code's stack pointer.
     public let stackPointer: UInt64
 
     public init(address: UInt64, instruction: UInt64, symbol: String?, stackPointer: UInt64) {
         (self.address, self.instruction, self.symbol, self.stackPointer) = (address, instruction, symbol, stackPointer)
     }
 
-    /// A line each, those at one place in a row as one.
+    /// Returns a line each; consecutive frames of one place share a line.
     static func runs(_ frames: [ExceptionFrame]) -> [String] {
         var runs: [(frame: ExceptionFrame, count: Int)] = []
         for frame in frames {
@@ -36,16 +36,16 @@ public struct ExceptionFrame: Sendable, Equatable {
 }
 
 extension StackWalk {
-    /// Bytes that are looked through, below the stack pointer and above it.
+    /// The number of bytes searched below the stack pointer and above it.
     private static var depth: UInt64 { 8192 }
     private static var height: UInt64 { 4096 }
     private static var frameLimit: Int { 256 }
 
-    /// Exceptions that were taken near the stack pointer, those at higher addresses (which are older) first. 64-bit
-    /// code only.
+    /// Returns exceptions that were taken near the stack pointer, those at higher addresses (which are older) first.
+    /// 64-bit code only.
     ///
-    /// A frame is told by its code and stack segments, by flags that a processor can have, and by a stack pointer above
-    /// it and not far. It may be that of an exception that was handled.
+    /// A frame is recognized by its code and stack segments, by flags that a processor can have, and by a stack pointer
+    /// that is above it and near. The exception may have been handled long ago.
     /// - Parameters:
     ///   - code: the kernel's code segment.
     ///   - stack: its stack segment.
@@ -61,7 +61,7 @@ extension StackWalk {
             }
             func word(_ index: Int) -> UInt64 { words.littleEndian(at: index * 8, count: 8) }
             let (instruction, flags, pointer, segment) = (word(0), word(2), word(3), word(4))
-            // Bit 1 is always set, 3, 5, 15 and all from 22 on never are. APM volume 2, 3.1.6.
+            // Bit 1 is always set; bits 3, 5, 15 and all from 22 on never are. APM volume 2, 3.1.6.
             guard flags & 0xFFFF_FFFF_FFC0_802A == 2, segment == stack || segment == 0, pointer &- place < 1 << 16,
                 pointer &- place >= 40,
                 symbols?.isEmpty != false || symbols?.isCode(instruction) == true,

@@ -1,13 +1,13 @@
 import Bytes
 public import X86
 
-/// A place on a vCPU's way to where it is.
+/// One frame of a vCPU's call stack.
 public struct StackFrame: Sendable, Equatable {
     /// A linear address: the instruction for the innermost, a return address for the others.
     public let address: UInt64
     /// `name+0x12`; nil without a symbol.
     public let symbol: String?
-    /// Whether the frame pointers lead here; else it was found on the stack and may be stale.
+    /// True if frame pointers lead to it; otherwise it was found on the stack and may be stale.
     public let isCertain: Bool
 
     public init(address: UInt64, symbol: String?, isCertain: Bool) {
@@ -17,14 +17,13 @@ public struct StackFrame: Sendable, Equatable {
     var words: String { "\(address.hexadecimalDigits(16))\(isCertain ? "  " : " ?")\(symbol.map { " " + $0 } ?? "")" }
 }
 
-/// Finds how a vCPU came to where it is, from its stack. The guest wrote the stack: every step is bounded, and nothing
-/// there is believed.
+/// Reconstructs a vCPU's call stack. The guest wrote the stack, so every step is bounded and nothing there is trusted.
 public struct StackWalk<Memory: PhysicalMemory> {
-    /// Frames at the most.
+    /// The largest number of frames.
     public static var limit: Int { 24 }
-    /// Bytes of stack that are looked through.
+    /// The number of bytes of stack searched.
     static var reach: Int { 8192 }
-    /// Stacks that are gone to behind the first.
+    /// The largest number of further stacks followed.
     private static var linkLimit: Int { 2 }
 
     let memory: VirtualMemory<Memory>
@@ -35,15 +34,15 @@ public struct StackWalk<Memory: PhysicalMemory> {
         (self.registers, self.memory, self.symbols) = (registers, memory, symbols)
     }
 
-    /// The instruction, then the return addresses: by frame pointers as long as they make sense, then by looking
-    /// through the stack.
+    /// Returns the instruction, then the return addresses: by frame pointers as long as they make sense, then by
+    /// searching the stack.
     public func frames() -> [StackFrame] {
         var frames = [frame(registers.instruction, true)]
         guard registers.is64Bit || registers.is32Bit else { return frames }
         let width = registers.is64Bit ? 8 : 4
         var stack = registers.stackBase &+ registers.rsp
         let linked = chain(width)
-        // One link may be a register that happens to point into the stack.
+        // A single link may be a register that happens to point into the stack.
         if linked.addresses.count > 1 {
             frames += linked.addresses.map { frame($0, true) }
             stack = linked.end
@@ -55,8 +54,8 @@ public struct StackWalk<Memory: PhysicalMemory> {
         return frames
     }
 
-    /// The instruction, then the return addresses that lie on the stack, from a little below the stack pointer on:
-    /// where the guest has run on since, and came back from where it was or went further, is told by those alone.
+    /// Returns the instruction, then the return addresses on the stack, from a little below the stack pointer on. Only
+    /// these remain if the guest has run on since, and returned or made further calls.
     public func leftovers() -> [StackFrame] {
         var frames = [frame(registers.instruction, true)]
         guard registers.is64Bit || registers.is32Bit else { return frames }
@@ -67,14 +66,14 @@ public struct StackWalk<Memory: PhysicalMemory> {
         return frames
     }
 
-    /// Bytes below the stack pointer that are looked through for what was called since.
+    /// The number of bytes below the stack pointer that are searched for later calls.
     private static var hindsight: UInt64 { 256 }
 
     private func frame(_ address: UInt64, _ isCertain: Bool) -> StackFrame {
         StackFrame(address: address, symbol: symbols?.name(of: address), isCertain: isCertain)
     }
 
-    /// What RBP leads to: saved RBP and return address, again and again, upwards and not far.
+    /// Follows RBP: saved RBP and return address, again and again, upwards and in small steps.
     private func chain(_ width: Int) -> (addresses: [UInt64], end: UInt64) {
         var addresses: [UInt64] = []
         var end = registers.stackBase &+ registers.rsp
@@ -103,8 +102,7 @@ public struct StackWalk<Memory: PhysicalMemory> {
                 last = value
                 place = place &+ UInt64(width)
             } else {
-                // Behind Linux's interrupt stack nothing is mapped, and its last word says where the interrupted stack
-                // was left.
+                // No memory is mapped beyond Linux's interrupt stack; its last word is the interrupted stack's pointer.
                 guard let link = last, place % 4096 == 0, link % UInt64(width) == 0, links < Self.linkLimit else {
                     break
                 }
@@ -115,7 +113,7 @@ public struct StackWalk<Memory: PhysicalMemory> {
         return found
     }
 
-    /// Whether an address can be a return address: in the kernel's code where that is known, and behind a call
+    /// Returns true if an address can be a return address: in the kernel's code if that is known, and after a call
     /// instruction.
     private func isReturn(_ address: UInt64) -> Bool {
         guard address > 16 else { return false }

@@ -5,7 +5,7 @@ public import X86
 public struct SymbolTable: Sendable {
     public struct Symbol: Sendable, Equatable {
         public let address: UInt64
-        /// Bytes; 0 where the file doesn't say.
+        /// The size in bytes; 0 if the file doesn't give it.
         public let size: UInt64
         public let name: String
         public let isCode: Bool
@@ -15,53 +15,54 @@ public struct SymbolTable: Sendable {
         }
     }
 
-    /// What is kept of a symbol: its name stays in the file's text, and is looked at only where it is asked for.
+    /// A symbol without its name, which stays in the file's text until it is needed.
     struct Entry: Sendable {
         let address: UInt64
         let size: UInt64
-        /// Where its name begins in the text.
+        /// The start of its name in the text.
         let name: Int
-        /// Its place in the file.
+        /// Its position in the file.
         let order: Int
         let isCode: Bool
     }
 
-    /// Why there are names in a file that were not read.
+    /// The reason why names of a file were not read.
     public enum Omission: Sendable, Equatable {
-        /// It has more than so many.
+        /// It has more than this number.
         case count(Int)
-        /// There was time for so many.
+        /// The time was enough for this number only.
         case time(Int)
     }
 
-    /// Sorted by address; at one address the name that stands for all comes first.
+    /// Sorted by address; at each address the preferred name comes first.
     private let entries: [Entry]
     /// The first of each address.
     private let places: [Entry]
     private let text: [UInt8]
-    /// What ends a name in the text.
+    /// The byte that ends a name in the text.
     private let terminator: UInt8
-    /// What was left out of the file's names; nil where nothing was.
+    /// The names of the file that were left out; nil if all were read.
     public let omission: Omission?
-    /// What is added to the file's addresses: a kernel that moved itself. Set it to what `shift` finds.
+    /// The difference between the guest's addresses and the file's, if the kernel relocated itself. Set it to the
+    /// result of `shift`.
     public var offset: UInt64 = 0
-    /// Where code lies, before `offset`: from the first symbol of code to behind the last.
+    /// The range of code before `offset`: from the first symbol of code to the end of the last.
     private let code: Range<UInt64>
-    /// Whether these are the names of a 64-bit Linux.
+    /// True for the names of a 64-bit Linux.
     private let isLinux: Bool
 
-    /// Where a 64-bit Linux puts modules, moved or not (Documentation/arch/x86/x86_64/mm.rst). Their names are in no
-    /// file of the kernel's.
+    /// The place of a 64-bit Linux's modules, relocated or not (Documentation/arch/x86/x86_64/mm.rst). Their names are
+    /// in no file of the kernel's.
     private static let modules: Range<UInt64> = 0xFFFF_FFFF_C000_0000..<0xFFFF_FFFF_FF00_0000
 
-    /// Where the file has the handlers of exceptions whose gates tell how far a kernel moved, by the gates' vectors.
+    /// The file's addresses of the exception handlers by which a kernel's relocation is found, with their vectors.
     private let handlers: [(vector: UInt64, address: UInt64)]
 
-    /// More names than any kernel has; of a file that has more these are read.
+    /// The largest number of names read, more than any kernel has.
     static let maximumCount = 1 << 20
-    /// Bytes of a name that count.
+    /// The largest number of bytes read of a name.
     private static let nameLimit = 256
-    /// Handlers of one vector that are tried: a kernel has one.
+    /// The number of handlers tried for one vector: a kernel has one.
     private static let handlerLimit = 16
 
     public init(_ symbols: [Symbol]) {
@@ -76,12 +77,12 @@ public struct SymbolTable: Sendable {
 
     /// - Parameters:
     ///   - entries: in the file's order.
-    ///   - text: where their names lie.
-    ///   - terminator: what ends a name there.
-    ///   - omission: what was left out.
+    ///   - text: the bytes that contain the names.
+    ///   - terminator: the byte that ends a name there.
+    ///   - omission: the names left out.
     init(_ entries: [Entry], in text: [UInt8], endedBy terminator: UInt8, omission: Omission? = nil) {
         (self.text, self.terminator, self.omission) = (text, terminator, omission)
-        // At one address the name that has a size, and of several the first: aliases follow it.
+        // At one address the name that has a size is preferred, and of several the first: aliases follow it.
         let sorted = entries.sorted {
             if $0.address != $1.address { return $0.address < $1.address }
             if ($0.size > 0) != ($1.size > 0) { return $0.size > 0 }
@@ -123,24 +124,24 @@ public struct SymbolTable: Sendable {
         Symbol(address: entry.address, size: entry.size, name: name(entry), isCode: entry.isCode)
     }
 
-    /// All of them, by address.
+    /// All symbols, by address.
     public var symbols: [Symbol] { entries.map(symbol) }
 
     public var isEmpty: Bool { entries.isEmpty }
 
-    /// Whether an address lies where code is, a Linux kernel's modules included.
+    /// Returns true if an address is in code, including a Linux kernel's modules.
     public func isCode(_ address: UInt64) -> Bool { code.contains(address &- offset) || isInModule(address) }
 
-    /// Whether an address lies in what a Linux kernel has in place of return instructions: it calls something, never
-    /// returns, and leaves its address on the stack (arch/x86/lib/retpoline.S).
+    /// Returns true for a Linux kernel's replacement of return instructions: it makes a call that never returns, which
+    /// leaves its address on the stack (arch/x86/lib/retpoline.S).
     func isReturnThunk(_ address: UInt64) -> Bool {
         symbol(at: address &- offset)?.name.hasSuffix("return_thunk") == true
     }
 
     private func isInModule(_ address: UInt64) -> Bool { isLinux && Self.modules.contains(address) }
 
-    /// `name+0x12`, the innermost symbol at or before an address; `[module]` for a Linux kernel's module; nil for none,
-    /// or one that is too far away to mean anything.
+    /// Returns `name+0x12`, the innermost symbol at or before an address; `[module]` for a Linux kernel's module; nil
+    /// if there is none or it is too far away to be meaningful.
     public func name(of address: UInt64) -> String? {
         let place = address &- offset
         guard let symbol = symbol(at: place) else { return isInModule(address) ? "[module]" : nil }
@@ -160,7 +161,7 @@ public struct SymbolTable: Sendable {
         return symbol(entry)
     }
 
-    /// The address of a name, before `offset`; nil for none.
+    /// Returns the address of a name, before `offset`; nil if there is none.
     public func address(of name: String) -> UInt64? {
         let wanted = Array(name.utf8)
         return entries.first { entry in
@@ -171,9 +172,9 @@ public struct SymbolTable: Sendable {
 }
 
 extension SymbolTable {
-    /// A `System.map`: lines of address, type and name, as `nm` writes them and /proc/kallsyms has them. nil where no
-    /// line names code: what Debian puts in the place of its kernels' is one line that says where the real one is.
-    /// - Parameter isOver: whether there is no time for more; asked now and then.
+    /// Reads a `System.map`: lines of address, type and name, as in `nm` and /proc/kallsyms. nil if no line names code:
+    /// Debian replaces the file by a single line that points to the real one.
+    /// - Parameter isOver: returns true when the time is up; called now and then.
     public init?(map text: [UInt8], isOver: () -> Bool = { false }) {
         var entries: [Entry] = []
         var start = 0
@@ -191,12 +192,12 @@ extension SymbolTable {
             guard omission == nil else { break }
             if let entry = Self.entry(text[start..<end]) { entries.append(entry) }
         }
-        // Who may not see addresses is shown zeros.
+        // Users who may not see addresses get zeros.
         guard entries.contains(where: { $0.isCode && $0.address > 0 }) else { return nil }
         self.init(entries, in: text, endedBy: 10, omission: omission)
     }
 
-    /// A line's symbol; nil where it has none that counts.
+    /// Returns a line's symbol; nil if it has none of use.
     private static func entry(_ line: ArraySlice<UInt8>) -> Entry? {
         guard let blank = line.firstIndex(of: 32), line.endIndex - blank > 3, line[blank + 2] == 32 else { return nil }
         var address: UInt64 = 0
@@ -210,10 +211,10 @@ extension SymbolTable {
             default: return nil
             }
         }
-        // A name with its module behind it, after a tab: another kernel's modules lie elsewhere.
+        // A name followed by a tab and its module: another kernel's modules have other addresses.
         let name = line[(blank + 3)...]
         if name.contains(9) { return nil }
-        // Absolute names are sizes and offsets, not places.
+        // Absolute names are sizes and offsets, not addresses.
         let letter = line[blank + 1]
         guard letter != UInt8(ascii: "a"), letter != UInt8(ascii: "A") else { return nil }
         let isCode = [UInt8(ascii: "t"), UInt8(ascii: "T"), UInt8(ascii: "w"), UInt8(ascii: "W")].contains(letter)
@@ -226,7 +227,7 @@ extension SymbolTable {
     /// The first letters of the names below.
     fileprivate static let handlerLetters: [UInt8] = [UInt8(ascii: "a"), UInt8(ascii: "p"), UInt8(ascii: "e")]
 
-    /// The vector whose gate leads to what has this name.
+    /// Returns the vector whose gate leads to the handler of this name.
     fileprivate static func handlerVector(_ name: ArraySlice<UInt8>) -> UInt64? {
         switch name.count {
         case 10...18
@@ -237,9 +238,9 @@ extension SymbolTable {
         }
     }
 
-    /// How far a Linux kernel of 64 bits moved itself (KASLR): a gate of its IDT against the name that its handler has
-    /// in the file. The page fault's, and before that is set up the first of the early handlers
-    /// (arch/x86/kernel/head_64.S). nil where the gates are another's, as in a boot loader.
+    /// Returns the relocation of a 64-bit Linux kernel (KASLR): the difference between a gate of its IDT and its
+    /// handler's address in the file. It uses the page fault's gate and, before that is set up, the first of the early
+    /// handlers (arch/x86/kernel/head_64.S). nil if the gates are not the kernel's, as in a boot loader.
     public func shift(_ registers: ProcessorRegisters, _ memory: VirtualMemory<some PhysicalMemory>) -> UInt64? {
         guard registers.is64Bit else { return nil }
         for vector in [Self.pageFault, 0] {
@@ -249,8 +250,8 @@ extension SymbolTable {
                 fields.littleEndian(at: 0, count: 2) | fields.littleEndian(at: 6, count: 2) << 16 | fields.littleEndian(
                     at: 8, count: 4) << 32
             for handler in handlers where handler.vector == vector {
-                // It moves by multiples of 2 MiB, within 1 GiB (Documentation/arch/x86/x86_64/mm.rst). Names that come
-                // from a running kernel's /proc/kallsyms may have been moved further than this one.
+                // It relocates by multiples of 2 MiB, within 1 GiB (Documentation/arch/x86/x86_64/mm.rst). Names from a
+                // running kernel's /proc/kallsyms may have been relocated further than this one.
                 let shift = place &- handler.address
                 if shift % (2 << 20) == 0, shift < 1 << 30 || 0 &- shift < 1 << 30 { return shift }
             }
