@@ -1,18 +1,18 @@
 import Bytes
 
-/// Why a kernel can't be booted. Each case reads as one sentence that a person can act on.
+/// The reason why a kernel can't be booted. Each case reads as one sentence that a person can act on.
 public enum BootError: Error, CustomStringConvertible {
     /// The source failed; `cause` is its own error.
     case unreadable(structure: String, offset: UInt64, count: Int, cause: any Error)
     case emptyImage
-    /// The file, or the structure in it, ends before what it should hold.
+    /// The file, or a structure in it, is shorter than it should be.
     case truncated(structure: String, end: UInt64, size: UInt64)
     case fieldOutOfRange(field: String, value: UInt64, limit: UInt64, of: String)
     case badField(field: String, value: UInt64, expected: String)
 
     case unknownFormat
     case unsupportedFormat(UnsupportedFormat)
-    /// What is wrong with a gzip-compressed file.
+    /// The fault of a gzip-compressed file.
     case badCompression(String)
     case elfWithoutEntry
     case notELF
@@ -31,7 +31,7 @@ public enum BootError: Error, CustomStringConvertible {
     case reservedMemory(segment: String, range: String, region: String, regionRange: String)
     case memoryTooSmall(kernel: UInt64, end: UInt64, memory: UInt64)
     case outsideMemory(segment: String, range: String, memory: UInt64)
-    /// `what` says where the size comes from: a field, or a guess.
+    /// `what` names the source of the size: a field, or an estimate.
     case runtimeMemory(what: String, size: UInt64, end: UInt64, memory: UInt64, canGrow: Bool)
     case flatImageTooLarge(size: UInt64, limit: UInt64)
 

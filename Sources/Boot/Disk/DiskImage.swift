@@ -2,16 +2,16 @@ import Bytes
 
 /// A disk or floppy image whose first sector is boot code, as a PC's firmware would find it.
 ///
-/// What the image says of its own geometry is taken where it makes sense, since boot code reads by it; nothing of it is
-/// trusted further.
+/// The image's own geometry is used if it is plausible, since boot code depends on it. Nothing else in the image is
+/// trusted.
 public struct DiskImage: Equatable, Sendable {
-    /// Bytes of a sector.
+    /// The size of a sector in bytes.
     public static let sectorSize: UInt64 = 512
 
-    /// The largest image in bytes, 2 TiB: what 32-bit sector numbers reach.
+    /// The largest image in bytes, 2 TiB: the limit of 32-bit sector numbers.
     public static let maximumSize: UInt64 = 1 << 41
 
-    /// What kind of drive an image is put into.
+    /// The kind of drive that holds an image.
     public enum Kind: String, CaseIterable, Sendable {
         /// Drive 0.
         case floppy
@@ -21,10 +21,10 @@ public struct DiskImage: Equatable, Sendable {
         case cd
     }
 
-    /// Where the first sector lies in the file, in bytes: 0 but for a floppy or disk that is on a CD.
+    /// The offset of the first sector in the file, in bytes: 0 except for a floppy or disk image on a CD.
     public let start: UInt64
-    /// How many sectors there are. Of a disk a last one that the file holds in part counts; a floppy has all of its
-    /// format's, and those behind the file's end are zero.
+    /// The number of sectors. A last sector that the file holds only in part counts for a disk. A floppy has all
+    /// sectors of its format; those beyond the file's end are zero.
     public let sectorCount: UInt64
     /// 1...1024.
     public let cylinders: UInt16
@@ -34,20 +34,20 @@ public struct DiskImage: Equatable, Sendable {
     public let trackSectors: UInt16
     /// The BIOS's number of the drive: 0 for a floppy, 0x80 for a fixed disk, 0xe0 for a CD.
     public let drive: UInt8
-    /// The drive type that INT 13h AH=08h tells, 0 for a fixed disk.
+    /// The drive type that INT 13h AH=08h returns, 0 for a fixed disk.
     public let floppyType: UInt8
-    /// How a CD boots; nil for what is none, and for a floppy or disk that is on one. A CD has no tracks: its geometry
-    /// is one of no meaning.
+    /// The boot entry of a CD; nil for other drives, and for a floppy or disk image on a CD. A CD has no tracks: its
+    /// geometry is meaningless.
     public let cd: ElToritoEntry?
 
     private static let signature: UInt16 = 0xaa55
 
-    /// Bytes of a floppy of 2.88 MB, the largest there is.
+    /// The size of the largest floppy, 2.88 MB.
     static let largestFloppy: UInt64 = 5760 * sectorSize
 
     private typealias Format = (cylinders: UInt16, heads: UInt16, trackSectors: UInt16, type: UInt8)
 
-    /// The sizes of floppies in sectors, and what drive they are for.
+    /// The sizes of floppies in sectors, with their drive types.
     private static let floppies: [UInt64: Format] = [
         320: (40, 1, 8, 1), 360: (40, 1, 9, 1), 640: (40, 2, 8, 1), 720: (40, 2, 9, 1), 1440: (80, 2, 9, 3),
         2400: (80, 2, 15, 2),
@@ -55,9 +55,9 @@ public struct DiskImage: Equatable, Sendable {
     ]
 
     /// Looks for the boot signature, 0xaa55 at byte 510, or else a CD's boot record.
-    /// - Parameter kind: What kind of disk it is; nil for what it looks like.
+    /// - Parameter kind: the kind of drive; nil to detect it.
     /// - Returns: nil for a file that has none, is shorter than a sector, or longer than ``maximumSize``.
-    /// - Throws: ``BootError/notAFloppy(size:)`` for a floppy that is larger than any.
+    /// - Throws: ``BootError/notAFloppy(size:)`` for a floppy larger than any format.
     init?(_ image: some ImageSource, kind: Kind? = nil) throws(BootError) {
         guard (Self.sectorSize...Self.maximumSize).contains(image.size) else { return nil }
         let sector = try image.structure("boot sector", at: 0, count: Int(Self.sectorSize))
@@ -84,7 +84,7 @@ public struct DiskImage: Equatable, Sendable {
         cd = entry
     }
 
-    /// A floppy or disk that is on a CD.
+    /// Describes a floppy or disk image on a CD.
     private init(on cd: some ImageSource, start: UInt64, size: UInt64, kind: Kind) throws(BootError) {
         let sector = try cd.structure("boot sector of the CD's \(kind)", at: start, count: Int(Self.sectorSize))
         let signature = try sector.uint16(at: 510)
@@ -118,16 +118,16 @@ public struct DiskImage: Equatable, Sendable {
         floppyType = 0
     }
 
-    /// A floppy by its size, if it has one of a floppy; else a disk if it has partitions, or a file system that says it
-    /// is on one; else whatever holds it.
+    /// Returns the kind of drive: a floppy by its size; else a disk if it has partitions, or a file system laid out for
+    /// a disk; else the smallest drive that holds it.
     private static func kind(of sector: [UInt8], sectors: UInt64) -> Kind {
         if floppies[sectors] != nil { return .floppy }
         if sectors * sectorSize > largestFloppy || hasPartitions(sector) { return .disk }
         return hasParameterBlock(sector) && sector[0x15] == 0xf8 ? .disk : .floppy
     }
 
-    /// The geometry of a floppy: its size's; else its file system's, where that is one of a floppy and holds the image;
-    /// else that of the usual drive.
+    /// Returns the geometry of a floppy: that of its size; else that of its file system if it is a floppy's and holds
+    /// the image; else that of the usual drive.
     private static func format(of sector: [UInt8], sectors: UInt64) -> Format {
         if let format = floppies[sectors] { return format }
         if hasParameterBlock(sector) {
@@ -141,7 +141,7 @@ public struct DiskImage: Equatable, Sendable {
         return sectors <= 2880 ? (80, 2, 18, 4) : (80, 2, 36, 6)
     }
 
-    /// Whether the sector holds a partition table: each entry active or not, at least one of them used, with a place
+    /// Returns true if the sector holds a partition table: each entry is active or not, and at least one has a start
     /// and a size.
     private static func hasPartitions(_ sector: [UInt8]) -> Bool {
         let entries = stride(from: 0x1be, to: 0x1fe, by: 16).map { Array(sector[$0..<$0 + 16]) }
@@ -153,13 +153,13 @@ public struct DiskImage: Equatable, Sendable {
         UInt16(sector[offset]) | UInt16(sector[offset + 1]) << 8
     }
 
-    /// Whether the sector begins with the BIOS parameter block of a FAT file system.
+    /// Returns true if the sector begins with the BIOS parameter block of a FAT file system.
     private static func hasParameterBlock(_ sector: [UInt8]) -> Bool {
         (sector[0] == 0xeb || sector[0] == 0xe9) && word(sector, 0x0b) == 512 && sector[0x15] >= 0xf0
     }
 
-    /// Heads, and sectors a track, as the disk was laid out for: by the BIOS parameter block of a FAT file system, or
-    /// by where the first partition ends, on a cylinder's last sector.
+    /// Returns the heads and sectors per track that the disk was laid out for: from the BIOS parameter block of a FAT
+    /// file system, or from the end of the first partition, which is a cylinder's last sector.
     private static func tracks(of sector: [UInt8]) -> (heads: UInt16, sectors: UInt16)? {
         func checked(_ heads: UInt16, _ sectors: UInt16) -> (heads: UInt16, sectors: UInt16)? {
             (1...255).contains(heads) && (1...63).contains(sectors) ? (heads, sectors) : nil

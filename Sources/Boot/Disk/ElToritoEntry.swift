@@ -1,25 +1,25 @@
 import Bytes
 
-/// How a CD says that it boots: "El Torito" Bootable CD-ROM Format Specification 1.0. The entry for x86.
+/// The x86 boot entry of a CD: "El Torito" Bootable CD-ROM Format Specification 1.0.
 public struct ElToritoEntry: Equatable, Sendable {
-    /// Bytes of a CD's sector.
+    /// The size of a CD's sector in bytes.
     static let sectorSize: UInt64 = 2048
 
-    /// What the boot code finds.
+    /// The drive that the boot code sees.
     enum Medium: Equatable {
         /// The CD.
         case cd
-        /// A floppy of so many sectors of 512 bytes, whose image is on the CD.
+        /// A floppy with this many sectors of 512 bytes, whose image is on the CD.
         case floppy(sectors: UInt64)
         /// A fixed disk, whose image is on the CD.
         case disk
     }
 
-    /// Where the boot code is loaded to, and entered: a real-mode segment.
+    /// The real-mode segment to which the boot code is loaded, and where it is entered.
     public let segment: UInt16
-    /// How much of it: sectors of 512 bytes, 1 or more.
+    /// The size of the boot code: sectors of 512 bytes, 1 or more.
     public let count: UInt16
-    /// Where it, or the floppy or disk, begins: a sector of the CD.
+    /// The CD sector where the boot code, or the floppy or disk image, begins.
     public let first: UInt32
     let medium: Medium
 
@@ -27,7 +27,7 @@ public struct ElToritoEntry: Equatable, Sendable {
     private static let bootable: UInt8 = 0x88
     private static let usualSegment: UInt16 = 0x7c0
 
-    /// Looks for the boot record, and reads the catalog that it names.
+    /// Finds the boot record, and reads the catalog that it names.
     /// - Returns: nil for a file that has no boot record.
     /// - Throws: ``BootError`` for a damaged catalog, or an entry that can't be booted here.
     init?(_ image: some ImageSource) throws(BootError) {
@@ -37,7 +37,7 @@ public struct ElToritoEntry: Equatable, Sendable {
         guard record.holds([0] + Array("CD001".utf8) + [1] + Array("EL TORITO SPECIFICATION".utf8), at: 0) else {
             return nil
         }
-        // 32-bit numbers of sectors: their products stay far below 64 bits.
+        // Sector numbers have 32 bits, so their products fit 64 bits.
         let catalog = try image.structure(
             "boot catalog of the CD", at: UInt64(record.uint32(at: 0x47)) * Self.sectorSize, count: 64)
         let head = try catalog.uint16(at: 0)

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The parts of an ELF file that loading needs: System V ABI, chapters 4 ("Object Files") and 5 ("Program Loading").
+/// The parts of an ELF file that loading requires: System V ABI, chapters 4 ("Object Files") and 5 ("Program Loading").
 struct ELFImage: Sendable {
     /// A program header, its fields widened to 64 bits.
     struct ProgramHeader: Sendable {
@@ -16,7 +16,7 @@ struct ELFImage: Sendable {
         var name: String { "program header \(index)" }
     }
 
-    /// More program headers than any kernel has.
+    /// A limit on program headers, above that of any kernel.
     static let maximumProgramHeaders: UInt16 = 256
 
     static let loadType: UInt32 = 1
@@ -27,7 +27,7 @@ struct ELFImage: Sendable {
     let entry: UInt64
     let programHeaders: [ProgramHeader]
 
-    /// Reads the headers; nil for a file that doesn't start as an ELF file does.
+    /// Reads the headers; nil for a file that doesn't start like an ELF file.
     init?(_ image: some ImageSource) throws(BootError) {
         let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
         guard image.size >= 4, try image.structure("ELF magic number", at: 0, count: 4).holds(magic, at: 0) else {
@@ -81,7 +81,7 @@ struct ELFImage: Sendable {
         programHeaders = headers
     }
 
-    /// The loadable segments, checked against the file.
+    /// Returns the loadable segments, checked against the file.
     func segments(imageSize: UInt64) throws(BootError) -> [LoadPlan.Segment] {
         var segments: [LoadPlan.Segment] = []
         for header in programHeaders where header.type == Self.loadType && header.memorySize > 0 {
@@ -102,7 +102,7 @@ struct ELFImage: Sendable {
         return segments
     }
 
-    /// The physical address of `e_entry`: as the program headers map it, or as it stands where they map nothing there.
+    /// The physical address of `e_entry`, by the program headers; `e_entry` itself if they don't map it.
     var physicalEntry: UInt64 {
         for header in programHeaders where header.type == Self.loadType && entry >= header.virtualAddress {
             let offset = entry - header.virtualAddress
@@ -134,7 +134,7 @@ struct ELFImage: Sendable {
 }
 
 extension ELFImage.ProgramHeader {
-    /// Checks that what the header points to lies inside the file.
+    /// Checks that the header's ranges are inside the file.
     func checkFileRange(imageSize: UInt64) throws(BootError) {
         guard fileOffset <= imageSize else {
             throw .fieldOutOfRange(

@@ -1,20 +1,20 @@
-/// A kernel file that gzip compressed, as Xen and GNU Mach are shipped and boot loaders take them. RFC 1952 (the file)
-/// and RFC 1951 (what is in it).
+/// A kernel file compressed by gzip: Xen and GNU Mach are shipped in this form, and boot loaders accept it. RFC 1952
+/// (the file) and RFC 1951 (the compressed data).
 ///
 /// Nothing in the file is trusted: every length and distance is checked, the result has a limit, and its checksum and
 /// size must be right.
 public enum GzipFile {
-    /// The most that a file may become, in bytes: 256 MiB.
+    /// The largest size of the contents in bytes: 256 MiB.
     public static let maximumSize = 256 << 20
 
-    /// Whether a file begins as gzip's do.
+    /// Returns true if a file begins like a gzip file.
     public static func isOne(_ image: some ImageSource) throws(BootError) -> Bool {
         guard image.size >= 18 else { return false }
         return try image.structure("head of the file", at: 0, count: 3).bytes == [0x1f, 0x8b, 8]
     }
 
-    /// The contents of a file's first member; what follows it is ignored.
-    /// - Parameter limit: how many bytes there may be.
+    /// Returns the contents of a file's first member; further members are ignored.
+    /// - Parameter limit: the largest number of bytes.
     /// - Throws: ``BootError/badCompression(_:)`` for a damaged file, or one with more.
     public static func contents(of image: some ImageSource, limit: Int = maximumSize) throws(BootError) -> [UInt8] {
         var input = BitSource(image)
@@ -30,7 +30,8 @@ public enum GzipFile {
         return inflation.output
     }
 
-    /// RFC 1952, section 2.3: method and flags, six bytes that don't matter here, then what the flags announce.
+    /// Skips the header. RFC 1952, section 2.3: method and flags, six bytes that don't matter here, then the fields
+    /// that the flags announce.
     private static func skipHeader(_ input: inout BitSource<some ImageSource>) throws(BootError) {
         guard try input.readBits(24) == 0x08_8b1f else { throw .badCompression("it doesn't begin as gzip's files do") }
         let flags = try input.readBits(8)
@@ -39,7 +40,7 @@ public enum GzipFile {
         if flags & 0x04 != 0 {
             for _ in 0..<(try input.readBits(16)) { _ = try input.readBits(8) }
         }
-        // The file's name and a comment, each with its NUL.
+        // The file's name and a comment, each with a NUL.
         for flag in [0x08, 0x10] as [UInt64] where flags & flag != 0 {
             while try input.readBits(8) != 0 {}
         }
@@ -58,7 +59,7 @@ public enum GzipFile {
     }
 }
 
-/// Bits of a file, the lowest of each byte first.
+/// The bits of a file, lowest bit of each byte first.
 private struct BitSource<Image: ImageSource> {
     private static var pieceSize: UInt64 { 1 << 16 }
 
@@ -71,13 +72,13 @@ private struct BitSource<Image: ImageSource> {
 
     init(_ image: Image) { self.image = image }
 
-    /// Has 32 bits or more ready; zeros where the file has ended.
+    /// Buffers 32 bits or more; zeros after the end of the file.
     mutating func fill() throws(BootError) {
         while count <= 48 {
             if index == piece.count {
                 let size = min(Self.pieceSize, image.size - position)
                 guard size > 0 else {
-                    // Who takes them is told by `drop`.
+                    // `drop` throws if these zeros are consumed.
                     return
                 }
                 piece = try image.structure("compressed data", at: position, count: Int(size)).bytes
@@ -96,7 +97,7 @@ private struct BitSource<Image: ImageSource> {
         count -= number
     }
 
-    /// The next bits, 32 at the most.
+    /// Consumes and returns the next bits, at most 32.
     mutating func readBits(_ number: Int) throws(BootError) -> UInt64 {
         try fill()
         let value = bits & (1 << UInt64(number) - 1)
@@ -110,13 +111,13 @@ private struct BitSource<Image: ImageSource> {
     }
 }
 
-/// A prefix code: for each 15 bits that may come next, the symbol they begin with and its length.
+/// A prefix code: for each value of the next 15 bits, the symbol that they begin with and its length.
 private struct PrefixCode {
     private static let longest = 15
     private let entries: [UInt16]
 
-    /// - Parameter lengths: the length of each symbol's code, 0 for none, 15 at the most. RFC 1951, section 3.2.2.
-    /// - Throws: where more codes are given than there are.
+    /// - Parameter lengths: the length of each symbol's code, 0 for none, at most 15. RFC 1951, section 3.2.2.
+    /// - Throws: if there are more codes than the lengths allow.
     init(_ lengths: ArraySlice<UInt8>) throws(BootError) {
         var counts = [Int](repeating: 0, count: Self.longest + 1)
         for length in lengths where length > 0 { counts[Int(length)] += 1 }
@@ -132,7 +133,7 @@ private struct PrefixCode {
         for (symbol, length) in zip(0..., lengths) where length > 0 {
             let code = next[Int(length)]
             next[Int(length)] += 1
-            // Codes come with their highest bit first.
+            // The highest bit of a code comes first.
             var reversed = 0
             for bit in 0..<Int(length) where code >> bit & 1 != 0 { reversed |= 1 << (Int(length) - 1 - bit) }
             for place in stride(from: reversed, to: entries.count, by: 1 << Int(length)) {
@@ -142,7 +143,7 @@ private struct PrefixCode {
         self.entries = entries
     }
 
-    /// Takes the next symbol.
+    /// Consumes and returns the next symbol.
     func next(_ input: inout BitSource<some ImageSource>) throws(BootError) -> Int {
         let entry = entries[Int(input.bits & (1 << UInt64(Self.longest) - 1))]
         guard entry != 0 else { throw .badCompression("one of its codes stands for nothing") }
@@ -151,9 +152,9 @@ private struct PrefixCode {
     }
 }
 
-/// The compressed blocks. RFC 1951.
+/// A decoder of the compressed blocks. RFC 1951.
 private struct Inflation {
-    /// Lengths of code 257 and on: the least, and how many bits are added. Section 3.2.5.
+    /// The lengths of code 257 and on: the smallest, and the number of bits to add. Section 3.2.5.
     private static let lengths: [(least: Int, bits: Int)] = [
         (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (11, 1), (13, 1), (15, 1), (17, 1), (19, 2),
         (23, 2), (27, 2), (31, 2), (35, 3),
@@ -166,7 +167,7 @@ private struct Inflation {
         let base = (2 + code & 1) << bits
         return (base + 1, bits)
     }
-    /// In which order the lengths of the code for code lengths stand. Section 3.2.7.
+    /// The order of the lengths of the code for code lengths. Section 3.2.7.
     private static let order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
 
     let limit: Int

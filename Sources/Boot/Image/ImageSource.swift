@@ -7,8 +7,8 @@ public protocol ImageSource {
 
     /// Returns exactly `count` bytes that start at `offset`.
     ///
-    /// The planner asks only for ranges inside `0..<size`, and never for more than 64 KiB at a time.
-    /// - Throws: Whatever the source fails with; fewer bytes than asked for are a failure too.
+    /// The planner reads only ranges inside `0..<size`, and at most 64 KiB at a time.
+    /// - Throws: an error of the source; reading fewer bytes than asked for is one too.
     func read(at offset: UInt64, count: Int) throws -> [UInt8]
 }
 
@@ -34,7 +34,7 @@ public struct InMemoryImage: ImageSource, Sendable {
 }
 
 extension ImageSource {
-    /// Reads a structure, whose name the error carries when the image ends before it or the source fails.
+    /// Reads a structure. Its name is part of the error if the image is too short or the source fails.
     func structure(_ name: String, at offset: UInt64, count: Int) throws(BootError) -> ByteReader {
         let end = offset.addingSaturating(UInt64(count))
         guard end <= size else {

@@ -1,10 +1,10 @@
-/// How a kernel wants to be loaded and entered.
+/// The way to load and enter a kernel.
 public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertible {
     /// ELF with a Xen note that names a 32-bit entry point.
     case pvh
-    /// Multiboot 1: a header in the first 8 KiB, of an ELF file or of one that gives its own load addresses.
+    /// Multiboot 1: a header in the first 8 KiB, of an ELF file or of a file that gives its own load addresses.
     case multiboot
-    /// A Linux bzImage by the best of its entries; a plan says which one that is.
+    /// A Linux bzImage by the best of its entries; a plan has the choice.
     case linux
     /// Linux by its 64-bit boot protocol.
     case linux64
@@ -30,7 +30,7 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
         }
     }
 
-    /// Whether this is one of the ways to boot a Linux bzImage.
+    /// True for the ways to boot a Linux bzImage.
     public var isLinux: Bool {
         switch self {
         case .linux, .linux64, .linux32, .linux16: true
@@ -39,7 +39,7 @@ public enum KernelFormat: String, CaseIterable, Sendable, CustomStringConvertibl
     }
 }
 
-/// A kind of file that is recognised but can't be booted, so that the error can name it and the way out.
+/// A kind of file that is recognised but can't be booted; the error names it and a remedy.
 public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConvertible {
     case multiboot2, iso9660, gzip, xz, zstd, lz4, bzip2, lzma
 
@@ -52,7 +52,7 @@ public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConve
         }
     }
 
-    /// What a person can do about it.
+    /// Advice for the user.
     public var remedy: String {
         switch self {
         case .multiboot2:
@@ -67,7 +67,7 @@ public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConve
     }
 }
 
-/// What a kernel file turned out to be.
+/// The detected kind of a kernel file.
 enum KernelImage {
     case pvh(ELFImage, PVHNote)
     case linux(LinuxImage)
@@ -76,16 +76,16 @@ enum KernelImage {
     case disk(DiskImage)
     case flat
 
-    /// Names that say a file is bare code: it has no magic number of its own.
+    /// Suffixes that mark a file as bare code, which has no magic number.
     static let flatSuffixes = [".bin", ".flat"]
 
-    /// Finds out what an image is.
+    /// Detects the kind of an image.
     /// - Parameters:
     ///   - image: The kernel file.
     ///   - name: Its name; a suffix in ``flatSuffixes`` makes a file without any known magic number a flat binary.
     ///   - format: The only format to consider, or nil for the first that fits: PVH, Linux, disk, multiboot, flat.
-    ///   - diskKind: What kind of disk an image is, or nil for what its signs say.
-    /// - Returns: The format, with what was read to recognise it.
+    ///   - diskKind: The kind of a disk, or nil to detect it.
+    /// - Returns: The format, with the data read to recognise it.
     /// - Throws: ``BootError`` for a damaged file, or one that can't be booted (in the format asked for).
     static func recognize(
         _ image: some ImageSource, name: String, format: KernelFormat?, diskKind: DiskImage.Kind? = nil
@@ -145,13 +145,14 @@ enum KernelImage {
         return try isISO9660(image) ? .iso9660 : nil
     }
 
-    /// Multiboot2 Specification 2.0, section 3.1.1: its magic number on an 8-byte boundary of the first 32 KiB.
+    /// Returns true for Multiboot2 Specification 2.0, section 3.1.1: its magic number on an 8-byte boundary of the
+    /// first 32 KiB.
     private static func isMultiboot2(_ image: some ImageSource) throws(BootError) -> Bool {
         let head = try image.structure("head of the file", at: 0, count: Int(min(image.size, 32768)))
         return stride(from: 0, to: head.count, by: 8).contains { head.holds([0xd6, 0x50, 0x52, 0xe8], at: $0) }
     }
 
-    /// ECMA-119, section 8: a volume descriptor in the first sector of 2 KiB behind the system area.
+    /// Returns true for ECMA-119, section 8: a volume descriptor in the first sector of 2 KiB after the system area.
     private static func isISO9660(_ image: some ImageSource) throws(BootError) -> Bool {
         guard image.size >= 0x8006 else { return false }
         return try image.structure("volume descriptor", at: 0x8000, count: 6).holds(Array("CD001".utf8), at: 1)

@@ -1,7 +1,6 @@
 import Bytes
 
-/// Fields of a structure in a kernel's file. One that ends before a field is an error of the file, and names the
-/// structure.
+/// Fields of a structure in a kernel file. If the structure ends before a field, the error names it.
 extension ByteReader {
     func uint8(at offset: Int) throws(BootError) -> UInt8 {
         UInt8(truncatingIfNeeded: try field(at: offset, count: 1))

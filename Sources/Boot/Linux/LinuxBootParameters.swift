@@ -1,12 +1,12 @@
 import Bytes
 
-/// What Linux finds at the address in RSI (ESI): `struct boot_params`, the "zero page". Linux,
+/// The structure at the address in RSI (ESI) when Linux starts: `struct boot_params`, the "zero page". Linux,
 /// Documentation/arch/x86/zero-page.rst and arch/x86/include/uapi/asm/bootparam.h.
 struct LinuxBootParameters: Equatable, Sendable {
     /// Size of the structure in bytes.
     static let size = 4096
 
-    /// Entries of the memory map that the structure itself holds; further ones follow in a list.
+    /// The largest number of memory map entries in the structure itself; further ones follow in a list.
     static let maximumRegions = 128
 
     private static let rsdpOffset = 0x070
@@ -17,10 +17,10 @@ struct LinuxBootParameters: Equatable, Sendable {
     private static let memoryMapOffset = 0x2d0
     private static let regionSize = 20
 
-    /// With all that the loader fills in.
+    /// The setup header with all fields that the loader fills in.
     let header: LinuxSetupHeader
     let memory: MemoryMap
-    /// 0 where the guest gets no ACPI tables.
+    /// 0 if the guest gets no ACPI tables.
     let rsdpAddress: UInt64
     /// The initrd's upper address and size bits; the lower ones are in the header.
     let ramdisk: AddressRange?
@@ -44,7 +44,7 @@ struct LinuxBootParameters: Equatable, Sendable {
         return page
     }
 
-    /// The `struct setup_data` with the regions that the structure has no room for; nil where it has.
+    /// Returns the `struct setup_data` with the regions that the structure has no room for; nil if there are none.
     static func furtherRegions(of memory: MemoryMap) -> [UInt8]? {
         let rest = memory.e820Table.dropFirst(maximumRegions * regionSize)
         guard !rest.isEmpty else { return nil }

@@ -1,19 +1,19 @@
 import Bytes
 
-/// A Linux image, or another program that comes as one (a memory tester, a network boot loader): setup header, setup
-/// code for real mode, and protected-mode code. Linux, Documentation/arch/x86/boot.rst.
+/// A Linux image, or another program in this format (a memory tester, a network boot loader): setup header, setup code
+/// for real mode, and protected-mode code. Linux, Documentation/arch/x86/boot.rst.
 struct LinuxImage: Equatable, Sendable {
-    /// Where the 64-bit entry lies in the protected-mode code.
+    /// The offset of the 64-bit entry in the protected-mode code.
     static let entryOffset64: UInt64 = 0x200
 
-    /// Where a bzImage's protected-mode code goes when nothing else is said.
+    /// The default address of a bzImage's protected-mode code.
     static let defaultAddress: UInt64 = 0x100000
 
-    /// What errors call it.
+    /// The image's name in errors.
     static let name = "the Linux kernel"
 
     let header: LinuxSetupHeader
-    /// Bytes of the protected-mode code, all that follows the setup code in the file.
+    /// The size of the protected-mode code: everything after the setup code in the file.
     let codeSize: UInt64
 
     /// Reads the header and checks its sizes against the file; nil for a file that has none.
@@ -36,16 +36,15 @@ struct LinuxImage: Equatable, Sendable {
         self.header = header
     }
 
-    /// The protected-mode code at an address.
+    /// Returns the protected-mode code as a segment at an address.
     func segment(at address: UInt64, memorySize: UInt64) -> LoadPlan.Segment {
         LoadPlan.Segment(
             name: Self.name, source: .kernel, guestAddress: address, fileOffset: header.setupSize, fileSize: codeSize,
             memorySize: memorySize)
     }
 
-    /// Boot sector and setup code, for real mode.
-    /// - Throws: ``BootError/fieldOutOfRange(field:value:limit:of:)`` where they are larger than real mode has room
-    ///   for.
+    /// Returns boot sector and setup code, for real mode.
+    /// - Throws: ``BootError/fieldOutOfRange(field:value:limit:of:)`` if they are too large for real mode.
     func setupCode(in image: some ImageSource) throws(BootError) -> [UInt8] {
         guard header.setupSize <= LinuxRealMode.maximumSetupSize else {
             throw .fieldOutOfRange(
@@ -56,10 +55,10 @@ struct LinuxImage: Equatable, Sendable {
         return try image.structure("setup code", at: 0, count: Int(header.setupSize)).bytes
     }
 
-    /// The best entry: 64-bit where there is one; else 32-bit.
+    /// Returns the best entry: 64-bit if there is one; else 32-bit.
     ///
-    /// Real mode is left for images that have no other: a zImage, a protocol before 2.02, one that doesn't say where
-    /// its 32-bit code starts, and one whose setup code does all the work (memdisk, GRUB's lnxboot.img) since it never
+    /// Real mode remains for images that have no other: a zImage, a protocol before 2.02, one without a start address
+    /// of its 32-bit code, and one whose setup code does all the work (memdisk, GRUB's lnxboot.img), which never
     /// switches to protected mode itself.
     func bestFormat(in image: some ImageSource) throws(BootError) -> KernelFormat {
         if header.has64BitEntry, header.loadsHigh { return .linux64 }
@@ -67,8 +66,8 @@ struct LinuxImage: Equatable, Sendable {
         return try setupSwitchesMode(in: image) ? .linux32 : .linux16
     }
 
-    /// Whether the setup code holds an instruction that can set CR0.PE: mov to CR0 (0f 22 /0) or lmsw (0f 01 /6). Intel
-    /// SDM volume 2.
+    /// Returns true if the setup code contains an instruction that can set CR0.PE: mov to CR0 (0f 22 /0) or lmsw (0f 01
+    /// /6). Intel SDM volume 2.
     private func setupSwitchesMode(in image: some ImageSource) throws(BootError) -> Bool {
         let count = Int(min(header.setupSize, LinuxRealMode.maximumSetupSize))
         let code = try image.structure("setup code", at: 0, count: count).bytes
@@ -79,15 +78,15 @@ struct LinuxImage: Equatable, Sendable {
         return false
     }
 
-    /// Memory that the kernel needs from its run-time start on, in bytes.
+    /// The memory that the kernel requires from its run-time start on, in bytes.
     ///
-    /// Protocols before 2.10 don't say; there the decompressed kernel is taken to be twice as large as the compressed
-    /// one.
+    /// Protocols before 2.10 don't give it; the decompressed kernel is then assumed to be twice as large as the
+    /// compressed one.
     var runtimeSize: UInt64 {
         max(codeSize, header[.initialSize] ?? codeSize.addingSaturating(codeSize).addingSaturating(codeSize))
     }
 
-    /// What a person can look at when the kernel needs too much memory.
+    /// The field to check if the kernel requires too much memory.
     var runtimeSizeField: String {
         header.has(.initialSize) ? LinuxSetupHeader.Field.initialSize.name : "the kernel with room to decompress it"
     }

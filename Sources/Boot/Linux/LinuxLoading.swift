@@ -1,10 +1,10 @@
 import Bytes
 
-/// Linux by its 64-bit and 32-bit boot protocols, and what all of its entries share: places for the kernel and its
+/// Linux by its 64-bit and 32-bit boot protocols, and the parts common to all its entries: placing the kernel and its
 /// initrd. Linux, Documentation/arch/x86/boot.rst, "32-bit Boot Protocol" and "64-bit Boot Protocol".
 extension LoadPlanBuilder {
-    /// A kernel's decompressor borrows the pages from 0x9d000 on while page tables, boot parameters and GDT are still
-    /// in use.
+    /// A kernel's decompressor uses the pages from 0x9d000 on while page tables, boot parameters and GDT are still in
+    /// use.
     private static let linuxWindows: [GuestLayout.Window] = [
         .init(0x90000..<0x9d000, .bottom), .init(0x10000..<0x90000, .top), .init(highWindow, .bottom),
     ]
@@ -44,8 +44,8 @@ extension LoadPlanBuilder {
                 : .protected32(instructionPointer: entryPoint, esi: page, gdtBase: gdt))
     }
 
-    /// Places the protected-mode code, with the memory that the kernel needs to decompress itself, and says so in the
-    /// header.
+    /// Places the protected-mode code, with the memory that the kernel requires to decompress itself, and sets the
+    /// address in the header.
     /// - Returns: The load address.
     mutating func placeLinux(_ image: LinuxImage, header: inout LinuxSetupHeader) throws(BootError) -> UInt64 {
         let address: UInt64
@@ -59,14 +59,14 @@ extension LoadPlanBuilder {
         return address
     }
 
-    /// Places the initrd as high as the kernel takes it, and says so in the header.
+    /// Places the initrd as high as the kernel accepts, and sets its address in the header.
     ///
-    /// Several files become one, each from a 4-byte boundary on, as the kernel reads one archive behind the other
-    /// (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+    /// Several files become one, each aligned to 4 bytes: the kernel reads concatenated archives (Linux,
+    /// Documentation/driver-api/early-userspace/buffer-format.rst).
     /// - Parameters:
-    ///   - header: The setup header, which takes the lower 32 bits of address and size.
-    ///   - hasUpperBits: Whether the kernel gets the upper ones as well.
-    /// - Returns: Where it lies; nil for none, or an empty one.
+    ///   - header: The setup header, which receives the lower 32 bits of address and size.
+    ///   - hasUpperBits: True if the kernel also gets the upper bits.
+    /// - Returns: Its range; nil for none, or an empty one.
     mutating func placeInitrd(header: inout LinuxSetupHeader, hasUpperBits: Bool) throws(BootError) -> AddressRange? {
         header[.ramdiskImage] = 0
         header[.ramdiskSize] = 0
@@ -109,7 +109,7 @@ extension LoadPlanBuilder {
         return range
     }
 
-    /// Checks that the kernel takes so long a command line.
+    /// Checks that the kernel accepts a command line of this length.
     func checkCommandLine(_ header: LinuxSetupHeader) throws(BootError) {
         let size = UInt64(ByteText.bytes(commandLine).count)
         guard size <= header.maximumCommandLine else {
@@ -138,10 +138,10 @@ extension LoadPlanBuilder {
         }
     }
 
-    /// Finds a place for a relocatable kernel: its preferred one if that is free, else the lowest behind it, as well
-    /// aligned as can be.
+    /// Finds a place for a relocatable kernel: its preferred address if that is free, else the lowest above it, with
+    /// the best alignment possible.
     ///
-    /// Not before it, since a kernel that is loaded lower moves itself up to the preferred address before it runs
+    /// Never below it, since a kernel that is loaded lower moves itself up to the preferred address before it runs
     /// (boot.rst, "init_size").
     private mutating func relocate(
         _ image: LinuxImage, _ header: LinuxSetupHeader
@@ -163,14 +163,14 @@ extension LoadPlanBuilder {
         throw runtimeError(image, end: (lowest.aligned(upTo: alignments.last ?? 1) ?? .max).addingSaturating(size))
     }
 
-    /// Loads a kernel that can't be relocated, and keeps the memory free to which it decompresses itself.
+    /// Places a kernel that can't be relocated, and reserves the memory to which it decompresses itself.
     private mutating func reserveRuntime(
         _ image: LinuxImage, _ header: LinuxSetupHeader, loadedAt address: UInt64
     ) throws(BootError) {
         let preferred = header[.preferredAddress] ?? 0
         let start = preferred > 0 ? preferred : address
         let runtime = AddressRange(start: start, size: image.runtimeSize)
-        // Where the header doesn't say how much is needed, a guess must not stand in the way.
+        // If the header doesn't give the size, an estimate must not prevent the boot.
         if header.has(.initialSize) {
             guard let runtime, memory.ram.contains(where: { $0.range.contains(runtime) }) else {
                 throw runtimeError(image, end: start.addingSaturating(image.runtimeSize))

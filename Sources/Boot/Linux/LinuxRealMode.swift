@@ -3,24 +3,24 @@ import Bytes
 /// Linux by its oldest entry, in real mode: for images that call the BIOS, zImages and protocols before 2.02. Linux,
 /// Documentation/arch/x86/boot.rst, "Memory Layout of The Real-Mode Code" and "Running the Kernel".
 struct LinuxRealMode {
-    /// The most that the setup code may take, from the segment's start.
+    /// The largest setup code, from the segment's start.
     static let maximumSetupSize: UInt64 = 0x8000
 
-    /// Where a zImage's protected-mode code goes, and what room it has below its setup code.
+    /// The address of a zImage's protected-mode code; it ends below the setup code.
     static let lowAddress: UInt64 = 0x10000
     static let lowSize: UInt64 = 0x80000
 
     private static let modernAddress: UInt64 = 0x10000
     private static let traditionalAddress: UInt64 = 0x90000
 
-    /// Guest physical address of the boot sector, then setup code, heap and stack, and command line.
+    /// The guest physical address of the boot sector; setup code, heap and stack, and command line follow.
     let address: UInt64
-    /// Where stack and heap end and the command line starts, counted from `address`.
+    /// The end of stack and heap and the start of the command line, relative to `address`.
     let heapEnd: UInt64
-    /// Room for the command line, without its NUL.
+    /// The largest command line, without its NUL.
     let maximumCommandLine: UInt64
 
-    /// Images before protocol 2.02 and zImages need 0x90000 and leave what lies above 0x9a000 to the BIOS; all others
+    /// Images before protocol 2.02 and zImages require 0x90000 and leave memory above 0x9a000 to the BIOS; all others
     /// stay below.
     init(_ header: LinuxSetupHeader) {
         let isModern = header.loadsHigh && header.has(.commandLine)
@@ -68,7 +68,7 @@ extension LoadPlanBuilder {
                     of: "what fits from 0x10000 to 0x90000")
             }
             try load([image.segment(at: LinuxRealMode.lowAddress, memorySize: image.codeSize)])
-            // It decompresses itself to 1 MiB, where no initrd may be in its way.
+            // It decompresses itself to 1 MiB, so no initrd may be there.
             if let runtime = AddressRange(start: LinuxImage.defaultAddress, size: image.runtimeSize) {
                 layout.reserve(runtime, for: LinuxImage.name)
             }

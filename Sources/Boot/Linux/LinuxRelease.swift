@@ -1,9 +1,9 @@
-/// Which Linux an image with a Linux setup header is.
+/// The release of a Linux image.
 public enum LinuxRelease {
-    /// What the image says of itself, as `6.1.0-56-amd64`; nil for what only comes as a Linux image: a memory tester, a
+    /// Returns the image's release, such as `6.1.0-56-amd64`; nil for other programs in this format: a memory tester, a
     /// network boot loader.
     ///
-    /// kernel_version, offset 0x20e: where the version's text begins in the setup code, less 0x200. Linux,
+    /// kernel_version, offset 0x20e: the offset of the release text in the setup code, minus 0x200. Linux,
     /// Documentation/arch/x86/boot.rst.
     public static func of(_ image: some ImageSource) -> String? {
         guard let header = try? image.structure("setup header", at: 0x202, count: 14),

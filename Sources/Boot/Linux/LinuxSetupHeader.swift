@@ -1,9 +1,9 @@
 import Bytes
 
-/// The setup header at the start of a Linux bzImage, and the fields of it that a boot loader reads and fills in:
-/// Linux, Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
+/// The setup header at the start of a Linux bzImage, with the fields that a boot loader reads and fills in: Linux,
+/// Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 struct LinuxSetupHeader: Equatable, Sendable {
-    /// A field: its name in the source, its place in the file, and the protocol version that brought it.
+    /// A field: its name in the source, its place in the file, and the first protocol version that has it.
     struct Field: Equatable, Sendable {
         let name: String
         let offset: Int
@@ -44,13 +44,13 @@ struct LinuxSetupHeader: Equatable, Sendable {
         static let initialSize = Field("init_size", 0x260, 4, 0x020a)
     }
 
-    /// Where the part that is copied into the boot parameters starts in the file.
+    /// The start in the file of the part that is copied to the boot parameters.
     static let start = Field.setupSectors.offset
 
     private static let magic = Array("HdrS".utf8)
     private static let magicOffset = 0x202
 
-    /// All of protocol 2.00 must be there, up to bootsect_kludge.
+    /// All of protocol 2.00, up to bootsect_kludge, must exist.
     private static let smallestEnd = 0x224
 
     /// The file up to the header's end, which is at most 0x281.
@@ -59,7 +59,7 @@ struct LinuxSetupHeader: Equatable, Sendable {
     let version: UInt16
 
     /// Reads the header; nil for a file that has none.
-    /// - Throws: ``BootError`` where it is damaged or reaches past the file.
+    /// - Throws: ``BootError`` if it is damaged or extends beyond the file.
     init?(_ image: some ImageSource) throws(BootError) {
         let versionField = Field.protocolVersion
         let versionEnd = versionField.offset + versionField.size
@@ -73,7 +73,7 @@ struct LinuxSetupHeader: Equatable, Sendable {
         guard version >= 0x0200 else {
             throw .badField(field: versionField.name, value: UInt64(version), expected: "0x200 or more")
         }
-        // A short jump over the header's rest: its displacement, counted from 0x202, says where the header ends.
+        // A short jump over the rest of the header: its displacement, relative to 0x202, gives the header's end.
         let jump = try head.uint16(at: Field.jump.offset)
         let end = Self.magicOffset + Int(jump >> 8)
         guard jump & 0xff == 0xeb, jump >> 8 < 0x80, end >= Self.smallestEnd else {
@@ -89,12 +89,12 @@ struct LinuxSetupHeader: Equatable, Sendable {
         }
     }
 
-    /// Whether the image's protocol has the field. A header that ends before it lacks it, whatever version it claims.
+    /// Returns true if the image's protocol has the field. A header that ends before it lacks it, whatever its version.
     func has(_ field: Field) -> Bool {
         version >= field.version && field.offset + field.size <= bytes.count
     }
 
-    /// A field's value, nil where the image's protocol lacks it. Setting such a field changes nothing.
+    /// A field's value, nil if the image's protocol lacks it. Setting such a field has no effect.
     subscript(field: Field) -> UInt64? {
         get {
             guard has(field) else { return nil }
@@ -116,31 +116,31 @@ extension LinuxSetupHeader {
     private static let kernel64: UInt64 = 1 << 0
     private static let above4GiB: UInt64 = 1 << 1
 
-    /// Bytes from the file's start to the protected-mode code: boot sector and setup code.
+    /// The number of bytes before the protected-mode code in the file: boot sector and setup code.
     var setupSize: UInt64 {
         let sectors = self[.setupSectors] ?? 0
         return (sectors == 0 ? 4 + 1 : sectors + 1) * 512
     }
 
-    /// LOADED_HIGH: a bzImage, whose protected-mode code belongs to 1 MiB and above. False for a zImage.
+    /// LOADED_HIGH: a bzImage, whose protected-mode code is loaded at 1 MiB or above. False for a zImage.
     var loadsHigh: Bool { (self[.loadFlags] ?? 0) & Self.loadedHigh != 0 }
 
-    /// Where the protected-mode code is loaded unless it can be relocated; nil where the image doesn't say: it has no
-    /// 32-bit entry then, and finds its own way there from real mode, as network boot loaders do.
+    /// The load address of the protected-mode code unless it is relocated; nil if the image doesn't give it: it then
+    /// has no 32-bit entry, and moves its code itself from real mode, as network boot loaders do.
     var loadAddress: UInt64? { self[.code32Start].flatMap { $0 == 0 ? nil : $0 } }
 
     /// XLF_KERNEL_64: the image has the 64-bit entry point.
     var has64BitEntry: Bool { (self[.extendedLoadFlags] ?? 0) & Self.kernel64 != 0 }
 
-    /// XLF_CAN_BE_LOADED_ABOVE_4G: the initrd, too, may lie there.
+    /// XLF_CAN_BE_LOADED_ABOVE_4G: the initrd may be there too.
     var reachesAbove4GiB: Bool { (self[.extendedLoadFlags] ?? 0) & Self.above4GiB != 0 }
 
     var isRelocatable: Bool { (self[.isRelocatable] ?? 0) != 0 }
 
-    /// Bytes of command line that the kernel takes, without the NUL.
+    /// The largest command line in bytes, without the NUL.
     var maximumCommandLine: UInt64 { self[.commandLineSize] ?? 255 }
 
-    /// The last address that an initrd may occupy.
+    /// The highest address that an initrd may occupy.
     var initrdLimit: UInt64 { self[.initrdLimit] ?? 0x37ff_ffff }
 
     /// Alignments of the load address to try, the preferred one first.
@@ -158,7 +158,7 @@ extension LinuxSetupHeader {
         }
     }
 
-    /// Sets what every way in has in common: who loads, and which video mode (the normal one; there is no video).
+    /// Sets the fields common to all entries: the loader's id, and the video mode (the normal one; there is no video).
     mutating func fillCommonFields() {
         self[.loaderType] = 0xff
         self[.videoMode] = 0xffff

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The header by which a kernel says it is a multiboot one: Multiboot Specification 0.6.96, section 3.1.
+/// The header that marks a multiboot kernel: Multiboot Specification 0.6.96, section 3.1.
 struct MultibootHeader: Equatable, Sendable {
     static let magic: UInt32 = 0x1bad_b002
 
@@ -9,24 +9,24 @@ struct MultibootHeader: Equatable, Sendable {
 
     private static let addressFlag: UInt32 = 1 << 16
 
-    /// Flags 0 to 2 ask for page-aligned modules, memory information and a video mode. The first two are always met;
-    /// the video mode is a wish (the specification's section 3.1.3), and there is no video here.
+    /// Flags 0 to 2 ask for page-aligned modules, memory information and a video mode. The first two are always
+    /// satisfied; the video mode is optional (the specification's section 3.1.3), and there is no video here.
     private static let knownRequirements: UInt32 = 0b111
 
-    /// Bytes from the file's start to the header.
+    /// The offset of the header in the file.
     let offset: UInt64
     let flags: UInt32
-    /// The five address fields, there when flag 16 is set.
+    /// The five address fields, present if flag 16 is set.
     let headerAddress: UInt32
     let loadAddress: UInt32
     let loadEndAddress: UInt32
     let bssEndAddress: UInt32
     let entryAddress: UInt32
 
-    /// Whether the header itself says where the file goes ("a.out kludge"); it then outranks ELF headers.
+    /// True if the header gives load addresses ("a.out kludge"), which override ELF headers.
     var givesLoadAddresses: Bool { flags & Self.addressFlag != 0 }
 
-    /// Looks for the header; nil where there is none.
+    /// Searches the header; nil if there is none.
     init?(searching image: some ImageSource) throws(BootError) {
         let head = try image.structure("head of the file", at: 0, count: Int(min(image.size, Self.searchLength)))
         var wrongChecksum: BootError?
@@ -69,7 +69,7 @@ struct MultibootHeader: Equatable, Sendable {
         entryAddress = hasAddresses ? try head.uint32(at: offset + 28) : 0
     }
 
-    /// The one segment that the address fields describe.
+    /// Returns the one segment that the address fields describe.
     func segment(imageSize: UInt64) throws(BootError) -> LoadPlan.Segment {
         let load = UInt64(loadAddress)
         guard load <= headerAddress else {

@@ -1,8 +1,8 @@
 import Bytes
 
-/// What a multiboot kernel finds at the address in EBX: Multiboot Specification 0.6.96, section 3.3.
+/// The structure at the address in EBX when a multiboot kernel starts: Multiboot Specification 0.6.96, section 3.3.
 struct MultibootInfo: Equatable, Sendable {
-    /// What EAX holds at entry.
+    /// The value of EAX at entry.
     static let bootMagic: UInt32 = 0x2bad_b002
 
     /// Size of the structure in bytes, the framebuffer fields included.
@@ -51,7 +51,7 @@ struct MultibootInfo: Equatable, Sendable {
         static let size: UInt64 = 16
 
         let start: UInt32
-        /// Address of the first byte behind the module.
+        /// The address after the module's last byte.
         let end: UInt32
         let stringAddress: UInt32
 

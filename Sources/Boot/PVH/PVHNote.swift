@@ -1,14 +1,14 @@
 import Bytes
 
-/// The ELF note by which a kernel names its PVH entry point: Xen, `public/elfnote.h`.
+/// The ELF note that gives a kernel's PVH entry point: Xen, `public/elfnote.h`.
 struct PVHNote: Equatable, Sendable {
     /// `XEN_ELFNOTE_PHYS32_ENTRY`.
     static let type: UInt32 = 18
 
-    /// A note's owner, with its NUL.
+    /// The note's owner, with its NUL.
     static let owner: [UInt8] = Array("Xen\0".utf8)
 
-    /// How many bytes of notes are looked at in one file: a Linux kernel has less than 1 KiB of them.
+    /// The largest number of bytes of notes read from one file: a Linux kernel has less than 1 KiB of them.
     static let maximumSize: UInt64 = 65536
 
     /// Physical address of the entry point.
@@ -18,7 +18,7 @@ struct PVHNote: Equatable, Sendable {
         self.entry = entry
     }
 
-    /// Looks for the note in every note segment; nil where there is none.
+    /// Searches the note in every note segment; nil if there is none.
     init?(of elf: ELFImage, in image: some ImageSource) throws(BootError) {
         var budget = Self.maximumSize
         for header in elf.programHeaders where header.type == ELFImage.noteType && header.fileSize > 0 {
@@ -44,7 +44,7 @@ struct PVHNote: Equatable, Sendable {
     ) throws(BootError) -> UInt32? {
         let size = UInt64(notes.count)
         var position: UInt64 = 0
-        // Sums below stay far under 64 bits: position is at most 64 KiB and the sizes are 32-bit numbers.
+        // These sums can't overflow: position is at most 64 KiB and the sizes are 32-bit numbers.
         while size - position >= 12 {
             let start = Int(position)
             let nameSize = UInt64(try notes.uint32(at: start))

@@ -1,6 +1,6 @@
 import Bytes
 
-/// What a PVH kernel finds at the address in EBX: `struct hvm_start_info` version 1 (Xen,
+/// The structure at the address in EBX when a PVH kernel starts: `struct hvm_start_info` version 1 (Xen,
 /// `public/arch-x86/hvm/start_info.h`).
 struct PVHStartInfo: Equatable, Sendable {
     static let magic: UInt32 = 0x336e_c578
@@ -12,7 +12,7 @@ struct PVHStartInfo: Equatable, Sendable {
     var moduleCount: UInt32 = 0
     var moduleListAddress: UInt64 = 0
     var commandLineAddress: UInt64 = 0
-    /// 0 where the guest gets no ACPI tables.
+    /// 0 if the guest gets no ACPI tables.
     var rsdpAddress: UInt64 = 0
     var memoryMapAddress: UInt64 = 0
     var memoryMapEntries: UInt32 = 0

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The registers the bootstrap processor starts a kernel with, as pure values.
+/// The register values with which the bootstrap processor starts a kernel.
 ///
 /// General registers not named here are 0, RFLAGS is 2, the IDT is empty and LDTR unusable.
 public struct EntryState: Equatable, Sendable {
@@ -29,7 +29,7 @@ public struct EntryState: Equatable, Sendable {
         public let is32Bit: Bool
         /// L: true for 64-bit code.
         public let is64Bit: Bool
-        /// G: true where the descriptor counts its limit in 4 KiB pages.
+        /// G: true if the descriptor counts its limit in 4 KiB pages.
         public let isPageGranular: Bool
 
         init(
@@ -47,7 +47,7 @@ public struct EntryState: Equatable, Sendable {
             self.isPageGranular = isPageGranular
         }
 
-        /// The segment's descriptor as it stands in a GDT (Intel SDM volume 3, figure 3-8): present, DPL 0.
+        /// The segment's descriptor in a GDT (Intel SDM volume 3, figure 3-8): present, DPL 0.
         public var descriptor: UInt64 {
             let limit = UInt64(isPageGranular ? self.limit >> 12 : self.limit)
             let base = UInt64(self.base)
@@ -62,7 +62,7 @@ public struct EntryState: Equatable, Sendable {
     public let mode: Mode
     /// EIP, or IP in real mode; RIP lies below 4 GiB too.
     public let instructionPointer: UInt32
-    /// ESP, or SP in real mode; 0 where the boot protocol promises no stack.
+    /// ESP, or SP in real mode; 0 if the boot protocol guarantees no stack.
     public let stackPointer: UInt32
     public let eax: UInt32
     public let ebx: UInt32
@@ -72,10 +72,10 @@ public struct EntryState: Equatable, Sendable {
     /// DS, ES, FS and GS.
     public let data: Segment
     public let ss: Segment
-    /// TR: VMX and SVM want a busy TSS there even where the boot protocol asks for none.
+    /// TR: VMX and SVM require a busy TSS there even if the boot protocol asks for none.
     public let tr: Segment
     public let cr0: UInt32
-    /// Guest physical address of the page tables, 0 where paging is off.
+    /// Guest physical address of the page tables, 0 if paging is off.
     public let cr3: UInt32
     public let cr4: UInt32
     public let efer: UInt32
@@ -84,13 +84,13 @@ public struct EntryState: Equatable, Sendable {
     /// Offset of the GDT's last byte, 0 in real mode.
     public let gdtLimit: UInt16
 
-    /// The state that PVH and Linux's 32-bit boot protocol ask for: flat 4 GiB segments, interrupts off, paging off.
+    /// Returns the state for PVH and Linux's 32-bit boot protocol: flat 4 GiB segments, interrupts off, paging off.
     /// - Parameters:
     ///   - instructionPointer: Physical address of the first instruction.
-    ///   - eax: What the boot protocol passes in EAX.
-    ///   - ebx: What the boot protocol passes in EBX.
-    ///   - esi: What the boot protocol passes in ESI.
-    ///   - gdtBase: Where the plan put ``flatGDT``.
+    ///   - eax: The boot protocol's value of EAX.
+    ///   - ebx: The boot protocol's value of EBX.
+    ///   - esi: The boot protocol's value of ESI.
+    ///   - gdtBase: The address of ``flatGDT``.
     /// - Returns: The whole state.
     public static func protected32(
         instructionPointer: UInt32, eax: UInt32 = 0, ebx: UInt32 = 0, esi: UInt32 = 0, gdtBase: UInt32
@@ -102,15 +102,15 @@ public struct EntryState: Equatable, Sendable {
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: flatGDT.count - 1))
     }
 
-    /// The state that multiboot 1 asks for: the same, with code and data where most kernels have theirs in a GDT of
-    /// their own.
+    /// Returns the state for multiboot 1: the same, but with the selectors for code and data that most kernels use in
+    /// their own GDT.
     ///
-    /// The specification leaves the selectors open, and a kernel must reload CS behind its own GDT. Some don't (xv6),
-    /// and run as long as the loader's selector for code is theirs too: 0x08, as by QEMU's loader.
+    /// The specification leaves the selectors open, and a kernel must reload CS after it has loaded its own GDT. Some
+    /// don't (xv6), and run only if the loader's code selector equals theirs: 0x08, as in QEMU's loader.
     /// - Parameters:
     ///   - instructionPointer: Physical address of the first instruction.
     ///   - information: Address of the multiboot information, for EBX.
-    ///   - gdtBase: Where the plan put ``multibootGDT``.
+    ///   - gdtBase: The address of ``multibootGDT``.
     /// - Returns: The whole state.
     public static func multiboot32(instructionPointer: UInt32, information: UInt32, gdtBase: UInt32) -> EntryState {
         EntryState(
@@ -121,12 +121,12 @@ public struct EntryState: Equatable, Sendable {
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: multibootGDT.count - 1))
     }
 
-    /// The state that Linux's 64-bit boot protocol asks for: flat segments, interrupts off, 4-level paging.
+    /// Returns the state for Linux's 64-bit boot protocol: flat segments, interrupts off, 4-level paging.
     /// - Parameters:
     ///   - instructionPointer: Address of the first instruction.
-    ///   - esi: What the boot protocol passes in RSI.
-    ///   - gdtBase: Where the plan put ``longGDT``.
-    ///   - cr3: Where the plan put page tables that map the first 4 GiB to themselves.
+    ///   - esi: The boot protocol's value of RSI.
+    ///   - gdtBase: The address of ``longGDT``.
+    ///   - cr3: The address of page tables that map the first 4 GiB to themselves.
     /// - Returns: The whole state.
     public static func long64(instructionPointer: UInt32, esi: UInt32, gdtBase: UInt32, cr3: UInt32) -> EntryState {
         EntryState(
@@ -137,7 +137,7 @@ public struct EntryState: Equatable, Sendable {
             gdtBase: gdtBase, gdtLimit: UInt16(truncatingIfNeeded: longGDT.count - 1))
     }
 
-    /// A real-mode state.
+    /// Returns a real-mode state.
     /// - Parameters:
     ///   - codeSegment: CS.
     ///   - instructionPointer: IP.
@@ -161,12 +161,12 @@ public struct EntryState: Equatable, Sendable {
 
     /// A GDT that holds the segments of ``protected32(instructionPointer:eax:ebx:esi:gdtBase:)`` under their selectors.
     ///
-    /// Only Linux's protocol promises one, but a guest that reloads a segment register before it has its own then still
-    /// runs.
+    /// Only Linux's protocol guarantees one, but it lets a guest reload a segment register before it has a GDT of its
+    /// own.
     public static let flatGDT = table(of: [flatCode, flatData, flatTask])
 
     /// A GDT that holds the segments of ``multiboot32(instructionPointer:information:gdtBase:)`` under their selectors,
-    /// and data at 0x18 too.
+    /// and a data segment at 0x18 too.
     public static let multibootGDT = table([
         0, firstCode.descriptor, secondData.descriptor, flatData.descriptor, flatTask.descriptor,
     ])
@@ -174,7 +174,7 @@ public struct EntryState: Equatable, Sendable {
     /// A GDT that holds the segments of ``long64(instructionPointer:esi:gdtBase:cr3:)`` under their selectors.
     public static let longGDT = table(of: [longCode, flatData, flatTask])
 
-    /// Two empty descriptors, then these; the last one, a task's, takes two places in 64-bit mode.
+    /// Returns two empty descriptors, then these; the last one, a task's, takes two places in 64-bit mode.
     private static func table(of segments: [Segment]) -> [UInt8] {
         table([0, 0] + segments.map(\.descriptor) + (segments.contains { $0.is64Bit } ? [0] : []))
     }

@@ -1,19 +1,19 @@
 import Bytes
 
-/// What already lies where in the guest's memory while a plan is made.
+/// The parts of the guest's memory that are already in use while a plan is made.
 struct GuestLayout {
-    /// A range and what lies in it.
+    /// A range and its owner.
     struct Claim {
         let range: AddressRange
         let owner: String
     }
 
-    /// From which end of a window a free place is looked for.
+    /// The end of a window where the search for a free place starts.
     enum Edge {
         case bottom, top
     }
 
-    /// Where to look for a place.
+    /// A range to search for a place.
     struct Window {
         let range: AddressRange
         let edge: Edge
@@ -31,10 +31,10 @@ struct GuestLayout {
         self.memory = memory
     }
 
-    /// Where the highest claim ends.
+    /// The end of the highest claim.
     var end: UInt64 { claims.map(\.range.end).max() ?? 0 }
 
-    /// Claims the places the image itself asks for, which must be free RAM.
+    /// Claims the places that the image itself asks for, which must be free RAM.
     mutating func claim(_ segments: [LoadPlan.Segment]) throws(BootError) {
         var ranges: [Claim] = []
         for segment in segments {
@@ -54,17 +54,17 @@ struct GuestLayout {
         claims += ranges
     }
 
-    /// Keeps a range free of what is placed from now on, whatever lies in it already.
+    /// Reserves a range: nothing is placed there from now on. It may already contain claims.
     mutating func reserve(_ range: AddressRange, for owner: String) {
         claims.append(Claim(range: range, owner: owner))
     }
 
     /// Finds a free place in RAM and claims it.
     /// - Parameters:
-    ///   - size: Bytes needed; 0 takes an address and no room.
+    ///   - size: Bytes needed; 0 needs an address but no room.
     ///   - alignment: A power of two.
-    ///   - windows: Where to look, best first, each with the end to start from.
-    ///   - owner: What it is for.
+    ///   - windows: The windows to search, best first, each with the end to start from.
+    ///   - owner: Its purpose, for errors.
     /// - Returns: The place's guest physical address.
     /// - Throws: ``BootError/noRoom(what:size:memory:)``.
     mutating func place(
@@ -76,7 +76,7 @@ struct GuestLayout {
         return address
     }
 
-    /// The same, nil where there is no room.
+    /// Does the same, but returns nil if there is no room.
     mutating func firstPlace(
         size: UInt64, alignment: UInt64, in windows: [Window], for owner: String
     ) -> UInt64? {
@@ -95,7 +95,7 @@ struct GuestLayout {
     private func freeRange(size: UInt64, alignment: UInt64, in region: AddressRange, from edge: Edge) -> AddressRange? {
         let needed = max(size, 1)
         guard needed <= region.size else { return nil }
-        // Every step leaves one claim behind, so this ends.
+        // Every step passes one claim, so this ends.
         var start =
             edge == .bottom ? region.start.aligned(upTo: alignment) : (region.end - needed).aligned(downTo: alignment)
         while let candidate = start, let range = AddressRange(start: candidate, size: needed), region.contains(range) {

@@ -11,7 +11,7 @@ enum IdentityPageTables {
     private static let writable: UInt64 = 1 << 1
     private static let largePage: UInt64 = 1 << 7
 
-    /// The tables as they stand at `address`, a multiple of 4096; the PML4 comes first.
+    /// Returns the tables for the address `address`, a multiple of 4096; the PML4 comes first.
     static func bytes(at address: UInt64) -> [UInt8] {
         let flags = present | writable
         var writer = ByteWriter(capacity: size)

@@ -1,10 +1,10 @@
 import Bytes
 
-/// What goes where in the guest's memory, and how the first processor starts. Nothing is loaded yet.
+/// The contents of the guest's memory and the start state of the first processor. Nothing is loaded yet.
 ///
-/// Every segment and blob lies in RAM, and none overlaps another.
+/// Every segment and blob is in RAM, and none overlaps another.
 public struct LoadPlan: Equatable, Sendable {
-    /// Which file a segment's bytes come from.
+    /// The file that a segment's bytes come from.
     public enum Source: Equatable, Sendable {
         case kernel
         /// The module of this index, as given to the planner.
@@ -13,29 +13,29 @@ public struct LoadPlan: Equatable, Sendable {
 
     /// A part of a file and the guest memory it fills.
     public struct Segment: Equatable, Sendable {
-        /// What the segment is, in words an error can use.
+        /// The segment's name in errors.
         public let name: String
         public let source: Source
         /// Guest physical address of the first byte.
         public let guestAddress: UInt64
-        /// Where the bytes start in the file.
+        /// The offset of the bytes in the file.
         public let fileOffset: UInt64
         /// Bytes that come from the file; the file holds them all.
         public let fileSize: UInt64
-        /// Bytes in memory, at least `fileSize`; those behind it are zero.
+        /// Bytes in memory, at least `fileSize`; those after the file's are zero.
         public let memorySize: UInt64
     }
 
-    /// Bytes of our own making.
+    /// Bytes that swiftlet generates.
     public struct Blob: Equatable, Sendable {
-        /// What the bytes are, in words an error can use.
+        /// The bytes' name in errors.
         public let name: String
         /// Guest physical address of the first byte.
         public let guestAddress: UInt64
         public let bytes: [UInt8]
     }
 
-    /// A file that is handed to the kernel as it is: an initrd, a multiboot module.
+    /// A file that is passed to the kernel unchanged: an initrd, a multiboot module.
     public struct Module: Equatable, Sendable {
         /// The file's name, which multiboot passes on.
         public let name: String
@@ -51,40 +51,40 @@ public struct LoadPlan: Equatable, Sendable {
         }
     }
 
-    /// The longest command line in bytes, without its NUL. Linux on x86 takes 2047.
+    /// The longest command line in bytes, without its NUL. Linux on x86 accepts 2047.
     public static let maximumCommandLine = 16383
 
-    /// The most modules a kernel is given.
+    /// The largest number of modules.
     public static let maximumModules = 32
 
-    /// How the kernel is booted; for Linux, which of its entries is taken.
+    /// The kernel's format; for Linux it includes the choice of entry.
     public let format: KernelFormat
     public let segments: [Segment]
     public let blobs: [Blob]
     public let entry: EntryState
-    /// The disk that the guest boots from; nil for a kernel. None of it is in a segment: firmware reads what the guest
-    /// asks for.
+    /// The disk that the guest boots from; nil for a kernel. No segment contains it: firmware reads the sectors that
+    /// the guest asks for.
     public let disk: DiskImage?
 
-    /// Whether the first processor begins in firmware, ``BootROM``, which then enters the kernel in the state that
+    /// True if the first processor begins in firmware, ``BootROM``, which then enters the kernel in the state that
     /// ``entry`` describes.
     public var needsFirmware: Bool { format == .linux16 || format == .disk }
 
     /// Turns a kernel image into a plan.
     ///
-    /// Everything the image says is checked against the file's size and the guest's memory before it is used.
+    /// All fields of the image are checked against the file's size and the guest's memory before they are used.
     /// - Parameters:
     ///   - image: The kernel file.
     ///   - name: Its name: multiboot kernels get it as the first word of their command line, and a suffix `.bin` or
     ///     `.flat` makes a file without a known magic number a flat binary.
-    ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes. `ByteText`, as all names and
+    ///   - commandLine: The kernel's arguments, at most ``maximumCommandLine`` bytes. `ByteText`, like all names and
     ///     arguments here.
     ///   - modules: Files to place in memory, at most ``maximumModules``; all together are a Linux kernel's initrd.
-    ///   - memory: What RAM there is.
+    ///   - memory: The RAM.
     ///   - rsdpAddress: Guest physical address of the ACPI RSDP, 0 for none.
-    ///   - format: The only format to consider; nil to find out.
-    ///   - diskKind: What kind of disk an image is; nil to find out.
-    /// - Returns: A plan all of whose parts lie in RAM and in their files.
+    ///   - format: The only format to consider; nil to detect it.
+    ///   - diskKind: The kind of a disk; nil to detect it.
+    /// - Returns: A plan whose parts are all in RAM and in their files.
     /// - Throws: ``BootError``, which names the field, its value and its limit.
     public static func plan(
         image: some ImageSource, name: String, commandLine: String = "", modules: [Module] = [], memory: MemoryMap,

@@ -1,11 +1,11 @@
 import Bytes
 
-/// What lies where in the guest's physical address space: RAM and what a kernel must keep its hands off.
+/// The guest's physical address space: RAM and the regions that a kernel must not use.
 ///
 /// The numbers of ``Kind`` are those of ACPI 6.5 section 15 ("System Address Map Interfaces", known as E820), which PVH
-/// and multiboot took over unchanged.
+/// and multiboot adopted unchanged.
 public struct MemoryMap: Equatable, Sendable {
-    /// What a region is, numbered as E820 does.
+    /// The kind of a region, with E820's numbers.
     public enum Kind: UInt32, Sendable {
         case ram = 1
         case reserved = 2
@@ -21,10 +21,10 @@ public struct MemoryMap: Equatable, Sendable {
         /// Length in bytes.
         public let size: UInt64
         public let kind: Kind
-        /// What the region is, in words an error can use: "RAM below 4 GiB", "PCI hole".
+        /// The region's name in errors: "RAM below 4 GiB", "PCI hole".
         public let name: String
 
-        /// Describes a region; one that would wrap around ends at the last address.
+        /// Creates a region; one that would wrap around ends at the last address.
         public init(start: UInt64, size: UInt64, kind: Kind, name: String) {
             self.start = start
             self.size = min(size, UInt64.max - start)
@@ -35,30 +35,30 @@ public struct MemoryMap: Equatable, Sendable {
         var range: AddressRange { AddressRange(start..<start + size) }
     }
 
-    /// Regions by rising address, none overlapping another.
+    /// Regions by ascending address, which do not overlap.
     public let regions: [Region]
 
-    /// Guest memory as asked for, in bytes, the parts under reserved regions included.
+    /// The requested size of guest memory in bytes, including the parts under reserved regions.
     public let size: UInt64
 
-    /// RAM below 4 GiB ends here at the latest, however much memory is asked for.
+    /// The highest possible end of RAM below 4 GiB, for any amount of memory.
     public let lowLimit: UInt64
 
-    /// Where RAM above the 32-bit address space starts.
+    /// The start of RAM above the 32-bit address space.
     public static let fourGiB: UInt64 = 1 << 32
 
-    /// From the extended BIOS data area to 1 MiB: where a PC has its video memory, option ROMs and BIOS.
+    /// The range from the extended BIOS data area to 1 MiB: a PC's video memory, option ROMs and BIOS.
     public static let legacyHole = Region(
         start: 0x9fc00, size: 0x100000 - 0x9fc00, kind: .reserved, name: "the legacy video and BIOS area")
 
     /// Lays out a PC's memory.
     /// - Parameters:
-    ///   - belowFourGiB: Bytes of RAM from address 0 on, the legacy hole included; at most 4 GiB count.
+    ///   - belowFourGiB: Bytes of RAM from address 0 on, including the legacy hole; at most 4 GiB count.
     ///   - aboveFourGiB: Bytes of RAM from 4 GiB on.
-    ///   - lowLimit: Where RAM below 4 GiB ends at the latest, by the machine's layout; errors use it to say whether
+    ///   - lowLimit: The highest possible end of RAM below 4 GiB in the machine's layout; errors use it to say whether
     ///     more memory would help.
     ///   - reserved: Further regions, for instance the PCI hole or ACPI tables; RAM under them is not offered as RAM,
-    ///     and where two of them overlap the earlier one keeps the place.
+    ///     and if two of them overlap the earlier one keeps the place.
     public init(belowFourGiB: UInt64, aboveFourGiB: UInt64 = 0, lowLimit: UInt64 = fourGiB, reserved: [Region] = []) {
         let low = Region(start: 0, size: min(belowFourGiB, Self.fourGiB), kind: .ram, name: "RAM below 4 GiB")
         let high = Region(start: Self.fourGiB, size: aboveFourGiB, kind: .ram, name: "RAM above 4 GiB")
@@ -77,7 +77,7 @@ public struct MemoryMap: Equatable, Sendable {
         self.lowLimit = min(lowLimit, Self.fourGiB)
     }
 
-    /// The map as PVH's `hvm_memmap_table_entry` array: 24 bytes a region (Xen, `public/arch-x86/hvm/start_info.h`).
+    /// The map as PVH's `hvm_memmap_table_entry` array: 24 bytes per region (Xen, `public/arch-x86/hvm/start_info.h`).
     public var pvhTable: [UInt8] {
         var writer = ByteWriter()
         for region in regions {
@@ -89,7 +89,7 @@ public struct MemoryMap: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// The map as E820 entries: 20 bytes a region, as in `boot_params.e820_table` (Linux,
+    /// The map as E820 entries: 20 bytes per region, as in `boot_params.e820_table` (Linux,
     /// `Documentation/arch/x86/zero-page.rst`).
     public var e820Table: [UInt8] {
         var writer = ByteWriter()
@@ -101,7 +101,7 @@ public struct MemoryMap: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// The map as multiboot's `mmap` buffer: each entry is preceded by its size, which does not count itself
+    /// The map as multiboot's `mmap` buffer: each entry follows its size, which does not include the size field
     /// (Multiboot Specification 0.6.96, section 3.3).
     public var multibootTable: [UInt8] {
         var writer = ByteWriter()
@@ -114,7 +114,7 @@ public struct MemoryMap: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// RAM from address 0 up to the first hole, in KiB: multiboot's `mem_lower`, 640 at most.
+    /// RAM from address 0 up to the first hole, in KiB: multiboot's `mem_lower`, at most 640.
     public var lowerKiB: UInt32 {
         UInt32(truncatingIfNeeded: min(ramSize(from: 0) >> 10, 640))
     }
@@ -126,8 +126,7 @@ public struct MemoryMap: Equatable, Sendable {
 
     var ram: [Region] { regions.filter { $0.kind == .ram } }
 
-    /// The address below 4 GiB up to which more memory could be given: the first reserved region above 1 MiB, or the
-    /// limit.
+    /// The address below 4 GiB up to which RAM could grow: the first reserved region above 1 MiB, or the limit.
     var growthLimit: UInt64 {
         let limits = regions.filter { $0.kind != .ram && $0.start >= Self.legacyHole.range.end }.map(\.start)
         return min(limits.min() ?? lowLimit, lowLimit)

@@ -1,6 +1,6 @@
 // Made by `make -C firmware embed` from the assembly there: change that, not this.
 extension BootROM {
-    /// The ROM's bytes, eight a number, the first in its lowest bits.
+    /// The ROM's bytes, eight in a number, the first in its lowest bits.
     public static let words: [UInt64] = [
         0x74656c7466697773, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
         0x0000000000000000, 0x0000000000000000,
@@ -297,7 +297,7 @@ extension BootROM {
         0x2f3131f000ee00ea, 0x00fc0036322f3132,
     ]
 
-    /// The first bytes of memory, in the same way.
+    /// The first bytes of memory, in the same form.
     public static let lowWords: [UInt64] = [
         0xf000ee84f000ee98, 0xf000ee84f000ee84, 0xf000ee84f000ee84, 0xf000ee84f000ee9d, 0xf000ee93f000e38e,
         0xf000ee8cf000ee8c, 0xf000ee8cf000ee8c,

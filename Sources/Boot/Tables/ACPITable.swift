@@ -1,24 +1,24 @@
 import Bytes
 
-/// A system description table: the common header and what follows it. ACPI 6.5, section 5.2.6.
+/// A system description table: the common header and its contents. ACPI 6.5, section 5.2.6.
 struct ACPITable: Equatable, Sendable {
     /// Size of the header in bytes.
     static let headerSize = 36
 
-    /// Who made the tables, in six bytes: kernels show it beside each table.
+    /// The OEM id in six bytes: kernels show it beside each table.
     static let oem = "SWFTLT"
-    /// The same in eight, for the table as such.
+    /// The OEM table id in eight bytes.
     static let oemTable = "SWIFTLET"
-    /// The same in four.
+    /// The creator id in four bytes.
     static let creator = "SWFT"
 
-    /// Four letters: what the table is.
+    /// Four letters: the type of the table.
     let signature: String
     let revision: UInt8
-    /// What follows the header.
+    /// The contents after the header.
     let body: [UInt8]
 
-    /// Header and body, the checksum right.
+    /// Header and body, with a valid checksum.
     var bytes: [UInt8] {
         var writer = ByteWriter()
         writer.append(contentsOf: Array(signature.utf8))
@@ -35,7 +35,7 @@ struct ACPITable: Equatable, Sendable {
     }
 }
 
-/// A register's place, as ACPI gives it. ACPI 6.5, section 5.2.3.2, "Generic Address Structure".
+/// The address of a register. ACPI 6.5, section 5.2.3.2, "Generic Address Structure".
 struct GenericAddress: Equatable, Sendable {
     let space: UInt8
     let bitWidth: UInt8
@@ -63,10 +63,10 @@ struct GenericAddress: Equatable, Sendable {
 }
 
 extension [UInt8] {
-    /// What makes the sum of all bytes, this one included, a multiple of 256.
+    /// The byte that makes the sum of all bytes, itself included, a multiple of 256.
     var checksum: UInt8 { 0 &- reduce(0, &+) }
 
-    /// The bytes with the checksum of the first `count` (nil: of all) stored at `offset`, where 0 stands.
+    /// Returns the bytes with the checksum of the first `count` (nil: of all) stored at `offset`, which must hold 0.
     func withChecksum(at offset: Int, count: Int? = nil) -> [UInt8] {
         var copy = self
         copy[offset] = Array(prefix(count ?? self.count)).checksum

@@ -6,7 +6,7 @@ struct AML: Equatable, Sendable {
 
     // MARK: Data
 
-    /// The shortest encoding of a number.
+    /// Returns the shortest encoding of a number.
     static func integer(_ value: UInt64) -> AML {
         var writer = ByteWriter()
         writer.append(integer: value)
@@ -24,7 +24,7 @@ struct AML: Equatable, Sendable {
     /// At most 255 elements.
     static func package(_ elements: [AML]) -> AML { package(count: elements.count, elements.flatMap(\.bytes)) }
 
-    /// The same of elements that are encoded one behind the other.
+    /// Returns a package of elements that are already encoded and concatenated.
     static func package(count: Int, _ elements: [UInt8]) -> AML {
         AML(bytes: [0x12] + sized([UInt8(truncatingIfNeeded: count)] + elements))
     }
@@ -49,7 +49,7 @@ struct AML: Equatable, Sendable {
 
     // MARK: Names
 
-    /// A name of one to four characters, relative to where it stands.
+    /// Returns a name of one to four characters, relative to its scope.
     static func path(_ name: String) -> AML {
         let segment = Array(name.utf8.prefix(4))
         return AML(bytes: segment + [UInt8](repeating: 0x5f, count: 4 - segment.count))
@@ -67,7 +67,7 @@ struct AML: Equatable, Sendable {
         AML(bytes: [0x5b, 0x82] + sized(path(name).bytes + content.flatMap(\.bytes)))
     }
 
-    /// A method that only one thread at a time may be in, as it must be when it makes names.
+    /// Returns a method that only one thread at a time may execute, as required for a method that creates names.
     static func serializedMethod(_ name: String, arguments: UInt8, _ body: [AML]) -> AML {
         AML(bytes: [0x14] + sized(path(name).bytes + [arguments & 7 | 1 << 3] + body.flatMap(\.bytes)))
     }
@@ -99,10 +99,10 @@ struct AML: Equatable, Sendable {
 
     // MARK: Lengths
 
-    /// The content with its package length, which counts itself, before it. ACPI 6.5, section 20.2.4.
+    /// Prefixes the content with its package length, which counts itself. ACPI 6.5, section 20.2.4.
     static func sized(_ content: [UInt8]) -> [UInt8] {
         if content.count + 1 <= 0x3f { return [UInt8(truncatingIfNeeded: content.count + 1)] + content }
-        // The first byte says how many follow and holds four bits, the others eight each.
+        // The first byte gives the number of following bytes and holds four bits; the others hold eight each.
         let following = content.count + 2 < 1 << 12 ? 1 : content.count + 3 < 1 << 20 ? 2 : 3
         let length = content.count + 1 + following
         var prefix = [UInt8(truncatingIfNeeded: following << 6 | length & 0xf)]

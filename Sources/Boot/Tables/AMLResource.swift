@@ -37,22 +37,22 @@ struct AMLResource: Equatable, Sendable {
         return AMLResource(bytes: writer.bytes)
     }
 
-    /// Buses that a bridge hands on to what lies behind it.
+    /// Returns the buses that a bridge forwards to.
     static func busWindow(_ buses: ClosedRange<UInt8>) -> AMLResource {
         addressSpace(.bus, UInt64(buses.lowerBound)..<UInt64(buses.upperBound) + 1, flags: Flag.fixed)
     }
 
-    /// Ports that a bridge hands on.
+    /// Returns the ports that a bridge forwards.
     static func portWindow(_ ports: ClosedRange<UInt16>) -> AMLResource {
         addressSpace(.io, UInt64(ports.lowerBound)..<UInt64(ports.upperBound) + 1, flags: Flag.fixed)
     }
 
-    /// Memory that a bridge hands on, read and written, not cached.
+    /// Returns the memory that a bridge forwards: readable, writable, not cached.
     static func memoryWindow(_ range: Range<UInt64>) -> AMLResource {
         addressSpace(.memory, range, flags: Flag.fixed)
     }
 
-    /// A `_CRS`: the descriptors and an end tag whose checksum of 0 says that there is none.
+    /// Returns a `_CRS`: the descriptors and an end tag whose checksum of 0 marks it as unused.
     static func template(_ resources: [AMLResource]) -> AML {
         .buffer(resources.flatMap(\.bytes) + [0x79, 0])
     }
@@ -79,8 +79,7 @@ struct AMLResource: Equatable, Sendable {
         static let fixed: UInt8 = 1 << 2 | 1 << 3
     }
 
-    /// The word, double word or quad word form, whichever is the shortest that holds the range; memory has no word
-    /// form.
+    /// Returns the shortest of the word, double word or quad word forms that holds the range; memory has no word form.
     private static func addressSpace(_ kind: Kind, _ range: Range<UInt64>, flags: UInt8) -> AMLResource {
         let fields = [0, range.lowerBound, range.upperBound - 1, 0, range.upperBound - range.lowerBound]
         var writer = ByteWriter()
@@ -91,7 +90,7 @@ struct AMLResource: Equatable, Sendable {
             writer.append(flags)
             writer.append(kind.flags)
         }
-        // The length of a whole 16-bit or 32-bit space does not fit its own field.
+        // The length of a whole 16-bit or 32-bit space does not fit its field.
         if kind != .memory, fields[4] <= UInt16.max {
             head(0x88, fieldSize: 2, &writer)
             for field in fields { writer.append(UInt16(truncatingIfNeeded: field)) }

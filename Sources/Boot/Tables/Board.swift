@@ -1,7 +1,6 @@
 public import Bytes
 
-/// What the firmware tables say about a machine, as a value: the caller's memory map and wiring in, ``FirmwareTables``
-/// out.
+/// A machine as the firmware tables describe it: the input of ``FirmwareTables``.
 public struct Board: Equatable, Sendable {
     /// A device on the ISA bus.
     public struct ISADevice: Equatable, Sendable {
@@ -16,7 +15,7 @@ public struct Board: Equatable, Sendable {
         }
     }
 
-    /// Where a PCI function's interrupt pin is wired to.
+    /// The wiring of a PCI function's interrupt pin.
     public struct InterruptRoute: Equatable, Sendable {
         /// The slot on bus 0, 0...31.
         public let slot: Int
@@ -63,9 +62,9 @@ public struct Board: Equatable, Sendable {
         }
     }
 
-    /// The processors' APIC ids, rising, the bootstrap processor's first. Their place in the list is their ACPI UID.
+    /// The processors' APIC ids, ascending, the bootstrap processor's first. The index in the list is the ACPI UID.
     public var apicIDs: [UInt32]
-    /// CPUID leaf 1, EAX: the MP table tells old kernels family, model and stepping.
+    /// CPUID leaf 1, EAX: the MP table gives old kernels family, model and stepping.
     public var processorSignature: UInt32 = 0x600
     /// CPUID leaf 1, EDX, for the same readers: here an FPU and a local APIC.
     public var processorFeatures: UInt32 = 0x201
@@ -73,15 +72,15 @@ public struct Board: Equatable, Sendable {
     public var localAPICAddress: UInt32 = 0xfee0_0000
     /// Physical address of the one IOAPIC, whose pins are GSI 0 and on.
     public var ioapicAddress: UInt32 = 0xfec0_0000
-    /// The id its ID register gives after reset.
+    /// The value of its ID register after reset.
     public var ioapicID: UInt8 = 0
-    /// How many pins it has, 16...240.
+    /// The number of its pins, 16...240.
     public var ioapicPins: UInt8 = 24
-    /// The enhanced configuration window of segment 0, 1 MiB a bus from bus 0 on; nil where there is only CF8.
+    /// The enhanced configuration window of segment 0, 1 MiB per bus from bus 0 on; nil if there is only CF8.
     public var ecam: Range<UInt64>?
-    /// Where BARs may lie: each window wholly below or wholly above 4 GiB.
+    /// The windows for BARs: each is wholly below or wholly above 4 GiB.
     public var memoryWindows: [AddressRange]
-    /// How INTx pins are wired.
+    /// The wiring of INTx pins.
     public var interruptRoutes: [InterruptRoute]
     /// Configuration mechanism 1: the first of eight ports.
     public var configurationPort: UInt16
@@ -90,15 +89,15 @@ public struct Board: Equatable, Sendable {
     public var powerManagement: PowerManagement
     /// An MC146818, two ports, with the century in byte 0x32; nil for none.
     public var clock: ISADevice?
-    /// A keyboard controller that answers commands. One that only resets does not count: kernels would probe it and
-    /// complain.
+    /// True for a keyboard controller that answers commands. One that only resets does not count: kernels would probe
+    /// it and complain.
     public var hasKeyboardController = false
-    /// Bytes of RAM; 0: the tables don't say.
+    /// Bytes of RAM; 0: the tables don't give it.
     public var memorySize: UInt64 = 0
     /// pvpanic's port, nil for none.
     public var panicPort: UInt16?
 
-    /// Describes a machine; all that isn't named here has a PC's values and can be set afterwards.
+    /// Describes a machine; properties not named here have a PC's values and can be set afterwards.
     public init(
         apicIDs: [UInt32], ecam: Range<UInt64>?, memoryWindows: [AddressRange], interruptRoutes: [InterruptRoute],
         configurationPort: UInt16, serialPorts: [ISADevice], powerManagement: PowerManagement
@@ -112,13 +111,13 @@ public struct Board: Equatable, Sendable {
         self.powerManagement = powerManagement
     }
 
-    /// The highest bus that can be reached.
+    /// The highest bus number that can be reached.
     var lastBus: UInt8 {
         guard let ecam else { return 0xff }
         return UInt8(clamping: (ecam.upperBound - ecam.lowerBound) >> 20 - 1)
     }
 
-    /// Checks that the tables can say all this.
+    /// Checks that the tables can express all fields.
     func check() throws(FirmwareTablesError) {
         guard !apicIDs.isEmpty else { throw .badField("apicIDs", reason: "there must be a processor") }
         guard zip(apicIDs, apicIDs.dropFirst()).allSatisfy({ $0 < $1 }), apicIDs.last != .max else {
@@ -156,12 +155,12 @@ public struct Board: Equatable, Sendable {
         if let clock, clock.irq > 15 || clock.port > 0xfffe {
             throw .badField("clock", reason: "port \(UInt64(clock.port).hexadecimal), IRQ \(clock.irq) can't be")
         }
-        // Bridges hand on what lies on both sides of it.
+        // The windows end before and start after it: bridges forward both sides.
         guard (1...0xfff7).contains(configurationPort) else {
             throw .badField("configurationPort", reason: "\(UInt64(configurationPort).hexadecimal) can't be")
         }
         guard powerManagement.sleepTypeS5 <= 7 else { throw .badField("sleepTypeS5", reason: "it has three bits") }
-        // The PIT has the one, the second PIC the other.
+        // GSI 0 belongs to the PIT, GSI 2 to the second PIC.
         guard powerManagement.interrupt < 16, ![0, 2].contains(powerManagement.interrupt) else {
             throw .badField("powerManagement.interrupt", reason: "it must be an ISA interrupt, 1 or 3...15")
         }

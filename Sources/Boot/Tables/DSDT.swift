@@ -1,6 +1,6 @@
 import Bytes
 
-/// The differentiated system description table: the devices that can't be found by asking buses. ACPI 6.5, section
+/// The differentiated system description table: the devices that can't be found by probing buses. ACPI 6.5, section
 /// 5.2.11.1.
 struct DSDT: Equatable, Sendable {
     let board: Board
@@ -12,13 +12,13 @@ struct DSDT: Equatable, Sendable {
         return ACPITable(signature: "DSDT", revision: 2, body: terms.flatMap(\.bytes))
     }
 
-    /// The sleep types of PM1a and PM1b control, and two that are reserved. Section 7.4.2.6.
+    /// The sleep types of PM1a and PM1b control, and two reserved values. Section 7.4.2.6.
     private var softOff: AML {
         let type = AML.integer(UInt64(board.powerManagement.sleepTypeS5))
         return .package([type, type, .integer(0), .integer(0)])
     }
 
-    /// A device a processor, with the MADT's UID. Section 8.4.
+    /// A device per processor, with the MADT's UID. Section 8.4.
     private var processors: [AML] {
         let identity = AML.name("_HID", .string("ACPI0007"))
         return board.apicIDs.indices.map { uid in
@@ -26,7 +26,7 @@ struct DSDT: Equatable, Sendable {
         }
     }
 
-    /// C and three hexadecimal digits.
+    /// Returns C and three hexadecimal digits.
     private static func processorName(_ uid: Int) -> String {
         let digits = String(uid, radix: 16, uppercase: true)
         return "C" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
@@ -48,7 +48,7 @@ struct DSDT: Equatable, Sendable {
             ] + routing + [operatingSystemCapabilities])
     }
 
-    /// What the root hands on to the bus, and the configuration ports, which it keeps.
+    /// The resources that the root forwards to the bus, and the configuration ports, which it uses itself.
     private var windows: [AMLResource] {
         let buses = AMLResource.busWindow(0...board.lastBus)
         let own = board.configurationPort
@@ -56,10 +56,10 @@ struct DSDT: Equatable, Sendable {
         return [buses] + ports + board.memoryWindows.map { .memoryWindow($0.start..<$0.end) }
     }
 
-    /// `_PRT`: slot, pin, and the GSI it is wired to, with no link device between. ACPI 6.5, section 6.2.13.
+    /// `_PRT`: slot, pin, and the GSI it is wired to, without link devices. ACPI 6.5, section 6.2.13.
     private var routing: [AML] {
         guard !board.interruptRoutes.isEmpty else { return [] }
-        // Written straight down: of over a hundred packages, an array for each number would take a tenth of a start.
+        // Written directly: with over a hundred packages, an array for each number would take a tenth of a start.
         var routes = ByteWriter(capacity: 16 * board.interruptRoutes.count)
         for route in board.interruptRoutes {
             var fields = ByteWriter(capacity: 16)
@@ -72,11 +72,11 @@ struct DSDT: Equatable, Sendable {
         return [.name("_PRT", .package(count: board.interruptRoutes.count, routes.bytes))]
     }
 
-    /// What the system may do by itself: PME (bit 2), AER (3) and the PCI Express capability (4). There is no slot to
-    /// plug anything into. PCI Firmware Specification 3.3, section 4.5.1.
+    /// The features that the system may control: PME (bit 2), AER (3) and the PCI Express capability (4). There are no
+    /// hotplug slots. PCI Firmware Specification 3.3, section 4.5.1.
     private static let grantedControl: UInt64 = 0b11100
 
-    /// `_OSC`: the system says what it can, the answer is what it may. ACPI 6.5, section 6.2.11.
+    /// `_OSC`: the system passes its capabilities, and gets those it may use. ACPI 6.5, section 6.2.11.
     private var operatingSystemCapabilities: AML {
         let (status, control) = (AML.path("CDW1"), AML.path("CDW3"))
         let uuid = AML.uuid(0x33db_4d5b, 0x1ff7, 0x401c, [0x96, 0x57, 0x74, 0x41, 0xc0, 0x3d, 0xd7, 0x66])
@@ -89,7 +89,7 @@ struct DSDT: Equatable, Sendable {
                     [
                         .createDWordField(.argument(3), at: 8, name: "CDW3"),
                         .and(control, .integer(Self.grantedControl), in: .local(0)),
-                        // Bit 3: the revision is unknown; bit 4: not all that was asked for is granted.
+                        // Bit 3: the revision is unknown; bit 4: not all capabilities are granted.
                         .if(.not(.equal(.argument(1), .integer(1))), [.or(status, .integer(1 << 3), in: status)]),
                         .if(.not(.equal(control, .local(0))), [.or(status, .integer(1 << 4), in: status)]),
                         .store(.local(0), in: control),
@@ -102,8 +102,8 @@ struct DSDT: Equatable, Sendable {
 
     // MARK: The board
 
-    /// What nobody else may use: the configuration window, which systems take only if they find it here, and ACPI's own
-    /// ports.
+    /// The resources reserved for the motherboard: the configuration window, which systems use only if they find it
+    /// here, and ACPI's own ports.
     private var motherboard: AML {
         let power = board.powerManagement
         var resources = [
@@ -137,7 +137,7 @@ struct DSDT: Equatable, Sendable {
         return [.device("RTC", [.name("_HID", .eisaID("PNP0B00")), .name("_CRS", resources)])]
     }
 
-    /// pvpanic as QEMU names it: docs/specs/pvpanic.
+    /// pvpanic under QEMU's name: docs/specs/pvpanic.
     private var panicDevice: [AML] {
         guard let port = board.panicPort else { return [] }
         return [

@@ -1,12 +1,12 @@
 import Bytes
 
-/// The fixed ACPI description table: what the board's ACPI hardware is and where. ACPI 6.5, section 5.2.9.
+/// The fixed ACPI description table: the board's ACPI hardware. ACPI 6.5, section 5.2.9.
 struct FADT: Equatable, Sendable {
     let board: Board
     let facsAddress: UInt32
     let dsdtAddress: UInt32
 
-    /// Table 5.10, the flags that hold here.
+    /// Table 5.10, the flags used here.
     enum Flag {
         /// WBINVD flushes all caches.
         static let wbinvd: UInt32 = 1 << 0
@@ -14,7 +14,7 @@ struct FADT: Equatable, Sendable {
         static let c1: UInt32 = 1 << 2
         /// There is no power button in fixed hardware.
         static let powerButton: UInt32 = 1 << 4
-        /// Nor a sleep button.
+        /// There is no sleep button in fixed hardware.
         static let sleepButton: UInt32 = 1 << 5
         /// The RTC's alarm has no status bit in fixed hardware.
         static let fixedRTC: UInt32 = 1 << 6
@@ -27,16 +27,16 @@ struct FADT: Equatable, Sendable {
 
     /// Table 5.11, "IA-PC Boot Architecture Flags".
     enum BootFlag {
-        /// Something sits on the ISA bus: the serial port.
+        /// There are devices on the ISA bus: the serial port.
         static let legacyDevices: UInt16 = 1 << 0
         static let keyboardController: UInt16 = 1 << 1
         static let noVGA: UInt16 = 1 << 2
-        /// The link power states of passed-through devices are the host's business.
+        /// The host manages the link power states of passed-through devices.
         static let noASPM: UInt16 = 1 << 4
         static let noRTC: UInt16 = 1 << 5
     }
 
-    /// Byte of the RTC's memory that holds the century.
+    /// The byte of the RTC's memory that holds the century.
     static let centuryByte: UInt8 = 0x32
 
     var table: ACPITable {
@@ -60,7 +60,7 @@ struct FADT: Equatable, Sendable {
         writer.append(UInt32(power.timerPort))
         writer.append(zeros: 4 + 4)
         writer.append(contentsOf: [4, 2, 0, 4, 0, 0, 0, 0])
-        // Latencies that say there is neither C2 nor C3.
+        // Latencies that mean: neither C2 nor C3.
         writer.append(UInt16(0xfff))
         writer.append(UInt16(0xfff))
         // Flush size and stride, duty offset and width, the RTC's day and month alarms: none.
@@ -77,7 +77,7 @@ struct FADT: Equatable, Sendable {
         writer.append(UInt16(0))
         // The minor version.
         writer.append(UInt8(0))
-        // The FACS has its 32-bit address above, and only one of the two may be there.
+        // The FACS has its 32-bit address above, and only one of the two may be set.
         writer.append(UInt64(0))
         writer.append(UInt64(dsdtAddress))
         let none = GenericAddress.none
@@ -95,8 +95,8 @@ struct FADT: Equatable, Sendable {
     }
 }
 
-/// The firmware ACPI control structure, in which firmware and system would talk about sleeping; here it is only there.
-/// ACPI 6.5, section 5.2.10. It has no checksum.
+/// The firmware ACPI control structure, which firmware and system would use for sleep states; here it only exists. ACPI
+/// 6.5, section 5.2.10. It has no checksum.
 enum FACS {
     static let size = 64
     static let alignment = 64

@@ -1,27 +1,26 @@
-/// All tables that firmware would leave in a PC's memory, for kernels that are booted without firmware: ACPI's, the MP
-/// table, SMBIOS.
+/// All tables that firmware would leave in a PC's memory, for kernels booted without firmware: ACPI's, the MP table,
+/// SMBIOS.
 ///
-/// They lie in the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM: the ACPI tables from
+/// They are in the BIOS area, which ``MemoryMap/legacyHole`` keeps out of the guest's RAM: the ACPI tables from
 /// 0xe0000, the RSDP first; the MP table from 0xf0000, its floating pointer first; SMBIOS from 0xf4000, its entry point
-/// first. A kernel that isn't told an address finds each by scanning, as it would on a PC.
+/// first. A kernel that gets no address finds each by scanning, as on a PC.
 public struct FirmwareTables: Equatable, Sendable {
-    /// Where the ACPI tables lie.
+    /// The area of the ACPI tables.
     public static let acpiArea: Range<UInt64> = 0xe0000..<0xf0000
-    /// Where the MP table lies.
+    /// The area of the MP table.
     public static let multiprocessorArea: Range<UInt64> = 0xf0000..<0xf4000
-    /// Where SMBIOS lies. The rest up to ``BootROM/area`` is free.
+    /// The area of SMBIOS. The rest up to ``BootROM/area`` is free.
     public static let managementArea: Range<UInt64> = 0xf4000..<0xf5000
 
-    /// Each table, the bytes to be copied to its address; by rising address.
+    /// The tables, as bytes and their addresses, ascending.
     public let pieces: [LoadPlan.Blob]
 
     /// The RSDP's guest physical address, for boot protocols that pass it on.
     public let rsdpAddress: UInt64
 
-    /// Makes the tables.
+    /// Builds the tables.
     /// - Parameter board: The machine they describe.
-    /// - Throws: ``FirmwareTablesError`` where a field can't be expressed, or where there are more processors than
-    ///   room; 1024 fit.
+    /// - Throws: ``FirmwareTablesError`` if a field can't be expressed, or if there are too many processors; 1024 fit.
     public init(describing board: Board) throws(FirmwareTablesError) {
         try board.check()
         var acpi = Area(Self.acpiArea)
@@ -61,7 +60,7 @@ public struct FirmwareTables: Equatable, Sendable {
         pieces = [rsdpPiece] + acpi.pieces + [pointerPiece] + multiprocessor.pieces + [entryPiece] + management.pieces
     }
 
-    /// A part of the BIOS area that fills from its start; it may run over, which the caller looks at when it is done.
+    /// A part of the BIOS area, filled from its start. It may overflow, which the caller checks at the end.
     private struct Area {
         let start: UInt32
         let size: Int
@@ -74,7 +73,7 @@ public struct FirmwareTables: Equatable, Sendable {
             size = Int(range.upperBound - range.lowerBound)
         }
 
-        /// Takes room on a 16-byte boundary, and says where.
+        /// Reserves room on a 16-byte boundary, and returns its address.
         mutating func reserve(_ count: Int, alignment: UInt32 = 16) -> UInt32 {
             let mask = Int(alignment) - 1
             let offset = (used + mask) & ~mask

@@ -1,8 +1,8 @@
-/// Why there can't be firmware tables for a machine.
+/// The reason why a machine can't have firmware tables.
 public enum FirmwareTablesError: Error, Equatable, CustomStringConvertible {
-    /// A field of ``Board`` that no table could express.
+    /// A field of ``Board`` that no table can express.
     case badField(String, reason: String)
-    /// More tables than fit the BIOS area, which only processors can cause.
+    /// The tables don't fit the BIOS area, which only processors can cause.
     case noRoom(what: String, size: Int, limit: Int, processors: Int)
 
     public var description: String {

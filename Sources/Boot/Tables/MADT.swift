@@ -4,12 +4,12 @@ import Bytes
 struct MADT: Equatable, Sendable {
     let board: Board
 
-    /// The first APIC id that the entries of the first APIC can't hold: 255 is its broadcast.
+    /// The first APIC id that entries of xAPIC processors can't hold: 255 is the broadcast id.
     static let firstX2APICID: UInt32 = 255
 
     /// Polarity and trigger mode of an interrupt, table 5.26.
     enum Signal {
-        /// As the bus has it: edges, active high on ISA.
+        /// As the bus defines it: edge-triggered, active high on ISA.
         static let conforming: UInt16 = 0
         static let levelActiveHigh: UInt16 = 0b1101
     }

@@ -1,6 +1,6 @@
 import Bytes
 
-/// Where the enhanced configuration window is. PCI Firmware Specification 3.3, section 4.1.2.
+/// The address of the enhanced configuration window. PCI Firmware Specification 3.3, section 4.1.2.
 struct MCFG: Equatable, Sendable {
     let ecam: Range<UInt64>
     let lastBus: UInt8

@@ -11,7 +11,7 @@ struct MPTable: Equatable, Sendable {
     private static let pciBus: UInt8 = 0
     private static let isaBus: UInt8 = 1
 
-    /// What a system scans memory for: where the table is. Section 4.1.
+    /// Returns the structure that a system scans memory for: it points to the table. Section 4.1.
     static func pointer(to address: UInt32) -> [UInt8] {
         var writer = ByteWriter()
         writer.append(contentsOf: Array("_MP_".utf8))
@@ -31,7 +31,7 @@ struct MPTable: Equatable, Sendable {
         writer.append(UInt16(truncatingIfNeeded: length))
         writer.append(contentsOf: [Self.specification, 0])
         writer.append(contentsOf: Array("SWIFTLETVIRTUAL PC  ".utf8))
-        // No table of the maker's own.
+        // No OEM table.
         writer.append(zeros: 4 + 2)
         writer.append(UInt16(truncatingIfNeeded: entries.count))
         writer.append(board.localAPICAddress)
@@ -41,7 +41,7 @@ struct MPTable: Equatable, Sendable {
         return writer.bytes.withChecksum(at: 7)
     }
 
-    /// Those with an 8-bit APIC id; a system that reads this table knows no others. Section 4.3.1.
+    /// The processors with an 8-bit APIC id; a system that reads this table knows no others. Section 4.3.1.
     private var processors: [[UInt8]] {
         board.apicIDs.filter { $0 < MADT.firstX2APICID }.enumerated().map { number, id in
             var writer = ByteWriter()
@@ -54,12 +54,12 @@ struct MPTable: Equatable, Sendable {
         }
     }
 
-    /// Section 4.3.2.
+    /// The bus entries. Section 4.3.2.
     private var buses: [[UInt8]] {
         [[1, Self.pciBus] + Array("PCI   ".utf8), [1, Self.isaBus] + Array("ISA   ".utf8)]
     }
 
-    /// Section 4.3.3.
+    /// The IOAPIC's entry. Section 4.3.3.
     private var ioapic: [UInt8] {
         var writer = ByteWriter()
         // Version 0x11 with 24 pins; usable.
@@ -68,21 +68,22 @@ struct MPTable: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// Kind of an interrupt, table 4-11.
+    /// The kind of an interrupt, table 4-11.
     private enum Kind: UInt8 {
         case vectored = 0
         case nmi = 1
         case external = 3
     }
 
-    /// The PIT's is at pin 2, all others at the pin of their number; IRQ 2 is the second PIC. Section 4.3.4.
+    /// The PIT's interrupt is at pin 2, all others at the pin of their number; IRQ 2 is the second PIC. Section 4.3.4.
     private var isaInterrupts: [[UInt8]] {
         (UInt8(0)..<16).filter { $0 != 2 }.map { irq in
             [3, Kind.vectored.rawValue, 0, 0, Self.isaBus, irq, board.ioapicID, irq == 0 ? 2 : irq]
         }
     }
 
-    /// Level-triggered and active high: so KVM's IOAPIC takes a raised line, and kernels before 3.15 heed the polarity.
+    /// Level-triggered and active high: KVM's IOAPIC treats a raised line so, and kernels before 3.15 evaluate the
+    /// polarity.
     private var pciInterrupts: [[UInt8]] {
         let signal = UInt8(truncatingIfNeeded: MADT.Signal.levelActiveHigh)
         return board.interruptRoutes.map { route in

@@ -17,7 +17,7 @@ struct RSDP: Equatable, Sendable {
         writer.append(UInt32(Self.size))
         writer.append(xsdtAddress)
         writer.append(zeros: 4)
-        // The first one covers what ACPI 1.0 knew, the second all.
+        // The first one covers the fields of ACPI 1.0, the second all.
         return writer.bytes.withChecksum(at: 8, count: 20).withChecksum(at: 32)
     }
 }

@@ -1,18 +1,18 @@
 import Bytes
 
-/// What the machine calls itself, for systems and probes that ask firmware. DMTF DSP0134, System Management BIOS 2.8.
+/// The machine's identification, for systems and probes that ask firmware. DMTF DSP0134, System Management BIOS 2.8.
 ///
-/// All of it is true of a virtual PC: no serial number, no asset tag, no slots, ports or sensors.
+/// It contains only what holds for a virtual PC: no serial number, no asset tag, no slots, ports or sensors.
 struct SMBIOS: Equatable, Sendable {
     let board: Board
 
     /// Size of the entry point in bytes.
     static let entryPointSize = 31
 
-    /// A structure's handle is its place in the list.
+    /// A structure's handle is its index in the list.
     private static let memoryArrayHandle: UInt16 = 4
 
-    /// The structures, one behind the other.
+    /// The structures in order.
     var bytes: [UInt8] {
         var writer = ByteWriter(capacity: 512)
         for (handle, structure) in structures.enumerated() {
@@ -21,7 +21,8 @@ struct SMBIOS: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// What a system scans 0xf0000 to 0xfffff for, on a 16-byte boundary: where the structures are. Section 5.2.1.
+    /// Returns the entry point that a system scans 0xf0000 to 0xfffff for, on a 16-byte boundary: it points to the
+    /// structures. Section 5.2.1.
     func entryPoint(to address: UInt32) -> [UInt8] {
         let structures = structures
         let size = structures.reduce(0) { $0 + $1.size }
@@ -39,13 +40,13 @@ struct SMBIOS: Equatable, Sendable {
         return writer.bytes.withChecksum(at: 4)
     }
 
-    /// One structure: its fields behind type, length and handle, then its strings, which fields count from 1.
+    /// One structure: type, length and handle, then its fields, then its strings, which fields count from 1.
     private struct Structure {
         let type: UInt8
         let fields: [UInt8]
         let strings: [String]
 
-        /// With an empty string behind the last; two where there is none.
+        /// Includes the empty string after the last one; two without strings.
         var size: Int { 4 + fields.count + max(strings.reduce(1) { $0 + $1.utf8.count + 1 }, 2) }
 
         func write(_ writer: inout ByteWriter, handle: UInt16) {
@@ -83,12 +84,12 @@ struct SMBIOS: Equatable, Sendable {
             strings: ["swiftlet", "virtual PC"])
     }
 
-    /// Section 7.4: of no known kind, its states unknown.
+    /// Section 7.4: of unknown kind and states.
     private var chassis: Structure {
         Structure(type: 3, fields: [1, 2, 0, 0, 0, 3, 2, 2, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0], strings: ["swiftlet"])
     }
 
-    /// Section 7.5: one package of as many cores as there are processors, enabled; speeds and caches unknown.
+    /// Section 7.5: one package, enabled, with a core for each processor; speeds and caches unknown.
     private var processor: Structure {
         let count = board.apicIDs.count
         let shown = UInt8(clamping: count)
@@ -124,7 +125,7 @@ struct SMBIOS: Equatable, Sendable {
         writer.append(UInt16(0xfffe))
         writer.append(UInt16.max)
         writer.append(UInt16.max)
-        // 0x7fff: the size stands in the extended field.
+        // 0x7fff: the size is in the extended field.
         writer.append(mebibytes < 0x7fff ? UInt16(mebibytes) : 0x7fff)
         writer.append(contentsOf: [9, 0, 1, 0, 7, 4, 0, 0, 0, 2, 0, 0, 0, 0])
         writer.append(mebibytes < 0x7fff ? 0 : UInt32(clamping: mebibytes))
@@ -132,7 +133,7 @@ struct SMBIOS: Equatable, Sendable {
         return Structure(type: 17, fields: writer.bytes, strings: ["DIMM 0", "swiftlet"])
     }
 
-    /// Section 7.20. The addresses are those of the array, not the guest's map with its holes.
+    /// Section 7.20. The addresses are those of the array, without the holes of the guest's map.
     private var memoryRange: Structure {
         var writer = ByteWriter(capacity: 27)
         writer.append(UInt32.max)
