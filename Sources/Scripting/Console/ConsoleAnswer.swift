@@ -1,14 +1,14 @@
-/// What is typed once the console has said something: `--send REGEX=TEXT`.
+/// A text to type after an expression was seen on the console: `--send REGEX=TEXT`.
 public struct ConsoleAnswer: Sendable, Equatable {
     public let expression: RegularExpression
-    /// The bytes that are typed.
+    /// The bytes to type.
     public let bytes: [UInt8]
 
-    /// Why a text is no answer.
+    /// The reason why a text is no answer.
     public enum Malformed: Error, Equatable, CustomStringConvertible {
         case hasNoText
         case expression(RegularExpression.Malformed)
-        /// The text behind the `=`, with the place counted from the whole's first character.
+        /// The text after the `=`; the place counts from the first character of the argument.
         case text(place: Int, reason: String)
 
         public var description: String {
@@ -24,8 +24,8 @@ public struct ConsoleAnswer: Sendable, Equatable {
         }
     }
 
-    /// Reads `REGEX=TEXT`, parted at the first `=` that has no backslash before it. TEXT knows `\n`, `\r`, `\t`, `\e`,
-    /// `\\` and `\xNN`.
+    /// Parses `REGEX=TEXT`, split at the first `=` without a backslash before it. TEXT may contain `\n`, `\r`, `\t`,
+    /// `\e`, `\\` and `\xNN`.
     public init(_ text: String) throws(Malformed) {
         let scalars = Array(text.unicodeScalars)
         var parting = 0

@@ -1,20 +1,20 @@
-/// What was found on a guest's console, and when.
+/// The matches on a guest's console, and their times.
 public struct ConsoleFindings: Sendable, Equatable {
-    /// Where an expression was seen.
+    /// The place and time of a match.
     public struct Sighting: Sendable, Equatable {
         /// Seconds from the first vCPU's start, within a few milliseconds.
         public let seconds: Double
-        /// The line on which it ended, without escape sequences. Of a very long one the end.
+        /// The line on which the match ended, without escape sequences. Of a very long line only the end.
         public internal(set) var line: String
         let lineNumber: Int
     }
 
-    /// What ended the run as failed.
+    /// The match that ended the run as failed.
     public struct Failure: Sendable, Equatable {
         public enum Cause: Sendable, Equatable {
-            /// The place of one of the script's `failures`.
+            /// The index in the script's `failures`.
             case script(Int)
-            /// The name of one of `KernelDistress.all`.
+            /// The name of a sign in `KernelDistress.all`.
             case kernel(String, isPanic: Bool)
         }
 
@@ -22,9 +22,9 @@ public struct ConsoleFindings: Sendable, Equatable {
         public internal(set) var sighting: Sighting
     }
 
-    /// In the script's order; nil: not seen.
+    /// In the script's order; nil for an expression not seen.
     public internal(set) var expectations: [Sighting?]
-    /// In the script's order; nil: not seen, and so not typed.
+    /// In the script's order; nil for an answer not typed, since its expression was not seen.
     public internal(set) var answers: [Sighting?]
     /// The first failure.
     public internal(set) var failure: Failure?

@@ -1,25 +1,25 @@
-/// What a run is judged by on the guest's console, and what is typed there.
+/// The expressions that decide a run by the guest's console, and the texts to type there.
 public struct ConsoleScript: Sendable, Equatable {
-    /// What has to be seen, in any order: `--expect`.
+    /// Expressions that must be seen, in any order: `--expect`.
     public var expectations: [RegularExpression]
-    /// What ends the run as failed: `--fail-on`.
+    /// Expressions that end the run as failed: `--fail-on`.
     public var failures: [RegularExpression]
-    /// What is typed once something was seen: `--send`. Each is typed once; those with the same expression one after
-    /// the other.
+    /// Texts to type after an expression was seen: `--send`. Each is typed once; those with the same expression in
+    /// order.
     public var answers: [ConsoleAnswer]
-    /// Whether signs of a Linux kernel in distress end the run: `KernelDistress`.
+    /// True if signs of a Linux kernel in distress end the run: `KernelDistress`.
     public var watchesKernel: Bool
-    /// Whether the run ends when every expectation was seen. Otherwise the guest has to end by itself.
+    /// True if the run ends when every expectation was seen. Otherwise the guest must end it.
     public var endsWhenMet: Bool
 
-    /// How many steps all expressions of a run may have, and how many expressions there may be. It bounds what a byte
-    /// of the console can cost.
+    /// The largest number of steps of all expressions of a run, and of expressions. They bound the cost of a byte of
+    /// the console.
     static let (sizeLimit, countLimit) = (64_000, 2000)
 
-    /// Written out, all expressions together.
+    /// The number of steps of all expressions together.
     var size: Int { (expectations + failures + answers.map(\.expression)).reduce(0) { $0 + $1.size } }
 
-    /// Why the expressions are too many, as a sentence; nil where they aren't.
+    /// The reason why there are too many expressions, as a sentence; nil if there are not.
     public var excess: String? {
         let count = expectations.count + failures.count + answers.count
         guard count <= Self.countLimit else {

@@ -1,14 +1,14 @@
-/// What a console's bytes say, without what only moves a cursor or changes a colour: ECMA-48's escape sequences,
-/// control characters other than tab and line feed. Carriage returns beside a line feed go; one elsewhere begins the
-/// line anew and counts as a line feed.
+/// A filter for a console's text: removes ECMA-48 escape sequences and control characters other than tab and line feed,
+/// which only move a cursor or change a colour. Carriage returns beside a line feed are removed; any other one restarts
+/// the line and counts as a line feed.
 struct ConsoleText {
     private enum State {
         case text, escape, sequence
-        /// Within a string as of OSC or DCS, which ends with BEL or ST.
+        /// Inside a string, as of OSC or DCS, which ends with BEL or ST.
         case string, stringEscape
     }
 
-    /// A sequence that is never ended, as of a guest that died in it, hides no more than this.
+    /// The largest number of bytes that a sequence without an end can hide, as of a guest that died in it.
     private static let sequenceLimit = 256
     private var state = State.text
     private var length = 0
@@ -19,7 +19,7 @@ struct ConsoleText {
         if state == .text && byte >= 0x20 && byte != 0x7F && !hasReturn { return say(byte) }
         switch byte {
         case 0x0A:
-            // Also the end of whatever sequence was begun.
+            // It also ends an unfinished sequence.
             state = .text
             hasReturn = false
             return say(byte)

@@ -1,35 +1,34 @@
-/// Follows a guest's console: bytes and the time in, what to type and when to end the run out.
+/// Follows a guest's console: takes bytes and the time, returns the text to type and the decision to end the run.
 ///
-/// A line's end is where `$` holds: a line feed, or 100 ms in which nothing came, since a prompt's line does not end.
-/// Expressions see the console as one text, so that what the kernel prints in the middle of a prompt hides nothing that
-/// came before.
+/// `$` matches at the end of a line: at a line feed, or after 100 ms without output, since a prompt's line has no line
+/// feed. Expressions see the console as one text, so that kernel messages in the middle of a prompt hide nothing before
+/// them.
 public struct ConsoleWatcher {
-    /// What is to be done now.
+    /// The next actions of the caller.
     public struct Action {
-        /// What is to be typed.
+        /// Bytes to type.
         public var input: [UInt8] = []
-        /// The run has shown what it was asked for.
+        /// True if the run is decided.
         public var endsRun = false
-        /// When to ask again, in seconds from the first vCPU's start, even if nothing comes.
+        /// The time of the next call of `look`, in seconds from the first vCPU's start, even if nothing is received.
         public var next: Double?
     }
 
-    /// In which silence a line counts as ended, in seconds.
+    /// The silence after which a line counts as ended, in seconds.
     static let pause = 0.1
-    /// How long a guest may go on to speak after what decided the run, in seconds: as long as the lines come, and no
-    /// longer than this.
+    /// The time in seconds that a guest may continue after its run is decided, while further lines come.
     ///
-    /// A kernel's report is what people want, and a slow console needs its time for it. What is longer than any report
-    /// is a flood, and not heard out.
+    /// It lets a kernel finish its report, also on a slow console. Output that is longer than any report is a flood and
+    /// is cut off.
     static let patience = (met: 0.5, script: 0.5, report: 3.0, flood: 0.9)
     private static let reportLimit = 16384
-    /// A kernel's report comes in one go; a serial line on a busy host may halt in between.
+    /// The longest pause within a kernel's report: a serial line on a busy host may stop in between.
     private static let kernelPause = 0.25
     private static let lineLimit = 1024
 
     public private(set) var findings: ConsoleFindings
     private let script: ConsoleScript
-    /// Made when the guest says its first: a guest that is silent costs no time before it starts.
+    /// Built at the guest's first output: a silent guest costs no time at the start.
     private var search: Search?
     private var text = ConsoleText()
     private var line: [UInt8] = []
@@ -38,14 +37,14 @@ public struct ConsoleWatcher {
     private var input: [UInt8] = []
     private var lastByte = 0.0
     private var hasSeenPause = true
-    /// Bytes that came after the failure.
+    /// Bytes received after the failure.
     private var saidSince = 0
     private var unmet: Int
-    /// When the last expectation was met.
+    /// The time when the last expectation was met.
     private var met: Double?
     private var hasPanicEnd = false
     private var harmlessLine = -1
-    /// The place of the failure's cause in `KernelDistress.all`.
+    /// The index of the failure's cause in `KernelDistress.all`.
     private var distress: Int?
 
     public init(_ script: ConsoleScript) {
@@ -56,20 +55,20 @@ public struct ConsoleWatcher {
             answers: Array(repeating: nil, count: script.answers.count))
     }
 
-    /// How many steps the script's expressions have together: what a byte costs at worst grows with it.
+    /// The number of steps of the script's expressions, which bounds the cost of a byte.
     public var size: Int { script.size }
 
     /// Receives the bytes that the guest wrote.
     /// - Parameter seconds: the time, from the first vCPU's start.
     public mutating func receive(_ bytes: [UInt8], at seconds: Double) {
         guard !bytes.isEmpty else { return }
-        // Who looks late has not missed the pause.
+        // The pause is also detected if the caller is late.
         if seconds - lastByte >= Self.pause { seePause(at: lastByte + Self.pause) }
         lastByte = seconds
         hasSeenPause = false
         if findings.failure != nil { saidSince += bytes.count }
         var search = self.search ?? Search(script)
-        // Out of self for as long as it is worked with, so that nothing is copied.
+        // Moved out of self while it is used, so that nothing is copied.
         self.search = nil
         var text = self.text
         for byte in bytes {
@@ -85,7 +84,7 @@ public struct ConsoleWatcher {
         self.search = search
     }
 
-    /// What is to be done now. Asked after every `receive`, and at the time that the last answer named.
+    /// Returns the next actions. To be called after every `receive`, and at the time of the last answer's `next`.
     public mutating func look(at seconds: Double) -> Action {
         var action = Action()
         if !hasSeenPause {
@@ -98,13 +97,13 @@ public struct ConsoleWatcher {
         return action
     }
 
-    /// The console ends here.
+    /// Ends the console.
     public mutating func close(at seconds: Double) {
         seePause(at: seconds)
         completeSightings()
     }
 
-    /// When the run ends by what was seen, as far as can be told now.
+    /// Returns the time at which the run ends, as far as it is decided; nil if it is not.
     private func decision(at seconds: Double) -> Double? {
         if let failure = findings.failure {
             let start = failure.sighting.seconds
@@ -169,7 +168,7 @@ public struct ConsoleWatcher {
         let failure = ConsoleFindings.Failure(
             cause: .kernel(distress.name, isPanic: distress.isPanic), sighting: sighting(at: seconds))
         if distress.isPanic, findings.panic == nil { findings.panic = failure }
-        // "BUG: " is seen before the rest of the line tells which.
+        // "BUG: " is seen before the rest of the line gives the exact sign.
         let isSameLine = findings.failure?.sighting.lineNumber == lineNumber
         guard findings.failure == nil || isSameLine && index < self.distress ?? -1 else { return }
         findings.failure = failure
@@ -184,7 +183,7 @@ public struct ConsoleWatcher {
                 before = sighting
                 continue
             }
-            // A prompt that goes on matching is still the same prompt.
+            // A prompt that matches again on its line is the same prompt.
             guard before?.lineNumber != lineNumber else { return }
             findings.answers[index] = sighting(at: seconds)
             input += script.answers[index].bytes
@@ -197,7 +196,7 @@ public struct ConsoleWatcher {
         return .init(seconds: seconds, line: lineText, lineNumber: lineNumber)
     }
 
-    /// Without the control characters that UTF-8 can still spell: a terminal would obey them.
+    /// The current line without the control characters that UTF-8 can still spell, which a terminal would obey.
     private var lineText: String {
         var text = ""
         for scalar in String(decoding: line.suffix(Self.lineLimit), as: UTF8.self).unicodeScalars {
@@ -206,7 +205,7 @@ public struct ConsoleWatcher {
         return text
     }
 
-    /// A line that was matched early is shown whole.
+    /// Extends lines that matched early to their full length.
     private mutating func completeSightings() {
         hasOpenSighting = false
         let text = lineText

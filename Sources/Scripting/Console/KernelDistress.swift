@@ -1,13 +1,13 @@
-/// What a Linux kernel on x86 says when it can't be trusted any more. Each names what is wrong; docs/verdicts.md lists
+/// A message of a Linux kernel on x86 after which it can't be trusted. Each names the fault; docs/verdicts.md lists
 /// them.
 ///
-/// The words are those of the kernel's own messages (kernel/panic.c, arch/x86/kernel/dumpstack.c, arch/x86/mm/fault.c,
-/// kernel/watchdog.c, kernel/rcu/tree_stall.h, kernel/hung_task.c, mm/kasan/report.c). Not here, because a kernel goes
-/// on after them as it should: WARNING (lockdep's reports among them), UBSAN, a process that was killed.
+/// The texts are those of the kernel's own messages (kernel/panic.c, arch/x86/kernel/dumpstack.c, arch/x86/mm/fault.c,
+/// kernel/watchdog.c, kernel/rcu/tree_stall.h, kernel/hung_task.c, mm/kasan/report.c). Not included are messages after
+/// which a kernel continues correctly: WARNING (including lockdep's reports), UBSAN, a killed process.
 public struct KernelDistress: Sendable {
-    /// In words: `kernel panic`.
+    /// The name: `kernel panic`.
     public let name: String
-    /// Whether the kernel has stopped for good.
+    /// True if the kernel has stopped for good.
     public let isPanic: Bool
     let expression: String
 
@@ -17,10 +17,10 @@ public struct KernelDistress: Sendable {
         self.isPanic = isPanic
     }
 
-    /// The order is that of importance: of several on one line the first counts.
+    /// The list is ordered by importance: of several on one line the first counts.
     public static let all = [
         KernelDistress("kernel panic", #"Kernel panic - not syncing"#, isPanic: true),
-        // Before there is an exception table worth the name; the kernel halts.
+        // The kernel has no usable exception table yet, and halts.
         KernelDistress("early exception", #"PANIC: (?:early exception|double fault)"#, isPanic: true),
         KernelDistress("KASAN report", #"\bBUG: KASAN: "#),
         KernelDistress("KCSAN report", #"\bBUG: KCSAN: "#),
@@ -33,16 +33,16 @@ public struct KernelDistress: Sendable {
         KernelDistress("hard lockup", #"[Ww]atchdog detected hard LOCKUP"#),
         KernelDistress("RCU stall", #"\bINFO: rcu_\w+ (?:self-)?detected (?:expedited )?stall"#),
         KernelDistress("hung task", #"\bINFO: task .+ blocked (?:in I/O wait )?for more than \d"#),
-        // A process's own has "ip:" behind it and no comma.
+        // For a fault of a process, "ip:" and no comma follows.
         KernelDistress("general protection fault", #"\bgeneral protection fault[,:] "#),
-        // The head of every oops on x86 ends so: "invalid opcode: 0000 [#1] PREEMPT SMP".
+        // The first line of every oops on x86 ends like this: "invalid opcode: 0000 [#1] PREEMPT SMP".
         KernelDistress("oops", #"\bOops(?: -|:) |: [0-9a-f]{4} \[#\d{1,5}\]"#),
     ]
 
-    /// Lines that hold a word of the above and mean no harm: a limit of lockdep's own tables, after which it turns
-    /// itself off.
+    /// Harmless lines that contain one of these texts: a limit of lockdep's own tables, after which it turns itself
+    /// off.
     static let harmless = [#"\bBUG: MAX_(?:LOCKDEP|LOCK|STACK)\w* too low"#, #"\bBUG: \w+ looping lockdep"#]
 
-    /// What a kernel says last.
+    /// The last line of a kernel after a panic.
     static let panicEnd = #"\[ end Kernel panic"#
 }

@@ -1,43 +1,43 @@
 import Bytes
 
-/// Makes what guests, files and users write safe to show: control characters, invisible characters and the commands of
-/// CI systems become visible escapes, as `\x1b`, `\u{202e}` and `\x3a`. Everything else stays as it is, a backslash
-/// too, so the result can be read but not turned back.
+/// Makes text of guests, files and users safe to display: control characters, invisible characters and commands of CI
+/// systems become visible escapes, such as `\x1b`, `\u{202e}` and `\x3a`. All other characters are kept, even
+/// backslashes, so the result can be read but not converted back.
 ///
-/// It takes bytes as they come, so that a console can be shown while the guest writes it. Bytes that are no UTF-8
-/// become `\xNN` each. What it keeps from one call to the next is a character's first bytes at most.
+/// It processes single bytes, so that a console can be displayed while the guest writes it. Each byte that is not UTF-8
+/// becomes `\xNN`. Between calls it stores at most the first bytes of a character.
 ///
-/// CI systems read commands in what a job prints. GitHub Actions obeys `::error::` and its like at a line's start
-/// behind blanks, and `##[` anywhere in a line (actions/runner, ActionCommand.cs); Azure Pipelines obeys `##vso[` and
-/// `##[` anywhere (azure-pipelines-agent, Command.cs); TeamCity obeys `##teamcity[`. GitLab's and Travis' sections need
-/// an escape sequence or a carriage return.
+/// CI systems execute commands in a job's output. GitHub Actions executes `::error::` and its like at a line's start
+/// after blanks, and `##[` anywhere in a line (actions/runner, ActionCommand.cs); Azure Pipelines executes `##vso[` and
+/// `##[` anywhere (azure-pipelines-agent, Command.cs); TeamCity executes `##teamcity[`. GitLab's and Travis' sections
+/// require an escape sequence or a carriage return.
 public struct VisibleText: Sendable {
-    /// How much of `##name[` was seen: nothing, `#`, `##`, `##name`.
+    /// The part of `##name[` seen so far: nothing, `#`, `##`, `##name`.
     private enum Mark {
         case none, hash, hashes, name
     }
 
-    /// Where a line is, as far as `::` matters.
+    /// The position in a line, as far as it matters for `::`.
     private enum Place {
         case start, colon, inside
     }
 
-    /// Whether a line feed and a tab stand for themselves; else they become `\n` and a blank.
+    /// True if line feeds and tabs are kept; otherwise they become `\n` and a blank.
     private let keepsLines: Bool
-    /// The first bytes of a character of several.
+    /// The first bytes of a multibyte character.
     private var pending: [UInt8] = []
     private var hasReturn = false
     private var mark = Mark.none
     private var place = Place.start
 
-    /// - Parameter keepsLines: whether line ends and tabs are let through. A carriage return that no line feed follows
-    ///   is not one of them, since what comes behind it would be written over the line.
+    /// - Parameter keepsLines: line ends and tabs are kept. A carriage return without a line feed is not kept, since
+    ///   the following text would overwrite the line.
     public init(keepsLines: Bool) { self.keepsLines = keepsLines }
 
-    /// The text in one line.
+    /// Returns the text as one line.
     public static func line(_ text: String) -> String { line(bytes: ByteText.bytes(text)) }
 
-    /// The bytes in one line.
+    /// Returns the bytes as one line.
     public static func line(bytes: some Sequence<UInt8>) -> String {
         var visible = VisibleText(keepsLines: false)
         var result: [UInt8] = []
@@ -46,7 +46,7 @@ public struct VisibleText: Sendable {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// The text with its line ends.
+    /// Returns the text with its line ends.
     public static func lines(_ text: String) -> String {
         var visible = VisibleText(keepsLines: true)
         var result: [UInt8] = []
@@ -81,14 +81,14 @@ public struct VisibleText: Sendable {
         }
     }
 
-    /// Nothing more comes.
+    /// Ends the text.
     public mutating func finish(into result: inout [UInt8]) {
         if hasReturn { escape(0x0D, &result) }
         hasReturn = false
         dropCharacter(&result)
     }
 
-    /// A printable character of ASCII.
+    /// Appends a printable ASCII character.
     private mutating func put(_ byte: UInt8, _ result: inout [UInt8]) {
         let isCommand =
             byte == UInt8(ascii: "[") && (mark == .hashes || mark == .name)
@@ -122,7 +122,7 @@ public struct VisibleText: Sendable {
         pending.removeAll(keepingCapacity: true)
     }
 
-    /// The bytes at hand are no character.
+    /// Escapes the pending bytes, which are no character.
     private mutating func dropCharacter(_ result: inout [UInt8]) {
         for byte in pending { escape(byte, &result) }
         pending.removeAll(keepingCapacity: true)
@@ -137,8 +137,8 @@ public struct VisibleText: Sendable {
         }
     }
 
-    /// Whether a character does something to a terminal or can't be seen: control characters, bidirectional controls,
-    /// line and paragraph separators, what has no width, noncharacters. Unicode Standard, sections 4.5 and 5.21.
+    /// Returns true if a character affects a terminal or is invisible: control characters, bidirectional controls, line
+    /// and paragraph separators, characters without width, noncharacters. Unicode Standard, sections 4.5 and 5.21.
     static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
         let properties = scalar.properties
@@ -148,16 +148,16 @@ public struct VisibleText: Sendable {
         }
     }
 
-    /// A hidden character's escape.
+    /// Returns a hidden character's escape.
     static func escaped(_ scalar: Unicode.Scalar) -> String {
         guard scalar.isASCII else { return "\\u{\(String(scalar.value, radix: 16))}" }
         return "\\x\(scalar.value < 16 ? "0" : "")\(String(scalar.value, radix: 16))"
     }
 
-    /// How many bytes the character has that begins with this one. Unicode Standard, table 3-7.
+    /// Returns the number of bytes of a character by its first byte. Unicode Standard, table 3-7.
     private static func length(_ first: UInt8) -> Int { first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4 }
 
-    /// Whether a byte may come behind those. Unicode Standard, table 3-7.
+    /// Returns true if a byte may follow these. Unicode Standard, table 3-7.
     private static func continues(_ bytes: [UInt8], _ byte: UInt8) -> Bool {
         guard bytes.count == 1 else { return 0x80...0xBF ~= byte }
         switch bytes[0] {

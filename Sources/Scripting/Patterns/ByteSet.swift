@@ -1,6 +1,6 @@
 /// A set of byte values.
 struct ByteSet: Equatable, Sendable {
-    /// A bit a byte, the lowest first.
+    /// One bit per byte value, the lowest first.
     private(set) var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     init() {}
@@ -15,10 +15,10 @@ struct ByteSet: Equatable, Sendable {
 
     static let digits = ByteSet(0x30...0x39)
     static let letters = ByteSet(0x41...0x5A).union(ByteSet(0x61...0x7A))
-    /// What \w means: letters, digits and the underscore.
+    /// The set of \w: letters, digits and the underscore.
     static let word = digits.union(letters).union(ByteSet("_"))
     static let space = ByteSet(" \t\n\r\u{0B}\u{0C}")
-    /// What a dot means: all but the line feed.
+    /// The set of a dot: all but the line feed.
     static let dot = ByteSet(0x0A).inverted
 
     mutating func insert(_ byte: UInt8) {
@@ -67,7 +67,7 @@ struct ByteSet: Equatable, Sendable {
         return result
     }
 
-    /// With every ASCII letter in both cases where it is there in one.
+    /// The set with both cases of each of its ASCII letters.
     var ignoringCase: ByteSet {
         var result = self
         for byte: UInt8 in 0x41...0x5A where contains(byte) || contains(byte | 0x20) {

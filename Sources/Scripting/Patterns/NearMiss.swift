@@ -1,7 +1,7 @@
-/// What may have been meant by a word that isn't known.
+/// Suggestions for an unknown word.
 public enum NearMiss {
-    /// The known word that differs least; nil where that is too much to be a slip. A word of any length is no reason
-    /// for work of any length.
+    /// Returns the known word that differs least; nil if it differs too much for a typing error. The work is bounded
+    /// for words of any length.
     public static func word(_ wanted: String, among known: [String]) -> String? {
         guard wanted.utf8.count <= 32 else { return nil }
         let slip = wanted.utf8.count < 4 ? 1 : 2

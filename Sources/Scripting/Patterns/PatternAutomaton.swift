@@ -1,49 +1,49 @@
-/// Looks for many regular expressions at once in a text that comes byte by byte.
+/// Searches for many regular expressions at once in a text that comes byte by byte.
 ///
-/// The nondeterministic automaton is made deterministic as the text needs it, and what was made is kept up to a limit.
-/// So a byte costs a table look-up as a rule, and at worst a walk over all instructions; nothing of the text is kept,
-/// and no expression can cost more. Where states would be made only to be forgotten, none is kept for some time.
+/// The nondeterministic automaton is made deterministic on demand, and its states are kept up to a limit. So a byte
+/// usually costs a table lookup, and at worst a walk over all instructions. The text is not stored, and no expression
+/// can cost more. If states would be forgotten before they are used again, none is kept for a while.
 struct PatternAutomaton {
-    /// Beyond a byte's values: the text pauses here.
+    /// The input for a pause of the text, beyond all byte values.
     private static let pause = 256
     private static let stateLimit = 1000
     private static let lineStart: Int32 = 1
     private static let afterWord: Int32 = 2
 
-    /// Numbers that kept states may have together: 4 MiB.
+    /// The largest number of items in all kept states: 4 MiB.
     private static let itemLimit = 1 << 20
-    /// Where states were made for more than one in so many bytes, keeping them is not worth while.
+    /// If a state was made for more than one in this many bytes, keeping states is not worthwhile.
     private static let worth = 10
-    /// For how many bytes none is kept then.
+    /// The number of bytes for which no states are kept then.
     private static let looseLength = 8192
 
     private let program: PatternProgram
-    /// Bytes that no instruction tells apart have the same number.
+    /// The class of each byte; bytes that no instruction distinguishes have the same class.
     private let classes: [UInt8]
     private let classCount: Int
-    /// By state: the instructions that wait for a byte, and behind them what is known of the byte before.
+    /// By state: the instructions that wait for a byte, followed by flags about the previous byte.
     private var states: [[Int32]] = []
     private var looksAhead: [Bool] = []
-    /// By state: a hash of what `states` has, to find the state again.
+    /// By state: a hash of `states`, to find the state again.
     private var hashes: [UInt64] = []
-    /// By state and class; -1: not made yet.
+    /// By state and class; -1: not computed yet.
     private var successors: [Int32] = []
-    /// By state and class: which of `matches` is found with that byte.
+    /// By state and class: the index in `matches` of the expressions found with that byte.
     private var findings: [Int32] = []
     /// The first is empty.
     private var matches: [[Int]] = [[]]
-    /// What `states` has in all.
+    /// The number of items in all of `states`.
     private var itemCount = 0
-    /// Bytes that were looked up since states were last forgotten.
+    /// The number of bytes looked up since states were last forgotten.
     private var hits = 0
     private var current: Int32 = 0
-    /// How many more bytes are walked without keeping states; `items` and `flags` are the state then.
+    /// The number of bytes still to be walked without keeping states; `items` and `flags` are the state then.
     private var loose = 0
     private var items: [Int32] = []
     private var flags: Int32 = 0
     private var visited: [Int32]
     private var visit: Int32 = 0
-    /// Kept for their capacity.
+    /// Kept for its capacity.
     private var pending: [Int32] = []
     private var reached: [Int32] = []
 
@@ -60,13 +60,13 @@ struct PatternAutomaton {
     private static func classes(of program: PatternProgram) -> ([UInt8], Int) {
         var sets = [ByteSet(0x0A), .word]
         for index in 0..<program.count {
-            // Far more sets than there are classes are not told apart one by one.
+            // Beyond 256 sets, duplicates are no longer searched for.
             if let set = program.set(index), sets.count > 256 || !sets.contains(set) { sets.append(set) }
         }
         var classes = [UInt8](repeating: 0, count: 256)
         var sizes = [256]
         for set in sets where sizes.count < 256 {
-            // Every class that the set cuts in two gets a second number for what lies in the set.
+            // Every class that the set splits gets a second number for its part inside the set.
             var shared = [Int](repeating: 0, count: sizes.count)
             set.forEach { shared[Int(classes[Int($0)])] += 1 }
             var numbers = [Int?](repeating: nil, count: sizes.count)
@@ -85,8 +85,8 @@ struct PatternAutomaton {
     }
 
     /// Consumes the next byte.
-    /// - Returns: the expressions that end here, or ended before this byte if they had to see it. One that goes on
-    ///   matching is told again.
+    /// - Returns: the expressions that end here, or that ended before this byte and depended on it. An expression that
+    ///   keeps matching is returned again.
     mutating func consume(_ byte: UInt8) -> [Int]? {
         guard loose == 0 else { return advanceLoose(byte) }
         let place = Int(current) * classCount + Int(classes[Int(byte)])
@@ -98,7 +98,7 @@ struct PatternAutomaton {
         return found == 0 ? nil : matches[Int(found)]
     }
 
-    /// The expressions that end here if a line ends here.
+    /// Returns the expressions that end here if a line ends here.
     mutating func matchesAtPause() -> [Int] {
         if loose == 0 {
             guard looksAhead[Int(current)] else { return [] }
@@ -145,7 +145,7 @@ struct PatternAutomaton {
         flags = key[key.count - 1]
     }
 
-    /// Goes on by a byte, from `items` and `flags` to those behind it.
+    /// Advances by a byte, from `items` and `flags` to the ones after it.
     private mutating func step(_ byte: UInt8, looksAhead: Bool) -> [Int] {
         var found: [Int] = []
         if looksAhead {
@@ -163,7 +163,7 @@ struct PatternAutomaton {
         let immediate = close(flags: flags, ahead: nil)
         swap(&items, &reached)
         if found.isEmpty { return immediate }
-        // To be told twice is harmless, and costs less than to look through very many.
+        // A duplicate is harmless, and cheaper than searching a long list.
         return found + (found.count > 64 ? immediate : immediate.filter { !found.contains($0) })
     }
 
@@ -179,7 +179,7 @@ struct PatternAutomaton {
 
     private mutating func number(_ items: [Int32], flags: Int32) -> Int32 {
         let looks = program.hasAssertions && items.contains { program.isAssertion(Int($0)) }
-        // What came before matters only to those who have yet to look at both sides.
+        // The previous byte matters only to instructions that still check both sides.
         let key = items.sorted() + [looks ? flags : 0]
         let hash = Self.hash(key)
         for number in hashes.indices where hashes[number] == hash && states[number] == key { return Int32(number) }
@@ -206,8 +206,8 @@ struct PatternAutomaton {
         visit += 1
     }
 
-    /// Makes `reached` what can be reached from `pending` without a byte.
-    /// - Parameter ahead: the byte behind this place; nil where it has not come, and then what has to see it stays.
+    /// Makes `reached` everything that is reachable from `pending` without a byte.
+    /// - Parameter ahead: the next byte; nil if it has not come: assertions about it stay pending.
     /// - Returns: the expressions that end here.
     private mutating func close(flags: Int32, ahead: Int?) -> [Int] {
         var found: [Int] = []

@@ -5,21 +5,21 @@ struct PatternProgram: Sendable {
         case assertion(RegularExpression.Assertion)
     }
 
-    /// How many instructions an expression may come to.
+    /// The largest number of instructions of an expression.
     static let sizeLimit = 1000
 
     private var kinds: [Kind] = []
-    /// Where an instruction leads to; a match's expression.
+    /// The successor of an instruction; for a match, its expression.
     private var firsts: [Int32] = []
-    /// Where a split leads to besides.
+    /// The second successor of a split.
     private var seconds: [Int32] = []
-    /// Of each instruction four words, a bit a byte that it takes.
+    /// Four words per instruction: one bit for each byte value that it matches.
     private var words: [UInt64] = []
     private(set) var hasAssertions = false
-    /// Where the expressions begin.
+    /// The first instructions of the expressions.
     private(set) var starts: [Int32] = []
 
-    /// - Parameter expressions: a match tells an expression's place in this array.
+    /// - Parameter expressions: a match returns an expression's index in this array.
     init(_ expressions: [RegularExpression]) {
         for (number, expression) in expressions.enumerated() {
             let end = emit(.match, Int32(number))
@@ -27,28 +27,28 @@ struct PatternProgram: Sendable {
         }
     }
 
-    /// How many instructions there are.
+    /// The number of instructions.
     var count: Int { kinds.count }
 
     func kind(_ index: Int) -> Kind { kinds[index] }
 
-    /// Where an instruction leads to that is no match.
+    /// Returns the successor of an instruction other than a match.
     func next(_ index: Int) -> Int32 { firsts[index] }
 
     func branches(_ index: Int) -> (Int32, Int32) { (firsts[index], seconds[index]) }
 
-    /// The expression that a match tells.
+    /// Returns the expression of a match.
     func number(_ index: Int) -> Int { Int(firsts[index]) }
 
     func isAssertion(_ index: Int) -> Bool { if case .assertion = kinds[index] { true } else { false } }
 
-    /// What an instruction takes; nil where it takes no byte.
+    /// Returns the bytes that an instruction matches, nil if it consumes none.
     func set(_ index: Int) -> ByteSet? {
         guard kinds[index] == .bytes else { return nil }
         return ByteSet(words: (words[4 * index], words[4 * index + 1], words[4 * index + 2], words[4 * index + 3]))
     }
 
-    /// Whether an instruction takes the byte.
+    /// Returns true if an instruction matches the byte.
     func matches(_ index: Int, _ byte: UInt8) -> Bool {
         words[4 * index + Int(byte >> 6)] >> UInt64(byte & 63) & 1 != 0
     }
@@ -66,7 +66,7 @@ struct PatternProgram: Sendable {
         return Int32(kinds.count - 1)
     }
 
-    /// Built from the end to the beginning.
+    /// Compiles a node; the program is built from the end to the beginning.
     private mutating func compile(_ node: RegularExpression.Node, to next: Int32) -> Int32 {
         switch node {
         case .bytes(let set): return emit(.bytes, next, set: set)
@@ -90,7 +90,7 @@ struct PatternProgram: Sendable {
         }
     }
 
-    /// How many instructions a node comes to; anything above the limit counts as one more than it.
+    /// Returns the number of instructions of a node; anything above the limit counts as limit plus one.
     static func size(of node: RegularExpression.Node) -> Int {
         let size =
             switch node {

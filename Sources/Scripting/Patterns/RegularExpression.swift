@@ -1,18 +1,18 @@
-/// A regular expression over bytes, as `--expect`, `--fail-on` and `--send` take it; docs/verdicts.md has the syntax.
+/// A regular expression over bytes, for `--expect`, `--fail-on` and `--send`; docs/verdicts.md has the syntax.
 ///
-/// There are no back references and no looking around: whatever the expression and whatever the guest writes, a byte
-/// costs a bounded time.
+/// There are no back references and no lookaround: a byte costs a bounded time, for every expression and every output
+/// of a guest.
 public struct RegularExpression: Sendable, Equatable, CustomStringConvertible {
-    /// As it was written.
+    /// The text that it was parsed from.
     public let text: String
     let node: Node
-    /// How many steps it takes written out, 1...`PatternProgram.sizeLimit`.
+    /// The number of its steps, 1...`PatternProgram.sizeLimit`.
     let size: Int
 
-    /// Bytes of text, far more than the steps that an expression may have need.
+    /// The largest size of the text in bytes, far more than the steps of an expression need.
     static let lengthLimit = 16384
 
-    /// What an expression is made of.
+    /// The syntax tree of an expression.
     indirect enum Node: Sendable {
         case bytes(ByteSet)
         case assertion(Assertion)
@@ -22,22 +22,22 @@ public struct RegularExpression: Sendable, Equatable, CustomStringConvertible {
         case repeated(Node, minimum: Int, maximum: Int?)
     }
 
-    /// What takes no byte but looks at the two beside its place.
+    /// A check of the two bytes beside a position, which consumes none.
     enum Assertion: Sendable {
         case lineStart, lineEnd, wordBoundary, noWordBoundary
     }
 
-    /// Why a text is no expression.
+    /// The reason why a text is no expression.
     public struct Malformed: Error, Equatable, CustomStringConvertible {
-        /// Which character is wrong, counted from 1.
+        /// The wrong character, counted from 1.
         public let place: Int
         public let reason: String
 
         public var description: String { "character \(place): \(reason)" }
     }
 
-    /// Reads an expression.
-    /// - Throws: `Malformed`, also for an expression that is too large or that an empty text matches, so that it would
+    /// Parses an expression.
+    /// - Throws: `Malformed`, also for an expression that is too large, or that matches an empty text and so would
     ///   always be seen.
     public init(_ text: String) throws(Malformed) {
         guard text.utf8.count <= Self.lengthLimit else {

@@ -1,4 +1,4 @@
-/// Reads the text of a regular expression.
+/// Parses the text of a regular expression.
 struct RegularExpressionParser {
     typealias Node = RegularExpression.Node
     typealias Malformed = RegularExpression.Malformed
@@ -64,7 +64,7 @@ struct RegularExpressionParser {
         if case .assertion = atom {
             throw error("there is nothing to repeat: the anchor before it takes no character", at: place)
         }
-        // Whether as much or as little as possible is taken makes no difference to whether it is there.
+        // Greedy and lazy repetitions find the same matches.
         if !consume("?"), peek == "+" { throw error("possessive repetitions (\(text[next - 1])+) are not known here") }
         if let again = peek, again == "*" || again == "+" || again == "?" {
             throw error("a repetition of a repetition; write (?:...)\(again) if it is meant")
@@ -72,13 +72,13 @@ struct RegularExpressionParser {
         return .repeated(atom, minimum: bounds.0, maximum: bounds.1)
     }
 
-    /// `{3}`, `{3,}`, `{,5}`, `{3,5}`; nil where the brace is a character like any other.
+    /// Parses `{3}`, `{3,}`, `{,5}`, `{3,5}`; nil if the brace is an ordinary character.
     private mutating func counts() throws(Malformed) -> (Int, Int?)? {
         let start = next
         var end = start + 1
         while end < text.count, text[end] == "," || (0x30...0x39).contains(text[end].value) { end += 1 }
         guard end < text.count, text[end] == "}" else { return nil }
-        // Before the comma and after it. A number that is too large stays so.
+        // Before the comma and after it. A number that is too large stays too large.
         var bounds: [Int?] = [nil]
         for scalar in text[(start + 1)..<end] {
             if scalar == "," && bounds.count == 1 {
@@ -103,7 +103,8 @@ struct RegularExpressionParser {
         return (minimum, maximum)
     }
 
-    /// - Returns: nil for what takes no place, as an option.
+    /// Parses an atom.
+    /// - Returns: nil for an element without a place, such as an option.
     private mutating func atom() throws(Malformed) -> Node? {
         let start = next
         let scalar = text[next]
@@ -141,7 +142,7 @@ struct RegularExpressionParser {
                 case "-" where sets: sets = false
                 case ":": break options
                 case ")" where text[next - 1] != "?":
-                    // (?i) holds to the end of the group that it stands in.
+                    // (?i) is valid to the end of its group.
                     next += 1
                     return nil
                 case "=", "!", "<", "P": throw error("looking around and named groups are not known here", at: start)
@@ -176,7 +177,7 @@ struct RegularExpressionParser {
         }
     }
 
-    /// What follows a backslash, as the bytes of one character.
+    /// Parses the characters after a backslash, as the bytes of one character.
     private mutating func escapedSet(_ start: Int) throws(Malformed) -> [ByteSet]? {
         guard let scalar = peek else {
             throw error("the expression ends in a backslash; write \\\\ for the character", at: start)
@@ -242,7 +243,7 @@ struct RegularExpressionParser {
         throw error("this [ is never closed; write \\[ for the character", at: start)
     }
 
-    /// One member of a set, and the byte it is if it is only one.
+    /// Parses one member of a set. Also returns the byte if it is a single one.
     private mutating func member() throws(Malformed) -> (set: ByteSet, single: UInt8?) {
         let place = next
         let scalar = text[next]
@@ -261,7 +262,7 @@ struct RegularExpressionParser {
         return (sets[0], members.count == 1 ? members[0] : nil)
     }
 
-    /// `[:alpha:]` and its like, within a set.
+    /// Parses `[:alpha:]` and its like, within a set.
     private mutating func named() throws(Malformed) -> ByteSet? {
         guard next + 1 < text.count, text[next + 1] == ":" else { return nil }
         // No class has a longer name.

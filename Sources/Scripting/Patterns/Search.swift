@@ -1,13 +1,13 @@
-/// All that is looked for on a console, as one automaton.
+/// All expressions to search for on a console, as one automaton.
 struct Search {
-    /// What an expression is looked for.
+    /// The purpose of an expression.
     enum Purpose {
-        /// Places in the script, and in `KernelDistress.all`.
+        /// Indices in the script, and in `KernelDistress.all`.
         case expectation(Int), failure(Int), answer(Int), distress(Int)
         case harmless, panicEnd
     }
 
-    /// By the number that the automaton tells.
+    /// By the number that the automaton returns.
     private(set) var purposes: [Purpose] = []
     var automaton: PatternAutomaton
 
@@ -26,7 +26,7 @@ struct Search {
             if isFirst { add(answer.expression, .answer(index)) }
         }
         if script.watchesKernel {
-            // A test holds that every one of them can be read.
+            // A test ensures that all of them can be parsed.
             for text in KernelDistress.harmless { add(try? RegularExpression(text), .harmless) }
             for (index, distress) in KernelDistress.all.enumerated() {
                 add(try? RegularExpression(distress.expression), .distress(index))

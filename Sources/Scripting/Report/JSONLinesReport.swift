@@ -1,4 +1,4 @@
-/// An object of JSON a line: `suite` first, a `test` each, `end` last.
+/// A JSON object per line: `suite` first, one `test` each, `end` last.
 enum JSONLinesReport {
     static func opening(name: String, planned: Int) -> String {
         "{\"event\":\"suite\",\"format\":1,\"name\":\(ReportText.json(name)),\"planned\":\(planned)}\n"

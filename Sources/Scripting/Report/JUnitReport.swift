@@ -1,19 +1,19 @@
 /// JUnit's XML.
 ///
-/// There is no standard; this is what the readers of it agree on: elements and attributes of Ant's `junit` task, and
-/// the elements that Maven Surefire added for attempts (`flakyFailure`, `rerunFailure`, `flakyError`, `rerunError`),
-/// which readers that don't know them pass over.
+/// There is no standard; this is the subset that its readers agree on: elements and attributes of Ant's `junit` task,
+/// and the elements that Maven Surefire added for attempts (`flakyFailure`, `rerunFailure`, `flakyError`,
+/// `rerunError`), which other readers ignore.
 enum JUnitReport {
     /// - Parameters:
-    ///   - cases: what `testCase` made of those that are over.
-    ///   - unfinished: why there are fewer than planned; nil at a suite's end.
+    ///   - cases: the results of `testCase` for finished tests.
+    ///   - unfinished: the reason for fewer tests than planned; nil at a suite's end.
     static func document(name: String, counts: TestCounts, planned: Int, cases: String, unfinished: String?) -> String {
         let missing = unfinished == nil ? 0 : 1
         let errors = counts.errors + missing
         let numbers = #"tests="\#(counts.all + missing)" failures="\#(counts.failed)" errors="\#(errors)""#
         let attributes = #"name="\#(ReportText.xml(name))" \#(numbers) time="\#(ReportText.seconds(counts.seconds))""#
         var text = #"<?xml version="1.0" encoding="UTF-8"?>"# + "\n<testsuites \(attributes)>\n"
-        // Schemas know this one only here.
+        // Schemas allow this attribute only here.
         text += "  <testsuite \(attributes) skipped=\"\(counts.skipped)\">\n"
         text += "    <properties>\n      <property name=\"planned\" value=\"\(planned)\"/>\n    </properties>\n" + cases
         if let unfinished {
@@ -50,7 +50,7 @@ enum JUnitReport {
             attempts("rerunFailure", "rerunError")
         case .skipped(let reason): text += "      <skipped message=\"\(ReportText.xml(reason))\"/>\n"
         }
-        // GitLab and Jenkins take a file that is named so. A guest must not name one.
+        // GitLab and Jenkins read a file named like this. A guest must not name one.
         let console = record.console.replacing("[[ATTACHMENT|", with: "[[ATTACHMENT |")
         let output = (record.log.map { "[[ATTACHMENT|\($0)]]\n" } ?? "") + console
         if !output.isEmpty { text += "      <system-out>\(ReportText.xmlLines(output))</system-out>\n" }

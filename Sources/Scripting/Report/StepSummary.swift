@@ -1,11 +1,11 @@
-/// A suite's results as GitHub shows them on a job's page: Markdown for the file that `GITHUB_STEP_SUMMARY` names.
+/// A suite's results for a job's page on GitHub: Markdown for the file that `GITHUB_STEP_SUMMARY` names.
 public enum StepSummary {
-    /// GitHub takes 1 MiB of a step, and shows nothing of more.
+    /// The largest number of tests shown: GitHub accepts 1 MiB per step, and shows nothing of a larger text.
     static let testLimit = 100
 
     /// - Parameters:
     ///   - summary: the last line of the suite.
-    ///   - unfinished: why the suite ended before its end; nil where it did not.
+    ///   - unfinished: the reason why the suite ended early; nil if it did not.
     public static func markdown(name: String, summary: String, _ records: [TestRecord], unfinished: String? = nil)
         -> String
     {
@@ -29,8 +29,8 @@ public enum StepSummary {
         return text + "\n"
     }
 
-    /// Text that means nothing but itself, in a cell too. GitHub Flavored Markdown, sections 2.4 (any ASCII
-    /// punctuation) and 4.10 (tables).
+    /// Escapes text so that it has no special meaning, even in a cell. GitHub Flavored Markdown, sections 2.4 (any
+    /// ASCII punctuation) and 4.10 (tables).
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in String(VisibleText.line(text).prefix(500)).unicodeScalars {
@@ -38,7 +38,7 @@ public enum StepSummary {
             case "&": result += "&amp;"
             case "<": result += "&lt;"
             case ">": result += "&gt;"
-            // A name behind it would be called, a number be a link.
+            // A name after "@" would be notified, a number after "#" would become a link.
             case "@", "#": result += "&#\(scalar.value);"
             case "!"..."/", ":", ";", "=", "?", "["..."`", "{"..."~": result += "\\\(scalar)"
             default: result.unicodeScalars.append(scalar)

@@ -1,9 +1,9 @@
-/// How far a suite is, as lines for a terminal.
+/// The progress of a suite, as lines for a terminal.
 public struct SuiteProgress: Sendable, Equatable {
-    /// A test that runs now.
+    /// A running test.
     public struct Boot: Sendable, Equatable {
         public let name: String
-        /// From 1.
+        /// The number of the attempt, from 1.
         public let attempt: Int
         public let seconds: Double
 
@@ -14,23 +14,23 @@ public struct SuiteProgress: Sendable, Equatable {
         }
     }
 
-    /// How many tests there are, over or not.
+    /// The number of tests, finished or not.
     public let planned: Int
     public var counts = TestCounts()
-    /// Those that run, in the order in which they began.
+    /// The running tests, in the order in which they began.
     public var running: [Boot] = []
-    /// Since the suite began.
+    /// Seconds since the suite began.
     public var seconds = 0.0
 
-    /// No line is longer, however wide the terminal is: the eye has to find the names.
+    /// The largest width of a line on any terminal, so that names are easy to find.
     private static let widest = 100
 
     public init(planned: Int) { self.planned = planned }
 
-    /// The whole first, then a line a running test, the one that has run longest first.
+    /// Returns the overall progress, then a line per running test, the longest-running first.
     /// - Parameters:
-    ///   - width: columns a line may take, 1 or more.
-    ///   - height: how many lines at most, 1 or more; the last one then counts the tests that have none.
+    ///   - width: the columns of a line, 1 or more.
+    ///   - height: the largest number of lines, 1 or more; the last one then counts the tests without a line.
     public func lines(width: Int, height: Int) -> [String] {
         var parts = ["[\(counts.all)/\(planned)]", "\(counts.failed) failed,"]
         if counts.errors > 0 { parts.append("\(counts.errors) \(counts.errors == 1 ? "error," : "errors,")") }
@@ -59,8 +59,8 @@ public struct SuiteProgress: Sendable, Equatable {
         return minutes == 0 ? "\(rest)s" : "\(minutes)m\(rest < 10 ? "0" : "")\(rest)s"
     }
 
-    /// Never wider than asked for: a terminal would break the line. What is no ASCII counts double, as the widest
-    /// characters do.
+    /// Shortens a line to the width: a terminal would wrap it. Characters outside ASCII count double, like the widest
+    /// characters.
     private static func cut(_ line: String, to width: Int) -> String {
         func columns(_ scalar: Unicode.Scalar) -> Int { scalar.isASCII ? 1 : 2 }
         guard line.unicodeScalars.reduce(0, { $0 + columns($1) }) > width else { return line }

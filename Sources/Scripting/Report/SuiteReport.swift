@@ -1,26 +1,26 @@
 /// A format in which a suite's results are reported.
 public enum SuiteReportFormat: String, Sendable, CaseIterable {
-    /// The XML that Ant's JUnit task began with, as Jenkins, GitLab and others read it.
+    /// The XML of Ant's JUnit task, which Jenkins, GitLab and others read.
     case junit
     /// The Test Anything Protocol, version 14.
     case tap
-    /// An object of JSON a line.
+    /// A JSON object per line.
     case jsonl
 }
 
-/// What a report's file is to become.
+/// A change to a report's file.
 public enum SuiteReportChange: Sendable, Equatable {
-    /// These bytes come behind what is there.
+    /// Append these bytes.
     case append([UInt8])
-    /// These bytes take the place of all that is there.
+    /// Replace the whole contents with these bytes.
     case replace([UInt8])
 }
 
-/// A suite's report, told of the tests as they end.
+/// A suite's report, updated as tests end.
 ///
-/// After each change the file is a valid report of the tests that are over: a suite that is killed leaves it so. Such a
-/// report doesn't look like that of a suite that came to its end: JUnit's then has a test in error, `(suite)`; TAP's
-/// has fewer tests than its plan; JSON's has no `end`.
+/// After each change the file is a valid report of the finished tests, even if the suite is killed. Such a report
+/// differs from a complete one: JUnit's then has a test in error, `(suite)`; TAP's has fewer tests than its plan;
+/// JSON's has no `end`.
 public struct SuiteReport: Sendable {
     private let name: String
     private let planned: Int
@@ -31,14 +31,14 @@ public struct SuiteReport: Sendable {
 
     /// - Parameters:
     ///   - name: the suite's.
-    ///   - planned: how many tests it has, skipped ones too.
+    ///   - planned: the number of tests, including skipped ones.
     public init(_ format: SuiteReportFormat, name: String, planned: Int) {
         self.format = format
         self.name = name
         self.planned = planned
     }
 
-    /// Before the first test.
+    /// Begins the report, before the first test.
     public func begin() -> SuiteReportChange {
         switch format {
         case .junit: .replace(Array(junit(ended: false).utf8))
@@ -47,7 +47,7 @@ public struct SuiteReport: Sendable {
         }
     }
 
-    /// A test is over.
+    /// Adds a finished test.
     public mutating func add(_ record: TestRecord) -> SuiteReportChange {
         counts.add(record)
         switch format {
@@ -59,8 +59,8 @@ public struct SuiteReport: Sendable {
         }
     }
 
-    /// All are over, or the suite ends before them.
-    /// - Parameter reason: why it ends before; nil where it does not.
+    /// Ends the report.
+    /// - Parameter reason: the reason for an early end; nil if all tests are finished.
     public func end(because reason: String? = nil) -> SuiteReportChange {
         switch format {
         case .junit: .replace(Array(junit(ended: reason == nil, because: reason).utf8))
@@ -69,7 +69,7 @@ public struct SuiteReport: Sendable {
         }
     }
 
-    /// A report of tests that are all over.
+    /// Returns a complete report of finished tests.
     public static func whole(_ format: SuiteReportFormat, name: String, _ records: [TestRecord]) -> [UInt8] {
         var report = SuiteReport(format, name: name, planned: records.count)
         var changes = [report.begin()]

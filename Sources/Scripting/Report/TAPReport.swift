@@ -15,8 +15,7 @@ enum TAPReport {
         switch record.outcome {
         case .passed: lines.append("ok \(number) - \(name)")
         case .failed: lines.append("not ok \(number) - \(name)")
-        // The protocol has no errors: a test that is not ok, by a directive of ours that readers show as they show any
-        // words.
+        // The protocol has no errors: the test is not ok, with a directive of our own that readers display as text.
         case .error(let reason): lines.append("not ok \(number) - \(name) # ERROR \(ReportText.tap(reason))")
         case .skipped(let reason): return "ok \(number) - \(name) # SKIP \(ReportText.tap(reason))\n"
         }

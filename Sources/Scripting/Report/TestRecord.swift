@@ -1,19 +1,19 @@
-/// What became of one test of a suite, as reports tell it.
+/// The result of one test of a suite, for reports.
 public struct TestRecord: Sendable, Equatable {
     public enum Outcome: Sendable, Equatable {
         case passed
-        /// Why, as a sentence.
+        /// The guest failed: the reason, as a sentence.
         case failed(String)
         case skipped(String)
-        /// Why it could not be tried: the host failed, and nothing was learnt about the guest.
+        /// The test could not be run, since the host failed: the reason. It says nothing about the guest.
         case error(String)
     }
 
-    /// A run of the test before its last one. None of them passed, or there would have been no other.
+    /// An earlier run of a test that was retried; it did not pass.
     public struct Attempt: Sendable, Equatable {
         public let reason: String
         public let seconds: Double
-        /// Whether the host failed, not the guest.
+        /// True if the host failed, not the guest.
         public let isError: Bool
 
         public init(reason: String, seconds: Double, isError: Bool = false) {
@@ -26,17 +26,17 @@ public struct TestRecord: Sendable, Equatable {
     /// Unique within its suite.
     public let name: String
     public let outcome: Outcome
-    /// How long the last attempt took.
+    /// The duration of the last attempt.
     public let seconds: Double
     /// The attempts before the last one.
     public var retried: [Attempt]
-    /// Lines about a failure: what failed within the test, how to repeat it.
+    /// Lines about a failure: failures inside the test, how to repeat it.
     public var details: [String]
-    /// The end of what the guest said. May hold anything.
+    /// The end of the guest's console. May contain any bytes.
     public var console: String
-    /// Why the guest was where it was, a line each.
+    /// The post-mortem, as lines.
     public var postMortem: [String]
-    /// Where the whole console is kept; nil where it is not.
+    /// The path of the console's log; nil if it was not kept.
     public var log: String?
 
     public init(
@@ -54,8 +54,8 @@ public struct TestRecord: Sendable, Equatable {
         self.log = log
     }
 
-    /// What there is to say of a failure in one text, since some readers show no other: GitLab shows only what stands
-    /// in `<failure>`.
+    /// A failure's whole description as one text, since some readers show no other: GitLab shows only the contents of
+    /// `<failure>`.
     var account: [String] {
         let lines = console.split(omittingEmptySubsequences: false) { $0.isNewline }
         let end = lines.last?.isEmpty == true ? lines.dropLast() : lines[...]
@@ -63,23 +63,23 @@ public struct TestRecord: Sendable, Equatable {
         return details + postMortem + (tail.isEmpty ? [] : ["the end of its console:"] + tail)
     }
 
-    /// So many lines of a console stand in its account.
+    /// The number of console lines in the description.
     private static let tailLimit = 30
 
-    /// Whether it passed only after it had failed.
+    /// True if it passed after a failed attempt.
     public var isFlaky: Bool { outcome == .passed && !retried.isEmpty }
 }
 
-/// How many tests ended how.
+/// The numbers of tests by result.
 public struct TestCounts: Sendable, Equatable {
     public private(set) var passed = 0
     public private(set) var failed = 0
     public private(set) var skipped = 0
-    /// How many could not be tried.
+    /// The number that could not be run.
     public private(set) var errors = 0
-    /// How many of those that passed had failed before.
+    /// The number of passed tests that had failed before.
     public private(set) var flaky = 0
-    /// Of all attempts together.
+    /// The duration of all attempts together.
     public private(set) var seconds = 0.0
 
     public init() {}

@@ -1,16 +1,15 @@
 /// Names of files for the boots of a suite: `consoles/NAME.log` and the like.
 ///
-/// Any name of a boot becomes one that file systems and uploads of artifacts take: no `" : < > | * ? [ ] = / \`, no
-/// control, format or private character, not `.` or `..`, no blank or full stop at an end, none of the names that
-/// Windows keeps for devices, and no more than 120 bytes. No two of a suite's names are equal, also where large and
-/// small letters are the same.
+/// Any name of a boot becomes one that file systems and artifact uploads accept: no `" : < > | * ? [ ] = / \`, no
+/// control, format or private character, not `.` or `..`, no blank or full stop at either end, none of the names that
+/// Windows reserves for devices, and at most 120 bytes. No two names of a suite are equal, even if case is ignored.
 public enum BootFileName {
-    /// Bytes that a name may have with what comes behind it.
+    /// The largest size of a name with its suffix, in bytes.
     static let byteLimit = 120
-    /// So many of them are for what comes behind it, as `.log` and `.trace.partial`.
+    /// The part of it reserved for the suffix, such as `.log` and `.trace.partial`.
     static let suffixLimit = 16
 
-    /// A name for each boot, in their order. What a name becomes depends on those before it alone.
+    /// Returns a name for each boot, in their order. A name depends only on the boots before it.
     public static func names(for boots: [String]) -> [String] {
         var taken: Set<String> = []
         var counts: [String: Int] = [:]
@@ -31,7 +30,7 @@ public enum BootFileName {
         var scalars = String.UnicodeScalarView()
         for scalar in boot.unicodeScalars { scalars.append(isTaken(scalar) ? scalar : "_") }
         var name = cut(String(scalars), to: byteLimit - suffixLimit)
-        // Windows drops them, a shell needs quotation marks, and a full stop at the start hides a file.
+        // Windows drops them, a shell requires quotation marks for them, and a full stop at the start hides a file.
         while let last = name.unicodeScalars.last, last == " " || last == "." { name.unicodeScalars.removeLast() }
         if let first = name.unicodeScalars.first, first == " " || first == "." || first == "-" || first == "~" {
             name.unicodeScalars.replaceSubrange(
@@ -56,11 +55,11 @@ public enum BootFileName {
         }
     }
 
-    /// As file systems compare that know no small letters; equal strings are also those that differ by the way an
-    /// accent is written.
+    /// Returns the form that file systems without case compare; strings that differ only in the encoding of an accent
+    /// are equal too.
     private static func folded(_ name: String) -> String { name.uppercased().lowercased() }
 
-    /// Whole characters only.
+    /// Cuts the name after whole characters.
     private static func cut(_ name: String, to count: Int) -> String {
         var name = name
         while name.utf8.count > count { name.removeLast() }

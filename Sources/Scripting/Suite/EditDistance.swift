@@ -1,11 +1,10 @@
-/// How many letters two words differ by: a letter put in, left out, or put for another, or two neighbours exchanged,
-/// counts one.
+/// The edit distance of two words: inserting, deleting or replacing a letter, or swapping two neighbours, counts one.
 struct EditDistance {
     let count: Int
 
     init(_ left: String, _ right: String) {
         let (left, right) = (Array(left.utf8), Array(right.utf8))
-        // Three rows of the table of all beginnings' distances (Damerau 1964, Wagner and Fischer 1974).
+        // Three rows of the table of distances between all prefixes (Damerau 1964, Wagner and Fischer 1974).
         var before = [Int](repeating: 0, count: right.count + 1)
         var row = Array(0...right.count)
         for i in left.indices {

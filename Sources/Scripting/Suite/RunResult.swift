@@ -1,23 +1,24 @@
-/// What a run hands to the suite that started it, as a value and as bytes.
+/// The result of a run for the suite that started it, as a value and as bytes.
 ///
-/// A process's exit status alone proves nothing: a program that printed its help, or never got as far as its arguments,
-/// ends with 0 too. So a suite believes only this, and only where it is whole and agrees with the exit status.
+/// A process's exit status alone proves nothing: a program that printed its help, or failed before it parsed its
+/// arguments, may end with 0 too. So a suite trusts only this result, and only if it is complete and agrees with the
+/// exit status.
 public struct RunResult: Sendable, Equatable {
-    /// How the run ended.
+    /// The way in which the run ended.
     public enum Ending: String, Sendable, CaseIterable {
-        // By what the guest did.
+        // Caused by the guest.
         case exitPort = "exit-port"
         case powerOff = "power-off"
         case console
         case panic, reset, hang, timeout
         case tripleFault = "triple-fault"
         case internalError = "internal-error"
-        // By something else, from which nothing is learnt about the guest.
+        // Caused by something else, which says nothing about the guest.
         case interrupted
         case hostFailure = "host-failure"
         case notStarted = "not-started"
 
-        /// Whether it says something about the guest.
+        /// True if it says something about the guest.
         public var isOfGuest: Bool {
             switch self {
             case .exitPort, .powerOff, .console, .panic, .reset, .hang, .timeout, .tripleFault, .internalError: true
@@ -26,27 +27,27 @@ public struct RunResult: Sendable, Equatable {
         }
     }
 
-    /// Why bytes are no result.
+    /// The reason why bytes are no result.
     public struct Malformed: Error, Sendable, Equatable, CustomStringConvertible {
         public let description: String
     }
 
     public var ending: Ending
-    /// The word that a run's report has for it, as `passed`.
+    /// The outcome in a run's report, such as `passed`.
     public var outcome: String
     /// The exit status, 0 to 255.
     public var status: Int32
     /// The run's last line.
     public var sentence: String
-    /// What the post-mortem says, a line each; empty where there is none.
+    /// The lines of the post-mortem; empty if there is none.
     public var postMortem: [String]
-    /// How many bytes of the guest's console could not be written.
+    /// The number of bytes of the guest's console that could not be written.
     public var lostConsoleBytes: UInt64
-    /// How many were not, since the console's file has reached its limit.
+    /// The number of bytes dropped because the console's file had reached its limit.
     public var missingConsoleBytes: UInt64
-    /// The last bytes of what the guest wrote; empty where nothing is missing in the console's file.
+    /// The last bytes of the console; empty if nothing is missing in the console's file.
     public var consoleTail: String
-    /// What else is to be said of the run, a sentence each.
+    /// Further sentences about the run.
     public var notes: [String]
 
     public init(
@@ -67,18 +68,18 @@ public struct RunResult: Sendable, Equatable {
 }
 
 extension RunResult {
-    /// More bytes than any result has.
+    /// The largest size of a result in bytes.
     public static let byteLimit = 1 << 20
     private static let heading = "swiftlet-result 1\n"
 
-    /// The same in so many bytes at most, where what can't be left out has as much room: without the console's end, the
-    /// notes, and the post-mortem's last lines, which are counted in its last one.
+    /// Returns the result in at most `limit` bytes, if its required parts fit: without the console's end, the notes,
+    /// and the last lines of the post-mortem, whose number its last line then gives.
     public func encoded(within limit: Int) -> [UInt8] {
         let whole = encoded
         guard whole.count > limit else { return whole }
         var short = self
         (short.consoleTail, short.notes) = ("", [])
-        // The last line's.
+        // Room for that last line.
         var excess = short.encoded.count + 100 - limit
         while excess > 0, let line = short.postMortem.popLast() {
             excess -= "post-mortem \(line.utf8.count)".utf8.count + line.utf8.count + 2
@@ -89,8 +90,8 @@ extension RunResult {
         return short.encoded
     }
 
-    /// Lines of `key length`, each followed by so many bytes and a line end. `end` is the last one, so that half a
-    /// result is none.
+    /// Returns lines of `key length`, each followed by that many bytes and a line end. `end` is the last one, so that a
+    /// truncated result is recognized.
     public var encoded: [UInt8] {
         var bytes = Array(Self.heading.utf8)
         func add(_ key: String, _ value: String) {

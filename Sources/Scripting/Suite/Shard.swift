@@ -1,11 +1,11 @@
-/// One of several parts of a suite, each run elsewhere.
+/// One of several parts of a suite, each run by another job.
 public struct Shard: Sendable, Equatable {
-    /// Why a text or an environment names no shard.
+    /// The reason why a text or an environment names no shard.
     public struct Malformed: Error, Sendable, Equatable, CustomStringConvertible {
         public let description: String
     }
 
-    /// From 1 to `count`.
+    /// The number, 1 to `count`.
     public let number: Int
     public let count: Int
 
@@ -16,7 +16,7 @@ public struct Shard: Sendable, Equatable {
         (self.number, self.count) = (number, count)
     }
 
-    /// Reads `I/N`, 1/N to N/N.
+    /// Parses `I/N`, 1/N to N/N.
     public init(_ text: String) throws(Malformed) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         try self.init(
@@ -24,8 +24,7 @@ public struct Shard: Sendable, Equatable {
             "\(text) is no shard: it takes I/N, from 1/N to N/N, as 2/4")
     }
 
-    /// The variables by which systems that run a job several times tell each run which it is: index, count, and what
-    /// the first index is.
+    /// The environment variables of parallel jobs in CI systems: index, count, and the value of the first index.
     private static let variables: [(index: String, count: String, first: Int)] = [
         // GitLab CI/CD, "Predefined variables".
         ("CI_NODE_INDEX", "CI_NODE_TOTAL", 1),
@@ -35,12 +34,12 @@ public struct Shard: Sendable, Equatable {
         ("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", 0),
         // Azure Pipelines, "Slicing".
         ("SYSTEM_JOBPOSITIONINPHASE", "SYSTEM_TOTALJOBSINPHASE", 1),
-        // Kubernetes, Indexed Jobs: the count is nowhere but in the Job, which hands it on by this name.
+        // Kubernetes, Indexed Jobs: the count is only in the Job, which passes it on by this name.
         ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", 0),
     ]
 
-    /// The shard that a CI system's variables name; nil where there are none.
-    /// - Parameter value: a variable's value, nil where it isn't set.
+    /// Returns the shard that a CI system's variables name; nil if there are none.
+    /// - Parameter value: returns a variable's value, nil if it isn't set.
     public static func fromEnvironment(_ value: (String) -> String?) throws(Malformed) -> Shard? {
         for (index, count, first) in variables {
             guard let position = value(index), let total = value(count), !position.isEmpty, !total.isEmpty else {
@@ -53,7 +52,7 @@ public struct Shard: Sendable, Equatable {
         return nil
     }
 
-    /// Whether the test at a place, counted from 0, belongs to this shard. In turn, since neighbours often take alike
-    /// long.
+    /// Returns true if the test at a place, counted from 0, belongs to this shard. Shards take turns, since neighbours
+    /// often take a similar time.
     public func contains(_ place: Int) -> Bool { place % count == number - 1 }
 }

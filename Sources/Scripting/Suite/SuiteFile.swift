@@ -1,50 +1,50 @@
-/// A suite of boots, as a TOML file describes it: docs/suites.md.
+/// A suite of boots, described by a TOML file: docs/suites.md.
 ///
-/// All of it is checked before there is anything to run, and all mistakes are told at once.
+/// The whole file is checked before anything runs, and all mistakes are reported at once.
 public struct SuiteFile {
     /// One boot.
     public struct Boot: Sendable, Equatable {
-        /// Unique: the boot's own name, and behind it in brackets what the matrix chose.
+        /// The unique name: the boot's own name, followed by the matrix's values in brackets.
         public let name: String
         /// The name without the matrix's part.
         public let group: String
-        /// The words behind `swiftlet`.
+        /// The arguments of `swiftlet`.
         public fileprivate(set) var arguments: [String]
-        /// The time it may take, as its option takes it.
+        /// The time limit, in its option's form.
         public let timeout: String
-        /// What it passes to the guest, as their options take them.
+        /// The devices passed to the guest, in their option's form.
         public let devices: [String]
-        /// Exit statuses that pass; nil where a guest that passed does, and no other.
+        /// Exit statuses that pass; nil if only a guest that passed does.
         public let statuses: [Int32]?
-        /// How often a failed boot is tried again.
+        /// The number of retries after a failure.
         public let retries: Int
-        /// Why it is not to be run; nil where it is.
+        /// The reason to skip it; nil if it is run.
         public let skip: String?
-        /// Where it begins in the file, counted from 1.
+        /// The line in the file where it begins, counted from 1.
         public let line: Int
-        /// What its files are named after, as no other's of the suite.
+        /// The base of the names of its files, unique in the suite.
         public fileprivate(set) var fileName = ""
-        /// Files that it writes, whose paths are not among the arguments before its name is known.
+        /// Files that it writes, whose paths depend on its file name and are added to the arguments later.
         public fileprivate(set) var outputs: [Output]
     }
 
     /// A file that a boot writes.
     public struct Output: Sendable, Equatable {
-        /// Stands for the boot's own name in a path.
+        /// The placeholder for the boot's name in a path.
         static let placeholder = "{boot}"
 
-        /// What stands before the path in the option, as `--report=json:`.
+        /// The prefix of the path in the option, as `--report=json:`.
         let option: String
-        /// With the boot's own name in it, once that is known.
+        /// The path; contains the boot's name once that is known.
         public fileprivate(set) var path: String
         public let key: String
         let line: Int
     }
 
-    /// One thing that is wrong.
+    /// One mistake in the file.
     public struct Mistake: Error, Sendable, Equatable, CustomStringConvertible {
         public let line: Int
-        /// Empty where there is none.
+        /// Empty if it is not about a key.
         public let key: String
         public let reason: String
 
@@ -54,7 +54,7 @@ public struct SuiteFile {
             self.reason = Self.shortened(reason)
         }
 
-        /// A file may have a word of any length; a sentence has its beginning and its end.
+        /// Shortens a word to its beginning and its end: a file's words may have any length.
         private static func shortened(_ text: String) -> String {
             guard text.utf8.count > 1000 else { return text }
             let scalars = text.unicodeScalars
@@ -62,20 +62,20 @@ public struct SuiteFile {
                 + String(String.UnicodeScalarView(scalars.suffix(200)))
         }
 
-        /// Behind the file's name and a colon.
+        /// The text after the file's name and a colon.
         public var description: String { key.isEmpty ? "\(line): \(reason)" : "\(line): \(key): \(reason)" }
     }
 
-    /// What is wrong with a file, in the order of its lines.
+    /// The mistakes in a file, in the order of its lines.
     public struct Malformed: Error, Sendable, Equatable {
         public let mistakes: [Mistake]
     }
 
-    /// The questions that this host has to answer.
+    /// Checks that depend on this host.
     public struct Checks {
-        /// Why an option of `swiftlet run` doesn't take a value; nil where it does.
+        /// Returns the reason why an option of `swiftlet run` does not accept a value; nil if it does.
         public let option: (_ name: String, _ value: String) -> String?
-        /// Why a file can't be read; nil where it can.
+        /// Returns the reason why a file can't be read; nil if it can.
         public let file: (_ path: String) -> String?
 
         public init(
@@ -86,25 +86,25 @@ public struct SuiteFile {
         }
     }
 
-    /// More than a suite can mean.
+    /// The largest number of boots.
     static let bootLimit = 10_000
-    /// Bytes of a word of a command line: execve(2), MAX_ARG_STRLEN, without the option's name.
+    /// The largest word of a command line in bytes: execve(2), MAX_ARG_STRLEN, without the option's name.
     static let wordLimit = 131_000
-    /// Bytes of a boot's command line: half of what a process gets with the usual limit of the stack.
+    /// The largest command line of a boot in bytes: half the space that a process has with the usual stack limit.
     static let lineLimit = 1 << 20
-    /// Bytes of all boots' command lines together.
+    /// The largest size of all boots' command lines together, in bytes.
     static let totalLimit = 64 << 20
-    /// How many mistakes are told one by one.
+    /// The largest number of mistakes that are listed.
     static let mistakeLimit = 100
     static let defaultTimeout = "60s"
 
-    /// The suite's name; nil where it gives itself none.
+    /// The suite's name; nil if the file gives none.
     public private(set) var name: String?
     public private(set) var boots: [Boot] = []
 
     /// - Parameters:
-    ///   - text: the file.
-    ///   - directory: what its relative paths begin at.
+    ///   - text: the file's contents.
+    ///   - directory: the base of its relative paths.
     public init(_ text: String, directory: String, checks: Checks) throws(Malformed) {
         let root: TOMLTable
         do throws(TOMLDocument.Malformed) {
@@ -127,7 +127,7 @@ public struct SuiteFile {
     }
 
     /// Names each boot's files.
-    /// - Returns: what is wrong: two boots that would write to one file.
+    /// - Returns: the mistakes: two boots that would write to one file.
     private mutating func nameFiles() -> [Mistake] {
         var mistakes: [Mistake] = []
         var writers: [String: String] = [:]
@@ -136,7 +136,7 @@ public struct SuiteFile {
             for (place, output) in boots[index].outputs.enumerated() {
                 let path = output.path.replacing(Output.placeholder, with: name)
                 boots[index].outputs[place].path = path
-                // Behind all but the time limit, which is the last.
+                // After everything but the time limit, which is last.
                 boots[index].arguments.insert(output.option + path, at: max(boots[index].arguments.count - 1, 0))
                 if let other = writers.updateValue(boots[index].name, forKey: path),
                     !mistakes.contains(where: { $0.line == output.line })

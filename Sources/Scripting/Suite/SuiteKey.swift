@@ -1,4 +1,4 @@
-/// What a boot of a suite file may be asked for: a key, and the option of `swiftlet run` it becomes.
+/// A key of a boot in a suite file, and its option of `swiftlet run`.
 enum SuiteKey: String, CaseIterable {
     case kernel, firmware, initrd, modules, append, memory, hugepages, cpus, cpu, format, devices, testdev, timeout
     case consoleStamps = "console-stamps"
@@ -14,17 +14,17 @@ enum SuiteKey: String, CaseIterable {
     case testFunctions = "test-functions"
     case send, until, symbols, report, trace, status, retries, skip
 
-    /// What a value of it looks like.
+    /// The form of its value.
     enum Form {
         case text, path, texts, number, truth, numbers
-        /// A text or a number.
+        /// A string or a number.
         case word
-        /// A path or several.
+        /// One or several paths.
         case paths
-        /// One or several of a path with words behind it.
+        /// One or several paths, each followed by arguments.
         case commands
 
-        /// Whether an array of them is a value too.
+        /// True if its value may also be an array.
         var takesSeveral: Bool {
             switch self {
             case .texts, .numbers, .paths, .commands: true
@@ -49,7 +49,7 @@ enum SuiteKey: String, CaseIterable {
         }
     }
 
-    /// The option; nil for the kernel, which is none, and for what the suite itself acts on.
+    /// The option; nil for the kernel, which is an argument, and for keys that the suite itself handles.
     var option: String? {
         switch self {
         case .kernel, .status, .retries, .skip: nil
@@ -60,7 +60,7 @@ enum SuiteKey: String, CaseIterable {
         }
     }
 
-    /// What is expected, for a sentence.
+    /// The expected form, for error messages.
     var expectation: String {
         switch self {
         case .kernel, .firmware, .symbols, .trace: "a path in quotation marks"
@@ -91,7 +91,7 @@ enum SuiteKey: String, CaseIterable {
 
 /// A key's value, checked.
 struct SuiteValue: Equatable {
-    /// As options take it; one but for keys that take several.
+    /// The values in the option's form; several only for keys that take an array.
     let texts: [String]
     let line: Int
 }

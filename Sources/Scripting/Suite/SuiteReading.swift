@@ -6,7 +6,7 @@ struct SuiteReading {
     private(set) var mistakes: [SuiteFile.Mistake] = []
     /// The number of all mistakes, also of those that are not in `mistakes`.
     private(set) var mistakeCount = 0
-    /// Bytes of all boots' command lines.
+    /// The size of all boots' command lines in bytes.
     private var total = 0
 
     init(directory: String, checks: SuiteFile.Checks) {
@@ -24,7 +24,7 @@ struct SuiteReading {
         addMistake(entry.value.line, entry.key, "expected \(expected), found \(entry.value.kind)")
     }
 
-    /// All boots of a document.
+    /// Returns all boots of a document.
     mutating func boots(_ root: TOMLTable) -> [SuiteFile.Boot] {
         var defaults: [SuiteKey: SuiteValue] = [:]
         var tables: [TOMLTable] = []
@@ -71,7 +71,7 @@ struct SuiteReading {
         return boots
     }
 
-    /// The boots of one `[[boot]]`: one, or as many as its matrix has combinations.
+    /// Returns the boots of one `[[boot]]`: one, or one for each combination of its matrix.
     private mutating func boots(of table: TOMLTable, _ defaults: [SuiteKey: SuiteValue]) -> [SuiteFile.Boot] {
         var group = ""
         switch table["name"]?.value.content {
@@ -100,7 +100,7 @@ struct SuiteReading {
         let common = defaults.merging(own) { $1 }
         return (0..<count).compactMap { number in
             var (rest, values, labels) = (number, common, [String]())
-            // The last axis turns fastest, as an innermost loop.
+            // The last axis varies fastest, like an innermost loop.
             for axis in axes.reversed() where !axis.values.isEmpty {
                 let choice = rest % axis.values.count
                 rest /= axis.values.count
@@ -162,7 +162,7 @@ struct SuiteReading {
             skip: values[.skip]?.texts.first, line: line, outputs: outputs(values))
     }
 
-    /// The files that a boot writes.
+    /// Returns the files that a boot writes.
     private func outputs(_ values: [SuiteKey: SuiteValue]) -> [SuiteFile.Output] {
         var outputs: [SuiteFile.Output] = []
         for text in values[.report]?.texts ?? [] {
@@ -218,7 +218,7 @@ struct SuiteReading {
 
     // MARK: Values
 
-    /// A key's value, or nil and a note.
+    /// Returns a key's value, or nil after adding a mistake.
     private mutating func value(_ key: SuiteKey, _ value: TOMLValue, name: String) -> SuiteValue? {
         guard let texts = Self.texts(value, key.form) else {
             let culprit = Self.culprit(value, key.form)
@@ -240,7 +240,7 @@ struct SuiteReading {
         return mistakeCount == before ? SuiteValue(texts: result.map(\.text), line: value.line) : nil
     }
 
-    /// The element of an array that doesn't belong there; nil where the array doesn't.
+    /// Returns the first element of an array that has a wrong type; nil if there is none.
     private static func culprit(_ value: TOMLValue, _ form: SuiteKey.Form) -> TOMLValue? {
         guard form.takesSeveral, case .array(let elements) = value.content else { return nil }
         return elements.first { element in
@@ -270,7 +270,7 @@ struct SuiteReading {
         }
     }
 
-    /// Why a key doesn't take a value.
+    /// Returns the reason why a key does not accept a value.
     private func mistake(_ key: SuiteKey, _ text: String) -> String? {
         let expected = "expected \(key.expectation), found \(text)"
         guard text.utf8.count <= SuiteFile.wordLimit else {
@@ -296,7 +296,7 @@ struct SuiteReading {
         }
     }
 
-    /// Whether a guest can bring a status about: docs/exit-status.md.
+    /// Returns true if a guest can cause an exit status: docs/exit-status.md.
     private static func isOfGuest(_ status: Int32, exitPortStyle: String?) -> Bool {
         switch status {
         case 101...104, 124: true
@@ -312,7 +312,7 @@ struct SuiteReading {
         return nil
     }
 
-    /// A path, and words behind it that stay as they are.
+    /// Resolves a path; the arguments after it are kept unchanged.
     private func command(_ text: String) -> String {
         let file = text.prefix { $0 != " " }
         return path(String(file)) + text[file.endIndex...]
@@ -323,7 +323,7 @@ struct SuiteReading {
         return whole.hasPrefix("-") ? "./\(whole)" : whole
     }
 
-    /// What may have been meant by a key that isn't known.
+    /// Suggests a known key for an unknown one.
     private static func nearest(_ key: String, _ known: [String]) -> String {
         let plain = { (text: String) in text.lowercased().filter { $0 != "-" && $0 != "_" } }
         let wanted = plain(key)
@@ -334,11 +334,11 @@ struct SuiteReading {
     }
 }
 
-/// One key of a matrix, and what it takes in turn.
+/// One key of a matrix, and its values in order.
 struct SuiteAxis {
     let key: SuiteKey
     let values: [SuiteValue]
-    /// Each value as it stands in names: paths by their last part where that tells them apart.
+    /// Each value's form in names: paths are shortened to their last part if that is unique.
     let labels: [String]
 
     init(key: SuiteKey, values: [SuiteValue]) {

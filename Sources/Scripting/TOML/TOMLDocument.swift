@@ -1,7 +1,6 @@
-/// A TOML document (toml.io, version 1.0.0) in which every key and value knows its line, so that a mistake can be shown
-/// where it stands.
+/// A TOML document (toml.io, version 1.0.0) in which every key and value has its line number, for error messages.
 struct TOMLDocument {
-    /// Why a text is no TOML.
+    /// The reason why a text is no TOML.
     struct Malformed: Error, Equatable, CustomStringConvertible {
         /// Counted from 1.
         let line: Int
@@ -12,8 +11,8 @@ struct TOMLDocument {
 
     let root: TOMLTable
 
-    /// How many keys a header or a dotted key may have, and how deep values may lie in each other: deeper than anyone
-    /// writes, and so shallow that neither reading nor letting go uses up the stack.
+    /// The largest number of keys in a header or a dotted key, and the deepest nesting of values: more than anyone
+    /// writes, and few enough that neither parsing nor deallocation overflows the stack.
     static let depthLimit = 64
 
     init(_ text: String) throws(Malformed) {
@@ -30,7 +29,7 @@ struct TOMLDocument {
         }
     }
 
-    /// `[a.b]` or `[[a.b]]`: the table that the following lines fill.
+    /// Parses `[a.b]` or `[[a.b]]`: returns the table for the following lines.
     private static func header(_ reader: inout TOMLReader, _ root: TOMLTable) throws(Malformed) -> TOMLTable {
         let line = reader.line
         let isArray = reader.consume("[[")
@@ -72,7 +71,7 @@ struct TOMLDocument {
         }
     }
 
-    /// `a.b = VALUE`.
+    /// Parses `a.b = VALUE`.
     static func pair(_ reader: inout TOMLReader, into start: TOMLTable, depth: Int = 0) throws(Malformed) {
         let line = reader.line
         var keys = try reader.keys()

@@ -1,4 +1,4 @@
-/// Reads the parts of a TOML document, from its first scalar to its last.
+/// Parses the parts of a TOML document, from its first scalar to its last.
 struct TOMLReader {
     typealias Malformed = TOMLDocument.Malformed
 
@@ -42,7 +42,7 @@ struct TOMLReader {
         while next == " " || next == "\t" { advance() }
     }
 
-    /// Over blank lines and comments.
+    /// Skips blank lines and comments.
     /// - Returns: false at the end.
     mutating func skipToContent() -> Bool {
         while let scalar = next {
@@ -61,7 +61,7 @@ struct TOMLReader {
         while let scalar = next, scalar != "\n", !hasPrefix("\r\n"), !Self.isControl(scalar) { advance() }
     }
 
-    /// TOML 1.0.0: control characters other than tab are permitted nowhere.
+    /// Returns true for the control characters that TOML 1.0.0 forbids: all but tab.
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         (scalar.value < 0x20 && scalar != "\t") || scalar.value == 0x7F
     }
@@ -74,7 +74,7 @@ struct TOMLReader {
 
     // MARK: Keys
 
-    /// `a`, `a.b`, `"a b".c`, with the blanks around it.
+    /// Parses `a`, `a.b`, `"a b".c`, with the blanks around it.
     mutating func keys() throws(Malformed) -> [String] {
         var keys: [String] = []
         repeat {
@@ -150,11 +150,11 @@ struct TOMLReader {
         }
     }
 
-    /// Booleans, numbers, dates and times.
+    /// Parses booleans, numbers, dates and times.
     private mutating func plain() throws(Malformed) -> TOMLValue.Content {
         let start = place
         var text = word { "+-_.:".unicodeScalars.contains($0) || Self.isLetterOrDigit($0) }
-        // A date and a time may be parted by one blank.
+        // A single blank may separate a date and a time.
         if text.count == 10, text.contains("-"), next == " ", place + 1 < scalars.count,
             ("0"..."9").contains(scalars[place + 1])
         {
@@ -193,7 +193,7 @@ struct TOMLReader {
         return isSigned || !isDate(text) ? nil : .date(text)
     }
 
-    /// A date, a time, or both with or without an offset. RFC 3339, section 5.6.
+    /// Returns true for a date, a time, or both with or without an offset. RFC 3339, section 5.6.
     private static func isDate(_ text: String) -> Bool {
         let parts = text.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "T" || $0 == "t" || $0 == " " }
         let first = parts[0]
@@ -217,7 +217,7 @@ struct TOMLReader {
         return halves.count == 1 || (!halves[1].isEmpty && halves[1].allSatisfy { $0.isASCII && $0.isNumber })
     }
 
-    /// Numbers of so many digits each.
+    /// Returns numbers with the given counts of digits.
     private static func numbers(_ text: Substring, _ separator: Character, _ widths: [Int]) -> [Int]? {
         let parts = text.split(separator: separator, omittingEmptySubsequences: false)
         guard parts.map(\.count) == widths, parts.allSatisfy({ $0.allSatisfy { $0.isASCII && $0.isNumber } }) else {
@@ -226,7 +226,7 @@ struct TOMLReader {
         return parts.compactMap { Int($0) }
     }
 
-    /// Digits with single underscores between them, without these.
+    /// Returns digits without the single underscores between them.
     private static func digits(_ text: Substring, _ radix: Int) -> String? {
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)
         guard
@@ -277,7 +277,7 @@ struct TOMLReader {
     private mutating func longBasic() throws(Malformed) -> String {
         try long("\"") { (reader) throws(Malformed) in
             guard reader.consume("\\") else { return nil }
-            // A backslash at a line's end takes the blanks and line ends up to the next word with it.
+            // A backslash at a line's end removes the blanks and line ends before the next word.
             let start = (reader.place, reader.line)
             reader.skipBlanks()
             guard reader.next == "\n" || reader.hasPrefix("\r\n") else {
@@ -293,7 +293,7 @@ struct TOMLReader {
 
     private mutating func longLiteral() throws(Malformed) -> String { try long("'") { (_) throws(Malformed) in nil } }
 
-    /// Between three quotes and three; one or two more may stand before these.
+    /// Parses a string in triple quotes; one or two quotes may precede the closing ones.
     private mutating func long(
         _ quote: Unicode.Scalar, _ special: (inout TOMLReader) throws(Malformed) -> [Unicode.Scalar]?
     ) throws(Malformed) -> String {
@@ -322,7 +322,7 @@ struct TOMLReader {
         throw Malformed(line: start, reason: "the \(end) is never closed")
     }
 
-    /// Behind a backslash.
+    /// Parses the characters after a backslash.
     private mutating func escape() throws(Malformed) -> Unicode.Scalar {
         let letter = next
         guard letter != nil, letter != "\n" else { throw unexpected("an escape behind the backslash") }

@@ -1,21 +1,21 @@
-/// A value of a TOML document, with the line it begins in.
+/// A value of a TOML document, with the line where it begins.
 struct TOMLValue {
     enum Content {
         case string(String)
         case integer(Int64)
         case float(Double)
         case boolean(Bool)
-        /// Dates and times, as they stand in the document: nothing here asks for one.
+        /// Dates and times, unparsed: no key has such a value.
         case date(String)
         case array([TOMLValue])
         case table(TOMLTable)
     }
 
     let content: Content
-    /// Counted from 1.
+    /// The line, counted from 1.
     let line: Int
 
-    /// What it is, for a sentence.
+    /// The type's name, for error messages.
     var kind: String {
         switch content {
         case .string: "a string"
@@ -31,9 +31,9 @@ struct TOMLValue {
 
 /// A table of a TOML document, its keys in the document's order.
 final class TOMLTable {
-    /// How a table came about, which says what may still be added to it. TOML 1.0.0, "Table" and "Inline Table".
+    /// The origin of a table, which decides what may still be added to it. TOML 1.0.0, "Table" and "Inline Table".
     enum Origin {
-        /// By a header that names a table within it.
+        /// Created by the header of a table inside it.
         case implicit
         /// By its own header, or as an element of an array of tables.
         case header
@@ -45,10 +45,10 @@ final class TOMLTable {
 
     struct Entry {
         let key: String
-        /// Where the key stands.
+        /// The line of the key.
         let line: Int
         var value: TOMLValue
-        /// Whether the value is an array that `[[headers]]` made and may go on with.
+        /// True if the value is an array made by `[[headers]]`, which may continue.
         var isArrayOfTables = false
     }
 
@@ -69,15 +69,15 @@ final class TOMLTable {
         entries.append(entry)
     }
 
-    /// Puts an element behind those of an array that headers made, in place, so that an array of many is made in a time
-    /// that grows with their number.
-    /// - Returns: false where there is no such array.
+    /// Appends an element to an array made by headers. Done in place, so that the time grows linearly with the number
+    /// of elements.
+    /// - Returns: false if there is no such array.
     func extend(_ key: String, with element: TOMLValue) -> Bool {
         guard let place = places[key], entries[place].isArrayOfTables,
             case .array(var elements) = entries[place].value.content
         else { return false }
         let line = entries[place].value.line
-        // The only one that has the elements now: to append copies nothing.
+        // This is now the only reference to the elements, so that appending copies nothing.
         entries[place].value = TOMLValue(content: .array([]), line: line)
         elements.append(element)
         entries[place].value = TOMLValue(content: .array(elements), line: line)
