@@ -6,7 +6,7 @@ extension PostMortem {
     private static let callerLimit = 5
     /// The number of lines shown from the end of a kernel's log.
     private static let logLimit = 30
-    /// That number in the full text.
+    /// The number of log lines in the full text.
     static let fullLogLimit = 100
     /// The largest number of bytes of such a line.
     private static let lineLength = 240

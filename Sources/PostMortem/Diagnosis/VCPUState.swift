@@ -3,7 +3,7 @@ public import X86
 
 /// The state of one vCPU after it has stopped.
 public struct VCPUState: Sendable, Equatable {
-    /// Where it was at some moment.
+    /// A RIP sample.
     public struct Sample: Sendable, Equatable {
         /// The linear address of its next instruction.
         public let address: UInt64

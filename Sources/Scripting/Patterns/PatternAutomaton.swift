@@ -12,7 +12,7 @@ struct PatternAutomaton {
 
     /// The largest number of items in all kept states: 4 MiB.
     private static let itemLimit = 1 << 20
-    /// If a state was made for more than one in this many bytes, keeping states is not worthwhile.
+    /// The number of bytes per new state below which keeping states is not worthwhile.
     private static let worth = 10
     /// The number of bytes for which no states are kept then.
     private static let looseLength = 8192
