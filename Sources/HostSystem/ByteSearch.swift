@@ -1,7 +1,7 @@
 import Glibc
 
 extension [UInt8] {
-    /// Where `pattern`, which isn't empty, lies first.
+    /// Returns the first place of `pattern`, which must not be empty.
     public func firstRange(ofBytes pattern: [UInt8]) -> Range<Int>? {
         withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress, bytes.count >= pattern.count else { return nil }

@@ -1,4 +1,4 @@
-/// A cpio archive in the `newc` format, as the kernel unpacks it into its first root file system.
+/// A cpio archive in the `newc` format, which the kernel unpacks into its first root file system.
 ///
 /// Source: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
 public struct CPIOArchive: Sendable {
@@ -7,7 +7,7 @@ public struct CPIOArchive: Sendable {
 
     public init() {}
 
-    /// Adds a directory; its parents come before it.
+    /// Adds a directory; its parents must be added before it.
     public mutating func addDirectory(_ path: String, permissions: UInt32 = 0o755) {
         add(path, mode: 0o040000 | permissions, contents: [])
     }
@@ -17,7 +17,7 @@ public struct CPIOArchive: Sendable {
         add(path, mode: 0o100000 | permissions, contents: contents)
     }
 
-    /// Adds a symbolic link that reads `target`.
+    /// Adds a symbolic link to `target`.
     public mutating func addSymbolicLink(_ path: String, to target: String) {
         add(path, mode: 0o120777, contents: Array(target.utf8))
     }

@@ -8,7 +8,7 @@ public struct Decompressor: Sendable {
     public init(programs: HostPrograms) { self.programs = programs }
 
     /// Unpacks `packed` into the open file `target`.
-    /// - Returns: whether the program said that all went well.
+    /// - Returns: true if the program reported success.
     public func unpack(
         _ packed: [UInt8], _ compression: BzImage.Compression, program: String, into target: borrowing Descriptor
     ) throws(SystemCallError) -> Bool {
@@ -21,7 +21,7 @@ public struct Decompressor: Sendable {
     }
 
     /// Unpacks `packed` into memory.
-    /// - Throws: `HostSystemError.missing` where the program isn't installed.
+    /// - Throws: `HostSystemError.missing` if the program isn't installed.
     public func unpack(_ packed: [UInt8], _ compression: BzImage.Compression, object: String) throws(HostSystemError)
         -> [UInt8]
     {

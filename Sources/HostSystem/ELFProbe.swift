@@ -1,14 +1,14 @@
 import Bytes
 
-/// What is asked of an ELF file. Bytes are compared where they lie; nothing is trusted.
+/// Simple questions about an ELF file. Bytes are compared in place; nothing is trusted.
 public enum ELFProbe {
     public static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
 
-    /// Whether a 64-bit program names a dynamic linker.
+    /// Returns true if a 64-bit program names a dynamic linker.
     public static func needsInterpreter(_ file: [UInt8]) -> Bool { interpreter(file) != nil }
 
-    /// The dynamic linker that a 64-bit program names (`PT_INTERP`; see elf(5)). The file's beginning is enough, where
-    /// the name lies in it.
+    /// Returns the dynamic linker that a 64-bit program names (`PT_INTERP`; see elf(5)). The start of the file is
+    /// enough if it contains the name.
     public static func interpreter(_ file: [UInt8]) -> String? {
         guard file.starts(with: magic), file.count >= 64 else { return nil }
         let table = Int(truncatingIfNeeded: file.littleEndian(at: 32, count: 8))
@@ -23,15 +23,15 @@ public enum ELFProbe {
         return String(decoding: file[start..<start + length].prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// Whether a kernel has the note that names its PVH entry (owner `Xen`, type `XEN_ELFNOTE_PHYS32_ENTRY`, 18), by
-    /// which QEMU boots an ELF kernel. Found by its bytes: where in the file it lies makes no difference here.
+    /// Returns true if a kernel has the note with its PVH entry (owner `Xen`, type `XEN_ELFNOTE_PHYS32_ENTRY`, 18), by
+    /// which QEMU boots an ELF kernel. The search is for its bytes anywhere in the file.
     public static func hasPVHEntry(_ kernel: [UInt8]) -> Bool {
         let header: [UInt8] = [18, 0, 0, 0, 0x58, 0x65, 0x6e, 0]
         return kernel.firstRange(ofBytes: [4, 0, 0, 0, 4, 0, 0, 0] + header) != nil
             || kernel.firstRange(ofBytes: [4, 0, 0, 0, 8, 0, 0, 0] + header) != nil
     }
 
-    /// The release of a Linux kernel, as it stands in its banner.
+    /// Returns the release of a Linux kernel from its banner.
     public static func linuxVersion(_ kernel: [UInt8]) -> String? {
         let banner = Array("Linux version ".utf8)
         guard let found = kernel.firstRange(ofBytes: banner) else { return nil }

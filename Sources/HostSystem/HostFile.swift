@@ -5,14 +5,14 @@ import SystemPackage
 
 /// Files of the host, read as a whole.
 public enum HostFile {
-    /// The contents of the file at `path`.
+    /// Returns the contents of the file at `path`.
     public static func contents(_ path: String) throws(SystemCallError) -> [UInt8] {
         let file = try Descriptor(opening: path, flags: O_RDONLY)
         guard let status = status(path) else { throw .last("stat", path) }
         return try bytes(of: file, at: 0, count: status.size)
     }
 
-    /// `count` bytes of an open file.
+    /// Returns `count` bytes of an open file.
     public static func bytes(of file: borrowing Descriptor, at offset: Int, count: Int) throws(SystemCallError)
         -> [UInt8]
     {
@@ -30,7 +30,7 @@ public enum HostFile {
         return bytes
     }
 
-    /// What stat(2) says of a path that matters here.
+    /// The fields of stat(2) that matter here.
     public struct Status {
         public let size: Int
         /// Seconds since 1970.
@@ -49,20 +49,20 @@ public enum HostFile {
         }
     }
 
-    /// Nil where there is nothing at `path`, or nothing that may be seen.
+    /// Returns nil if nothing exists at `path`, or if it may not be accessed.
     public static func status(_ path: String) -> Status? {
         var buffer = stat()
         return stat(path, &buffer) == 0 ? Status(buffer) : nil
     }
 
-    /// As `status`, of a symbolic link itself and not of what it leads to.
+    /// Returns the status of a symbolic link itself and not of its target.
     public static func ownStatus(_ path: String) throws(SystemCallError) -> Status {
         var buffer = stat()
         guard lstat(path, &buffer) == 0 else { throw .last("lstat", path) }
         return Status(buffer)
     }
 
-    /// What a symbolic link reads.
+    /// Returns the target of a symbolic link.
     public static func target(ofLink path: String) throws(SystemCallError) -> String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(path, &buffer, buffer.count)
@@ -74,7 +74,7 @@ public enum HostFile {
         access(path, R_OK) == 0
     }
 
-    /// The names in a directory, in no order; none where it can't be read.
+    /// Returns the names in a directory, in no order; none if it can't be read.
     public static func names(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }
         defer { closedir(stream) }

@@ -2,18 +2,18 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// A kernel of this host's, or one like it, for a guest that has this host's files; with its modules.
+/// A kernel of this host, or a similar one, with its modules, for a guest that has this host's files.
 public struct HostKernel: Sendable {
     /// The bzImage or ELF file.
     public let path: String
-    /// Empty where there are none.
+    /// Empty if there are none.
     public let modules: KernelModules
 
-    /// A driver on which it depends how the guest gets at files and streams.
+    /// A driver that determines how the guest accesses files and streams.
     public enum Driver: Sendable {
         case virtioPCI, virtioConsole, ninePVirtio, nineP
 
-        /// Those by which this machine's files are shared. The writable layer of overlay can be done without.
+        /// The drivers for sharing this machine's files. overlay, for the writable layer, is optional.
         public static let share: [Driver] = [.virtioPCI, .ninePVirtio, .nineP]
 
         public var module: String {
@@ -25,7 +25,7 @@ public struct HostKernel: Sendable {
             }
         }
 
-        /// Text that a kernel holds where the driver is built in: names it registers and lines it logs.
+        /// A text in a kernel with the driver built in: a name it registers or a line it logs.
         public var trace: String {
             switch self {
             case .virtioPCI: "virtio-pci"
@@ -36,12 +36,12 @@ public struct HostKernel: Sendable {
         }
     }
 
-    /// Modules by which the guest reaches this machine's files and the command's streams.
+    /// Modules for the guest's access to this machine's files and the command's streams.
     public static let rootModules = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"]
-    /// Modules that make /dev/kvm and VFIO.
+    /// Modules that provide /dev/kvm and VFIO.
     public static let virtualizationModules = ["kvm-amd", "vfio-pci", "vfio_iommu_type1"]
 
-    /// The newest kernel in `boot` that may be read and has the modules that are needed.
+    /// Returns the newest readable kernel in `boot` that has the required modules.
     public static func newest(
         boot: String = "/boot", modules root: String = "/lib/modules",
         needing needed: [String] = rootModules + virtualizationModules
@@ -72,7 +72,8 @@ public struct HostKernel: Sendable {
         throw .missing(what: what, package: "linux-image-amd64")
     }
 
-    /// The kernel at `path`, with the modules in `modules`, or in /lib/modules and its version where there are some.
+    /// Returns the kernel at `path`, with the modules in `modules`, or those in /lib/modules for its version if they
+    /// exist.
     public static func at(_ path: String, modules directory: String?, root: String = "/lib/modules")
         throws(HostSystemError) -> HostKernel
     {
@@ -89,7 +90,7 @@ public struct HostKernel: Sendable {
         }
     }
 
-    /// The release, such as `6.1.0-56-amd64`; nil where the file doesn't say.
+    /// The release, such as `6.1.0-56-amd64`; nil if the file doesn't give it.
     public var version: String? {
         get throws(SystemCallError) {
             let file = try Descriptor(opening: path, flags: O_RDONLY)
@@ -99,8 +100,8 @@ public struct HostKernel: Sendable {
         }
     }
 
-    /// The kernel proper, out of its bzImage; nil where it is compressed by a program that is not known here.
-    /// - Throws: `HostSystemError.missing` where that program isn't installed.
+    /// Returns the ELF kernel in the bzImage; nil if its compression is unknown.
+    /// - Throws: `HostSystemError.missing` if the decompression program isn't installed.
     public func unpacked(_ programs: HostPrograms) throws(HostSystemError) -> [UInt8]? {
         let packed: [UInt8]
         let compression: BzImage.Compression

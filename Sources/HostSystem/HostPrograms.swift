@@ -6,24 +6,24 @@ public struct HostPrograms: Sendable {
     /// Directories, in order.
     public let path: [String]
 
-    /// - Parameter path: the value of PATH; nil where it isn't set.
+    /// - Parameter path: the value of PATH; nil if it isn't set.
     public init(path: String?) {
         self.path = (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":").map(String.init)
     }
 
-    /// The full path of a program, nil where it isn't installed.
+    /// Returns the full path of a program, nil if it isn't installed.
     public func find(_ name: String) -> String? {
         path.lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 && HostFile.status($0)?.isDirectory == false }
     }
 
-    /// The full path of a program.
-    /// - Throws: `HostSystemError.missing` with the Debian package that brings it.
+    /// Returns the full path of a program.
+    /// - Throws: `HostSystemError.missing` with its Debian package.
     public func require(_ name: String, package: String) throws(HostSystemError) -> String {
         guard let found = find(name) else { throw .missing(what: name, package: package) }
         return found
     }
 
-    /// The names of what busybox can do.
+    /// Returns the names of busybox's applets.
     public func applets() throws(HostSystemError) -> [String] {
         let busybox = try require("busybox", package: "busybox-static")
         do throws(SystemCallError) {
@@ -40,7 +40,7 @@ public struct HostPrograms: Sendable {
         }
     }
 
-    /// The contents of a busybox that runs without shared libraries.
+    /// Returns the contents of a busybox that runs without shared libraries.
     public func staticBusybox() throws(HostSystemError) -> [UInt8] {
         let package = "busybox-static"
         let file = try require("busybox", package: package)

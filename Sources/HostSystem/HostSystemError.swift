@@ -1,10 +1,10 @@
 public import LinuxSystem
 
-/// Why something of this host can't be had for a guest. Each is one sentence a person can act on.
+/// The reason why a guest can't get something from this host. Each is one sentence that a person can act on.
 public enum HostSystemError: Error, CustomStringConvertible {
-    /// A program or file that a Debian package brings is missing.
+    /// A program or file of a Debian package is missing.
     case missing(what: String, package: String)
-    /// A file or folder that was named is not there.
+    /// A file or folder does not exist.
     case absent(String)
     case system(SystemCallError)
 

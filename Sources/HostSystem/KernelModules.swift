@@ -1,22 +1,22 @@
 public import LinuxSystem
 
-/// The loadable modules of one kernel, by the lists that depmod(8) makes.
+/// The loadable modules of one kernel, from the lists that depmod(8) makes.
 public struct KernelModules: Sendable {
-    /// Where the paths below start.
+    /// The base of the paths below.
     public let directory: String
-    /// The path of each module, by its name with `_` for `-`.
+    /// The path of each module by its name, with `_` for `-`.
     private let paths: [String: String]
-    /// The modules that each path needs, as modules.dep(5) lists them.
+    /// The modules that each path requires, in the order of modules.dep(5).
     private let dependencies: [String: [String]]
     /// Names of modules that are part of the kernel itself.
     private let builtIn: Set<String>
 
-    /// No modules at all: a kernel with everything built in.
+    /// Creates an empty list: a kernel with everything built in.
     public init() {
         self.init(directory: "", dependencyList: "", builtInList: "")
     }
 
-    /// Reads modules.dep and, where there is one, modules.builtin.
+    /// Reads modules.dep and, if it exists, modules.builtin.
     public init(directory: String) throws(SystemCallError) {
         let dependencyList = try HostFile.contents("\(directory)/modules.dep")
         let builtInList = (try? HostFile.contents("\(directory)/modules.builtin")) ?? []
@@ -42,19 +42,19 @@ public struct KernelModules: Sendable {
         builtIn = Set(builtInList.split(separator: "\n").map { Self.name(ofPath: String($0)) })
     }
 
-    /// Whether the kernel has this module, loadable or built in.
+    /// Returns true if the kernel has this module, loadable or built in.
     public func has(_ name: String) -> Bool {
         let name = Self.normalized(name)
         return paths[name] != nil || builtIn.contains(name)
     }
 
-    /// The files to load for `names`, each after all that it needs; names that are built in or unknown have none.
+    /// Returns the files to load for `names`, each after its dependencies; built-in or unknown names have none.
     public func loadOrder(_ names: [String]) -> [String] {
         var order: [String] = []
         var seen: Set<String> = []
         func visit(_ path: String) {
             guard seen.insert(path).inserted else { return }
-            // modules.dep lists what a module needs so that the last is to be loaded first.
+            // modules.dep lists dependencies so that the last is to be loaded first.
             for needed in (dependencies[path] ?? []).reversed() { visit(needed) }
             order.append(path)
         }
@@ -66,7 +66,7 @@ public struct KernelModules: Sendable {
         name.contains("-") ? String(name.map { $0 == "-" ? "_" : $0 }) : name
     }
 
-    /// `kernel/drivers/vfio/pci/vfio-pci.ko.xz` is called `vfio_pci`.
+    /// Returns a module's name: `vfio_pci` for `kernel/drivers/vfio/pci/vfio-pci.ko.xz`.
     public static func name(ofPath path: String) -> String {
         let file = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
         let stem = file.utf8.firstIndex(of: UInt8(ascii: ".")).map { file[..<$0] } ?? file

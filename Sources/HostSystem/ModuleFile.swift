@@ -1,8 +1,8 @@
 import LinuxSystem
 
-/// A kernel module's file, made ready to be loaded.
+/// A kernel module's file, prepared for loading.
 public enum ModuleFile {
-    /// The contents of the module at `path`, unpacked where it is compressed, and without its signature.
+    /// Returns the contents of the module at `path`, decompressed and without its signature.
     public static func contents(_ path: String, _ decompressor: Decompressor) throws(HostSystemError) -> [UInt8] {
         let bytes: [UInt8]
         do { bytes = try HostFile.contents(path) } catch { throw .system(error) }
@@ -10,9 +10,9 @@ public enum ModuleFile {
         return withoutSignature(try decompressor.unpack(bytes, compression, object: path))
     }
 
-    /// Checking the signatures of all modules takes an emulated guest 0.2 s. Source: the kernel's
-    /// Documentation/admin-guide/module-signing.rst and `struct module_signature`, which ends with the signature's
-    /// length, big-endian, and is followed by the marker.
+    /// Removes the signature: checking the signatures of all modules takes an emulated guest 0.2 s. Source: the
+    /// kernel's Documentation/admin-guide/module-signing.rst and `struct module_signature`, which ends with the
+    /// signature's length, big-endian, and is followed by the marker.
     public static func withoutSignature(_ module: [UInt8]) -> [UInt8] {
         let marker = Array("~Module signature appended~\n".utf8)
         let descriptionSize = 12

@@ -22,7 +22,7 @@ public enum VersionOrder {
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
-    /// Takes the digits at the front off, and answers them without leading zeroes.
+    /// Removes the digits at the start, and returns them without leading zeros.
     private static func number(_ text: inout ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let digits = text.prefix(while: isDigit)
         text = text.dropFirst(digits.count)

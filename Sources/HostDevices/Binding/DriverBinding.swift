@@ -1,14 +1,13 @@
 import LinuxSystem
 public import PCI
 
-/// Gives functions of the host to a driver that holds them for a guest, and gives them back.
+/// Binds host functions to a driver that holds them for a guest, and restores their drivers.
 ///
-/// It works by `driver_override` and `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci), which name one function
-/// and, unlike `new_id`, leave no trace in the driver. Each step is verified by looking at where the function's driver
-/// link points.
+/// It uses `driver_override` and `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci), which name one function
+/// and, unlike `new_id`, leave no trace in the driver. Each step is verified by the function's driver link.
 ///
-/// What a function was before is kept in /run/swiftlet/bindings, one file a function, until it is given back: /run,
-/// like the bindings, does not outlive a reboot.
+/// A function's previous state is stored in /run/swiftlet/bindings, one file per function, until it is restored. Like
+/// the bindings, /run does not survive a reboot.
 public struct DriverBinding: Sendable {
     private let tree: HostFilesystem
 
@@ -16,26 +15,26 @@ public struct DriverBinding: Sendable {
     public enum Holder: String, Sendable, CaseIterable {
         /// For VFIO.
         case vfioPCI = "vfio-pci"
-        /// For the legacy KVM device assignment of Linux up to 4.11; it also keeps a companion of a group out of the
-        /// host's hands.
+        /// For the legacy KVM device assignment of Linux up to 4.11; it also keeps host drivers away from other
+        /// functions of a group.
         case pciStub = "pci-stub"
     }
 
     /// Works on a host.
-    /// - Parameter tree: this host, or a made-up one
+    /// - Parameter tree: this host, or a mock tree
     public init(tree: HostFilesystem = HostFilesystem()) { self.tree = tree }
 
-    /// Gives functions to a holder: all of them, or after an error none.
+    /// Binds functions to a holder: all of them, or after an error none.
     /// - Parameters:
     ///   - addresses: the functions
-    ///   - holder: who gets them
-    ///   - force: also take what the host is using, or is a part of it
-    /// - Returns: those that changed hands; the others were with the holder already.
+    ///   - holder: the new driver
+    ///   - force: also bind functions that the host uses or depends on
+    /// - Returns: the functions whose driver changed; the others already had the holder.
     @discardableResult
     public func bind(_ addresses: [PCIAddress], to holder: Holder, force: Bool = false) throws(DriverBindingError)
         -> [PCIAddress]
     {
-        // Everything that can be known beforehand is looked at before the first change.
+        // Everything that can be checked in advance is checked before the first change.
         guard tree.exists("sys/bus/pci/drivers/\(holder.rawValue)") else { throw .driverIsNotLoaded(holder.rawValue) }
         var moving: [PCIAddress] = []
         for address in addresses {
@@ -59,11 +58,11 @@ public struct DriverBinding: Sendable {
         return moving
     }
 
-    /// Gives functions back to the drivers they had before `bind`; where that is not known, to the driver the kernel
-    /// chooses. Every function is tried; the first error is thrown at the end.
+    /// Restores the drivers that functions had before `bind`; if unknown, the kernel chooses the driver. Every function
+    /// is tried; the first error is thrown at the end.
     /// - Parameters:
     ///   - addresses: the functions
-    ///   - force: also where a guest is using one; the kernel then waits until the guest lets go
+    ///   - force: also if a guest is using one; the kernel then waits until the guest releases it
     public func release(_ addresses: [PCIAddress], force: Bool = false) throws(DriverBindingError) {
         var first: DriverBindingError?
         for address in addresses {
@@ -76,14 +75,14 @@ public struct DriverBinding: Sendable {
         if let first { throw first }
     }
 
-    /// The functions that were given away and not given back.
+    /// The functions that were bound and not released.
     public var bound: [PCIAddress] { tree.names(in: Self.memory).compactMap { PCIAddress($0) }.sorted() }
 
     // MARK: What a function was before
 
     private static let memory = "run/swiftlet/bindings"
 
-    /// The driver and the override a function had; nil stands for none.
+    /// The previous driver and override of a function; nil for none.
     private struct Former {
         let driver: String?
         let override: String?
@@ -91,8 +90,8 @@ public struct DriverBinding: Sendable {
 
     private func remember(_ address: PCIAddress) throws(DriverBindingError) {
         let driver = tree.driver(of: address) ?? ""
-        // A second bind must not take the first one's holder for the host's driver. With any other driver the record is
-        // out of date.
+        // A second bind must not record the first one's holder as the host's driver. With any other driver the record
+        // is out of date.
         if Holder(rawValue: driver) != nil, tree.exists("\(Self.memory)/\(address)") { return }
         let override = current(address)
         try reporting(address) { () throws(SystemCallError) in
@@ -109,7 +108,7 @@ public struct DriverBinding: Sendable {
         return Former(driver: value("driver"), override: value("override"))
     }
 
-    /// The kernel shows an unset override as `(null)`.
+    /// Returns the current override, which the kernel shows as `(null)` if unset.
     private func current(_ address: PCIAddress) -> String? {
         guard let override = try? tree.text("\(HostFilesystem.folder(address))/driver_override"), !override.isEmpty,
             override != "(null)"
@@ -139,7 +138,7 @@ public struct DriverBinding: Sendable {
         try verify(address, driver)
     }
 
-    /// Puts all of them back, last first, and answers with the first error.
+    /// Restores all of them, last first, and returns the first error.
     private func undo(_ addresses: [PCIAddress]) -> DriverBindingError? {
         var first: DriverBindingError?
         for address in addresses.reversed() {
@@ -148,7 +147,8 @@ public struct DriverBinding: Sendable {
         return first
     }
 
-    /// Whether putting it back takes it from a driver. Where the former one is not known, only a holder gives it up.
+    /// Returns true if restoring removes it from its driver. If the previous driver is unknown, only a holder is
+    /// removed.
     private func isToBeUnbound(_ address: PCIAddress) -> Bool {
         guard let driver = tree.driver(of: address) else { return false }
         return former(address).map { $0.driver != driver } ?? (Holder(rawValue: driver) != nil)

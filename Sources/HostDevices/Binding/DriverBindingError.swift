@@ -1,25 +1,25 @@
 public import LinuxSystem
 public import PCI
 
-/// Why a function of the host could not be given to another driver. Reads as one sentence with the way out.
+/// The reason why a function could not be bound to another driver. Reads as one sentence with a remedy.
 public enum DriverBindingError: Error, Equatable {
-    /// Nothing sits at the address.
+    /// No function has the address.
     case notFound(PCIAddress)
-    /// A bridge's job is to connect the host's buses.
+    /// The function is a bridge, which connects the host's buses.
     case isBridge(PCIAddress)
-    /// By its class it is a bridge, as the host bridge and the ISA bridge are; its header is a device's.
+    /// Its class is a bridge's, as of the host bridge and the ISA bridge, but its header is a device's.
     case isPartOfHost(PCIAddress)
     /// The driver's module is not loaded.
     case driverIsNotLoaded(String)
     /// The host uses the function right now.
     case isInUse(PCIAddress, DeviceUse)
-    /// The user may not write a file of sysfs or of /run.
+    /// The user may not write to a file of sysfs or of /run.
     case isNotPermitted(SystemCallError)
     /// The kernel refused a step.
     case failed(PCIAddress, SystemCallError)
-    /// Every step went through, yet another driver (nil: none) has the function in the end.
+    /// Every step succeeded, but another driver (nil: none) has the function in the end.
     case wasNotTaken(PCIAddress, by: String, has: String?, hasIOMMUGroup: Bool)
-    /// The first error, and what could not be put back to how it was after it.
+    /// The first error, and the function that could not be restored after it.
     indirect case couldNotBePutBack(DriverBindingError, after: DriverBindingError)
 }
 

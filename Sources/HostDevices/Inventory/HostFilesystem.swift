@@ -3,16 +3,15 @@ public import LinuxSystem
 public import PCI
 public import SystemPackage
 
-/// The files through which the kernel speaks of devices: /sys, /dev, /proc and /run, below a root that tests can place
-/// elsewhere.
+/// The kernel's files about devices: /sys, /dev, /proc and /run, below a root that tests can replace.
 public struct HostFilesystem: Sendable {
     /// The folder that holds `sys`, `dev`, `proc` and `run`.
     public let root: FilePath
 
-    // What a kernel would do after a write; a made-up tree has none of its own.
+    // Replaces the kernel's reaction to a write, which a mock tree lacks.
     private let afterWrite: (@Sendable (_ path: String, _ text: String) -> Void)?
 
-    /// The tree of this host, or a made-up one.
+    /// Creates the tree of this host, or a mock tree.
     public init(root: FilePath = "/") {
         self.root = root
         self.afterWrite = nil
@@ -23,22 +22,22 @@ public struct HostFilesystem: Sendable {
         self.afterWrite = afterWrite
     }
 
-    /// The folder of a PCI function, relative to the root.
+    /// Returns the folder of a PCI function, relative to the root.
     public static func folder(_ address: PCIAddress) -> String { "sys/bus/pci/devices/\(address)" }
 
-    /// The whole path of a file given relative to the root.
+    /// Returns the full path of a file given relative to the root.
     public func path(_ relative: String) -> String { root.pushing(FilePath(relative)).string }
 
-    /// Whether a file, folder or link's target is there.
+    /// Returns true if a file, a folder or a link's target exists.
     public func exists(_ relative: String) -> Bool { access(path(relative), F_OK) == 0 }
 
-    /// Whether a folder is there.
+    /// Returns true if a folder exists.
     func isFolder(_ relative: String) -> Bool {
         var status = stat()
         return stat(path(relative), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// A file's text without white space at its end; at most 64 KiB are read.
+    /// Returns a file's text without trailing white space; reads at most 64 KiB.
     public func text(_ relative: String) throws(SystemCallError) -> String {
         let path = path(relative)
         let file = try Descriptor(opening: path, flags: O_RDONLY)
@@ -55,7 +54,7 @@ public struct HostFilesystem: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Writes a text in one call, as files of sysfs want it; they are never created.
+    /// Writes a text in one call, as files of sysfs require; never creates a file.
     public func write(_ text: String, to relative: String) throws(SystemCallError) {
         let path = path(relative)
         try put(text, path, O_WRONLY | O_TRUNC)
@@ -72,7 +71,7 @@ public struct HostFilesystem: Sendable {
         try put(text, path(relative), O_WRONLY | O_CREAT | O_TRUNC)
     }
 
-    /// Removes a file of our own; one that isn't there is as good as removed.
+    /// Removes a file of our own, if it exists.
     func remove(_ relative: String) throws(SystemCallError) {
         guard unlink(path(relative)) == 0 || Glibc.errno == ENOENT else { throw .last("unlink", path(relative)) }
     }
@@ -86,19 +85,19 @@ public struct HostFilesystem: Sendable {
         guard count == bytes.count else { throw SystemCallError(call: "write", object: path, errno: .ioError) }
     }
 
-    /// The last component of what a link points at, nil where there is no link.
+    /// Returns the last component of a link's target, nil if there is no link.
     public func linkedName(_ relative: String) -> String? {
         linkTarget(relative).flatMap { FilePath($0).lastComponent?.string }
     }
 
-    /// What a link points at, nil where there is no link.
+    /// Returns a link's target, nil if there is no link.
     func linkTarget(_ relative: String) -> String? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(path(relative), &buffer, buffer.count)
         return count < 0 ? nil : String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// The names in a folder, sorted; none where it can't be read.
+    /// Returns the names in a folder, sorted; none if it can't be read.
     public func names(in relative: String) -> [String] {
         guard let folder = opendir(path(relative)) else { return [] }
         defer { closedir(folder) }
@@ -112,15 +111,15 @@ public struct HostFilesystem: Sendable {
         return names.sorted()
     }
 
-    /// The driver a PCI function is bound to, nil if none.
+    /// Returns the driver a PCI function is bound to, nil if none.
     public func driver(of address: PCIAddress) -> String? { linkedName("\(Self.folder(address))/driver") }
 
-    /// The number of a PCI function's IOMMU group, nil if the IOMMU does not cover it.
+    /// Returns the number of a PCI function's IOMMU group, nil if it has none.
     public func iommuGroup(of address: PCIAddress) -> Int? {
         linkedName("\(Self.folder(address))/iommu_group").flatMap { Int($0) }
     }
 
-    /// Whether a PCI function has a bridge's header (PCI Local Bus Specification 3.0, 6.1: header type 1 or 2).
+    /// Returns true if a PCI function has a bridge's header (PCI Local Bus Specification 3.0, 6.1: header type 1 or 2).
     func isBridge(_ address: PCIAddress) -> Bool {
         guard let file = try? Descriptor(opening: path("\(Self.folder(address))/config"), flags: O_RDONLY) else {
             return false
@@ -130,7 +129,7 @@ public struct HostFilesystem: Sendable {
         return headerType & 0x7f == 1 || headerType & 0x7f == 2
     }
 
-    /// Whether a PCI function is by its class a part of the host: a host, ISA or other bridge, of whatever header.
+    /// Returns true if a PCI function's class is a host, ISA or other bridge, with any header.
     func isBridgeByClass(_ address: PCIAddress) -> Bool {
         guard let text = try? text("\(Self.folder(address))/class"), let number = UInt32(text.dropFirst(2), radix: 16)
         else { return false }

@@ -2,7 +2,7 @@ private import CPCI
 public import PCI
 public import SystemPackage
 
-/// The host's PCI inventory, read through libpci when it is opened. Nothing is kept open on any device.
+/// The host's PCI inventory, which libpci reads at initialization. No device stays open.
 public struct HostPCI: ~Copyable {
     // libpci's handle: owned by this value, never shared between threads because the value is neither Sendable nor
     // copyable.
@@ -17,14 +17,14 @@ public struct HostPCI: ~Copyable {
         public init(reason: String) { self.reason = reason }
     }
 
-    /// Where distributions install the names of vendors and devices: Debian's place, then Fedora's.
+    /// The files with the names of vendors and devices: Debian's path, then Fedora's.
     public static let nameFiles: [FilePath] = ["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"]
 
-    /// Reads which functions there are.
+    /// Reads the list of functions.
     /// - Parameters:
-    ///   - tree: the host, or a made-up one
+    ///   - tree: the host, or a mock tree
     ///   - nameFiles: the first one that exists gives the names; without any, names are numbers
-    /// - Throws: `Unreadable` where the host has no PCI or sysfs is not mounted.
+    /// - Throws: `Unreadable` if the host has no PCI or sysfs is not mounted.
     public init(tree: HostFilesystem = HostFilesystem(), nameFiles: [FilePath] = HostPCI.nameFiles) throws(Unreadable) {
         let file = nameFiles.first { HostFilesystem().exists($0.string) } ?? ""
         let (access, failure) = Self.guarded { cpci_open(tree.path("sys/bus/pci"), file.string, $0) }
@@ -39,9 +39,9 @@ public struct HostPCI: ~Copyable {
 
     deinit { cpci_close(access) }
 
-    /// Every function, sorted by address.
-    /// - Parameter named: whether to look up names, which reads the 1.3 MB of pci.ids once.
-    /// - Throws: `Unreadable` where a function's files can't be read. One that was unplugged meanwhile is left out.
+    /// Returns every function, sorted by address.
+    /// - Parameter named: look up names, which reads the 1.3 MB of pci.ids once.
+    /// - Throws: `Unreadable` if a function's files can't be read. A function that was unplugged meanwhile is left out.
     public func functions(named: Bool = false) throws(Unreadable) -> [HostPCIFunction] {
         var functions: [HostPCIFunction] = []
         var next = access.pointee.devices
@@ -52,11 +52,11 @@ public struct HostPCI: ~Copyable {
         return functions.sorted { $0.address < $1.address }
     }
 
-    /// One function, nil if there is none at the address.
+    /// Returns one function, nil if there is none at the address.
     /// - Parameters:
-    ///   - address: where it sits
-    ///   - named: whether to look up names
-    /// - Throws: `Unreadable` where its files can't be read.
+    ///   - address: its address
+    ///   - named: look up names
+    /// - Throws: `Unreadable` if its files can't be read.
     public func function(at address: PCIAddress, named: Bool = false) throws(Unreadable) -> HostPCIFunction? {
         var next = access.pointee.devices
         while let device = next {
@@ -72,7 +72,7 @@ public struct HostPCI: ~Copyable {
             segment: UInt32(bitPattern: device.domain), bus: device.bus, device: device.dev, function: device.func)
     }
 
-    /// Makes one call of libpci, with room for the reason of its failure.
+    /// Makes one call of libpci, with room for its error message.
     private static func guarded<Result>(_ call: (UnsafeMutablePointer<CChar>) -> Result) -> (
         result: Result, failure: String?
     ) {
@@ -107,15 +107,14 @@ extension HostPCI {
             subsystemID: filled.subsys_id, classCode: filled.device_class, programmingInterface: filled.prog_if,
             revision: filled.rev_id,
             names: named ? names(filled) : nil,
-            // Where config space can't be read at all, the class tells a bridge.
+            // If config space can't be read at all, the class identifies a bridge.
             headerType: headerType == 0xff ? (filled.device_class == 0x0604 ? 1 : 0) : headerType & 0x7f,
             driver: cpci_property(device, UInt32(PCI_FILL_DRIVER)).map { String(cString: $0) },
             iommuGroup: cpci_property(device, UInt32(PCI_FILL_IOMMU_GROUP)).flatMap { Int(String(cString: $0)) },
             numaNode: filled.numa_node < 0 ? nil : Int(filled.numa_node), irq: filled.irq <= 0 ? nil : Int(filled.irq),
             interruptPin: (1...4).contains(pin) ? pin : nil, bars: Self.bars(filled), romSize: filled.rom_size,
             capabilities: capabilities,
-            // The kernel shows the first 64 bytes to everyone and the rest to CAP_SYS_ADMIN; beyond its end the file
-            // reads as all ones.
+            // Everyone may read the first 64 bytes, CAP_SYS_ADMIN the rest; beyond its end the file reads as all ones.
             isConfigReadable: cpci_read(device, 0x40, 4) != .max || cpci_read(device, 0xfc, 4) != .max,
             msiVectors: Self.msiVectors(device, capabilities), msixVectors: Self.msixVectors(device, capabilities),
             hasFunctionLevelReset: Self.hasFunctionLevelReset(device, capabilities),
@@ -130,7 +129,7 @@ extension HostPCI {
                     let base = bases.load(fromByteOffset: index * 8, as: UInt64.self)
                     let size = sizes.load(fromByteOffset: index * 8, as: UInt64.self)
                     guard size > 0 else { return nil }
-                    // The low bits are the register's: PCI Local Bus Specification 3.0, 6.2.5.1.
+                    // The low bits are flags: PCI Local Bus Specification 3.0, 6.2.5.1.
                     let kind: HostPCIFunction.BAR.Kind = base & 1 == 1 ? .ports : base & 6 == 4 ? .memory64 : .memory32
                     let address = base & (kind == .ports ? ~3 : ~15)
                     return .init(
@@ -152,22 +151,22 @@ extension HostPCI {
         return list
     }
 
-    /// Multiple Message Capable, bits 3..1 of Message Control (PCI Local Bus Specification 3.0, 6.8.1.3).
+    /// Reads Multiple Message Capable, bits 3..1 of Message Control (PCI Local Bus Specification 3.0, 6.8.1.3).
     private static func msiVectors(_ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]) -> Int
     {
         guard let msi = capabilities.first(where: { $0.kind == .msi }) else { return 0 }
         return 1 << min(5, (cpci_read(device, Int32(msi.offset + 2), 2) >> 1) & 7)
     }
 
-    /// Table Size, bits 10..0 of Message Control, holds one less than the number of entries (same, 6.8.2.3).
+    /// Reads Table Size, bits 10..0 of Message Control: the number of entries minus one (same, 6.8.2.3).
     private static func msixVectors(_ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]) -> Int
     {
         guard let msix = capabilities.first(where: { $0.kind == .msix }) else { return 0 }
         return Int(cpci_read(device, Int32(msix.offset + 2), 2) & 0x7ff) + 1
     }
 
-    /// Bit 28 of PCI Express's Device Capabilities (PCI Express Base Specification 5.0, 7.5.3.3), or bit 1 of Advanced
-    /// Features' AF Capabilities (its Engineering Change Notice of 2006).
+    /// Reads bit 28 of PCI Express's Device Capabilities (PCI Express Base Specification 5.0, 7.5.3.3), or bit 1 of
+    /// Advanced Features' AF Capabilities (its Engineering Change Notice of 2006).
     private static func hasFunctionLevelReset(
         _ device: UnsafeMutablePointer<pci_dev>, _ capabilities: [HostPCICapability]
     ) -> Bool {

@@ -2,7 +2,7 @@ import Bytes
 
 /// One entry of a function's capability lists.
 public struct HostPCICapability: Sendable, Equatable {
-    /// The capabilities this project acts on; every other one is known by number and name only.
+    /// The capabilities that this project uses; all others have only a number and a name.
     public enum Kind: Sendable, Equatable {
         case powerManagement
         case msi
@@ -15,12 +15,12 @@ public struct HostPCICapability: Sendable, Equatable {
 
     /// The capability's number.
     public var id: UInt16
-    /// Whether it is in the list of PCI Express, from byte 256 on.
+    /// True for an extended capability of PCI Express, from byte 256 on.
     public var isExtended: Bool
-    /// Its offset in config space, bytes.
+    /// The byte offset in config space.
     public var offset: Int
 
-    /// What it is.
+    /// The kind of capability.
     public var kind: Kind {
         switch (isExtended, id) {
         case (false, 0x01): .powerManagement
@@ -33,7 +33,7 @@ public struct HostPCICapability: Sendable, Equatable {
         }
     }
 
-    /// Its name in the PCI Code and ID Assignment Specification, shortened as is usual.
+    /// The name in the PCI Code and ID Assignment Specification, in its usual short form.
     public var name: String {
         let names = isExtended ? Self.extendedNames : Self.standardNames
         return names[id] ?? "capability 0x\(id.hexadecimalDigits(2))"

@@ -1,15 +1,15 @@
 import Bytes
 public import PCI
 
-/// A PCI function of the host, as the kernel and libpci describe it.
+/// A PCI function of the host, described by the kernel and libpci.
 public struct HostPCIFunction: Sendable, Equatable {
-    /// Where it sits.
+    /// The function's address.
     public var address: PCIAddress
     /// The vendor's number.
     public var vendorID: UInt16
     /// The vendor's number for the device.
     public var deviceID: UInt16
-    /// The vendor of the card or board, 0 where the function has no such field (bridges).
+    /// The vendor of the card or board, 0 if the function has no such field (bridges).
     public var subsystemVendorID: UInt16
     /// That vendor's number for the card or board.
     public var subsystemID: UInt16
@@ -27,7 +27,7 @@ public struct HostPCIFunction: Sendable, Equatable {
     public var driver: String?
     /// The IOMMU group's number, nil if no IOMMU covers the function.
     public var iommuGroup: Int?
-    /// The NUMA node it is attached to, nil if the host does not say.
+    /// The NUMA node it is attached to, nil if unknown.
     public var numaNode: Int?
     /// The host's interrupt number for INTx, nil if none is assigned.
     public var irq: Int?
@@ -35,39 +35,39 @@ public struct HostPCIFunction: Sendable, Equatable {
     public var interruptPin: UInt8?
     /// The memory and port ranges in use, in the order of their registers.
     public var bars: [BAR]
-    /// Bytes of the expansion ROM, 0 if there is none.
+    /// The size of the expansion ROM in bytes, 0 if there is none.
     public var romSize: UInt64
-    /// The capabilities in the order of their lists. Incomplete where only root may read beyond the first 64 bytes.
+    /// The capabilities in the order of their lists. Incomplete if only root may read beyond the first 64 bytes.
     public var capabilities: [HostPCICapability]
-    /// Whether all of config space could be read; without it `capabilities` and what follows from them are unknown, not
-    /// absent.
+    /// True if all of config space could be read; otherwise `capabilities` and values derived from them are unknown,
+    /// not absent.
     public var isConfigReadable: Bool
-    /// MSI vectors it can ask for (1, 2, 4 ... 32), 0 without MSI.
+    /// The number of MSI vectors it can request (1, 2, 4 ... 32), 0 without MSI.
     public var msiVectors: Int
     /// Entries of its MSI-X table (1...2048), 0 without MSI-X.
     public var msixVectors: Int
-    /// Whether the function can reset itself alone (FLR of PCI Express or of Advanced Features).
+    /// True if the function can reset itself alone (FLR of PCI Express or of Advanced Features).
     public var hasFunctionLevelReset: Bool
-    /// The ways the kernel knows to reset it, best first, as `reset_method` of sysfs names them. Empty: none, or a
-    /// kernel before 5.15.
+    /// The kernel's methods to reset it, best first, named as in sysfs's `reset_method`. Empty: none, or a kernel
+    /// before 5.15.
     public var resetMethods: [String]
 
-    /// Whether it is a bridge to another bus, which is never passed to a guest.
+    /// True for a bridge to another bus, which is never passed to a guest.
     public var isBridge: Bool { headerType == 1 || headerType == 2 || Self.isBridge(classCode: classCode) }
 
-    /// Whether a class is a bridge's: base class 06 of the PCI Code and ID Assignment Specification 1.11, section 1.7,
-    /// but for 0680, by which devices go, too (NVSwitch).
+    /// Returns true for a bridge's class: base class 06 of the PCI Code and ID Assignment Specification 1.11, section
+    /// 1.7, except 0680, which some devices use too (NVSwitch).
     static func isBridge(classCode: UInt16) -> Bool { classCode >> 8 == 0x06 && classCode & 0xFF < 0x80 }
-    /// Whether it is a network controller.
+    /// True for a network controller.
     public var isNetworkController: Bool { classCode >> 8 == 0x02 }
 
-    /// Whether it has a capability of this kind.
+    /// Returns true if it has a capability of this kind.
     public func has(_ kind: HostPCICapability.Kind) -> Bool { capabilities.contains { $0.kind == kind } }
 
-    /// `8086:10d3`
+    /// The vendor and device numbers: `8086:10d3`
     public var numericID: String { "\(vendorID.hexadecimalDigits(4)):\(deviceID.hexadecimalDigits(4))" }
 
-    /// Vendor and device in words, or in numbers where pci.ids does not know them.
+    /// The names of vendor and device, or numbers if pci.ids does not list them.
     public var name: String {
         switch (names?.vendor, names?.device) {
         case (let vendor?, let device?): "\(vendor) \(device)"
@@ -76,10 +76,10 @@ public struct HostPCIFunction: Sendable, Equatable {
         }
     }
 
-    /// The class in words, or in numbers where pci.ids is missing.
+    /// The name of the class, or its number if pci.ids is missing.
     public var className: String { names?.class ?? "class \(classCode.hexadecimalDigits(4))" }
 
-    /// What pci.ids calls the numbers; nil for those it does not know.
+    /// The names in pci.ids; nil for numbers it does not list.
     public struct Names: Sendable, Equatable {
         public var vendor: String?
         public var device: String?
@@ -87,22 +87,22 @@ public struct HostPCIFunction: Sendable, Equatable {
         public var `class`: String?
     }
 
-    /// A range of memory or ports that a base address register places.
+    /// A range of memory or ports of a base address register.
     public struct BAR: Sendable, Equatable {
-        /// What kind of addresses it takes.
+        /// The address space.
         public enum Kind: String, Sendable {
             case ports = "ports"
             case memory32 = "32-bit memory"
             case memory64 = "64-bit memory"
         }
-        /// The register, 0...5; a 64-bit range takes the next one too.
+        /// The register, 0...5; a 64-bit range occupies the next one too.
         public var index: Int
         public var kind: Kind
-        /// Whether reads have no side effects.
+        /// True if reads have no side effects.
         public var isPrefetchable: Bool
-        /// Where the host placed it.
+        /// The address that the host assigned.
         public var address: UInt64
-        /// Bytes.
+        /// The size in bytes.
         public var size: UInt64
     }
 }

@@ -1,6 +1,6 @@
 public import PCI
 
-/// The functions that the IOMMU can't tell apart: they are passed to guests together or not at all.
+/// The functions that the IOMMU can't distinguish: they are passed to guests together or not at all.
 ///
 /// Source: Documentation/driver-api/vfio.rst, "Groups, Devices, and IOMMUs".
 public struct IOMMUGroup: Sendable, Equatable {
@@ -9,39 +9,40 @@ public struct IOMMUGroup: Sendable, Equatable {
     /// Everything in it, sorted.
     public let members: [Member]
 
-    /// One function of a group. Firmware puts things that aren't PCI into groups too; they have a name and no address.
+    /// One function of a group. Firmware also puts devices that aren't PCI into groups; these have a name and no
+    /// address.
     public struct Member: Sendable, Equatable {
         /// Its name in sysfs, which for PCI is its address.
         public let name: String
-        /// Its address, nil for what isn't PCI.
+        /// Its address, nil if it isn't PCI.
         public let address: PCIAddress?
         /// The driver it is bound to, nil if none.
         public let driver: String?
-        /// Whether it has a bridge's header.
+        /// True if it has a bridge's header.
         public let isBridge: Bool
-        /// Whether its class is a bridge's: the host needs it.
+        /// True if its class is a bridge's: the host needs it.
         public let isPartOfHost: Bool
-        /// Whether its driver belongs to VFIO: vfio-pci or a variant of it made for one device.
+        /// True if its driver belongs to VFIO: vfio-pci or a variant for one device.
         public let isHeldByVFIO: Bool
 
-        /// Whether VFIO lets the group be used with this member as it is.
+        /// True if VFIO allows the group to be used with this member in its state.
         ///
         /// VFIO's rule (vfio_dev_viable, drivers/vfio/vfio.c of Linux 5.15): no driver, a driver of VFIO, pci-stub, or
-        /// a bridge. Since Linux 6.0 it is any driver that leaves DMA alone; of those pcieport counts here too.
+        /// a bridge. Since Linux 6.0 it is any driver that does no DMA; of those pcieport counts here too.
         public var isViable: Bool {
             guard let driver else { return true }
             return isBridge || isHeldByVFIO || driver == "pci-stub" || driver == "pcieport"
         }
     }
 
-    /// Whether VFIO will hand out the group.
+    /// The answer to the question if VFIO will hand out the group.
     public enum Viability: Sendable, Equatable {
         case viable
-        /// These are bound to drivers of the host, which could do DMA into the guest's memory.
+        /// These members are bound to drivers of the host, which could do DMA into the guest's memory.
         case notViable(culprits: [Member])
     }
 
-    /// Whether VFIO will hand out the group, and if not, because of whom.
+    /// Checks if VFIO will hand out the group, and lists the members that prevent it.
     public var viability: Viability {
         let culprits = members.filter { !$0.isViable }
         return culprits.isEmpty ? .viable : .notViable(culprits: culprits)
@@ -50,7 +51,7 @@ public struct IOMMUGroup: Sendable, Equatable {
     /// Reads a group.
     /// - Parameters:
     ///   - number: its number
-    ///   - tree: the host, or a made-up one
+    ///   - tree: the host, or a mock tree
     public init(number: Int, tree: HostFilesystem = HostFilesystem()) {
         self.number = number
         members = tree.names(in: "sys/kernel/iommu_groups/\(number)/devices").map { name in
@@ -61,15 +62,15 @@ public struct IOMMUGroup: Sendable, Equatable {
                 name: name, address: address, driver: driver, isBridge: address.map { tree.isBridge($0) } ?? false,
                 isPartOfHost: address.map { tree.isBridgeByClass($0) } ?? false,
                 // Since Linux 6.1 each function that VFIO holds has a folder vfio-dev; before, only the driver's name
-                // tells.
+                // is a sign.
                 isHeldByVFIO: driver != nil && (driver?.contains("vfio") == true || tree.exists("\(folder)/vfio-dev")))
         }
     }
 
-    /// The group of a function; nil if no IOMMU covers it.
+    /// Reads the group of a function; nil if it has none.
     /// - Parameters:
     ///   - address: the function
-    ///   - tree: the host, or a made-up one
+    ///   - tree: the host, or a mock tree
     public init?(of address: PCIAddress, tree: HostFilesystem = HostFilesystem()) {
         guard let number = tree.iommuGroup(of: address) else { return nil }
         self.init(number: number, tree: tree)

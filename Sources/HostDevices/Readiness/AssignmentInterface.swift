@@ -1,19 +1,19 @@
 import Glibc
 
-/// The kernel interfaces that hand PCI functions to guests.
+/// The kernel interfaces that assign PCI functions to guests.
 public enum AssignmentInterface: String, Sendable, CaseIterable {
     /// VFIO, by groups: Linux 3.6 and later.
     case group
     /// KVM itself: Linux 2.6.31 to 4.11 built with CONFIG_KVM_DEVICE_ASSIGNMENT.
     case kvm
 
-    /// The one to use where nobody chose: VFIO, and KVM's own only where it is offered and VFIO is missing.
-    /// - Parameter isOffered: whether this host's KVM assigns functions itself.
+    /// Returns the default interface: VFIO, and KVM's own only if it is offered and VFIO is missing.
+    /// - Parameter isOffered: true if this host's KVM assigns functions itself.
     public static func choose(isOffered: Bool, tree: HostFilesystem = HostFilesystem()) -> AssignmentInterface {
         isOffered && !tree.exists("dev/vfio/vfio") ? .kvm : .group
     }
 
-    /// Why this host's KVM does not assign functions itself, and what to use in its place.
+    /// Returns the reason why this host's KVM does not assign functions itself, and the alternative.
     /// - Parameter release: the kernel's release, as `uname -r` prints it.
     public static func absence(release: String = Self.release) -> String {
         let numbers = release.split { $0 == "." || $0 == "-" }.prefix(2).compactMap { Int($0) }

@@ -1,17 +1,17 @@
 public import LinuxSystem
 public import PCI
 
-/// Why a function of the host can't be passed to a guest now. Each case knows what is wrong and what would mend it.
+/// The reason why a function can't be passed to a guest now. Each case has a description and a remedy.
 public enum DeviceNotReady: Error, Equatable {
-    /// Nothing sits at the address.
+    /// No function has the address.
     case notFound(PCIAddress, candidates: [Candidate])
-    /// A bridge's job is to connect the host's buses.
+    /// The function is a bridge, which connects the host's buses.
     case isBridge(PCIAddress)
     /// No IOMMU covers the function.
     case hasNoIOMMUGroup(PCIAddress, cause: MissingIOMMU)
     /// A driver of the host has it; nil: no driver has it.
     case isNotBound(PCIAddress, driver: String?)
-    /// A driver of the host has it, and KVM's own assignment wants it with none or with pci-stub.
+    /// A driver of the host has it, but KVM's own assignment requires no driver or pci-stub.
     case isHeld(PCIAddress, driver: String)
     /// Others of its IOMMU group are bound to drivers of the host.
     case groupIsNotViable(PCIAddress, group: Int, culprits: [IOMMUGroup.Member])
@@ -23,9 +23,9 @@ public enum DeviceNotReady: Error, Equatable {
     case groupIsOpen(path: String, by: [DeviceUse])
     /// A file of VFIO can't be opened for another reason.
     case nodeIsUnusable(SystemCallError)
-    /// The guest's memory can't all be pinned.
+    /// The guest's memory can't be pinned as a whole.
     case lockedMemoryIsLimited(needed: UInt64, limit: UInt64)
-    /// The host has not so much memory left to pin.
+    /// The host has too little free memory to pin.
     case memoryIsShort(needed: UInt64, available: UInt64)
 
     /// A function that may have been meant.
@@ -34,19 +34,19 @@ public enum DeviceNotReady: Error, Equatable {
         public let name: String
     }
 
-    /// What keeps the IOMMU off.
+    /// The reason why the IOMMU is off.
     public enum MissingIOMMU: Sendable, Equatable {
         /// The firmware describes an IOMMU that the kernel does not use; this kernel parameter changes that.
         case kernelParameter(String)
-        /// The firmware describes none: switched off there (this is its name in the set-up), or not built in.
+        /// The firmware describes none: it is disabled in the setup (this is its name there), or does not exist.
         case firmware(setting: String)
         /// This host is itself a virtual machine without a virtual IOMMU.
         case virtualMachine
-        /// There is an IOMMU, but not in front of this function.
+        /// The host has an IOMMU, but it does not cover this function.
         case notCovered
     }
 
-    /// What is wrong, without a full stop.
+    /// The description, without a full stop.
     public var problem: String {
         switch self {
         case .notFound(let address, _): "there is no PCI function \(address) on this host"
@@ -80,7 +80,7 @@ public enum DeviceNotReady: Error, Equatable {
         }
     }
 
-    /// What mends it: a command, or what to do in words. Without a full stop.
+    /// The remedy: a command, or a description. Without a full stop.
     public var fix: String {
         switch self {
         case .notFound(_, let candidates):
@@ -120,7 +120,7 @@ public enum DeviceNotReady: Error, Equatable {
         }
     }
 
-    /// The same fix with nothing but the shell, one command a line; empty where there is none.
+    /// The same remedy as shell commands, one per line; empty if there is none.
     public var rawCommands: [String] {
         switch self {
         case .isNotBound(let address, let driver): Self.bindCommands("\(address)", to: .vfioPCI, isBound: driver != nil)
@@ -148,6 +148,6 @@ public enum DeviceNotReady: Error, Equatable {
 }
 
 extension DeviceNotReady: CustomStringConvertible {
-    /// Problem and fix as one sentence.
+    /// Description and remedy as one sentence.
     public var description: String { "\(problem); \(fix)" }
 }

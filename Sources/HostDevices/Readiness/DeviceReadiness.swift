@@ -2,34 +2,34 @@ import Glibc
 import LinuxSystem
 public import PCI
 
-/// Finds out whether a function of the host can be passed to a guest, and what stands in the way.
+/// Checks if a function of the host can be passed to a guest, and what prevents it.
 public struct DeviceReadiness: Sendable {
     private let tree: HostFilesystem
     private let interface: AssignmentInterface
     private let lockedMemory: LockedMemoryLimit?
 
-    /// One thing that has to be so.
+    /// One requirement.
     public struct Check: Sendable, Equatable {
-        /// What is looked at: `driver`, `IOMMU group` ...
+        /// The subject of the check: `driver`, `IOMMU group` ...
         public let title: String
         public let outcome: Outcome
     }
 
-    /// What a check found.
+    /// The result of a check.
     public enum Outcome: Sendable, Equatable {
-        /// It is as it has to be.
+        /// The requirement is met.
         case passed(String)
-        /// It is not.
+        /// The requirement is not met.
         case failed(DeviceNotReady)
-        /// It could not be looked at because of an earlier failure.
+        /// An earlier failure made this check impossible.
         case notReached
     }
 
-    /// Looks at a host.
+    /// Inspects a host.
     /// - Parameters:
-    ///   - interface: the kernel interface that shall pass it
-    ///   - tree: this host, or a made-up one
-    ///   - lockedMemory: the limit to judge by; nil: this process's
+    ///   - interface: the kernel interface to be used
+    ///   - tree: this host, or a mock tree
+    ///   - lockedMemory: the limit to check against; nil: this process's
     public init(
         _ interface: AssignmentInterface = .group, tree: HostFilesystem = HostFilesystem(),
         lockedMemory: LockedMemoryLimit? = nil
@@ -43,10 +43,10 @@ public struct DeviceReadiness: Sendable {
     /// - Parameters:
     ///   - address: the function
     ///   - guestMemory: bytes of guest memory that will be pinned
-    ///   - tree: this host, or a made-up one
-    ///   - lockedMemory: the limit to judge by; nil: this process's
+    ///   - tree: this host, or a mock tree
+    ///   - lockedMemory: the limit to check against; nil: this process's
     /// - Returns: the number of its IOMMU group.
-    /// - Throws: the first thing that stands in the way.
+    /// - Throws: the first requirement that is not met.
     @discardableResult
     public static func check(
         _ address: PCIAddress, guestMemory: UInt64 = 0, tree: HostFilesystem = HostFilesystem(),
@@ -54,31 +54,31 @@ public struct DeviceReadiness: Sendable {
     ) throws(DeviceNotReady) -> Int {
         let readiness = DeviceReadiness(tree: tree, lockedMemory: lockedMemory)
         try readiness.demand(address, guestMemory: guestMemory)
-        // It was there for the checks; the function may have been unplugged since.
+        // It existed during the checks, but the function may have been unplugged since.
         guard let group = tree.iommuGroup(of: address) else {
             throw .hasNoIOMMUGroup(address, cause: readiness.missingIOMMU())
         }
         return group
     }
 
-    /// Throws the first thing that stands in the way of a function, if there is one.
+    /// Throws the first requirement that a function does not meet.
     public func demand(_ address: PCIAddress, guestMemory: UInt64, isReserved: Bool = false) throws(DeviceNotReady) {
         for check in checks(address, guestMemory: guestMemory, isReserved: isReserved) {
             if case .failed(let reason) = check.outcome { throw reason }
         }
     }
 
-    /// Every check with its outcome, in the order in which they should be mended.
+    /// Returns every check with its result, in the order in which they should be fixed.
     /// - Parameters:
     ///   - address: the function
     ///   - guestMemory: bytes of guest memory that will be pinned
-    ///   - isReserved: the host has set that memory aside already: huge pages
+    ///   - isReserved: the host has reserved that memory already: huge pages
     public func checks(_ address: PCIAddress, guestMemory: UInt64 = 0, isReserved: Bool = false) -> [Check] {
         let missingMemory = isReserved ? nil : checkAvailableMemory(guestMemory)
         let presence = checkPresence(address)
         let kind = presence.isPassed ? checkKind(address) : .notReached
         if interface == .kvm {
-            // What is left, the IOMMU and who shares its group, this kernel tells by the errno of
+            // For the rest, the IOMMU and the other members of its group, this kernel has only the errno of
             // KVM_ASSIGN_PCI_DEVICE.
             return [
                 Check(title: "presence", outcome: presence),
@@ -112,8 +112,8 @@ public struct DeviceReadiness: Sendable {
             ? .passed("\(address) exists") : .failed(.notFound(address, candidates: candidates(address)))
     }
 
-    /// The functions that share most with the address: those of the same device, then those of the same slot on other
-    /// buses, then NICs.
+    /// Returns the functions most similar to the address: those of the same device, then those of the same slot on
+    /// other buses, then NICs.
     private func candidates(_ address: PCIAddress) -> [DeviceNotReady.Candidate] {
         guard let host = try? HostPCI(tree: tree), let functions = try? host.functions() else { return [] }
         let usable = functions.filter { !$0.isBridge }
@@ -124,7 +124,7 @@ public struct DeviceReadiness: Sendable {
         for function in sameDevice + sameSlot + nics where !chosen.contains(function.address) {
             chosen.append(function.address)
         }
-        // Names only for the few that are shown: they cost reading pci.ids.
+        // Names only for the few that are shown: looking them up reads pci.ids.
         return chosen.prefix(4).compactMap { address in
             guard let function = try? host.function(at: address, named: true) else { return nil }
             return .init(address: address, name: function.name)
@@ -132,7 +132,7 @@ public struct DeviceReadiness: Sendable {
     }
 
     private func checkKind(_ address: PCIAddress) -> Outcome {
-        // Who has taken one from the host by force has seen to it.
+        // A user who bound one by force has taken care of it.
         let isHeld = tree.driver(of: address).map { DriverBinding.Holder(rawValue: $0) != nil } ?? false
         guard tree.isBridge(address) || tree.isBridgeByClass(address) && !isHeld else {
             return .passed("a device, not a bridge")
@@ -147,7 +147,7 @@ public struct DeviceReadiness: Sendable {
 
     private func missingIOMMU() -> DeviceNotReady.MissingIOMMU {
         if !tree.names(in: "sys/class/iommu").isEmpty { return .notCovered }
-        // The firmware's tables tell which IOMMU there would be.
+        // The firmware's tables name the IOMMU that exists.
         if tree.exists("sys/firmware/acpi/tables/DMAR") { return .kernelParameter("intel_iommu=on") }
         if tree.exists("sys/firmware/acpi/tables/IVRS") { return .kernelParameter("amd_iommu=on") }
         let processor = (try? tree.text("proc/cpuinfo")) ?? ""
@@ -164,8 +164,8 @@ public struct DeviceReadiness: Sendable {
         return .passed("bound to \(driver)")
     }
 
-    /// KVM's own assignment asks that nobody holds the function's ranges: no driver, or one that only keeps others
-    /// away.
+    /// Checks that no driver holds the function's ranges, as KVM's own assignment requires, except one that only
+    /// reserves it.
     private func checkHolder(_ address: PCIAddress) -> Outcome {
         guard let driver = tree.driver(of: address) else { return .passed("bound to none") }
         guard DriverBinding.Holder(rawValue: driver) != nil else { return .failed(.isHeld(address, driver: driver)) }
@@ -173,7 +173,7 @@ public struct DeviceReadiness: Sendable {
     }
 
     private func checkCompanions(_ address: PCIAddress, _ group: IOMMUGroup) -> Outcome {
-        // The function's own driver is the check before.
+        // The previous check covers the function's own driver.
         let companions = group.members.filter { $0.address != address }
         let culprits = companions.filter { !$0.isViable }
         guard culprits.isEmpty else {
@@ -205,7 +205,7 @@ public struct DeviceReadiness: Sendable {
         }
     }
 
-    /// The name of a user or group; the number where the local file does not know it.
+    /// Returns the name of a user or group; the number if the local file does not list it.
     private func name(of number: UInt32, in file: String) -> String {
         for line in ((try? tree.text(file)) ?? "").split(separator: "\n") {
             let fields = line.split(separator: ":", omittingEmptySubsequences: false)
@@ -214,7 +214,7 @@ public struct DeviceReadiness: Sendable {
         return String(number)
     }
 
-    /// Pinning more than there is would bring the kernel to kill processes, this one first.
+    /// Checks the available memory: pinning more would make the kernel kill processes, this one first.
     private func checkAvailableMemory(_ needed: UInt64) -> Outcome? {
         guard let available = availableMemory(), needed > available else { return nil }
         return .failed(.memoryIsShort(needed: needed, available: available))
@@ -227,7 +227,8 @@ public struct DeviceReadiness: Sendable {
         return .passed("limit \(bytes >> 10) KiB")
     }
 
-    /// Bytes that the kernel could hand out: MemAvailable of proc(5), and the swap that others could go to.
+    /// Returns the number of bytes that the kernel could provide: MemAvailable of proc(5), and the swap space for other
+    /// processes.
     private func availableMemory() -> UInt64? {
         guard let text = try? tree.text("proc/meminfo") else { return nil }
         func bytes(_ name: String) -> UInt64? {
@@ -239,7 +240,7 @@ public struct DeviceReadiness: Sendable {
 }
 
 extension DeviceReadiness.Outcome {
-    /// Whether the check passed.
+    /// True if the check passed.
     public var isPassed: Bool {
         if case .passed = self { true } else { false }
     }

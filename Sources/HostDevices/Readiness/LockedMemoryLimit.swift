@@ -1,15 +1,15 @@
 public import LinuxSystem
 
-/// How much memory this process may pin. VFIO pins all of a guest's memory while the guest holds a device.
+/// The amount of memory that this process may pin. VFIO pins all of a guest's memory while the guest has a device.
 public struct LockedMemoryLimit: Sendable, Equatable {
-    /// Bytes, nil where there is no limit: RLIMIT_MEMLOCK is unlimited or the process has CAP_IPC_LOCK.
+    /// Bytes, nil if there is no limit: RLIMIT_MEMLOCK is unlimited or the process has CAP_IPC_LOCK.
     public let bytes: UInt64?
 
     /// A limit in bytes, or none.
     public init(bytes: UInt64?) { self.bytes = bytes }
 
-    /// This process's limit.
-    /// - Parameter tree: the host, or a made-up one
+    /// Returns this process's limit.
+    /// - Parameter tree: the host, or a mock tree
     /// - Throws: the error of reading /proc/self/limits.
     public static func current(tree: HostFilesystem = HostFilesystem()) throws(SystemCallError) -> LockedMemoryLimit {
         let ipcLock: UInt64 = 1 << 14
@@ -22,11 +22,11 @@ public struct LockedMemoryLimit: Sendable, Equatable {
         return .init(bytes: nil)
     }
 
-    /// Whether a guest with so much memory fits.
+    /// Returns true if a guest with this much memory fits.
     /// - Parameter memory: bytes of guest memory
     public func allows(_ memory: UInt64) -> Bool { bytes.map { memory <= $0 } ?? true }
 
-    /// CapEff of proc(5); see capabilities(7) for the bits.
+    /// Reads CapEff of proc(5); see capabilities(7) for the bits.
     private static func effectiveCapabilities(_ tree: HostFilesystem) -> UInt64? {
         guard let status = try? tree.text("proc/self/status") else { return nil }
         for line in status.split(separator: "\n") where line.hasPrefix("CapEff:") {

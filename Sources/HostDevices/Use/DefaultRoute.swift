@@ -1,8 +1,8 @@
-/// The network interfaces by which the host's default routes go: /proc/net/route and /proc/net/ipv6_route, proc(5).
+/// The network interfaces of the host's default routes: /proc/net/route and /proc/net/ipv6_route, proc(5).
 enum DefaultRoute {
     static func interfaces(_ tree: HostFilesystem) -> Set<String> {
         var names: Set<String> = []
-        // Interface, destination, gateway, flags, ..., mask at place 7.
+        // Interface, destination, gateway, flags, ..., mask as field 7.
         for line in ((try? tree.text("proc/net/route")) ?? "").split(separator: "\n").dropFirst() {
             let fields = line.split { $0 == "\t" || $0 == " " }
             if fields.count > 7, fields[1] == "00000000", fields[7] == "00000000" { names.insert(String(fields[0])) }

@@ -1,20 +1,20 @@
 import Glibc
 public import PCI
 
-/// What on the host would notice if a function were taken away.
+/// A use of a function by the host, which would be interrupted if the function were taken away.
 public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
-    /// A network interface of it is up.
+    /// One of its network interfaces is up.
     case interfaceUp(String)
-    /// The host's default route goes by a network interface of it, perhaps by way of a bridge or bond.
+    /// The host's default route uses one of its network interfaces, possibly through a bridge or bond.
     case defaultRoute(String)
-    /// A program or another layer of the kernel (RAID, LVM, ZFS) has a disk of it for itself.
+    /// A program or another layer of the kernel (RAID, LVM, ZFS) has exclusive use of one of its disks.
     case claimed(device: String)
-    /// A file system on it is mounted, or it is swapped to.
+    /// A file system or swap space on one of its disks is in use.
     case mounted(device: String, at: String)
-    /// A process has it open through VFIO.
+    /// A process has opened it through VFIO.
     case opened(process: Int, name: String)
 
-    /// What is in use, to follow the function's name and a colon.
+    /// The description, to follow the function's name and a colon.
     public var description: String {
         switch self {
         case .interfaceUp(let name): "its network interface \(name) is up"
@@ -25,7 +25,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// What ends the use.
+    /// The way to end the use.
     public var fix: String {
         switch self {
         case .interfaceUp(let name): "ip link set \(name) down"
@@ -37,27 +37,27 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Everything the host uses a function for, as far as this user may see it.
+    /// Returns all uses of a function that this user may see.
     /// - Parameters:
     ///   - address: the function
-    ///   - tree: the host, or a made-up one
+    ///   - tree: the host, or a mock tree
     public static func all(of address: PCIAddress, tree: HostFilesystem = HostFilesystem()) -> [DeviceUse] {
         ofHost(address, tree: tree) + openers(tree, address)
     }
 
-    /// What the host's own drivers are used for, without the processes that hold the function through VFIO.
+    /// Returns the uses by way of the host's own drivers, without processes that hold the function through VFIO.
     /// - Parameters:
     ///   - address: the function
-    ///   - tree: the host, or a made-up one
+    ///   - tree: the host, or a mock tree
     public static func ofHost(_ address: PCIAddress, tree: HostFilesystem = HostFilesystem()) -> [DeviceUse] {
         let folder = HostFilesystem.folder(address)
         return interfaces(tree, folder) + mounts(tree, folder)
     }
 
-    /// How deep below a function its interfaces and disks lie: nvme/nvme0/nvme0n1,
+    /// The depth of interfaces and disks below a function: nvme/nvme0/nvme0n1,
     /// ata1/host0/target0:0:0/0:0:0:0/block/sda.
     ///
-    /// Behind a hub of USB or an expander of SAS they lie deeper.
+    /// Behind a hub of USB or an expander of SAS they are deeper.
     private static let depth = 10
 
     private static func children(_ tree: HostFilesystem, _ folder: String, of kind: String, depth: Int = depth)
@@ -66,7 +66,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         let found = tree.names(in: "\(folder)/\(kind)").map { "\(folder)/\(kind)/\($0)" }
         guard depth > 0 else { return found }
         let below = tree.names(in: folder).filter { name in
-            // Links lead out of the function; another function's folder lies below a bridge.
+            // Links lead out of the function; below a bridge are folders of other functions.
             name != kind && PCIAddress(name) == nil && tree.linkTarget("\(folder)/\(name)") == nil
                 && tree.isFolder("\(folder)/\(name)")
         }
@@ -84,7 +84,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Whether an interface, or one above it (a bridge, bond or VLAN), is one of the routed.
+    /// Returns true if an interface, or one above it (a bridge, bond or VLAN), is in `routed`.
     private static func carriesDefaultRoute(
         _ tree: HostFilesystem, _ interface: String, _ routed: Set<String>, depth: Int = 4
     ) -> Bool {
@@ -99,7 +99,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
 
     private static func mounts(_ tree: HostFilesystem, _ folder: String) -> [DeviceUse] {
         var disks = children(tree, folder, of: "block")
-        // NVMe keeps its disks directly below the controller, or below a subsystem of several.
+        // NVMe's disks are directly below the controller, or below a subsystem of several.
         for controller in tree.names(in: "\(folder)/nvme") {
             let path = "\(folder)/nvme/\(controller)"
             disks += tree.names(in: path).filter { $0.hasPrefix("nvme") }.map { "\(path)/\($0)" }
@@ -125,7 +125,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
         return openers(tree, of: nodes)
     }
 
-    /// The processes that have one of these files open; those of other users are seen by root only.
+    /// Returns the processes that have opened one of these files; only root sees those of other users.
     static func openers(_ tree: HostFilesystem, of paths: Set<String>) -> [DeviceUse] {
         tree.names(in: "proc").compactMap { name in
             guard let process = Int(name),

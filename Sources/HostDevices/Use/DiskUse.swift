@@ -1,7 +1,7 @@
 import Glibc
 import LinuxSystem
 
-/// What is mounted or swapped to on disks: by their partitions, and by what device mapper, RAID and LVM make of them.
+/// Mounted file systems and swap space on disks: on their partitions, and on devices of device mapper, RAID and LVM.
 struct DiskUse {
     private let tree: HostFilesystem
     private let places: [(device: String, number: String?, place: String)]
@@ -13,7 +13,7 @@ struct DiskUse {
                 $0.split { $0 == " " || $0 == "\t" }.map(String.init)
             }
         }
-        // The number tells what the name does not: /dev/root, or a path that is not here. proc(5): id, parent,
+        // The number identifies the device even for /dev/root or a path that is not here. proc(5): id, parent,
         // major:minor, root, place, ... - type, device.
         let mounts = lines("proc/self/mountinfo").compactMap { fields -> (String, String?, String)? in
             guard fields.count > 4, let dash = fields.firstIndex(of: "-"), fields.count > dash + 2 else { return nil }
@@ -23,19 +23,19 @@ struct DiskUse {
         let swaps = lines("proc/swaps").dropFirst().compactMap { fields in
             fields.first.map { ($0, String?.none, "swap") }
         }
-        // What is mounted at the root counts first.
+        // The root file system comes first.
         places = (mounts + named + swaps).sorted { $0.2 == "/" && $1.2 != "/" }.map {
             (device: $0.0, number: $0.1, place: $0.2)
         }
     }
 
-    /// A block device: a disk, a partition, or what was made of them.
+    /// A block device: a disk, a partition, or a device built on them.
     private struct Block {
         let name: String
         let folder: String
     }
 
-    /// The uses of disks.
+    /// Returns the uses of disks.
     /// - Parameter disks: their folders in sysfs.
     func uses(of disks: [String]) -> [DeviceUse] {
         var blocks: [Block] = []
@@ -61,7 +61,7 @@ struct DiskUse {
         return found.isEmpty ? blocks.filter(isClaimed).map { .claimed(device: "/dev/\($0.name)") } : found
     }
 
-    /// Adds a block device and what holds it: /sys/class/block/sda2/holders/dm-0.
+    /// Adds a block device and its holders: /sys/class/block/sda2/holders/dm-0.
     private func add(_ block: Block, to blocks: inout [Block]) {
         guard !blocks.contains(where: { $0.name == block.name }) else { return }
         blocks.append(block)
@@ -70,8 +70,8 @@ struct DiskUse {
         }
     }
 
-    /// Whether the kernel gives it to nobody else: open(2), O_EXCL on block devices. ZFS and bcache leave no other
-    /// trace.
+    /// Returns true if the kernel refuses exclusive use: open(2), O_EXCL on block devices. ZFS and bcache leave no
+    /// other trace.
     private func isClaimed(_ block: Block) -> Bool {
         let path = tree.path("dev/\(block.name)")
         var status = stat()

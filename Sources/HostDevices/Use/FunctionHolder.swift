@@ -1,11 +1,11 @@
 import Glibc
 public import PCI
 
-/// Who keeps KVM from taking a function: `KVM_ASSIGN_PCI_DEVICE` answers EBUSY for a driver of the host and for another
-/// virtual machine alike, since both have asked for its ranges (`pci_request_regions` in virt/kvm/assigned-dev.c of
-/// Linux 4.4).
+/// The owner that keeps KVM from taking a function. `KVM_ASSIGN_PCI_DEVICE` returns EBUSY both for a driver of the host
+/// and for another virtual machine, since both have requested its ranges (`pci_request_regions` in
+/// virt/kvm/assigned-dev.c of Linux 4.4).
 public enum FunctionHolder {
-    /// One sentence with the way out.
+    /// Returns one sentence with a remedy.
     public static func words(_ address: PCIAddress, tree: HostFilesystem) -> String {
         if let driver = tree.driver(of: address), DriverBinding.Holder(rawValue: driver) == nil {
             return "the host driver \(driver) holds its ranges: swiftlet devices bind --driver pci-stub \(address)"
@@ -18,7 +18,7 @@ public enum FunctionHolder {
                 ? "" : ": \(machines.joined(separator: ", ")) \(machines.count == 1 ? "runs one" : "run some")")
     }
 
-    /// Other processes with a virtual machine; those of other users are seen by root only.
+    /// Returns other processes with a virtual machine; only root sees those of other users.
     private static func machines(_ tree: HostFilesystem) -> [String] {
         tree.names(in: "proc").compactMap { name in
             guard let process = Int32(name), process != getpid(),
