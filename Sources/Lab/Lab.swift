@@ -3,18 +3,18 @@ import HostSystem
 import LinuxSystem
 
 /// Runs a command in a nested Linux host: QEMU's software emulation of a machine with virtualization, an IOMMU and the
-/// devices asked for, whose root file system is this host's own under a throw-away layer, or a packed part of it where
-/// the kernel can't share files.
+/// requested devices. Its root file system is this host's own under a temporary layer, or a packed part of it if the
+/// kernel can't share files.
 public struct Lab: Sendable {
-    /// Where the command's streams come from and go to, and where the lab itself speaks.
+    /// The streams of the command, and the lab's own messages.
     public struct Streams: Sendable {
         /// Descriptors; -1 as input for none.
         public var input: Int32 = 0
         public var output: Int32 = 1
         public var error: Int32 = 2
-        /// Takes one line that the lab has to say.
+        /// Receives one line of the lab's messages.
         public var notice: @Sendable (String) -> Void
-        /// A descriptor that becomes readable when the run shall end, -1 for none.
+        /// A descriptor that becomes readable when the run is to end, -1 for none.
         public var interruption: Int32 = -1
 
         public init(notice: @escaping @Sendable (String) -> Void) {
@@ -22,11 +22,11 @@ public struct Lab: Sendable {
         }
     }
 
-    /// What a run in the lab came to.
+    /// The result of a run in the lab.
     public struct Outcome: Equatable, Sendable {
-        /// The command's own exit status, 128 + n where signal n ended it.
+        /// The command's own exit status, 128 + n if signal n ended it.
         public let exitStatus: Int32
-        /// How often the command was run: more than once only where the lab's own kernel crashed under it.
+        /// The number of runs of the command: more than one only if the lab's own kernel crashed.
         public let runs: Int
     }
 
@@ -36,22 +36,22 @@ public struct Lab: Sendable {
 
     /// - Parameters:
     ///   - path: the value of PATH, by which QEMU and the other programs are found.
-    ///   - cache: directory for what later runs can use again, nil for none.
+    ///   - cache: directory for files that later runs can reuse, nil for none.
     public init(_ configuration: LabConfiguration, path: String?, cache: String?) {
         self.configuration = configuration
         programs = HostPrograms(path: path)
         self.cache = cache
     }
 
-    /// Runs the command to its end. QEMU doesn't outlive the calling thread.
-    /// - Throws: `LabError` where the lab and not the command failed.
+    /// Runs the command to its end. QEMU ends at the latest with the calling thread.
+    /// - Throws: `LabError` if the lab and not the command failed.
     public func run(_ streams: Streams) throws(LabError) -> Outcome {
         try configuration.validate()
         let deadline = configuration.timeout.map { MonotonicClock.now + UInt64($0 * 1e9) }
         let qemu = try LabError.wording { () throws(HostSystemError) in
             try programs.require("qemu-system-x86_64", package: "qemu-system-x86")
         }
-        // It ends QEMU with us whatever ends us, which posix_spawn(3) can't arrange.
+        // The guardian ends QEMU whenever this process ends, which posix_spawn(3) can't arrange.
         let guardian = try LabError.wording { () throws(HostSystemError) in
             try programs.require("setpriv", package: "util-linux")
         }
@@ -66,7 +66,7 @@ public struct Lab: Sendable {
 
         var input = CommandInput(source: streams.input)
         var runs = 0
-        // Crashes before the command was started say nothing about it, and leave it the second run that it has.
+        // Crashes before the command was started do not use up its second run.
         var failedStarts = 0
         while true {
             var session = try LabSession(
@@ -99,7 +99,7 @@ public struct Lab: Sendable {
         }
     }
 
-    /// Lines of the lab host's kernel log that are shown where it failed.
+    /// The number of lines of the lab host's kernel log that are shown after a failure.
     private static let tailLines = 30
 
     private func kernel() throws(LabError) -> HostKernel {
@@ -128,7 +128,7 @@ public struct Lab: Sendable {
         return interface
     }
 
-    /// What the kernel starts from.
+    /// Returns the archive that the kernel starts from.
     private func archive(
         _ kernel: HostKernel, _ interface: HostInterface, _ mark: EndMark, _ busybox: [UInt8]
     ) throws(LabError) -> [UInt8] {
@@ -139,7 +139,7 @@ public struct Lab: Sendable {
         case .packed:
             let applets = try LabError.wording { () throws(HostSystemError) in try programs.applets() }
             let packed = try CommandFiles(of: configuration, busybox: busybox, applets: applets).tree
-            // The archive, the files unpacked from it, and something to work with.
+            // The archive, the files unpacked from it, and some free memory.
             let needed = (packed.size >> 20) * 2 + 256
             guard needed <= configuration.memoryMiB else {
                 throw .usage(
@@ -153,7 +153,7 @@ public struct Lab: Sendable {
         do throws(SystemCallError) {
             let version = try kernel.version
             if interface.files == .packed || version.map({ VersionOrder.precedes($0, Self.neverBlocking) }) == true {
-                // What the user asked for comes after and so prevails.
+                // The user's variables come later and so take precedence.
                 configuration.environment.insert("SWIFT_DETERMINISTIC_HASHING=1", at: 0)
             }
         } catch {
@@ -181,7 +181,7 @@ public struct Lab: Sendable {
         try ReturnedFiles(archive: archive).write(below: configuration.currentDirectory)
     }
 
-    /// The modules of each list, each module once.
+    /// Returns the modules of each list, each module once.
     private func moduleFiles(
         _ kernel: HostKernel, _ interface: HostInterface
     ) throws(LabError) -> [LabInit.ModuleList: [(name: String, contents: [UInt8])]] {

@@ -1,6 +1,6 @@
 public import LinuxSystem
 
-/// Everything about one run in the lab, as a value.
+/// The configuration of one run in the lab.
 public struct LabConfiguration: Sendable {
     /// A driver that holds a device for user space.
     public enum Driver: String, CaseIterable, CustomStringConvertible, Sendable {
@@ -10,49 +10,48 @@ public struct LabConfiguration: Sendable {
         public var description: String { rawValue }
     }
 
-    /// The devices, which sit at 0000:00:04.0, 05.0, ... in this order, each in an IOMMU group of its own.
+    /// The devices, at 0000:00:04.0, 05.0, ... in this order, each in an IOMMU group of its own.
     public var devices: [LabDevice] = []
-    /// The driver that takes every device, nil to leave them to drivers that match.
+    /// The driver to bind to every device, nil to leave them to drivers that match.
     public var binding: Driver?
-    /// The lab host's kernel, a bzImage or an ELF kernel with a PVH note; nil for the newest one installed that can
-    /// serve.
+    /// The lab host's kernel, a bzImage or an ELF kernel with a PVH note; nil for the newest suitable one installed.
     public var kernel: String?
-    /// Directory of the kernel's modules; nil for /lib/modules/ and the kernel's version.
+    /// The directory of the kernel's modules; nil for /lib/modules/ and the kernel's version.
     public var modulesDirectory: String?
-    /// Modules loaded beyond what the lab needs, after the devices are bound: a NIC's host driver, say.
+    /// Additional modules, loaded after the devices are bound: a NIC's host driver, for example.
     public var modules: [String] = []
-    /// Whether the command's files are packed even where the kernel could share this machine's.
+    /// True to pack the command's files even if the kernel could share this machine's.
     public var isPacked = false
-    /// Files and directories to pack beyond those that the command names, relative to `currentDirectory` or absolute.
-    /// They must exist; where this machine's files are shared, that is all that comes of them.
+    /// Files and directories to pack besides those that the command names, relative to `currentDirectory` or absolute.
+    /// They must exist; if this machine's files are shared, nothing else is done with them.
     public var files: [String] = []
     /// RAM of the lab's host, in MiB, 512 or more.
     public var memoryMiB = 3072
-    /// The CPUs its programs run on, 1...16. Where they are two or more the host has one besides, for itself; see
-    /// `QEMUCommandLine`.
+    /// The number of CPUs for its programs, 1...16. If there are two or more, the host has an additional one for
+    /// itself; see `QEMUCommandLine`.
     public var cpus = 2
-    /// The model of its CPUs with features, as QEMU's `-cpu` takes it.
+    /// The model of its CPUs with features, in the syntax of QEMU's `-cpu`.
     ///
-    /// Without xsave, as QEMU 7.2 wants it (`QEMUCommandLine`), and so without all that needs it: kernels from Linux
-    /// 7.2 on die of AVX that can't be switched on.
+    /// Without xsave, because of QEMU 7.2 (`QEMUCommandLine`), and so without all features that require it: kernels
+    /// from Linux 7.2 on crash on AVX that can't be enabled.
     public var cpuModel = "EPYC,+svm,+npt,-xsave,-xsaveopt,-xsavec,-xgetbv1,-avx,-avx2,-fma,-f16c"
-    /// Seconds after which the run is ended, nil for none.
+    /// The time limit in seconds, nil for none.
     public var timeout: Double?
     /// The command's whole environment, `NAME=VALUE` each.
     public var environment: [String] = []
-    /// Where the command starts, an absolute path. What is written there and below stays on the host.
+    /// The command's working directory, an absolute path. Files written there and below stay on the host.
     public var currentDirectory: String
-    /// The command and its arguments; looked up by PATH in the lab.
+    /// The command and its arguments; found by PATH in the lab.
     public var command: [String]
-    /// A program of the host that runs beside the command and says a line when it is ready, nil for none: see
+    /// A program of the host that runs beside the command and prints a line when it is ready, nil for none: see
     /// `LabAnchor`.
     public var anchor: [String]?
-    /// Where the lab host's kernel log is written as it comes, nil for nowhere.
+    /// The file for the lab host's kernel log, written continuously; nil for none.
     public var consoleLog: String?
-    /// How large that file may become.
+    /// The largest size of that file.
     public var consoleLogLimit = FileLimit(usualLogLimit, option: logLimitOption)
 
-    /// Bytes.
+    /// The default in bytes.
     public static let usualLogLimit = 64 << 20
     public static let logLimitOption = "--console-log-limit"
 
@@ -61,7 +60,7 @@ public struct LabConfiguration: Sendable {
         self.currentDirectory = currentDirectory
     }
 
-    /// Checks what QEMU or the lab's host would otherwise refuse less clearly.
+    /// Checks values that QEMU or the lab's host would refuse with less clear errors.
     /// - Throws: `LabError.usage`.
     public func validate() throws(LabError) {
         guard let program = command.first, !program.isEmpty else {

@@ -1,38 +1,38 @@
 public import HostSystem
 public import LinuxSystem
 
-/// Why the lab could not run the command, or not to its end. Each is one sentence a person can act on.
+/// The reason why the lab could not run the command to its end. Each is one sentence a person can act on.
 public enum LabError: Error, CustomStringConvertible {
-    /// The lab was asked for something that makes no sense.
+    /// The lab's arguments are invalid.
     case usage(String)
-    /// A program or file that a Debian package brings is missing.
+    /// A program or file of a Debian package is missing.
     case missing(what: String, package: String)
-    /// The kernel given, or every kernel found, can't serve.
+    /// The given kernel, or every kernel found, is unsuitable.
     case kernel(String)
-    /// A system call of the lab's own failed.
+    /// A system call of the lab itself failed.
     case system(SystemCallError)
-    /// A file can't be made or written here: what was to be in it, and its path.
+    /// A file can't be created or written on this machine: its contents, and its path.
     case unwritable(String, path: String, OutputFileError)
-    /// QEMU would not start with the devices asked for, in its own words.
+    /// QEMU would not start with the requested devices: its own message.
     case refused(String)
     /// QEMU ended by itself.
     case emulator(String)
-    /// The lab's host says that it could not set itself up.
+    /// The lab's host reported that its setup failed.
     case setup(String)
-    /// The lab's host never got as far as the command.
+    /// The lab's host did not get as far as the command.
     case silent(seconds: Int, stage: String)
-    /// The lab's own kernel crashed, or the emulator under it, and how. Neither says anything about the command.
+    /// The lab's own kernel crashed, or the emulator: the description. Neither says anything about the command.
     case crashed(String)
     /// The command shut the lab's host down.
     case powerOff
-    /// The time given was over.
+    /// The time limit was reached.
     case timeout(seconds: Double, stage: String)
-    /// A signal asks to end.
+    /// A signal asks the lab to end.
     case interrupted
-    /// Nobody reads the command's output any more.
+    /// No reader is left for the command's output.
     case outputClosed
 
-    /// The process's exit status, by sysexits(3), and 125 where nothing was learnt about the command.
+    /// The process's exit status, by sysexits(3), and 125 if the command gave no result.
     public var exitStatus: Int32 {
         switch self {
         case .usage, .refused: 64
@@ -44,7 +44,7 @@ public enum LabError: Error, CustomStringConvertible {
         }
     }
 
-    /// Whether the kernel log of the lab's host may tell more.
+    /// True if the kernel log of the lab's host may explain the error.
     var isOfTheHost: Bool {
         switch self {
         case .setup, .silent, .crashed, .emulator: true
@@ -79,7 +79,7 @@ public enum LabError: Error, CustomStringConvertible {
 }
 
 extension LabError {
-    /// What the lab says where something of this host can't be had.
+    /// Converts an error about a resource of this host.
     public init(_ error: HostSystemError) {
         switch error {
         case .missing(let what, let package): self = .missing(what: what, package: package)
@@ -88,7 +88,7 @@ extension LabError {
         }
     }
 
-    /// What `body` gives; its error as the lab's.
+    /// Returns the value of `body`; converts its error to the lab's.
     static func wording<Value>(_ body: () throws(HostSystemError) -> Value) throws(LabError) -> Value {
         do throws(HostSystemError) { return try body() } catch { throw LabError(error) }
     }

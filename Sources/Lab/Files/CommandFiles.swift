@@ -2,19 +2,19 @@ import Glibc
 import HostSystem
 import LinuxSystem
 
-/// Finds what a command needs of this machine's files, for a lab that can't share them.
+/// Finds the files of this machine that a command needs, for a lab that can't share them.
 ///
-/// That is: the command's program, every regular file that a word of its arguments names, the files asked for, busybox
-/// in the place of all other programs, and of each program its interpreter and shared libraries. What a program opens
-/// only while it runs isn't known.
+/// These are: the command's program, every regular file that a word of its arguments names, the requested files,
+/// busybox in place of all other programs, and the interpreter and shared libraries of each program. Files that a
+/// program opens at run time aren't known.
 struct CommandFiles: Sendable {
     private let configuration: LabConfiguration
     private let programs: HostPrograms
     private(set) var tree = PackedTree()
-    /// Programs whose needs were looked at.
+    /// Programs whose dependencies were already added.
     private var seen: Set<String> = []
 
-    /// - Throws: `LabError.usage` where a file asked for or the command isn't there.
+    /// - Throws: `LabError.usage` if a requested file or the command does not exist.
     init(of configuration: LabConfiguration, busybox: [UInt8], applets: [String]) throws(LabError) {
         self.configuration = configuration
         let path = configuration.environment.last { $0.hasPrefix("PATH=") }?.dropFirst("PATH=".count)
@@ -56,7 +56,7 @@ struct CommandFiles: Sendable {
         }
     }
 
-    /// The first word, as the shell finds it.
+    /// Adds the first word, found as the shell finds it.
     private mutating func addCommand(_ applets: [String]) throws(LabError) {
         guard let name = configuration.command.first else { return }
         if name.contains("/") {
@@ -68,7 +68,7 @@ struct CommandFiles: Sendable {
         }
     }
 
-    /// The regular files that an argument names, as a whole or by a word in it, as in a script given to a shell.
+    /// Adds the regular files that an argument names, as a whole or by a word in it, as in a script given to a shell.
     private mutating func addNamed(in argument: String) throws(LabError) {
         let words = argument.split { $0.isWhitespace || "\"'`;|&<>(){}=,$".contains($0) }.map(String.init)
         for word in Set([argument] + words) {
@@ -83,7 +83,8 @@ struct CommandFiles: Sendable {
         do throws(SystemCallError) { try addNeeds(of: try tree.add(path)) } catch { throw .system(error) }
     }
 
-    /// What a program needs to start. What isn't there is left out: the program will say so, if it is run at all.
+    /// Adds the files that a program needs to start. Missing ones are left out: the program will report them if it is
+    /// run at all.
     private mutating func addNeeds(of path: String) throws(SystemCallError) {
         guard seen.insert(path).inserted, let status = HostFile.status(path), status.isRegular,
             HostFile.isReadable(path)
@@ -110,8 +111,7 @@ struct CommandFiles: Sendable {
         }
     }
 
-    /// Busybox under the name of each program it can stand for and that isn't packed, and this very program under its
-    /// name.
+    /// Adds busybox under the name of each applet that isn't packed as a program, and this program under its own name.
     private mutating func addBusybox(_ busybox: [UInt8], _ applets: [String]) throws(LabError) {
         let place: String
         do throws(SystemCallError) { place = try tree.add("/bin") } catch { throw .system(error) }
@@ -128,8 +128,8 @@ struct CommandFiles: Sendable {
 extension LabConfiguration {
     func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(currentDirectory)/\(path)" }
 
-    /// The absolute path of a file asked for.
-    /// - Throws: `LabError.usage` where there is nothing.
+    /// Returns the absolute path of a requested file.
+    /// - Throws: `LabError.usage` if it does not exist.
     func existing(_ file: String) throws(LabError) -> String {
         let path = absolute(file)
         guard HostFile.status(path) != nil else { throw .usage("--file \(file): there is no such file or directory") }

@@ -3,25 +3,25 @@ import HostSystem
 import LinuxSystem
 import SystemPackage
 
-/// A part of this machine's file system, gathered to be packed into the lab's initramfs: files at their own paths, with
-/// the directories and symbolic links that lead to them.
+/// A part of this machine's file system, to be packed into the lab's initramfs: files at their own paths, with the
+/// directories and symbolic links that lead to them.
 struct PackedTree: Sendable {
     enum Node: Equatable, Sendable {
         case directory(permissions: UInt32)
         /// A file of this machine.
         case file(permissions: UInt32, size: Int)
-        /// A file of the lab's own.
+        /// A file that the lab generates.
         case contents([UInt8], permissions: UInt32)
         case link(target: String)
     }
 
-    /// By path, absolute and with no symbolic link on its way.
+    /// By path, absolute and without symbolic links.
     private(set) var nodes: [String: Node] = [:]
 
-    /// What the lab's host mounts itself.
+    /// The directories that the lab's host mounts itself.
     static let ownMounts = ["/proc", "/sys", "/dev"]
 
-    /// Bytes of all files.
+    /// The size of all files in bytes.
     var size: Int {
         nodes.values.reduce(0) { sum, node in
             switch node {
@@ -32,8 +32,8 @@ struct PackedTree: Sendable {
         }
     }
 
-    /// Adds what is at `path`, which is absolute, and all that leads to it; of a directory not what is in it.
-    /// - Returns: the path without symbolic links. Where it leads into one of `ownMounts`, it ends there.
+    /// Adds the entry at `path`, which is absolute, and everything that leads to it; for a directory not its contents.
+    /// - Returns: the path without symbolic links. If it leads into one of `ownMounts`, it ends there.
     @discardableResult
     mutating func add(_ path: String) throws(SystemCallError) -> String {
         var pending = Self.components(path)
@@ -71,8 +71,8 @@ struct PackedTree: Sendable {
         return resolved.isEmpty ? "/" : resolved
     }
 
-    /// Adds what is in a directory and below, which was added itself. Links stay links; a regular file they lead to
-    /// comes along.
+    /// Adds the contents of a directory, recursively; the directory itself must be added before. Links stay links; a
+    /// regular file they lead to is added too.
     /// - Returns: the files that were added.
     mutating func addContents(of directory: String) throws(SystemCallError) -> [String] {
         var files: [String] = []
@@ -94,19 +94,19 @@ struct PackedTree: Sendable {
         return files
     }
 
-    /// Adds a file of the lab's own, at a path with no symbolic link on its way, unless there is something.
+    /// Adds a generated file, at a path without symbolic links, unless the path is already used.
     mutating func addIfAbsent(_ path: String, _ node: Node) {
         if nodes[path] == nil { nodes[path] = node }
     }
 
     /// Puts everything into an archive, below `prefix`.
     func write(to archive: inout CPIOArchive, below prefix: String) throws(SystemCallError) {
-        // In this order a directory comes before what is in it.
+        // In this order a directory comes before its contents.
         for (path, node) in nodes.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
             switch node {
             case .directory(let permissions): archive.addDirectory(prefix + path, permissions: permissions)
             case .file(let permissions, let size):
-                // The format counts with 32 bits.
+                // The format has 32-bit sizes.
                 guard size <= UInt32.max else {
                     throw SystemCallError(call: "pack", object: path, errno: Errno(rawValue: EFBIG))
                 }
@@ -118,7 +118,7 @@ struct PackedTree: Sendable {
         }
     }
 
-    /// The parts of a path, the last first.
+    /// Returns the parts of a path, the last first.
     private static func components(_ path: String) -> [String] {
         path.split(separator: "/").reversed().map(String.init)
     }

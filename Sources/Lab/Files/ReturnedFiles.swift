@@ -3,7 +3,7 @@ import HostSystem
 import LinuxSystem
 import SystemPackage
 
-/// The files that a command wrote in a lab that shares none, as its host sends them: a cpio archive in the `newc`
+/// The files that a command wrote in a lab without shared files, as its host sends them: a cpio archive in the `newc`
 /// format.
 struct ReturnedFiles: Equatable, Sendable {
     struct File: Equatable, Sendable {
@@ -16,10 +16,10 @@ struct ReturnedFiles: Equatable, Sendable {
     let files: [File]
 
     /// Reads an archive. Only regular files count.
-    /// - Throws: `LabError.setup` where it is cut off, or a path leads out of the directory.
+    /// - Throws: `LabError.setup` if it is truncated, or a path leads out of the directory.
     init(archive: [UInt8]) throws(LabError) {
         var found: [(path: String, permissions: UInt32, contents: [UInt8], link: UInt64?)] = []
-        // Of files that are one file under several names only the last carries the contents.
+        // Of hard links to one file only the last carries the contents.
         var linked: [UInt64: [UInt8]] = [:]
         var position = 0
         func aligned(_ offset: Int) -> Int { (offset + 3) & ~3 }
@@ -58,9 +58,8 @@ struct ReturnedFiles: Equatable, Sendable {
         }
     }
 
-    /// Writes every file below `directory`, with the directories on its way.
-    /// - Throws: `LabError.unwritable`; where a symbolic link lies on the way, which may lead out of the directory,
-    ///   too.
+    /// Writes every file below `directory`, and creates directories on the way.
+    /// - Throws: `LabError.unwritable`; also for a symbolic link on the way, which may lead out of the directory.
     func write(below directory: String) throws(LabError) {
         for file in files {
             var place = directory

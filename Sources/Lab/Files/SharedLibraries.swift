@@ -2,9 +2,9 @@ import Glibc
 import HostSystem
 import LinuxSystem
 
-/// The shared libraries that a program starts with, as its own dynamic linker finds them (what ldd(1) asks).
+/// The shared libraries that a program loads at its start, found by its own dynamic linker (as ldd(1) does).
 enum SharedLibraries {
-    /// The paths for the program at `path`; none where the linker can't say.
+    /// Returns the paths for the program at `path`; none if the linker fails.
     static func of(_ path: String, interpreter: String, environment: [String]) throws(SystemCallError) -> [String] {
         let output = try TemporaryFile("the list of libraries")
         let null = try Descriptor(opening: "/dev/null")
@@ -17,8 +17,8 @@ enum SharedLibraries {
                 decoding: try HostFile.bytes(of: output.descriptor, at: 0, count: output.size), as: UTF8.self))
     }
 
-    /// Each line reads `NAME => PATH (ADDRESS)`, `PATH (ADDRESS)`, `NAME => not found` or, for the kernel's own, `NAME
-    /// (ADDRESS)`.
+    /// Parses lines of the form `NAME => PATH (ADDRESS)`, `PATH (ADDRESS)`, `NAME => not found` or, for the kernel's
+    /// own, `NAME (ADDRESS)`.
     static func paths(inList list: String) -> [String] {
         list.split(separator: "\n").compactMap { line in
             let end = line.firstRange(of: " (0x")?.lowerBound ?? line.endIndex

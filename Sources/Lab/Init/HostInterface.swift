@@ -1,18 +1,18 @@
 import HostSystem
 
-/// How the lab's host gets at files and at the command's streams. It depends on what its kernel has drivers for.
+/// The access of the lab's host to files and to the command's streams. It depends on the drivers of its kernel.
 struct HostInterface: Equatable, Sendable {
     enum Files: Equatable, Sendable {
         /// This machine's file system, shared by 9p.
         case shared
-        /// What the command needs, packed into the initramfs; what it writes is sent back at its end.
+        /// The command's files, packed into the initramfs; files that it writes are sent back at its end.
         case packed
     }
 
     enum Streams: Equatable, Sendable {
         /// Ports of a virtio console.
         case virtio
-        /// The second to fourth serial port, which every PC's kernel drives.
+        /// The second to fourth serial port, which every PC's kernel supports.
         case serial
     }
 
@@ -24,9 +24,9 @@ struct HostInterface: Equatable, Sendable {
         self.streams = streams
     }
 
-    /// What serves with this kernel.
-    /// - Parameter image: the kernel unpacked; only asked for where modules don't answer, nil where it can't be
-    ///   unpacked.
+    /// Chooses the interface for a kernel.
+    /// - Parameter image: returns the unpacked kernel, nil if it can't be unpacked; called only if modules don't
+    ///   decide.
     init(modules: KernelModules, image: () throws(LabError) -> [UInt8]?) throws(LabError) {
         var unpacked: [UInt8]??
         func has(_ driver: HostKernel.Driver) throws(LabError) -> Bool {

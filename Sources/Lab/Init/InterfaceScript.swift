@@ -1,6 +1,6 @@
-/// The parts of the lab host's first script that depend on how it gets at files and streams.
+/// The parts of the lab host's first script that depend on its access to files and streams.
 ///
-/// Around them `.` is the command's root and descriptor 4 the control port.
+/// In these parts `.` is the command's root and descriptor 4 the control port.
 struct InterfaceScript: Sendable {
     let interface: HostInterface
     /// Absolute.
@@ -8,7 +8,7 @@ struct InterfaceScript: Sendable {
 
     private var directory: String { LabInit.quoted("." + currentDirectory) }
 
-    /// Makes /root the command's root, and enters it.
+    /// Creates /root, the command's root, and enters it.
     var root: String {
         switch interface.files {
         case .shared:
@@ -35,7 +35,7 @@ struct InterfaceScript: Sendable {
         }
     }
 
-    /// Makes the current directory, once the command's root has all else.
+    /// Creates the current directory, after everything else in the command's root.
     var work: String {
         switch interface.files {
         case .shared:
@@ -52,7 +52,7 @@ struct InterfaceScript: Sendable {
         }
     }
 
-    /// Opens descriptors 5 and 6 for the command's output and error, and has `/in` filled by process `input`.
+    /// Opens descriptors 5 and 6 for the command's output and error, and lets process `input` fill `/in`.
     var streams: String {
         switch interface.streams {
         case .virtio:
@@ -87,7 +87,7 @@ struct InterfaceScript: Sendable {
         }
     }
 
-    /// Notes which files there are before the command.
+    /// Records the existing files before the command.
     var before: String {
         switch interface.files {
         case .shared: ":"
@@ -105,7 +105,7 @@ struct InterfaceScript: Sendable {
         }
     }
 
-    /// Sends the files back that the command made or changed.
+    /// Sends back the files that the command created or changed.
     var after: String {
         switch interface.files {
         case .shared: "sync"
@@ -124,7 +124,7 @@ struct InterfaceScript: Sendable {
         }
     }
 
-    /// Commands called by the parts, beyond what every lab calls.
+    /// Commands that the parts call, besides those of every lab.
     static let applets = [
         "base64", "chmod", "cpio", "cut", "date", "dd", "find", "gzip", "sort", "stat", "stty", "tail", "uniq",
     ]

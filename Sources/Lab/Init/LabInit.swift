@@ -3,22 +3,22 @@ import LinuxSystem
 
 /// The first program of the lab's host: a script for busybox, and the files it reads.
 ///
-/// It tells how far it is on the second serial port, one line each: `stage TEXT`, `started`, `exit STATUS`, `failed
-/// TEXT`. Where that port carries the command's input too, `more` asks for a line of it; where files come back, they do
-/// as lines of base64 between `files` and `end`.
+/// It reports its progress on the second serial port, one line each: `stage TEXT`, `started`, `exit STATUS`, `failed
+/// TEXT`. If that port carries the command's input too, `more` asks for a line of it; if files are sent back, they are
+/// lines of base64 between `files` and `end`.
 struct LabInit: Sendable {
     let configuration: LabConfiguration
     let interface: HostInterface
-    /// Ends the command's two streams; see `EndMark`.
+    /// The mark at the end of the command's two streams; see `EndMark`.
     let mark: EndMark
 
-    /// Lists of modules that the script loads: `root` and `virtualization` side by side, and before them what both
-    /// need; the last once the devices are bound.
+    /// Lists of modules that the script loads: `root` and `virtualization` in parallel, before them the modules that
+    /// both need; the last once the devices are bound.
     enum ModuleList: CaseIterable {
         case shared, root, virtualization, requested
     }
 
-    /// The commands that the script calls by these names; the shell has the rest built in.
+    /// The commands that the script calls by name; all others are built into the shell.
     static let applets = [
         "cat", "chroot", "env", "hostname", "ifconfig", "insmod", "ln", "mkdir", "mkfifo", "mount", "poweroff",
         "readlink", "setsid", "sh",
@@ -29,7 +29,7 @@ struct LabInit: Sendable {
         InterfaceScript(interface: interface, currentDirectory: configuration.currentDirectory)
     }
 
-    /// The script. It holds nothing of the command's own text but quoted words.
+    /// The script. Of the command's own text it contains only quoted words.
     var script: String {
         """
         #!/bin/sh
@@ -109,7 +109,7 @@ struct LabInit: Sendable {
         """
     }
 
-    /// Starts what runs beside the command.
+    /// Starts the program that runs beside the command.
     private var anchor: String {
         let words = (configuration.anchor ?? ["/bin/true"]).map(Self.quoted).joined(separator: " ")
         return """
@@ -121,7 +121,7 @@ struct LabInit: Sendable {
             """
     }
 
-    /// Gives every device to the driver asked for, and looks whether it has it.
+    /// Binds every device to the requested driver, and checks the result.
     private var binding: String {
         guard let driver = configuration.binding?.rawValue else { return ":" }
         let addresses = configuration.devices.indices.map(LabDevice.address(ofDevice:))
@@ -149,14 +149,14 @@ struct LabInit: Sendable {
             """
     }
 
-    /// The command in its environment and directory, its root the host's.
+    /// Runs the command in its environment and directory, with the host's root.
     private var command: String {
         let environment = configuration.environment.map(Self.quoted).joined(separator: " ")
         let words = ([configuration.currentDirectory] + configuration.command).map(Self.quoted).joined(separator: " ")
         return "/bin/env -i \(environment) /bin/chroot . /bin/sh -c 'cd -- \"$1\" && shift && exec \"$@\"' sh \(words)"
     }
 
-    /// A word that the shell reads as exactly this text.
+    /// Quotes a text as one word for the shell.
     static func quoted(_ text: String) -> String {
         var quoted = "'"
         for scalar in text.unicodeScalars {
@@ -165,10 +165,10 @@ struct LabInit: Sendable {
         return quoted + "'"
     }
 
-    /// The archive the kernel starts from.
+    /// Builds the archive that the kernel starts from.
     /// - Parameters:
     ///   - modules: the files of each list, ready to load, in order.
-    ///   - tree: the command's root, where it is packed.
+    ///   - tree: the command's root, if it is packed.
     func archive(
         busybox: [UInt8], modules: [ModuleList: [(name: String, contents: [UInt8])]], tree: PackedTree?
     ) throws(SystemCallError) -> [UInt8] {

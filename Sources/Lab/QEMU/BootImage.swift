@@ -2,23 +2,23 @@ import Glibc
 import HostSystem
 import LinuxSystem
 
-/// What QEMU is told to boot: an ELF kernel by its PVH entry, which spares the lab's host its own decompressor (2.5 CPU
-/// seconds in software emulation), or the bzImage as it is.
+/// The image that QEMU boots: an ELF kernel by its PVH entry, which avoids decompression in the lab's host (2.5 CPU
+/// seconds in software emulation), or the bzImage.
 struct BootImage: ~Copyable {
-    /// The file; empty where it is `descriptor`.
+    /// The file; empty if it is `descriptor`.
     let path: String
     private let memory: TemporaryFile?
-    /// The file's descriptor where there was no place for one with a name, -1 where there was.
+    /// The file's descriptor if there was no place for a named file, otherwise -1.
     var descriptor: Int32 {
         switch memory {
         case .some(let file): file.descriptor.raw
         case .none: -1
         }
     }
-    /// What would make the next start quicker, if anything.
+    /// Advice for a faster next start, if there is any.
     let advice: String?
 
-    /// The image of `kernel`; the ELF kernel of a bzImage is kept in `cache`.
+    /// Makes the image of `kernel`; stores the ELF kernel of a bzImage in `cache`.
     init(of kernel: String, cache: String?, programs: HostPrograms) throws(LabError) {
         var isELF = false
         do throws(SystemCallError) {
@@ -89,7 +89,7 @@ struct BootImage: ~Copyable {
         }
     }
 
-    /// Writes the file under another name first, so that no other lab ever sees half of it.
+    /// Writes the file under a temporary name first, so that no other lab ever sees half of it.
     private static func store(_ contents: [UInt8], as path: String, in directory: String, replacing prefix: String)
         -> Bool
     {

@@ -1,4 +1,4 @@
-/// A device asked for: a QEMU device model, with properties of its own if need be.
+/// A requested device: a QEMU device model, optionally with properties.
 public struct LabDevice: Equatable, Sendable {
     public enum Kind: Sendable {
         /// A NIC; it gets a user network of its own: DHCP 10.0.2.15, gateway 10.0.2.2, nothing beyond.
@@ -10,7 +10,7 @@ public struct LabDevice: Equatable, Sendable {
     public let kind: Kind
     /// The model's name in QEMU: `e1000e`, `virtio-net-pci`, `edu`, `nvme`.
     public let model: String
-    /// `KEY=VALUE` each, as QEMU's `-device` takes them.
+    /// `KEY=VALUE` each, in the syntax of QEMU's `-device`.
     public let properties: [String]
 
     public init(_ kind: Kind, _ model: String, properties: [String] = []) {
@@ -19,8 +19,8 @@ public struct LabDevice: Equatable, Sendable {
         self.properties = properties
     }
 
-    /// Reads `MODEL[,KEY=VALUE]...`.
-    /// - Throws: `LabError.usage` where the model is empty or a property has no value.
+    /// Parses `MODEL[,KEY=VALUE]...`.
+    /// - Throws: `LabError.usage` if the model is empty or a property has no value.
     public init(_ kind: Kind, parsing text: String) throws(LabError) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         guard let model = parts.first, !model.isEmpty, !model.contains("=") else {
@@ -32,10 +32,10 @@ public struct LabDevice: Equatable, Sendable {
         self.init(kind, model, properties: Array(parts.dropFirst()))
     }
 
-    /// Slots on bus 0 that devices asked for take, in the order given; below are the lab's own, above is the chipset.
+    /// The slots on bus 0 for requested devices, in order; those below are the lab's own, those above the chipset's.
     public static let slots = 4...0x1e
 
-    /// The address of the device asked for as number `index`, from 0.
+    /// Returns the address of the requested device with number `index`, from 0.
     public static func address(ofDevice index: Int) -> String {
         let slot = String(slots.lowerBound + index, radix: 16)
         return "0000:00:\(slot.count < 2 ? "0" : "")\(slot).0"

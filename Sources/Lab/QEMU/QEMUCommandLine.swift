@@ -1,8 +1,8 @@
-/// The arguments by which QEMU becomes the lab's host. Pure: a configuration in, words out.
+/// The arguments for QEMU as the lab's host. Pure: a configuration in, words out.
 struct QEMUCommandLine: Sendable {
-    /// The descriptors that QEMU inherits, by what they are for.
+    /// The descriptors that QEMU inherits, by their purpose.
     enum Descriptor: Int32, CaseIterable, Sendable {
-        /// Standard input and output, of which QEMU makes no use, and standard error, on which it complains.
+        /// Standard input and output, which QEMU doesn't use, and standard error, for its messages.
         case nothing, nowhere, complaints
         /// The host's first and second serial port.
         case console, control
@@ -16,10 +16,10 @@ struct QEMUCommandLine: Sendable {
 
     let configuration: LabConfiguration
     let interface: HostInterface
-    /// The kernel's file; empty where it is descriptor `kernel`.
+    /// The kernel's file; empty if it is descriptor `kernel`.
     let kernel: String
 
-    /// Bytes of the throw-away drive behind each NVMe controller.
+    /// The size in bytes of the temporary drive behind each NVMe controller.
     static let driveSize = 64 << 20
 
     /// Everything after the program's name.
@@ -32,7 +32,7 @@ struct QEMUCommandLine: Sendable {
     }
 
     /// QEMU 7.2 doesn't intercept XSETBV under SVM: with xsave the programs of a Linux guest in the lab would die of
-    /// SIGSEGV. The split irqchip is what the emulated IOMMU remaps interrupts with.
+    /// SIGSEGV. The split irqchip is required for the emulated IOMMU's interrupt remapping.
     private var platform: [String] {
         [
             "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", configuration.cpuModel,
@@ -54,12 +54,12 @@ struct QEMUCommandLine: Sendable {
                 words += ["-device", "virtserialport,chardev=\(name),nr=\(number),name=swiftlet.\(name)"]
             }
         case .serial:
-            // Interrupts of their own: on an ISA bus they can't be shared with the first two.
+            // Own interrupts: on an ISA bus they can't be shared with the first two ports.
             words += [
                 "-device", "isa-serial,index=2,irq=5,chardev=output", "-device",
                 "isa-serial,index=3,irq=7,chardev=error",
             ]
-            // A kernel that lacks other virtio drivers may also be one that has no randomness of its own for minutes.
+            // A kernel without other virtio drivers may also lack randomness of its own for minutes.
             words += ["-device", "virtio-rng-pci,bus=pcie.0,addr=3"]
         }
         return sockets.flatMap { ["-chardev", "socket,id=\($0.0),fd=\($0.1.rawValue)"] } + words
@@ -81,7 +81,7 @@ struct QEMUCommandLine: Sendable {
         var properties = ["bus=pcie.0", "addr=0x\(String(LabDevice.slots.lowerBound + index, radix: 16))"]
         if device.kind == .nic {
             words += ["-netdev", "user,id=net\(index),restrict=on"]
-            // No option ROM: the lab boots from no network, and QEMU's ROMs are a package of their own.
+            // No option ROM: the lab doesn't boot from a network, and QEMU's ROMs are a separate package.
             properties += ["netdev=net\(index)", "romfile="]
         }
         if device.model.hasPrefix("virtio-") {
@@ -103,21 +103,21 @@ struct QEMUCommandLine: Sendable {
         return words + ["-device", ([device.model] + properties + device.properties).joined(separator: ",")]
     }
 
-    /// Whether the host has one CPU more than was asked for, its first, which runs no program.
+    /// True if the host has one additional CPU, its first, which runs no programs.
     ///
-    /// FXRSTOR on any CPU of QEMU's emulation rewrites a flag word of the first CPU (`cpu_clear_ignne`), unlocked. The
-    /// same word holds whether that CPU is within a guest and whether nested paging is on: where the first CPU enters
-    /// or leaves a guest meanwhile, it then runs the guest with its host's registers, or lets it write to its host's
-    /// memory. So no guest may run there as long as there is another CPU.
+    /// FXRSTOR on any CPU of QEMU's emulation rewrites a flag word of the first CPU (`cpu_clear_ignne`), without a
+    /// lock. The same word holds two other flags: that CPU is within a guest, and nested paging is on. If the first CPU
+    /// enters or leaves a guest at that time, it then runs the guest with its host's registers, or lets it write to its
+    /// host's memory. So no guest may run on the first CPU if there is another one.
     private var keepsProgramsOffFirstCPU: Bool { configuration.cpus > 1 }
 
-    /// Bytes of file `drives`.
+    /// The size of file `drives` in bytes.
     var drivesSize: Int { Self.driveSize * configuration.devices.count { $0.model == "nvme" } }
 
-    /// What is left out saves a second of emulation: self-tests, zeroing, page protection, the NMI watchdog. One
-    /// self-test can do harm: whether ten timer interrupts come while the TSC counts ten ticks depends on how much of a
-    /// loaded machine QEMU's threads get, and where they don't, the kernel panics. An oops is a panic, so is a CPU that
-    /// stands still, and a panic ends QEMU, so that a crash of the lab's own kernel is known as one.
+    /// The kernel's command line. Leaving out self-tests, zeroing, page protection and the NMI watchdog saves a second
+    /// of emulation. One self-test can do harm: it expects ten timer interrupts while the TSC counts ten ticks, which
+    /// depends on the processor time that QEMU's threads get on a loaded machine, and the kernel panics if it fails. An
+    /// oops and a lockup cause a panic, and a panic ends QEMU, so that a crash of the lab's own kernel is recognized.
     private var kernelCommandLine: String {
         """
         console=ttyS0 quiet panic=-1 oops=panic intel_iommu=on mitigations=off cryptomgr.notests init_on_alloc=0 \
@@ -130,7 +130,7 @@ struct QEMUCommandLine: Sendable {
         "/proc/self/fd/\(descriptor.rawValue)"
     }
 
-    /// A comma in a value is doubled.
+    /// Doubles each comma in a value.
     private static func escaped(_ value: String) -> String {
         value.split(separator: ",", omittingEmptySubsequences: false).joined(separator: ",,")
     }

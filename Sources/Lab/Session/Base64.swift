@@ -7,7 +7,7 @@ enum Base64 {
         return values
     }()
 
-    /// One line, without its end.
+    /// Returns one line, without its end.
     static func encode(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)
@@ -25,7 +25,7 @@ enum Base64 {
         return text
     }
 
-    /// The bytes of a text; what is no digit, such as the ends of lines, is passed over.
+    /// Returns the bytes of a text; characters that are no digits, such as line ends, are ignored.
     static func decode(_ text: [UInt8]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)

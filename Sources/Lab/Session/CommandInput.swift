@@ -1,16 +1,16 @@
 import Glibc
 
-/// The standard input of the command: read once, and kept while it is short, so that it can be given to a second run.
+/// The standard input of the command: read once, and kept if it is short, so that a second run can have it.
 struct CommandInput: Sendable {
-    /// Where it comes from; -1 for nothing.
+    /// The source's descriptor; -1 for none.
     let source: Int32
     private var taken: [UInt8] = []
     private var given = 0
-    /// Bytes before those in `taken`, which are gone.
+    /// The number of bytes before those in `taken`, which are no longer stored.
     private var lost = 0
     private var isAtEnd: Bool
 
-    /// Bytes that are kept for another run.
+    /// The number of bytes that are kept for another run.
     private static let limit = 1 << 20
 
     init(source: Int32) {
@@ -18,16 +18,16 @@ struct CommandInput: Sendable {
         isAtEnd = source < 0
     }
 
-    /// Whether bytes wait to be given.
+    /// True if bytes wait to be sent.
     var isPending: Bool { given < taken.count }
-    /// Whether the source is to be read: nothing waits, and there is more.
+    /// True if the source is to be read: no bytes wait, and there is more.
     var wantsMore: Bool { !isPending && !isAtEnd }
-    /// Whether all that there is was given.
+    /// True if everything was sent.
     var isExhausted: Bool { !isPending && isAtEnd }
-    /// Whether a second run can have all of it.
+    /// True if a second run can have all of it.
     var isReplayable: Bool { lost == 0 }
 
-    /// Reads what there is.
+    /// Reads the available bytes.
     mutating func read() {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let count = Glibc.read(source, &buffer, buffer.count)
@@ -44,7 +44,7 @@ struct CommandInput: Sendable {
         taken += buffer[..<count]
     }
 
-    /// Gives what waits to a socket, as much as it takes.
+    /// Sends waiting bytes to a socket, as many as it accepts.
     mutating func give(to socket: Int32) {
         let count = taken[given...].withUnsafeBytes {
             send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))

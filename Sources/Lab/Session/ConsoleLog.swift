@@ -1,6 +1,6 @@
 import HostSystem
 
-/// The kernel log of the lab's host as it came over its first serial port.
+/// The kernel log of the lab's host, received over its first serial port.
 struct ConsoleLog: Sendable {
     /// The last bytes; more than enough for a panic's report.
     private(set) var bytes: [UInt8] = []
@@ -11,22 +11,22 @@ struct ConsoleLog: Sendable {
         if bytes.count > 2 * Self.limit { bytes.removeFirst(bytes.count - Self.limit) }
     }
 
-    /// Whether the kernel panicked. Only asked for lines that came since the last time would be cheaper; there are few.
+    /// True if the kernel panicked. Searching only new lines would be cheaper; there are few.
     var hasPanic: Bool { bytes.firstRange(ofBytes: Array("Kernel panic - not syncing".utf8)) != nil }
 
-    /// Whether the host was shut down in good order.
+    /// True if the host was shut down in good order.
     var hasPowerOff: Bool {
         ["reboot: Power down", "reboot: Restarting system", "reboot: System halted"].contains {
             bytes.firstRange(ofBytes: Array($0.utf8)) != nil
         }
     }
 
-    /// The panic's own words.
+    /// The kernel's own reason for the panic.
     var panic: String? {
         lines.first { $0.contains("Kernel panic - not syncing") }.map(Self.withoutTime)
     }
 
-    /// The last lines, at most `count`, for a person.
+    /// Returns the last lines, at most `count`, for a person.
     func tail(_ count: Int) -> [String] { Array(lines.suffix(count)) }
 
     private var lines: [String] {

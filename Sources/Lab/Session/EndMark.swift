@@ -1,9 +1,8 @@
-/// A text that cannot occur in a stream by chance and so marks its end: the streams of the lab have no end of their own
-/// that the host sees.
+/// A random text that marks the end of a stream: the host does not see the end of the lab's streams otherwise.
 struct EndMark: Equatable, Sendable {
     let text: String
 
-    /// A new one.
+    /// Creates a new one.
     init() {
         let words = (0..<2).map { _ in UInt64.random(in: 0 ... .max) }
         self.init(text: "\u{1}\u{1e}\(String(words[0], radix: 16))-\(String(words[1], radix: 16))\u{1e}")
@@ -13,18 +12,18 @@ struct EndMark: Equatable, Sendable {
         self.text = text
     }
 
-    /// Watches a stream for the mark.
+    /// Searches a stream for the mark.
     struct Filter: Sendable {
         private let mark: [UInt8]
         private var held: [UInt8] = []
-        /// Whether the mark came.
+        /// True once the mark was received.
         private(set) var isAtEnd = false
 
         init(_ mark: EndMark) {
             self.mark = Array(mark.text.utf8)
         }
 
-        /// Takes what came and answers what can be passed on: all but the mark, and but a tail that may be the mark's
+        /// Takes received bytes and returns those to pass on: all but the mark, and but a tail that may be the mark's
         /// beginning.
         mutating func pass(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
             var all = held
@@ -39,7 +38,7 @@ struct EndMark: Equatable, Sendable {
             return all
         }
 
-        /// What is still held, where the stream broke off without a mark.
+        /// Returns the tail that is still held, if the stream ended without a mark.
         mutating func flush() -> [UInt8] {
             defer { held = [] }
             return held

@@ -1,20 +1,20 @@
-/// What the script in the lab's host says of itself on the second serial port.
+/// The messages of the script in the lab's host on the second serial port.
 struct LabProgress: Sendable {
     private(set) var stage = "starting its kernel"
-    /// Whether the command was started.
+    /// True if the command was started.
     private(set) var isStarted = false
     /// The command's exit status, once it has one.
     private(set) var exitStatus: Int32?
-    /// Why the host could not set itself up.
+    /// The reason why the host's setup failed.
     private(set) var failure: String?
-    /// How often the host asked for a line of the command's input; only where it comes over a serial port.
+    /// The number of the host's requests for a line of the command's input; only if the input goes over a serial port.
     private(set) var inputRequests = 0
-    /// The files that came back, as base64 of a compressed archive; empty where none did.
+    /// The files sent back, as base64 of a compressed archive; empty if there are none.
     private(set) var files: [UInt8] = []
     private var isReceivingFiles = false
     private var partial: [UInt8] = []
 
-    /// Reads what came.
+    /// Processes received bytes.
     mutating func append(_ bytes: ArraySlice<UInt8>) {
         for byte in bytes {
             if byte == UInt8(ascii: "\n") {

@@ -1,7 +1,7 @@
 import Glibc
 import LinuxSystem
 
-/// One start of QEMU: its connections, and what comes over them until the command's end.
+/// One start of QEMU: its connections, and the data they carry until the command's end.
 struct LabSession: ~Copyable {
     private let configuration: LabConfiguration
     private let interface: HostInterface
@@ -9,24 +9,24 @@ struct LabSession: ~Copyable {
     private let connections: Connections
     private let consoleFile: Descriptor?
     private let consoleLimit: ConsoleLimit?
-    /// What kept the console's file from being written; nothing more is written then.
+    /// The error that ended writing the console's file.
     private var consoleFailure: SystemCallError?
 
     private var log = ConsoleLog()
     private var progress = LabProgress()
     private var complaints: [UInt8] = []
     private var isEmulatorGone = false
-    /// How many of the host's requests for input were answered.
+    /// The number of the host's requests for input that were answered.
     private var inputAnswers = 0
-    /// When the kernel was seen to panic, on the monotonic clock.
+    /// The time when the kernel's panic was seen, on the monotonic clock.
     private var panicTime: UInt64?
     private let start = MonotonicClock.now
 
-    /// Seconds the host may take to get to the command, on a badly loaded machine too.
+    /// The time in seconds that the host may take to reach the command, even on a badly loaded machine.
     private static let startLimit = 180
-    /// Bytes of what QEMU complains of that are kept: the first ones say why it doesn't start.
+    /// The number of bytes kept of QEMU's messages: the first ones say why it doesn't start.
     private static let complaintLimit = 64 << 10
-    /// Seconds a panicking kernel may take for its report.
+    /// The time in seconds that a panicking kernel may take for its report.
     private static let panicLimit = 5
 
     /// The near ends belong to the lab, the far ends to QEMU.
@@ -116,7 +116,7 @@ struct LabSession: ~Copyable {
         }
     }
 
-    /// Borrowing by its signature: a pattern on the file itself takes it over, and closes it.
+    /// Borrows the file by its signature: a pattern on the file itself would take it over, and close it.
     private static func limit(_ configuration: LabConfiguration, _ file: borrowing Descriptor?) -> ConsoleLimit? {
         switch file {
         case .some(let file): FileLimit.holds(for: file.raw) ? ConsoleLimit(configuration.consoleLogLimit) : nil
@@ -124,7 +124,7 @@ struct LabSession: ~Copyable {
         }
     }
 
-    /// Writes what the host's kernel said to the file for it.
+    /// Writes the host's kernel log to its file.
     private mutating func keep(_ bytes: [UInt8]) {
         let bytes = consoleLimit?.admit(bytes) ?? bytes
         guard consoleFailure == nil, !bytes.isEmpty else { return }
@@ -147,7 +147,7 @@ struct LabSession: ~Copyable {
         }
     }
 
-    /// Carries the streams until the command has ended, and ends QEMU whatever happens.
+    /// Carries the streams until the command has ended, and ends QEMU in any case.
     /// - Returns: the command's exit status.
     mutating func run(
         _ streams: Lab.Streams, _ input: inout CommandInput, mark: EndMark, deadline: UInt64?
@@ -175,17 +175,17 @@ struct LabSession: ~Copyable {
         throw causeOfDeath(termination)
     }
 
-    /// Whether the host got as far as the command.
+    /// True if the host reached the command.
     var isStarted: Bool { progress.isStarted }
 
-    /// The files the command wrote, once it has ended: base64 of a compressed archive, empty where there are none or
+    /// The files that the command wrote, once it has ended: base64 of a compressed archive, empty if there are none or
     /// all are shared.
     var files: [UInt8] { progress.files }
 
-    /// The log's last lines.
+    /// Returns the log's last lines.
     func consoleTail(_ count: Int) -> [String] { log.tail(count) }
 
-    /// Waits for something to happen and sees to it.
+    /// Waits for an event and handles it.
     private mutating func turn(
         _ streams: Lab.Streams, _ input: inout CommandInput, _ output: inout OutputRelay, _ error: inout OutputRelay
     ) throws(LabError) {
@@ -204,7 +204,7 @@ struct LabSession: ~Copyable {
             Wait(error.source, POLLIN, if: error.wantsMore),
             Wait(error.target, POLLOUT, if: error.isPending),
         ]
-        // Twice a second is often enough for the bounds on time.
+        // Twice a second is often enough for the time limits.
         guard Wait.poll(&waits, milliseconds: 500) > 0 else { return }
         if waits[0].isReady { throw .interrupted }
         var saidMore = false
@@ -223,7 +223,7 @@ struct LabSession: ~Copyable {
         if waits[3].isReady {
             let bytes = Self.receive(connections.complaints.near.raw)
             complaints += bytes.prefix(max(Self.complaintLimit - complaints.count, 0))
-            // Only once the host's last words are read: how it died is among them.
+            // Only after the host's last messages are read: they may explain its end.
             isEmulatorGone = bytes.isEmpty && !saidMore
         }
         if waits[4].isReady { input.read() }
@@ -236,8 +236,8 @@ struct LabSession: ~Copyable {
         if waits[9].isReady { try error.write() }
     }
 
-    /// Answers the host's request for a line of input, if it made one. It makes the next when it has taken this one,
-    /// for a serial port can't say that it is full.
+    /// Answers the host's request for a line of input, if there is one. The host makes the next request after it has
+    /// read this line, since a serial port can't say that it is full.
     private mutating func giveLine(of input: inout CommandInput) {
         guard progress.inputRequests > inputAnswers, let line = input.nextLine() else { return }
         inputAnswers += 1
@@ -255,14 +255,14 @@ struct LabSession: ~Copyable {
         if let panicTime, now - panicTime >= UInt64(Self.panicLimit) * 1_000_000_000 { throw crash }
     }
 
-    /// Kills QEMU, which has nothing to lose: the host's files are written when the command's writes return.
+    /// Kills QEMU, which loses nothing: the host's files are written when the command's writes return.
     @discardableResult
     private func end() -> ChildProcess.Termination? {
         if !isEmulatorGone { qemu.signal(SIGKILL) }
         return try? qemu.wait()
     }
 
-    /// Why QEMU ended before the command did.
+    /// Returns the reason why QEMU ended before the command did.
     private func causeOfDeath(_ termination: ChildProcess.Termination?) -> LabError {
         if log.hasPanic { return crash }
         if log.hasPowerOff { return .powerOff }
@@ -276,9 +276,8 @@ struct LabSession: ~Copyable {
                 : .emulator("QEMU ended with status \(status)\(words.isEmpty ? "" : ": \(words)")")
         case .signaled(let signal):
             let text = "QEMU was ended by signal \(signal)\(words.isEmpty ? "" : ": \(words)")"
-            // QEMU 7.2 aborts where a device model meets what it did not expect, as its e1000e with MSI-X switched off
-            // at the wrong moment. From outside come SIGTERM, SIGINT and, where memory is short, SIGKILL: those would
-            // come again.
+            // QEMU 7.2 aborts if a device model meets an unexpected state, as its e1000e with MSI-X disabled at the
+            // wrong moment. SIGTERM, SIGINT and, if memory is short, SIGKILL come from outside, and would come again.
             return [SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE].contains(signal) ? .crashed(text) : .emulator(text)
         case nil: return .emulator("QEMU ended\(words.isEmpty ? "" : ": \(words)")")
         }
@@ -288,7 +287,7 @@ struct LabSession: ~Copyable {
         .crashed(log.panic ?? "it reset without a word while it was \(progress.stage)")
     }
 
-    /// QEMU's complaints without its warnings that the emulation lacks some of the CPU model's features.
+    /// QEMU's messages without its warnings about CPU features that the emulation lacks.
     private var complaintText: String {
         String(decoding: complaints, as: UTF8.self).split(separator: "\n")
             .filter { !$0.contains("TCG doesn't support requested feature") }
@@ -296,7 +295,7 @@ struct LabSession: ~Copyable {
             .joined(separator: "; ")
     }
 
-    /// What waits at a socket; nothing at its end.
+    /// Returns the bytes that wait at a socket; none at its end.
     private static func receive(_ socket: Int32) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 1 << 14) { buffer, filled in
             filled = max(0, recv(socket, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT)))

@@ -1,7 +1,7 @@
 import Glibc
 import LinuxSystem
 
-/// Carries one of the command's output streams from the lab to where it belongs, byte for byte, as it comes.
+/// Carries one of the command's output streams from the lab to its destination, unchanged and at once.
 struct OutputRelay: Sendable {
     /// The socket from the lab.
     let source: Int32
@@ -9,7 +9,7 @@ struct OutputRelay: Sendable {
     private var filter: EndMark.Filter
     private var pending: [UInt8] = []
     private var written = 0
-    /// Whether the stream ended, by its mark or because QEMU did.
+    /// True if the stream has ended, by its mark or with QEMU.
     private(set) var isAtEnd = false
 
     init(from source: Int32, to target: Int32, _ mark: EndMark) {
@@ -20,10 +20,10 @@ struct OutputRelay: Sendable {
 
     var isPending: Bool { written < pending.count }
     var wantsMore: Bool { !isPending && !isAtEnd }
-    /// Whether everything was carried over.
+    /// True if everything was carried over.
     var isDone: Bool { !isPending && isAtEnd }
 
-    /// Takes what the lab has sent.
+    /// Reads the bytes that the lab has sent.
     mutating func read() {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let count = recv(source, &buffer, buffer.count, Int32(MSG_DONTWAIT))
@@ -38,8 +38,8 @@ struct OutputRelay: Sendable {
         }
     }
 
-    /// Writes what the target takes at once: a pipe that is ready takes PIPE_BUF bytes without blocking, so that
-    /// signals and timeouts are seen to even where the reader is slow.
+    /// Writes as much as the target accepts at once: a pipe that is ready accepts PIPE_BUF bytes without blocking, so
+    /// that signals and time limits are handled even if the reader is slow.
     mutating func write() throws(LabError) {
         let end = min(pending.count, written + Int(PIPE_BUF))
         let count = pending[written..<end].withUnsafeBytes { Glibc.write(target, $0.baseAddress, $0.count) }
