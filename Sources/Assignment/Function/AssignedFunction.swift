@@ -4,8 +4,8 @@ public import PCI
 import Synchronization
 public import VMM
 
-/// A passed-through function as the guest sees it: decides what each configuration write means, keeps the MSI-X table,
-/// and tells the backend what to do, in the order that the kernel's interfaces ask for.
+/// A passed-through function as the guest sees it: interprets each configuration write, stores the MSI-X table, and
+/// calls the backend in the order that the kernel's interfaces require.
 public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
@@ -13,8 +13,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         var space: ConfigSpace
         var messages: FunctionMessages
         var mode = InterruptMode.none
-        /// The mode is not as the guest's registers ask for: the host refused it, or the device sleeps, and so do its
-        /// vectors then.
+        /// The mode differs from the guest's registers: the host refused it, or the device and its vectors are in a
+        /// low-power state.
         var isBehind = false
         /// Registers whose last write the host refused, to be written again.
         var unwritten: [Register] = []
@@ -29,7 +29,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     public let backend: Backend
     let layout: PassthroughLayout
-    /// Where its messages' registers lie; what the guest wrote there is in `state`.
+    /// The place of the registers of its messages; their values are in `state`.
     private let messageLayout: MessageLayout
     let state: Mutex<State>
     private let decoded = Mutex<[DecodedBAR]>([])
@@ -40,12 +40,12 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     private let onFailure: @Sendable (String) -> Void
     private let kernel: KernelInterface
 
-    /// Takes over a function that a backend has opened, its decoders off.
+    /// Takes over a function that a backend has opened, with its decoders off.
     /// - Parameters:
-    ///   - showsROM: whether the guest finds the device's expansion ROM: a copy that is read now.
-    ///   - line: finds the line for a pin, 1...4.
+    ///   - showsROM: the guest gets a copy of the device's expansion ROM, which is read now.
+    ///   - line: returns the line for a pin, 1...4.
     ///   - kernel: gets a comment for each access of the guest, so that a recording shows what its calls respond to.
-    ///   - onFailure: told, as a sentence, when the host fails on behalf of the device; the run can't go on then.
+    ///   - onFailure: called with a sentence when the host fails on behalf of the device; the run can't continue then.
     public init(
         _ backend: Backend, showsROM: Bool = false, line: (_ pin: Int) throws(SystemCallError) -> InterruptLine,
         kernel: KernelInterface = .host,
@@ -77,7 +77,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         state = Mutex(State(space: layout.space, messages: FunctionMessages(messageLayout)))
         super.init()
         try backend.writeConfig(ConfigRegister.command, 0, width: 2)
-        // Nothing of this is the guest's doing yet.
+        // The guest has caused none of these calls.
         if let line = self.line { try backend.startINTx(line, masked: false) }
         state.withLock { $0.mode = self.line == nil ? .none : .intx }
     }
@@ -149,7 +149,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             let after = state.space.command
             do throws(AssignmentError) {
                 try writeAgain(without: Register(offset: offset, width: width), &state)
-                // The order is KVM_ASSIGN_SET_INTX_MASK's rule (Documentation/virtual/kvm/api.txt of Linux 3.4, 4.60):
+                // KVM_ASSIGN_SET_INTX_MASK requires this order (Documentation/virtual/kvm/api.txt of Linux 3.4, 4.60):
                 // first the intent, last the physical register.
                 if before.contains(.intxDisable) != after.contains(.intxDisable) {
                     try attempt(.line) { () throws(AssignmentError) in
@@ -157,14 +157,14 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
                     }
                 }
                 if power != .d0 {
-                    // Also where this write is to wake it: it has not heard of that.
+                    // Also if this write is to wake the device: the device does not know of it yet.
                     state.isBehind = state.isBehind || state.messages.areTouched(byWriteAt: offset, width: width)
                 } else if state.isBehind || state.messages.areTouched(byWriteAt: offset, width: width) {
                     try followInterruptMode(&state)
                 }
                 if withdraw(state) { remap() }
                 try forward(Register(offset: offset, width: width), value, &state)
-                // What the device could not take in its sleep it is asked for again.
+                // Requests that the sleeping device could not accept are repeated.
                 if power != .d0, powerState(state) == .d0, state.isBehind { try followInterruptMode(&state) }
                 if hearsDecoders(state), publish(state) { remap() }
             } catch {
@@ -173,7 +173,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
     }
 
-    /// Brings a write's forwarded bits to the device.
+    /// Writes the forwarded bits of a write to the device.
     private func forward(_ register: Register, _ value: UInt32, _ state: inout State) throws(AssignmentError) {
         let (offset, width) = (register.offset, register.width)
         guard state.space.hardwareWriteMask(offset, width: width) != 0 else { return }
@@ -188,20 +188,19 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
     }
 
-    /// Writes what was refused before: the bits that are kept in the view, and of the others, which would act anew,
-    /// none.
+    /// Repeats writes that were refused: only of bits stored in the view, since other bits would act again.
     private func writeAgain(without register: Register, _ state: inout State) throws(AssignmentError) {
         for kept in state.unwritten where kept != register { try forward(kept, 0, &state) }
     }
 
     // MARK: Refusals
 
-    /// What the host refused of all that the guest asked for.
+    /// The guest's requests that the host refused.
     public var refusals: [Refusal] { refused.all }
 
-    /// Carries out what the guest asked for.
-    /// - Returns: false where the host refused that, which is counted.
-    /// - Throws: where the host itself failed: by the errno, or because the device answers nothing any more.
+    /// Carries out a guest's request.
+    /// - Returns: false if the host refused it, which is counted.
+    /// - Throws: if the host itself failed: by the errno, or because the device does not answer any more.
     @discardableResult
     private func attempt(
         _ purpose: AssignmentError.Purpose, _ body: () throws(AssignmentError) -> Void
@@ -217,8 +216,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     }
 
     /// Reads from the device for the guest, or writes to its memory.
-    /// - Returns: nil where the host refused that, which is counted; what doesn't answer reads all ones, as on a real
-    ///   bus.
+    /// - Returns: nil if the host refused it, which is counted; a device that doesn't answer reads all ones, as on a
+    ///   real bus.
     @discardableResult
     private func ask<Value>(_ body: () throws(AssignmentError) -> Value) -> Value? {
         do throws(AssignmentError) {
@@ -229,8 +228,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
     }
 
-    /// Whether the device was told what to decode; where that was refused what it does is not known, and it is not to
-    /// be reached.
+    /// Returns true if the device knows what to decode; if that was refused its state is unknown, and it must not be
+    /// accessed.
     private func hearsDecoders(_ state: State) -> Bool {
         !state.unwritten.contains { register in
             ConfigSpace.touches(register.offset, register.width, ConfigRegister.command..<ConfigRegister.command + 1)
@@ -245,13 +244,13 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
     // MARK: Decoding
 
     private func decode(_ state: State) -> [DecodedBAR] {
-        // Outside of D0 no decoder answers (PCI Power Management 1.2, 5.4); the host's kernel takes its mappings away
+        // Outside of D0 no decoder is active (PCI Power Management 1.2, 5.4); the host's kernel removes its mappings
         // too.
         guard powerState(state) == .d0 else { return [] }
         return Self.decoded(bars, in: state.space)
     }
 
-    /// Stops publishing what no longer answers; what newly answers waits until the device has heard of it.
+    /// Stops publishing ranges that are no longer decoded; new ranges wait until the device knows of them.
     private func withdraw(_ state: State) -> Bool {
         let now = decode(state)
         return decoded.withLock { published in
@@ -261,7 +260,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
     }
 
-    /// Publishes what answers now.
+    /// Publishes the ranges that are decoded now.
     private func publish(_ state: State) -> Bool {
         let now = decode(state)
         return decoded.withLock { published in
@@ -274,14 +273,15 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     private func powerState(_ state: State) -> PowerCapability.State { layout.power?.state(in: state.space) ?? .d0 }
 
-    /// Has the view keep a power state that a function can be in, whatever the guest wrote.
+    /// Sets the view to a power state that the function can have, whatever the guest wrote.
     private func settlePower(from old: PowerCapability.State, _ state: inout State) {
         guard let power = layout.power else { return }
         power.set(power.state(after: power.state(in: state.space), from: old), in: &state.space)
     }
 
-    /// A device may not be where the guest's write should have brought it: where it sleeps it decodes nothing, and the
-    /// guest must not keep its memory. A write elsewhere among the capabilities may have reset it, which wakes it.
+    /// Reads back the device's power state, which may differ from the guest's write: in a low-power state it decodes
+    /// nothing, and the guest must not keep its memory mapped. A write to another capability may have reset it, which
+    /// wakes it.
     private func followPower(_ offset: Int, _ width: Int, _ state: inout State) {
         guard backend.access == .filtered, offset + width > ConfigRegister.firstCapability, let power = layout.power,
             let read = ask({ () throws(AssignmentError) in try backend.readConfig(power.control, width: 1) }),
@@ -313,8 +313,8 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         ask({ () throws(AssignmentError) in try backend.readBAR(bar, offset: offset, width: width) }) ?? .max
     }
 
-    /// The MSI-X pending bits: ours for vectors that the host delivers. One that was never unmasked is masked in the
-    /// device too, and pends there.
+    /// Returns the MSI-X pending bits: our own for vectors that the host delivers. A vector that was never unmasked is
+    /// masked in the device too, and is pending there.
     /// - Parameter offset: in the pending bits' BAR.
     func pendingArray(_ offset: UInt64, _ width: Int) -> UInt64 {
         state.withLock { state in
@@ -378,9 +378,9 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
         }
     }
 
-    /// Brings the backend to the wanted mode, or as near to it as the host lets it come. A device that sleeps sends no
-    /// interrupt, and Linux enables messages only of one that doesn't (drivers/pci/msi, current_state): it waits until
-    /// it is awake.
+    /// Sets the backend to the wanted mode, or as near to it as the host allows. A device in a low-power state sends no
+    /// interrupts, and Linux enables messages only for a device in D0 (drivers/pci/msi, current_state): messages wait
+    /// until it is awake.
     private func followInterruptMode(_ state: inout State) throws(AssignmentError) {
         let wanted = state.messages.mode(in: state.space, hasLine: line != nil)
         guard powerState(state) == .d0 else {
@@ -419,7 +419,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
             state.mode = wanted
         }
         let vectors = state.messages.settings(wanted, in: state.space)
-        // One that is refused is tried again when the guest writes to it or to the capability.
+        // A refused vector is tried again when the guest writes to it or to the capability.
         if !vectors.isEmpty { try attempt(.device) { () throws(AssignmentError) in try backend.setVectors(vectors) } }
     }
 }

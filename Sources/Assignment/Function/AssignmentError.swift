@@ -3,7 +3,7 @@ public import LinuxSystem
 public import VFIO
 public import VMM
 
-/// Why a function could not be passed through, or what failed while it was.
+/// The reason why a function could not be passed through, or a failure while it was.
 public enum AssignmentError: Error, CustomStringConvertible {
     case vfio(String, VFIOError)
     case kvm(String, KVMError)
@@ -13,11 +13,11 @@ public enum AssignmentError: Error, CustomStringConvertible {
     case legacy(PCIAssignmentError)
     /// This user may not open one of the function's files.
     case noAccess(String, SystemCallError)
-    /// The function was asked for more than once.
+    /// The function was requested more than once.
     case repeated(String)
-    /// The guest asked its device for what the host does not offer for it.
+    /// The guest requested something from its device that the host does not provide.
     case refused(String, call: String, reason: String)
-    /// The host has the function, and can't pass it through.
+    /// The host has the function, but can't pass it through.
     case unfit(String, reason: String)
 
     public var description: String {

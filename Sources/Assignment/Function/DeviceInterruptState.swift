@@ -4,7 +4,7 @@ import VMM
 import X86
 
 extension AssignedFunction {
-    /// How its interrupts stand now, for a post-mortem.
+    /// The current state of its interrupts, for a post-mortem.
     public var interruptState: DeviceInterrupts {
         var pending: [UInt64] = []
         if let msix = layout.msix {
@@ -23,12 +23,12 @@ extension AssignedFunction {
         }
     }
 
-    /// Whether a message it has may be taken with interrupts off.
+    /// Returns true if one of its messages can be accepted with interrupts off.
     func hasUnmaskableMessage(_ state: State) -> Bool {
         state.messages.settings(state.mode, in: state.space).contains(where: \.isUnmaskable)
     }
 
-    /// Those that the guest gave a message, or that pend.
+    /// Returns vectors that have a message of the guest, or are pending.
     private func vectors(_ state: State, _ pending: [UInt64]) -> [DeviceInterrupts.Vector] {
         state.messages.settings(state.mode, in: state.space).compactMap { setting in
             let isMSIX = state.mode == .messages(.msix)

@@ -1,10 +1,10 @@
-/// Which parts of a BAR the guest may reach without an exit.
+/// The parts of a BAR that the guest may access without an exit.
 enum DirectRanges {
     private static let page: UInt64 = 4096
 
-    /// The whole pages of what the host lets be mapped, inside the BAR, but for what must be trapped.
+    /// Returns the whole pages inside the BAR that the host allows to be mapped, except trapped ones.
     static func of(_ mappable: [Range<UInt64>], without trapped: [Range<UInt64>], barSize: UInt64) -> [Range<UInt64>] {
-        // A BAR below a page shares its page with others on the host: never mapped.
+        // A BAR smaller than a page shares its page with others on the host: never mapped.
         guard barSize >= page else { return [] }
         var ranges = mappable.map { $0.clamped(to: 0..<barSize) }
         for hole in trapped {

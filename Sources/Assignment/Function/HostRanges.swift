@@ -3,8 +3,8 @@ public import PCI
 public import VMM
 
 extension HostFilesystem {
-    /// The base address registers of a function, its expansion ROM's included, by the file `resource` in sysfs: none
-    /// where it has no such file.
+    /// Returns the base address registers of a function, including its expansion ROM's, from the file `resource` in
+    /// sysfs: none if it has no such file.
     ///
     /// Each line is a range's start, end and flags (include/linux/ioport.h): the first six are the registers, the
     /// seventh is the ROM.

@@ -21,7 +21,7 @@ final class OptionROMCopy: Sendable {
         }
     }
 
-    /// Little-endian; all ones behind the end.
+    /// Reads little-endian; all ones beyond the end.
     func read(_ offset: UInt64, width: Int) -> UInt64 {
         guard (1...8).contains(width), offset < bar.size else { return .max }
         return (0..<width).reduce(0) { value, index in
@@ -31,7 +31,7 @@ final class OptionROMCopy: Sendable {
         }
     }
 
-    /// What the guest reads without an exit: all of it, unless it is smaller than a page.
+    /// The part that the guest reads without an exit: all of it, unless it is smaller than a page.
     var areas: [PCIFunction.MappableRegion] {
         bar.size < 4096
             ? [] : [PCIFunction.MappableRegion(offset: 0, count: bar.size, memory: mapping.base, isReadOnly: true)]
@@ -39,22 +39,22 @@ final class OptionROMCopy: Sendable {
 }
 
 extension AssignmentBackend {
-    /// A backend that can't read an expansion ROM.
+    /// The default for a backend that can't read an expansion ROM.
     public func readROM() throws(AssignmentError) -> [UInt8] {
         throw .unfit(address, reason: "it has no expansion ROM that can be read: leave out rom=on")
     }
 }
 
-/// Reads an expansion ROM a piece at a time, so that neither a device that claims a very large one nor one that answers
-/// very slowly keeps a run from starting for long. That a single read never comes back is the kernel's to prevent.
+/// Reads an expansion ROM a piece at a time, so that neither a device that reports a very large one nor a very slow
+/// device delays a run for long. The kernel has to prevent that a single read never returns.
 struct OptionROMReader {
     static let pieceSize = 4096
-    /// Nanoseconds in all.
+    /// The time limit in nanoseconds.
     static let patience: UInt64 = 10_000_000_000
 
     /// - Parameters:
-    ///   - size: as the host tells it, in bytes.
-    ///   - piece: reads so many bytes at an offset; fewer at the end.
+    ///   - size: the host's value, in bytes.
+    ///   - piece: reads this many bytes at an offset; fewer at the end.
     static func read(
         _ address: String, size: UInt64, now: () -> UInt64 = { MonotonicClock.now },
         piece: (_ offset: UInt64, _ count: Int) throws(SystemCallError) -> [UInt8]

@@ -4,18 +4,18 @@ import LinuxSystem
 import Synchronization
 import VFIO
 
-/// Something that a guest asked of its device and the host's kernel refused.
+/// A guest's request to its device that the host's kernel refused.
 public struct Refusal: Sendable, Equatable {
-    /// As its manual names it: `VFIO_DEVICE_SET_IRQS`, `pwrite`.
+    /// The call's name in its manual: `VFIO_DEVICE_SET_IRQS`, `pwrite`.
     public let call: String
-    /// Why, in the kernel's words or ours.
+    /// The reason, in the kernel's words or ours.
     public let reason: String
     public internal(set) var count: UInt64
 }
 
-/// What the host refused of all that a guest asked of one device, counted by call and reason.
+/// The refused requests of a guest to one device, counted by call and reason.
 final class Refusals: Sendable {
-    /// Kinds told apart; a host knows few errnos for few calls.
+    /// The largest number of kinds; a host returns few errnos for few calls.
     private static let limit = 32
     private let kinds = Mutex<[Refusal]>([])
 
@@ -30,19 +30,19 @@ final class Refusals: Sendable {
         }
     }
 
-    /// In the order in which they first came.
+    /// All kinds in the order in which they first occurred.
     var all: [Refusal] { kinds.withLock { $0 } }
 }
 
 extension AssignmentError {
-    /// What an access of the guest's asked for, as far as it matters who answers for a refusal.
+    /// The purpose of a guest's access, as far as it decides who is responsible for a refusal.
     enum Purpose {
-        /// The interrupt line: whether the host can give it does not depend on the guest.
+        /// The interrupt line: the guest does not influence if the host can provide it.
         case line
         case device
     }
 
-    /// The system call that failed; nil where none was made.
+    /// The system call that failed; nil if none was made.
     private var systemCall: SystemCallError? {
         switch self {
         case .vfio(_, .call(let error)), .kvm(_, .call(let error)), .system(_, let error), .noAccess(_, let error):
@@ -61,7 +61,7 @@ extension AssignmentError {
         }
     }
 
-    /// Whether the host itself failed; what else its kernel refuses while a guest runs comes of what the guest did to
+    /// Returns true if the host itself failed; all other refusals while a guest runs are caused by the guest's use of
     /// its device. The table is in docs/config-space.md.
     func isHostFailure(for purpose: Purpose) -> Bool {
         switch self {
@@ -72,7 +72,7 @@ extension AssignmentError {
         switch errno.rawValue {
         // The device or its group is gone, the host is out of memory or of files, or the user lost a permission.
         case ENODEV, ENXIO, ENOMEM, ENFILE, EPERM, EACCES, EBADF: return true
-        // No such call on this kernel.
+        // This kernel does not have the call.
         case ENOTTY: return true
         // Another driver of the host holds the line.
         case EBUSY, EIO: return purpose == .line

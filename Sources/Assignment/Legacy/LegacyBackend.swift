@@ -4,35 +4,34 @@ public import PCI
 import Synchronization
 public import VMM
 
-/// A function that KVM itself hands out (`PCIAssignment`), its registers reached through sysfs.
+/// A function that KVM itself assigns (`PCIAssignment`), with its registers accessed through sysfs.
 ///
-/// Here the physical INTx-disable bit has two owners: the kernel sets it whenever an interrupt waits for the guest, and
-/// clears it at the guest's acknowledgement; the guest's own intent reaches it through `writeConfig`. So KVM is told of
-/// the intent first, and what is written is the guest's value, never one read from the device (api.txt 4.60;
+/// Here the physical INTx-disable bit has two owners: the kernel sets it while an interrupt waits for the guest, and
+/// clears it when the guest acknowledges it; the guest's own value reaches it through `writeConfig`. So KVM gets the
+/// guest's value first, and the written value is always the guest's, never one read from the device (api.txt 4.60;
 /// docs/intx-disable.md). Messages go from the kernel to the guest through GSI routes and are never seen here.
 public final class LegacyBackend: AssignmentBackend {
     private struct Vector {
         var message: MSIMessage
         var masked: Bool
-        /// The GSI whose route leads to `routed`; nil where the kernel does not deliver the vector.
+        /// The GSI of the route with `routed`; nil if the kernel does not deliver the vector.
         var gsi: UInt32?
         var routed: MSIMessage
     }
 
     private struct State {
-        /// The guest's line while it is in INTx mode, and whether its bit masks it.
+        /// The guest's line in INTx mode, and the state of its INTx-disable bit.
         var line: InterruptLine?
         var everOnLine: InterruptLine?
-        /// What KVM_ASSIGN_DEV_IRQ took and KVM_DEASSIGN_DEV_IRQ has to give back.
+        /// The interrupt that KVM_ASSIGN_DEV_IRQ assigned and KVM_DEASSIGN_DEV_IRQ must return.
         var assigned: (host: PCIAssignment.HostInterrupt, guest: PCIAssignment.GuestInterrupt)?
         var kind: MessageKind?
         var vectors: [Int: Vector] = [:]
-        /// The route of the table entry that keeps MSI-X on while the guest has no vector unmasked.
+        /// The route of the table entry that keeps MSI-X enabled while the guest has no vector unmasked.
         var placeholder: UInt32?
         /// Vectors that were ever unmasked.
         var used: [MessageKind: Set<Int>] = [:]
-        /// From KVM_ASSIGN_PCI_DEVICE to `release`. Until then the device is the host's, and nothing of it may be
-        /// touched.
+        /// True from KVM_ASSIGN_PCI_DEVICE to `release`. Otherwise the device is the host's and must not be touched.
         var isOurs = false
     }
 
@@ -47,19 +46,19 @@ public final class LegacyBackend: AssignmentBackend {
     private let assignment: PCIAssignment
     private let function: SysfsFunction
     private let routes: MessageRoutes
-    /// Whether KVM_ASSIGN_SET_INTX_MASK is there, and the function was assigned to share its line.
+    /// True if KVM_ASSIGN_SET_INTX_MASK exists, and the function was assigned to share its line.
     private let hasMaskCall: Bool
     private let msix: MSIXCapability?
     private let hasMSI: Bool
-    /// Decoders that stay on in the physical COMMAND register.
+    /// The decoders that stay on in the physical COMMAND register.
     private let decoders: Command
     private let reset: @Sendable () -> Void
     private let state = Mutex(State())
 
     /// Assigns a function whose files are open.
     /// - Parameters:
-    ///   - hasINTx: whether the host has an interrupt line for it.
-    ///   - hasMaskCall: whether the host answers KVM_CAP_PCI_2_3.
+    ///   - hasINTx: the host has an interrupt line for it.
+    ///   - hasMaskCall: the host has KVM_CAP_PCI_2_3.
     ///   - reset: resets the function by other means, for a kernel that would not take it back.
     init(
         _ assignment: PCIAssignment, _ function: SysfsFunction, hasINTx: Bool, hasMaskCall: Bool, routes: MessageRoutes,
@@ -112,8 +111,8 @@ public final class LegacyBackend: AssignmentBackend {
 
     public func writeConfig(_ offset: Int, _ value: UInt32, width: Int) throws(AssignmentError) {
         var value = value
-        // The decoders were switched on by the host's kernel, which reaches the MSI-X table through them. They are a
-        // constant here, so that the write is the guest's value and no read-modify-write.
+        // The host's kernel switched the decoders on, and accesses the MSI-X table through them. They are a constant
+        // here, so that the write is the guest's value and no read-modify-write.
         let distance = ConfigRegister.command - offset
         if (0..<width).contains(distance) { value |= UInt32(decoders.rawValue) << UInt32(8 * distance) }
         let physical = value
@@ -155,7 +154,7 @@ public final class LegacyBackend: AssignmentBackend {
         try state.withLock { state throws(AssignmentError) in
             state.line = line
             state.everOnLine = line
-            // Counting is a nicety that hosts before Linux 3.8 lack.
+            // Counting is optional: hosts before Linux 3.8 lack it.
             try? line.startCountingAcks()
             if hasMaskCall || !masked { try assignLine(&state) }
         }
@@ -170,13 +169,14 @@ public final class LegacyBackend: AssignmentBackend {
 
     public func setINTxMask(_ masked: Bool) throws(AssignmentError) {
         guard hasMaskCall else {
-            // Without the call the bit is the guest's in its view alone: masked, its line is taken off and so lowered.
+            // Without the call the bit exists only in the guest's view: while masked, its line is detached and so
+            // lowered.
             return try state.withLock { state throws(AssignmentError) in
                 guard state.line != nil else { return }
                 if masked { try deassign(&state) } else { try assignLine(&state) }
             }
         }
-        // Whatever the mode is: KVM keeps the bit for the next time the function is in INTx mode.
+        // In every mode: KVM keeps the bit for the next time the function is in INTx mode.
         try onKernel { () throws(PCIAssignmentError) in try assignment.setINTxMask(masked, sharing: true) }
     }
 
@@ -186,8 +186,8 @@ public final class LegacyBackend: AssignmentBackend {
             try assignment.assignIRQ(.intx, .intx, gsi: gsi)
             state.assigned = (.intx, .intx)
         } catch {
-            // A line that another driver holds for itself: the device signals the host by MSI and the guest sees its
-            // line all the same.
+            // Another driver holds the line exclusively: the device signals the host by MSI, and the guest still sees
+            // its line.
             guard hasMSI, error.error.errno == .ioError else { throw .legacy(error) }
             try onKernel { () throws(PCIAssignmentError) in try assignment.assignIRQ(.msi, .intx, gsi: gsi) }
             state.assigned = (.msi, .intx)
@@ -208,8 +208,8 @@ public final class LegacyBackend: AssignmentBackend {
         try state.withLock { state throws(AssignmentError) in
             state.kind = kind
             state.vectors = [:]
-            // With MSI-X the device's own enable bit follows the guest's at once, so that masked vectors pend in the
-            // device.
+            // With MSI-X the device's own enable bit follows the guest's at once, so that masked vectors are pending in
+            // the device.
             if kind == .msix { try rewire(&state) }
         }
     }
@@ -238,7 +238,7 @@ public final class LegacyBackend: AssignmentBackend {
     public func setVectors(_ vectors: [VectorSetting]) throws(AssignmentError) {
         try state.withLock { state throws(AssignmentError) in
             guard let kind = state.kind else { return }
-            // What the kernel refused before it is asked for again.
+            // Calls that the kernel refused earlier are repeated.
             var mustRewire = kind == .msix && state.assigned == nil
             for setting in vectors where setting.number < (kind == .msi ? 1 : msix?.vectorCount ?? 0) {
                 let (number, message, masked) = (setting.number, setting.message, setting.isMasked)
@@ -258,8 +258,8 @@ public final class LegacyBackend: AssignmentBackend {
         }
     }
 
-    /// Brings the route and the device's mask of a vector that the kernel delivers to what the guest wrote. Unmasked
-    /// last, so that what was pending comes as the new message.
+    /// Updates the route and the device's mask of a vector that the kernel delivers. Unmasking comes last, so that a
+    /// pending interrupt arrives as the new message.
     private func follow(_ number: Int, wasMasked: Bool, _ kind: MessageKind, _ state: inout State)
         throws(AssignmentError)
     {
@@ -272,7 +272,7 @@ public final class LegacyBackend: AssignmentBackend {
         if kind == .msix, vector.masked != wasMasked { try setDeviceMask(number, vector.masked) }
     }
 
-    /// Sets the mask bit of the device's own table, so that it keeps the interrupt pending as the guest expects. PCI
+    /// Sets the mask bit in the device's own table, so that it keeps the interrupt pending as the guest expects. PCI
     /// Local Bus 3.0, 6.8.2.9.
     private func setDeviceMask(_ number: Int, _ masked: Bool) throws(AssignmentError) {
         guard let msix else { return }
@@ -287,7 +287,7 @@ public final class LegacyBackend: AssignmentBackend {
         state.assigned = (.msi, .msi)
     }
 
-    /// Has a route lead to the vector's message: its own, or a new one.
+    /// Sets a route to the vector's message: its own, or a new one.
     /// - Returns: the route's GSI.
     private func route(_ vector: inout Vector) throws(AssignmentError) -> UInt32 {
         let gsi: UInt32
@@ -309,8 +309,8 @@ public final class LegacyBackend: AssignmentBackend {
         try onRoutes { () throws(KVMError) in try routes.add(message) }
     }
 
-    /// Has the kernel deliver exactly the vectors that are unmasked now. It takes the whole set or none, so all go and
-    /// come back; those that stay masked pend in the device meanwhile.
+    /// Makes the kernel deliver exactly the vectors that are unmasked now. It accepts only the whole set, so all are
+    /// removed and added again; those that stay masked are pending in the device meanwhile.
     private func rewire(_ state: inout State) throws(AssignmentError) {
         guard let msix else { return }
         try deassign(&state)
@@ -337,7 +337,7 @@ public final class LegacyBackend: AssignmentBackend {
             entries.removeSubrange(PCIAssignment.messageLimit...)
         }
         if entries.isEmpty {
-            // The last entry is the one least likely in use, and is masked again at once; its message leads to no
+            // The last entry is the one least likely in use, and is masked again at once; its message addresses no
             // processor.
             let gsi = try addRoute(MSIMessage(address: 0xFEEF_E000, data: 0xFF))
             state.placeholder = gsi
@@ -354,7 +354,7 @@ public final class LegacyBackend: AssignmentBackend {
         if let refusal { throw refusal }
     }
 
-    /// Masked vectors pend in the device itself.
+    /// Returns nil: masked vectors are pending in the device itself.
     public func isPending(_ vector: Int) -> Bool? { nil }
 
     // MARK: Report and end
@@ -379,8 +379,8 @@ public final class LegacyBackend: AssignmentBackend {
             return state.isOurs
         }
         guard wasOurs else { return }
-        // Each step is tried whatever became of the one before: the kernel undoes the rest when the virtual machine's
-        // descriptor closes.
+        // Each step is tried whatever the result of the one before: the kernel undoes the rest when the virtual
+        // machine's descriptor closes.
         state.withLock { state in
             try? deassign(&state)
             giveBackRoutes(&state)

@@ -4,7 +4,7 @@ import LinuxSystem
 public import VMM
 public import PCI
 
-/// A machine's share of the host's legacy assignment: checks that KVM offers it, and hands out functions.
+/// Legacy assignment for one machine: checks that KVM offers it, and opens functions.
 public final class LegacyHost {
     private let vm: VirtualMachine
     private let routes: MessageRoutes
@@ -12,15 +12,15 @@ public final class LegacyHost {
 
     /// - Parameters:
     ///   - routes: those of the whole machine.
-    ///   - tree: this host, or a made-up one.
+    ///   - tree: this host, or a mock tree.
     public init(_ vm: VirtualMachine, routes: MessageRoutes, tree: HostFilesystem = HostFilesystem()) {
         self.vm = vm
         self.routes = routes
         self.tree = tree
     }
 
-    /// Makes sure, before anything is changed, that an interface can do what is asked of it. VFIO can.
-    /// - Throws: `.unfit` with the reason and what to use instead.
+    /// Checks, before anything is changed, that an interface can do what is required. VFIO can.
+    /// - Throws: `.unfit` with the reason and an alternative.
     public static func demand(
         _ interface: AssignmentInterface, on vm: VirtualMachine, for address: PCIAddress, delivery: MessageDelivery?
     ) throws(AssignmentError) {
@@ -52,7 +52,7 @@ public final class LegacyHost {
         }
     }
 
-    /// Assigns a function that `demand` let pass.
+    /// Assigns a function that passed `demand`.
     public func open(_ address: PCIAddress) throws(AssignmentError) -> LegacyBackend {
         let name = address.description
         let function: HostPCIFunction
@@ -82,7 +82,7 @@ public final class LegacyHost {
             hasINTx: function.interruptPin != nil && function.irq != nil,
             hasMaskCall: vm.check(.pci23) > 0, routes: routes
         ) {
-            // Last of all means; most functions have the file, and nothing more can be done for the others.
+            // The last resort; most functions have the file, and there is no other way for the rest.
             try? tree.write("1", to: "\(HostFilesystem.folder(address))/reset")
         }
     }

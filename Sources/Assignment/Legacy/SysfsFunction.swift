@@ -3,15 +3,15 @@ import HostDevices
 import LinuxSystem
 import PCI
 
-/// A host function's registers and ranges, as sysfs gives them out (Documentation/filesystems/sysfs-pci.txt): `config`
-/// by reads and writes, memory ranges by mapping `resourceN`, port ranges by reads and writes of it.
+/// A host function's registers and ranges in sysfs (Documentation/filesystems/sysfs-pci.txt): `config` by reads and
+/// writes, memory ranges by mapping `resourceN`, port ranges by reads and writes of it.
 ///
-/// Nothing lies between these files and the device. What may be written is the caller's to know.
+/// These files access the device directly. The caller is responsible for writing only what is allowed.
 final class SysfsFunction: Sendable {
     let bars: [BAR]
     /// 256 or 4096 bytes.
     let configSize: Int
-    /// Its expansion ROM; nil where it has none.
+    /// Its expansion ROM; nil if it has none.
     let rom: SysfsROM?
     private let config: Descriptor
     private let windows: [Window]
@@ -22,7 +22,7 @@ final class SysfsFunction: Sendable {
         let file: Descriptor
         /// Nil for ports.
         let mapping: Mapping?
-        /// Where in the mapping the range begins: ranges below a page need not begin at one.
+        /// The start of the range in the mapping: ranges smaller than a page need not be aligned to one.
         let skew: Int
 
         init(_ bar: BAR, file: consuming Descriptor, mapping: consuming Mapping?, skew: Int) {
@@ -84,7 +84,7 @@ final class SysfsFunction: Sendable {
 
     // MARK: Configuration
 
-    /// All of its registers at once.
+    /// Returns all of its registers.
     func snapshot() throws(SystemCallError) -> [UInt8] { try config.read(count: configSize, at: 0) }
 
     func readConfig(_ offset: Int, width: Int) throws(SystemCallError) -> UInt32 {
@@ -113,7 +113,7 @@ final class SysfsFunction: Sendable {
         }
     }
 
-    /// Writes a range; lost outside of it.
+    /// Writes a range; drops a write outside of it.
     func write(_ bar: Int, _ offset: UInt64, _ value: UInt64, width: Int) throws(SystemCallError) {
         guard let window = window(bar, offset, width) else { return }
         switch window.mapping {
@@ -122,7 +122,8 @@ final class SysfsFunction: Sendable {
         }
     }
 
-    /// Where a memory range is mapped, page-aligned; nil for ports and for ranges that share their page with others.
+    /// Returns the page-aligned mapping of a memory range; nil for ports and for ranges that share their page with
+    /// others.
     func memory(of bar: Int) -> UnsafeMutableRawPointer? {
         guard let window = windows.first(where: { $0.bar.index == bar }), window.skew == 0 else { return nil }
         switch window.mapping {
@@ -132,11 +133,11 @@ final class SysfsFunction: Sendable {
     }
 }
 
-/// An expansion ROM's file in sysfs: it reads as the ROM between a 1 and a 0 that are written to it. Opened for each
+/// An expansion ROM's file in sysfs: it reads as the ROM after a 1 is written to it and until a 0 is. Opened for each
 /// use.
 struct SysfsROM: Sendable {
     private let path: String
-    /// Bytes of the ROM's range.
+    /// The size of the ROM's range in bytes.
     let size: UInt64
     private let kernel: KernelInterface
 
@@ -156,7 +157,7 @@ struct SysfsROM: Sendable {
         if let failure { throw failure }
     }
 
-    /// Fewer bytes than asked for where the ROM ends: the kernel counts its images.
+    /// Reads at most `count` bytes; fewer if the ROM ends: the kernel counts its images.
     func read(_ offset: UInt64, count: Int) throws(SystemCallError) -> [UInt8] {
         let file = try Descriptor(opening: path, flags: O_RDONLY, kernel: kernel)
         var bytes = [UInt8](repeating: 0, count: count)

@@ -2,7 +2,7 @@ import LinuxSystem
 import Synchronization
 import VMM
 
-/// A thread that carries one device's events from eventfds to whoever handles them.
+/// A thread that passes one device's events from eventfds to their handler.
 final class InterruptRelay: @unchecked Sendable {
     // @unchecked: `thread` is set at the end of init and taken once by `stop`.
 
@@ -16,8 +16,8 @@ final class InterruptRelay: @unchecked Sendable {
 
     /// - Parameters:
     ///   - name: at most 15 bytes.
-    ///   - run: parks the thread with the others; nil: nobody does. What its descriptors tell meanwhile is told when it
-    ///     goes on.
+    ///   - run: parks the thread with the others; nil: it is never parked. Events that arrive while it is parked are
+    ///     handled afterwards.
     ///   - handle: called on the thread with each ready token.
     init(_ name: String, run: RunState? = nil, handle: @escaping @Sendable (UInt64) -> Void) throws(SystemCallError) {
         let stopEvent = try EventDescriptor(name)
@@ -37,7 +37,7 @@ final class InterruptRelay: @unchecked Sendable {
                     switch token {
                     case Self.stopToken: break
                     case Self.parkToken: _ = self.parkEvent.readCount()
-                    // Between the interruption and the place to stand still: the event is still there afterwards.
+                    // The run is being parked: the event is still pending afterwards.
                     default: if run?.isParked != true { handle(token) }
                     }
                 }

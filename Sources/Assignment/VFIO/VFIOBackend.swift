@@ -5,12 +5,12 @@ import Synchronization
 import VFIO
 public import VMM
 
-/// A function handed out by VFIO.
+/// A function that VFIO assigns.
 ///
 /// VFIO owns the physical INTx-disable bit: it virtualizes COMMAND behind the device's descriptor, so the guest's write
-/// is forwarded as it is and the kernel masks (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_config.c).
-/// What is left to do before that write is the guest's side: the irqfd goes, which lowers the line, and comes back at
-/// the unmask.
+/// is forwarded unchanged and the kernel masks (Documentation/driver-api/vfio.rst; drivers/vfio/pci/vfio_pci_config.c).
+/// Before that write only the guest's side needs work: masking removes the irqfd, which lowers the line, and unmasking
+/// adds it again.
 public final class VFIOBackend: AssignmentBackend {
     private struct VectorState {
         let vector: MessageVector
@@ -24,9 +24,9 @@ public final class VFIOBackend: AssignmentBackend {
         var line: InterruptLine?
         var everOnLine: InterruptLine?
         var kind: MessageKind?
-        /// What VFIO has enabled though we are done with it: it refused to disable it. It enables nothing else before.
+        /// The index that VFIO refused to disable after use. No other index is enabled before it is disabled.
         var lingering: VFIODevice.InterruptIndex?
-        /// How many vectors VFIO has enabled.
+        /// The number of vectors that VFIO has enabled.
         var enabled = 0
         var slots: [MessageKind: [Int: VectorState]] = [.msi: [:], .msix: [:]]
         var mappings: [MappingBox] = []
@@ -63,8 +63,8 @@ public final class VFIOBackend: AssignmentBackend {
 
     /// Takes over an opened device: resets it, turns its decoders and interrupts off.
     /// - Parameters:
-    ///   - run: parks the thread that carries its interrupts; nil: nobody does.
-    ///   - onFailure: told when the device reports an error or the host wants it back.
+    ///   - run: parks the thread that handles its interrupts; nil: it is never parked.
+    ///   - onFailure: called when the device reports an error or the host wants it back.
     init(
         _ device: VFIODevice, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes,
         run: RunState? = nil,
@@ -118,7 +118,7 @@ public final class VFIOBackend: AssignmentBackend {
         }
     }
 
-    /// The BARs, their kinds from the registers, their sizes from the regions.
+    /// Returns the BARs: their kinds from the registers, their sizes from the regions.
     private static func readBARs(_ device: VFIODevice) throws(SystemCallError) -> [BAR] {
         var bars: [BAR] = []
         var index = 0
@@ -194,7 +194,7 @@ public final class VFIOBackend: AssignmentBackend {
         guard size > 0 else {
             throw .unfit(address, reason: "it has no expansion ROM that the host can read: leave out rom=on")
         }
-        // The ROM answers only where memory does.
+        // The ROM is decoded only if memory is.
         try writeConfig(ConfigRegister.command, UInt32(Command.memorySpace.rawValue), width: 2)
         defer { try? writeConfig(ConfigRegister.command, 0, width: 2) }
         return try OptionROMReader.read(address, size: size) { offset, count throws(SystemCallError) in
@@ -249,7 +249,7 @@ public final class VFIOBackend: AssignmentBackend {
         if let failure { throw failure }
     }
 
-    /// Disables an index; where that is refused, it is asked for again before another one is enabled.
+    /// Disables an index; if that is refused, it is tried again before another one is enabled.
     private func disable(_ index: VFIODevice.InterruptIndex) throws(AssignmentError) {
         state.withLock { $0.lingering = index }
         try onDevice { () throws(VFIOError) in try device.disable(index) }
@@ -265,7 +265,7 @@ public final class VFIOBackend: AssignmentBackend {
         if masked {
             try onMachine { () throws(KVMError) in try line.detach(trigger: trigger.raw) }
         } else {
-            // What came in as the mask went up is stale: the kernel looks at the device again when the bit is cleared.
+            // An event from the time of masking is stale: the kernel checks the device again when the bit is cleared.
             _ = trigger.readCount()
             try attach(line)
         }
@@ -289,12 +289,12 @@ public final class VFIOBackend: AssignmentBackend {
             throw .refused(address, call: "VFIO_DEVICE_SET_IRQS", reason: "the host offers no \(kind) for the device")
         }
         try disableLingering()
-        // At least one vector, without an eventfd if need be, so that the device's own enable bit follows the guest's.
+        // At least one vector, if necessary without an eventfd, so that the device's own enable bit follows the
+        // guest's.
         let count = min(max(initial, 1), limit)
         var events = [Int32](repeating: -1, count: count)
         if kind == .msi {
-            // A device keeps no MSI back that it sends before anybody listens: all of them are listened to before it
-            // may.
+            // A device loses an MSI that it sends before it has an eventfd: so all vectors get one first.
             for number in 0..<count { events[number] = try slot(kind, number).vector.event.raw }
         }
         let taken = try enable(kind, events)
@@ -305,8 +305,8 @@ public final class VFIOBackend: AssignmentBackend {
         }
     }
 
-    /// Enables an index that is disabled, with as many of the vectors as the host has left.
-    /// - Returns: how many these are.
+    /// Enables a disabled index, with as many of the vectors as the host has left.
+    /// - Returns: the number of these.
     private func enable(_ kind: MessageKind, _ events: [Int32]) throws(AssignmentError) -> Int {
         do throws(VFIOError) {
             try device.setTriggers(Self.index(kind), events)
@@ -318,7 +318,7 @@ public final class VFIOBackend: AssignmentBackend {
         }
     }
 
-    /// The vector's part, made at its first use.
+    /// Returns the vector's part, created at its first use.
     private func slot(_ kind: MessageKind, _ number: Int) throws(AssignmentError) -> VectorState {
         if let known = state.withLock({ $0.slots[kind]?[number] }) { return known }
         let name = "\(address) \(kind) vector \(number)"
@@ -369,7 +369,7 @@ public final class VFIOBackend: AssignmentBackend {
         state.withLock { $0.slots[kind]?[number]?.isPolled = watch }
     }
 
-    /// Has the device's vector signal its eventfd, taking a host interrupt for it.
+    /// Connects the device's vector to its eventfd, which uses a host interrupt.
     private func wire(_ kind: MessageKind, _ number: Int, _ vector: MessageVector) throws(AssignmentError) {
         let index = Self.index(kind)
         let (enabled, slots) = state.withLock { ($0.enabled, $0.slots[kind] ?? [:]) }
@@ -377,7 +377,7 @@ public final class VFIOBackend: AssignmentBackend {
             try onDevice { () throws(VFIOError) in try device.setTriggers(index, start: number, [vector.event.raw]) }
             return state.withLock { $0.enabled = max($0.enabled, number + 1) }
         }
-        // This kernel can't add vectors to an enabled index: all go and come back with the new one among them.
+        // This kernel can't add vectors to an enabled index: all are disabled and enabled again with the new one.
         func events(_ count: Int) -> [Int32] {
             (0..<count).map { place in
                 if place == number { return vector.event.raw }
@@ -390,7 +390,7 @@ public final class VFIOBackend: AssignmentBackend {
             try onDevice { () throws(VFIOError) in try device.setTriggers(index, events(number + 1)) }
             state.withLock { $0.enabled = number + 1 }
         } catch {
-            // Refused: those that were there come back without it.
+            // Refused: the previous ones are enabled again without it.
             let taken = enabled > 0 ? (try? enable(kind, events(enabled))) ?? 0 : 0
             state.withLock { state in
                 state.enabled = taken
@@ -434,7 +434,8 @@ public final class VFIOBackend: AssignmentBackend {
                 return !state.released
             })
         else { return }
-        // Each step is tried whatever became of the one before: the kernel undoes the rest when the descriptor closes.
+        // Each step is tried whatever the result of the one before: the kernel undoes the rest when the descriptor
+        // closes.
         try? stopMessages()
         try? stopINTx()
         try? device.write(VFIORegion.configIndex, UInt64(ConfigRegister.command), 0, width: 2)

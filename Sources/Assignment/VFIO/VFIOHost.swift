@@ -5,15 +5,14 @@ public import PCI
 import VFIO
 public import VMM
 
-/// A machine's share of the host's VFIO: one container with guest memory mapped for DMA, and the groups its devices
-/// come from.
+/// VFIO for one machine: one container with guest memory mapped for DMA, and the groups of its devices.
 public final class VFIOHost {
     private let machine: Machine
     private let routes: MessageRoutes
     private var container: VFIOContainer?
     private var groups: [Int: VFIOGroup] = [:]
     private var registered: Set<Int> = []
-    /// KVM's VFIO device, told of every group. A VM has one at the most.
+    /// KVM's VFIO device, which gets every group. A VM has at most one.
     private let registry: Registry
 
     private final class Registry {
@@ -26,8 +25,8 @@ public final class VFIOHost {
         registry = Registry()
     }
 
-    /// Opens a function in the order that VFIO asks for: container, group, IOMMU, memory, KVM, device.
-    /// - Throws: `.unfit` where it has no IOMMU group, what VFIO refused otherwise.
+    /// Opens a function in the order that VFIO requires: container, group, IOMMU, memory, KVM, device.
+    /// - Throws: `.unfit` if it has no IOMMU group, otherwise VFIO's error.
     public func open(_ function: PCIAddress, delivery: MessageDelivery) throws(AssignmentError) -> VFIOBackend {
         let address = function.description
         guard let group = HostFilesystem().iommuGroup(of: function) else {
@@ -53,8 +52,8 @@ public final class VFIOHost {
         }
     }
 
-    /// Puts a group into the container; the first one brings the IOMMU, and with it the guest's memory: every RAM slot
-    /// and nothing else.
+    /// Adds a group to the container; the first one adds the IOMMU, and then the guest's memory: every RAM slot and
+    /// nothing else.
     private func join(_ number: Int) throws(VFIOError) -> VFIOGroup {
         if let container { return try VFIOGroup(number, in: container) }
         let fresh = try VFIOContainer(kernel: machine.vm.kernel)
@@ -68,8 +67,8 @@ public final class VFIOHost {
         return group
     }
 
-    /// Tells KVM's VFIO device of a group; Documentation/virt/kvm/devices/vfio.rst, KVM_DEV_VFIO_GROUP_ADD. Optional on
-    /// x86: hosts without the device type work all the same.
+    /// Registers a group with KVM's VFIO device; Documentation/virt/kvm/devices/vfio.rst, KVM_DEV_VFIO_GROUP_ADD.
+    /// Optional on x86: hosts without the device type work without it.
     private func register(_ group: VFIOGroup, _ address: String) throws(AssignmentError) {
         do throws(KVMError) {
             if registry.device == nil, machine.vm.canMakeDevice(.vfio) {
