@@ -11,7 +11,7 @@ public struct HostPCIFunction: Sendable, Equatable {
     public var deviceID: UInt16
     /// The vendor of the card or board, 0 if the function has no such field (bridges).
     public var subsystemVendorID: UInt16
-    /// That vendor's number for the card or board.
+    /// The card or board's number at that vendor.
     public var subsystemID: UInt16
     /// Base class in bits 15..8, subclass in bits 7..0.
     public var classCode: UInt16

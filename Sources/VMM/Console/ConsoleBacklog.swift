@@ -1,6 +1,6 @@
 import LinuxSystem
 
-/// Console bytes that their reader has not taken yet, in order: up to 1 MiB in memory, up to 1 GiB more in a file
+/// Console bytes that their reader has not accepted yet, in order: up to 1 MiB in memory, up to 1 GiB more in a file
 /// without a name.
 ///
 /// The file is a ring of fixed size, so that a reader that is slow but steady keeps it from growing.
@@ -27,8 +27,8 @@ struct ConsoleBacklog: ~Copyable {
 
     var count: Int { inMemory + inFile }
 
-    /// Takes bytes, all or none.
-    /// - Returns: false where there is no room for them, in the file's bounds or on the disk.
+    /// Appends all of the bytes or none.
+    /// - Returns: false if there is no room for them, in the file's bounds or on the disk.
     mutating func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard inFile > 0 || inMemory + bytes.count > memoryLimit else {
             if start > memoryLimit {
@@ -67,7 +67,7 @@ struct ConsoleBacklog: ~Copyable {
         start = 0
     }
 
-    /// Brings a piece of the file into memory.
+    /// Reads a piece of the file into memory.
     private mutating func fetch() {
         let place = fileStart % fileLimit
         let count = min(inFile, fileLimit - place, 1 << 16)
@@ -76,12 +76,12 @@ struct ConsoleBacklog: ~Copyable {
             start = 0
             fileStart += count
         } catch {
-            // What can't be read back counts as there until the run gives its reader up: it is told as lost then.
+            // Bytes that can't be read back stay counted, and are reported as lost when the run gives its reader up.
         }
         if inFile == 0 { (fileStart, fileEnd) = (0, 0) }
     }
 
-    /// Forgets everything, and gives the disk's room back.
+    /// Removes everything, and frees the space on disk.
     mutating func removeAll() {
         memory = []
         file?.empty()

@@ -1,18 +1,18 @@
 import Glibc
 import LinuxSystem
 
-/// Where a console is written to, never waiting for a reader.
+/// The file that a console is written to, without ever waiting for a reader.
 ///
-/// poll(2) calls a pipe writable when it takes PIPE_BUF bytes, if nobody else writes to it meanwhile, and a terminal
-/// when it takes one. So both are opened once more through /proc, in a mode in which the kernel answers at once; the
-/// mode of the descriptor we were given would be that of everybody who has it. Where that can't be done, as for sockets
-/// and other people's terminals, small pieces are written when poll says so.
+/// poll(2) reports a pipe as writable if it accepts PIPE_BUF bytes and no other process writes to it meanwhile, and a
+/// terminal if it accepts one. So both are opened once more through /proc in non-blocking mode; the mode of the given
+/// descriptor is shared with every other process that has it. If that is impossible, as for sockets and other users'
+/// terminals, small pieces are written when poll reports them writable.
 final class ConsoleDestination: Sendable {
     enum Answer {
         case taken(Int)
-        /// Nothing can be taken now.
+        /// No byte can be accepted now.
         case full
-        /// Nothing can be taken ever; whether because the reader went away.
+        /// No byte will ever be accepted; `isGone` if the reason is that the reader went away.
         case broken(isGone: Bool)
 
         var count: Int {
@@ -20,10 +20,10 @@ final class ConsoleDestination: Sendable {
         }
     }
 
-    /// A pipe that poll calls writable takes this many bytes without blocking; pipe(7), PIPE_BUF.
+    /// A pipe that is writable by poll accepts this many bytes without blocking; pipe(7), PIPE_BUF.
     private static let stride = 4096
     private let given: Int32
-    /// Does not block; nil where there is only `given`.
+    /// Non-blocking; nil if there is only `given`.
     private let own: Descriptor?
 
     /// - Parameter given: a descriptor that outlives this.
@@ -48,12 +48,12 @@ final class ConsoleDestination: Sendable {
         return poll(&entry, 1, milliseconds) == 1
     }
 
-    /// Writes one byte if that can be done without waiting.
+    /// Writes one byte if that is possible without waiting.
     func write(_ byte: UInt8) -> Bool {
         withUnsafeBytes(of: byte) { write($0).count == 1 }
     }
 
-    /// Writes as many of the first bytes as can be written without waiting.
+    /// Writes as many of the first bytes as possible without waiting.
     func write(_ bytes: UnsafeRawBufferPointer) -> Answer {
         let result: Int
         switch own {

@@ -1,13 +1,12 @@
 import Glibc
 import LinuxSystem
 
-/// Carries what a file or pipe holds to the serial port, byte for byte and no faster than the guest takes it: the rest
-/// stays where it is. Of a terminal: `TerminalInput`.
+/// Carries a file's or pipe's bytes to the serial port, no faster than the guest reads them: the rest stays in the
+/// source. For a terminal: `TerminalInput`.
 struct ConsoleInput: ~Copyable {
     private enum State {
         case watched
-        /// The guest is behind, or the source is a file that epoll can't watch: looked at when the serial port has
-        /// room.
+        /// The guest is behind, or the source is a file that epoll can't watch: read when the serial port has room.
         case unwatched
         case ended
     }
@@ -39,7 +38,7 @@ struct ConsoleInput: ~Copyable {
         if let source = watched.take() { loop.remove(source) }
     }
 
-    /// Hands over what there is and what the port has room for. Called after every wait of the loop.
+    /// Passes on available bytes for which the port has room. Called after every wait of the loop.
     mutating func carry(_ loop: MainLoop) {
         let isReady = readiness.consume()
         switch state {
@@ -61,7 +60,7 @@ struct ConsoleInput: ~Copyable {
                 return
             }
             if state == .watched { return }
-            // A pipe goes back to being watched; a file can't be.
+            // A pipe can be watched again; a file can't.
             do throws(SystemCallError) {
                 watched = try readiness.add(source, to: loop)
                 state = .watched
@@ -78,7 +77,7 @@ struct ConsoleInput: ~Copyable {
             var entry = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, 0) == 1 else { return -1 }
             let count = Glibc.read(source, buffer.baseAddress, limit)
-            // A source that fails for good ends here: it would be ready for ever.
+            // A source with a permanent error ends here: epoll would report it forever.
             guard count >= 0 else { return errno == EINTR || errno == EAGAIN ? -1 : 0 }
             if count > 0 { serial.receive(UnsafeRawBufferPointer(rebasing: buffer[0..<count])) }
             return count

@@ -1,8 +1,7 @@
-/// Finds where lines of a console begin, byte by byte.
+/// Finds the starts of a console's lines, byte by byte.
 ///
-/// A line begins with the first byte that is neither a carriage return nor comes after something else than a line's
-/// end. A carriage return that no line feed follows ends a line too: what comes next is written over it, as by a
-/// progress display.
+/// A line starts with the first byte after a line's end that is not a carriage return. A carriage return without a line
+/// feed ends a line too: the next text overwrites it, as in a progress display.
 struct ConsoleLines {
     private enum Place {
         case start, inside, afterReturn
@@ -10,7 +9,7 @@ struct ConsoleLines {
 
     private var place = Place.start
 
-    /// Whether a line begins with this byte.
+    /// Returns true if a line starts with this byte.
     mutating func begins(with byte: UInt8) -> Bool {
         switch (place, byte) {
         case (.start, 0x0D), (.afterReturn, 0x0D): return false
@@ -26,10 +25,10 @@ struct ConsoleLines {
     }
 }
 
-/// A line's beginning among bytes that were taken together.
+/// The start of a line in a piece of the console.
 struct ConsoleLineStart: BitwiseCopyable {
-    /// Of its first byte.
+    /// The offset of its first byte.
     let offset: Int
-    /// When that byte came, by `MonotonicClock`.
+    /// The time of that byte, by `MonotonicClock`.
     let time: UInt64
 }

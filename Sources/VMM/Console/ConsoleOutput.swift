@@ -2,46 +2,45 @@ import Glibc
 import LinuxSystem
 import Synchronization
 
-/// What the guest wrote to its console, on the way out.
+/// The guest's console output on its way out.
 ///
-/// A burst's first byte is written by the vCPU that put it, if the destination takes it at once: nobody waits for
-/// another thread to wake. The burst's rest is buffered, and the run's main thread takes it once a millisecond for as
-/// long as more comes. It writes what the destination takes without waiting and keeps the rest in a `ConsoleBacklog`,
-/// so the guest waits for no reader. Only where 64 KiB come before the main thread has looked, or the backlog finds no
-/// more room, or who watches can't follow (`allow`), `put` waits. No byte is lost.
+/// The vCPU that puts a burst's first byte writes it itself if the destination accepts it at once, so that no thread
+/// has to wake first. The rest of the burst is buffered. The run's main thread takes it once a millisecond while more
+/// comes, writes as much as the destination accepts without waiting, and keeps the rest in a `ConsoleBacklog`, so the
+/// guest waits for no reader. `put` waits only if 64 KiB come before the main thread has taken them, if the backlog has
+/// no more room, or if the `ConsoleWatch` can't keep up (`allow`). No byte is lost.
 public final class ConsoleOutput: Sendable {
     private struct State {
         /// Reserved and not filled, so that a quiet guest costs no memory.
         var buffer: [UInt8] = []
-        /// A burst is on: the main thread looks every millisecond, and need not be woken.
+        /// A burst is in progress: the main thread checks every millisecond, and need not be woken.
         var isBurst = false
-        /// The burst's first byte where it was written at once: whoever watches the console has yet to see it.
+        /// The burst's first byte if it was written at once: the `ConsoleWatch` has not seen it yet.
         var writtenAtOnce: UInt8?
-        /// The run has ended; what vCPUs still put is taken whatever its length, since nobody drains while they are
-        /// waited for.
+        /// The run has ended; further bytes of vCPUs are accepted without limit, since nothing drains the buffer while
+        /// they are waited for.
         var isClosing = false
-        /// How much may be buffered: less than the capacity where whoever watches the console can't follow.
+        /// The limit of the buffer: less than the capacity if the `ConsoleWatch` can't keep up.
         var limit = ConsoleOutput.capacity
-        /// A ring of the last bytes put: byte number N stands at N modulo its capacity.
+        /// A ring of the last bytes: byte number N is at N modulo its capacity.
         var tail: [UInt8] = []
         var putCount = 0
-        /// Where lines begin in the buffer; kept where somebody asks for times.
+        /// The starts of lines in the buffer; recorded only if times are needed.
         var lineStarts: [ConsoleLineStart] = []
         var lines = ConsoleLines()
     }
 
-    /// What was taken from the buffer and is not yet written.
+    /// Bytes taken from the buffer and not yet written.
     private struct Outgoing: ~Copyable {
         var backlog: ConsoleBacklog
-        /// Came after the backlog, which had no room for it; nothing more is taken meanwhile.
+        /// Bytes that follow the backlog, which had no room for them; meanwhile no more are taken.
         var held: [UInt8] = []
-        /// Kept between looks for their capacity.
+        /// Reused for their capacity.
         var bytes: [UInt8] = []
         var lineStarts: [ConsoleLineStart] = []
-        /// Nothing can be written any more. The guest goes on; its tail is still kept.
+        /// The destination has failed. The guest continues; its tail is still recorded.
         var isBroken = false
-        /// Bytes that a full disk or a broken device took from us. A reader that went away by itself wants no more and
-        /// loses nothing.
+        /// Bytes lost to a full disk or a broken device. A reader that has gone away wants no more and loses nothing.
         var lost = 0
         var countsLosses = false
         var count: Int { backlog.count + held.count }
@@ -49,11 +48,11 @@ public final class ConsoleOutput: Sendable {
 
     private static let capacity = 1 << 16
     static let tailLength = 4096
-    /// The most that one look writes, so that signals and the time are seen to meanwhile.
+    /// The largest number of bytes written at a time, so that signals and the time limit are handled in between.
     private static let lookLimit = 1 << 20
     private let state = Mutex(State())
     private let outgoing: Mutex<Outgoing>
-    /// Signalled when a burst begins; the main thread takes it, and drains from then on.
+    /// Signalled when a burst begins; the main thread reads it, and drains from then on.
     let ready: EventDescriptor
     private let destination: ConsoleDestination?
     private let stamps: ConsoleStamps?
@@ -65,11 +64,10 @@ public final class ConsoleOutput: Sendable {
     /// - Parameters:
     ///   - destination: nil to throw everything away.
     ///   - stamps: puts a time before each line.
-    ///   - filter: changes what is written, stamps included.
-    ///   - limit: ends what is written where its file is as large as it may be; whoever watches the console sees what
-    ///     follows, too.
-    ///   - onLines: is shown every byte once, in order, and where lines begin. From the main thread.
-    ///   - backlog: what is not yet written.
+    ///   - filter: changes the output, stamps included.
+    ///   - limit: ends the output at the largest size of its file; a `ConsoleWatch` also sees the rest.
+    ///   - onLines: receives every byte once, in order, and the starts of lines. From the main thread.
+    ///   - backlog: for bytes that are not yet written.
     init(
         destination: ConsoleDestination?, stamps: ConsoleStamps? = nil, filter: (any ConsoleFilter)? = nil,
         limit: ConsoleLimit? = nil,
@@ -88,7 +86,7 @@ public final class ConsoleOutput: Sendable {
         state.withLock { state in
             state.buffer.reserveCapacity(Self.capacity)
             state.tail.reserveCapacity(Self.tailLength)
-            // As many as a full buffer may hold.
+            // As many as a full buffer can contain.
             if timesLines { state.lineStarts.reserveCapacity(Self.capacity) }
         }
         if timesLines { outgoing.withLock { $0.lineStarts.reserveCapacity(Self.capacity) } }
@@ -122,10 +120,10 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// Takes what was put, writes out what the destination takes without waiting, and keeps the rest. From the main
+    /// Takes the buffer, writes as much as the destination accepts without waiting, and keeps the rest. From the main
     /// thread only.
-    /// - Parameter see: is shown every byte once, in order, when it was written or kept; it must not call back.
-    /// - Returns: whether the burst goes on: the caller looks again after a millisecond.
+    /// - Parameter see: receives every byte once, in order, after it was written or kept; it must not call back.
+    /// - Returns: true if the burst continues: the caller calls again after a millisecond.
     @discardableResult
     func drain(_ see: ([UInt8]) -> Void = { _ in }) -> Bool {
         outgoing.withLock { outgoing in
@@ -144,7 +142,7 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// Finds room for what the backlog had none for, or writes it where that is empty by now.
+    /// Appends held bytes to the backlog if it has room now, or writes them if it is empty.
     private func retry(_ outgoing: inout Outgoing) {
         if outgoing.held.withUnsafeBytes({ outgoing.backlog.append($0) }) {
             outgoing.held = []
@@ -172,7 +170,7 @@ public final class ConsoleOutput: Sendable {
             let shown = filter?.filter(bytes) ?? bytes
             write(limit?.admit(shown) ?? shown, &outgoing)
         }
-        // Only now: what looks at the text takes its time, and a reader waits.
+        // Last, since the watch takes its time while a reader waits.
         if let first { see([first]) }
         guard !outgoing.bytes.isEmpty else { return false }
         see(outgoing.bytes)
@@ -180,7 +178,7 @@ public final class ConsoleOutput: Sendable {
         return true
     }
 
-    /// Writes what comes next, and puts what is left into the backlog.
+    /// Writes the next bytes, and adds the rest to the backlog.
     private func write(_ bytes: [UInt8], _ outgoing: inout Outgoing) {
         guard let destination, !bytes.isEmpty else { return }
         var done = 0
@@ -198,7 +196,7 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// - Returns: whether more can be written.
+    /// - Returns: true if more can be written.
     private func follow(_ answer: ConsoleDestination.Answer, _ outgoing: inout Outgoing) -> Bool {
         guard case .broken(let isGone) = answer else { return answer.count > 0 }
         outgoing.isBroken = true
@@ -209,23 +207,23 @@ public final class ConsoleOutput: Sendable {
         return false
     }
 
-    /// Lets the guest write no more than so many bytes before the main thread has taken them.
+    /// Limits the bytes that the guest may write before the main thread has taken them.
     func allow(_ room: Int) {
         let limit = min(max(room, 0), Self.capacity)
         state.withLock { if $0.limit != limit { $0.limit = limit } }
     }
 
-    /// The run has ended: from here on `put` never waits.
+    /// Ends the run's output: from here on `put` never waits.
     func close() {
         state.withLock { $0.isClosing = true }
     }
 
-    /// Writes out the rest, waiting for the reader for as long as it takes something every ten seconds.
+    /// Writes the rest, waiting for the reader as long as it accepts some bytes every ten seconds.
     /// - Parameters:
     ///   - see: as for `drain`.
-    ///   - isImpatient: asked every tenth of a second that the reader takes nothing, with the number of tenths; true
-    ///     gives it up now.
-    /// - Returns: how many bytes were lost: to a reader that was given up, or to a destination that failed.
+    ///   - isImpatient: called every tenth of a second in which the reader accepts nothing, with the number of tenths;
+    ///     true gives the reader up.
+    /// - Returns: the number of bytes lost: to a reader that was given up, or to a destination that failed.
     func flush(_ see: ([UInt8]) -> Void = { _ in }, isImpatient: (_ tenths: Int) -> Bool = { _ in false }) -> Int {
         var patience = 100
         var before = -1
@@ -253,7 +251,7 @@ public final class ConsoleOutput: Sendable {
         return outgoing.withLock { $0.lost }
     }
 
-    /// How many bytes the guest wrote.
+    /// The number of bytes that the guest wrote.
     var byteCount: Int { state.withLock { $0.putCount } }
 
     /// The last bytes that the guest wrote, at most 4 KiB.

@@ -1,20 +1,20 @@
 import Synchronization
 
-/// Puts the time before each line of a console: `[ 12.345678] `, seconds since the run began, the first of several
-/// boots.
+/// Puts the time before each line of a console: `[ 12.345678] `, seconds since the run began, or since the first of
+/// several boots.
 ///
-/// Lines are stamped as they begin, so nothing is held back, and no byte of the guest's is changed or lost.
+/// Lines are stamped at their start, so nothing is held back, and no byte of the guest's is changed or lost.
 public final class ConsoleStamps: Sendable {
     private let origin = Atomic<UInt64>(0)
 
     public init() {}
 
-    /// The run begins; later calls change nothing.
+    /// Sets the start time; later calls change nothing.
     func begin(at time: UInt64) {
         _ = origin.compareExchange(expected: 0, desired: time, ordering: .relaxed)
     }
 
-    /// The bytes with a stamp before each line that begins among them.
+    /// Returns the bytes with a stamp before each line that starts in them.
     func stamp(_ bytes: [UInt8], _ starts: [ConsoleLineStart]) -> [UInt8] {
         var stamped: [UInt8] = []
         stamped.reserveCapacity(bytes.count + starts.count * 16)

@@ -1,28 +1,28 @@
-/// Follows the guest's console during a run. Called from the run's main thread alone; times are seconds from the first
+/// Observes the guest's console during a run. Only the run's main thread calls it; times are seconds from the first
 /// vCPU's start.
 public protocol ConsoleWatch: AnyObject {
-    /// Takes what the guest wrote: every byte, in order, also those that no reader takes. At once: looking at it is for
-    /// `look`.
+    /// Receives every byte that the guest wrote, in order, even those that no reader accepts. Must return at once: the
+    /// analysis is done in `look`.
     func receive(_ bytes: [UInt8], at seconds: Double)
-    /// Looks at what was taken, for a few hundredths of a second at most, and says what is to be done. Called after
-    /// every `receive`, and at the time the last answer named: now, where it was not done with all.
+    /// Analyses received bytes, for a few hundredths of a second at most, and returns the next action. Called after
+    /// every `receive`, and at the time of the last answer's `next`, which is now if bytes are left.
     func look(at seconds: Double) -> ConsoleAction
-    /// How many bytes more it can look at within a quarter of a second. The guest waits where it has written more than
-    /// this.
+    /// The number of further bytes that it can analyse within a quarter of a second. The guest waits if it has written
+    /// more.
     var room: Int { get }
-    /// The run has ended, and nothing more comes. Looks at what is left.
+    /// Ends the console: no more bytes come. Analyses the rest.
     func close(at seconds: Double)
 }
 
-/// What a watch of the console asks for.
+/// The action that a watch requests.
 public struct ConsoleAction {
     /// Bytes for the guest's serial input.
     public var input: [UInt8]
     /// Ends the run with `Outcome.console`.
     public var endsRun: Bool
-    /// Whether it ends because something went wrong, so that it matters where the guest is.
+    /// True if it ends because of a failure, so that the guest's position matters.
     public var isFailure: Bool
-    /// When to look again, in seconds from the first vCPU's start; nil: not before the guest writes something.
+    /// The time of the next `look`, in seconds from the first vCPU's start; nil: when the guest writes something.
     public var next: Double?
 
     public init(input: [UInt8] = [], endsRun: Bool = false, isFailure: Bool = false, next: Double? = nil) {

@@ -1,12 +1,12 @@
 import Glibc
 import LinuxSystem
 
-/// Carries what is typed at a terminal to the serial port, but for the keys that are swiftlet's own.
+/// Carries input typed at a terminal to the serial port, except the keys for swiftlet.
 ///
-/// A guest that takes nothing must not keep anybody from these: the terminal is read all the time, and what the guest
-/// has not taken waits here.
+/// These keys must work even if the guest reads nothing: the terminal is read all the time, and bytes that the guest
+/// has not read yet wait here.
 struct TerminalInput: ~Copyable {
-    /// So much may be typed ahead, or pasted.
+    /// The largest number of bytes that may be typed ahead, or pasted.
     static let limit = 1 << 20
 
     private let source: Int32
@@ -16,7 +16,7 @@ struct TerminalInput: ~Copyable {
     private let serial: SerialPort
     private let readiness = Readiness()
     private var watched: MainLoop.Source?
-    /// Whether it was said that what is typed is lost.
+    /// True if the loss of input was reported.
     private var isLossTold = false
 
     /// nil where the source is not a terminal, or not one that is ours to read: see `Terminal`.
@@ -28,8 +28,8 @@ struct TerminalInput: ~Copyable {
         (self.source, self.keys, self.words, self.serial) = (source, keys, words, serial)
     }
 
-    /// Takes what was typed and hands over what the port has room for. Called after every wait of the loop.
-    /// - Returns: whether the user ends the run.
+    /// Reads typed input and passes on the bytes for which the port has room. Called after every wait of the loop.
+    /// - Returns: true if the user ends the run.
     mutating func carry(_ loop: MainLoop) -> Bool {
         if readiness.consume(), read(loop) == .end { return true }
         handOver()
@@ -43,7 +43,7 @@ struct TerminalInput: ~Copyable {
             guard poll(&entry, 1, 0) == 1 else { return }
             let count = Glibc.read(source, buffer.baseAddress, buffer.count)
             guard count > 0 else {
-                // A terminal that is gone would be ready for ever; its hangup signal comes by itself.
+                // epoll would report a terminal that is gone forever; its hangup signal comes separately.
                 if count == 0 || errno != EINTR && errno != EAGAIN {
                     if let gone = watched.take() { loop.remove(gone) }
                 }
@@ -62,7 +62,7 @@ struct TerminalInput: ~Copyable {
     }
 
     private mutating func handOver() {
-        // Where there is no room the port says when there is.
+        // Without room the port signals when it has some.
         while !keys.pending.isEmpty {
             let count = min(serial.room(), keys.pending.count)
             guard count > 0 else { return }

@@ -1,38 +1,38 @@
-/// Keys that a terminal's user has for swiftlet and not for the guest: ^A and a letter, as at QEMU's and kvmtool's
-/// consoles. docs/console.md.
+/// The terminal keys for swiftlet and not for the guest: ^A and a letter, as on QEMU's and kvmtool's consoles.
+/// docs/console.md.
 ///
-/// One for a whole run: a guest that resets again and again must not take the ^A from its key, nor what was typed ahead
-/// from the next boot.
+/// One object serves a whole run: a guest that resets again and again must not separate ^A from its letter, nor take
+/// typed-ahead input from the next boot.
 public final class TerminalKeys: @unchecked Sendable {
     // @unchecked: belongs to the main thread.
 
     enum Command: Equatable {
         /// ^A x.
         case end
-        /// ^A h, and what is not known.
+        /// ^A h, and unknown keys.
         case help
     }
 
     static let escape: UInt8 = 0x01
     private static let interrupt: UInt8 = 0x03
     let signalKeys: SignalKeys
-    /// What the guest has not taken, from `start` on.
+    /// Input that the guest has not read, from `start` on.
     private var typed: [UInt8] = []
     private var start = 0
-    /// The user ended the run: also the boot that follows a reset which came first.
+    /// The user ended the run. If a reset came first, it ends the next boot.
     private(set) var endsRun = false
-    /// ^A came last; what belongs to it may come with a later read.
+    /// ^A came last; its letter may come with a later read.
     private var isEscaped = false
 
     public init(_ signalKeys: SignalKeys = .host) { self.signalKeys = signalKeys }
 
-    /// What the guest has not taken.
+    /// Input that the guest has not read.
     var pending: ArraySlice<UInt8> { typed[start...] }
 
-    /// The guest has taken so many bytes of `pending`, its first ones.
+    /// Removes the first bytes of `pending`, which the guest has read.
     func hasTaken(_ count: Int) {
         start += count
-        // Half of it at the least, so that each byte is moved once.
+        // At least half of it at a time, so that each byte is moved only once.
         guard 2 * start >= typed.count else { return }
         typed.removeFirst(start)
         start = 0

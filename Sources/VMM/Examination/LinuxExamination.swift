@@ -3,10 +3,10 @@ import PostMortem
 import X86
 
 extension Machine {
-    /// With fewer bytes than this a console showed little of a kernel.
+    /// A console with fewer bytes shows little of a kernel.
     private static let littleOutput = 1024
 
-    /// What a Linux that said little or nothing on the console has in its memory, and what makes it speak.
+    /// Examines the memory of a Linux that printed little or nothing on the console, and advises how to make it print.
     func examineLinux(_ registers: [ProcessorRegisters?], _ symbols: SymbolTable?) -> (log: KernelLog?, hints: [String])
     {
         guard let loaded, console.byteCount < Self.littleOutput, loaded.isLinux(in: memory) else { return (nil, []) }
@@ -19,8 +19,8 @@ extension Machine {
 
     private func log(_ registers: [ProcessorRegisters?], _ symbols: SymbolTable?, searches: Bool) -> KernelLog? {
         let memories = registers.compactMap { $0 }.flatMap { registers in
-            // A process's page tables hold none of the kernel's data where the kernel keeps them apart
-            // (CONFIG_PAGE_TABLE_ISOLATION): its own lie beside.
+            // With CONFIG_PAGE_TABLE_ISOLATION a process's page tables map none of the kernel's data; the kernel's own
+            // tables are the page beside them.
             let kernels = registers.is64Bit && registers.privilege > 0 ? [registers.cr3 & ~0x1000] : []
             return (kernels + [registers.cr3]).map { root in
                 (
@@ -42,17 +42,17 @@ extension Machine {
 }
 
 extension MemorySearch {
-    /// So much is searched at once, from a range's end backwards: the log lies behind the kernel's code.
+    /// The size of the part that is searched at once, from a range's end backwards: the log follows the kernel's code.
     private static let part: UInt64 = 4 << 20
 
-    /// The log that begins in a range; nil for none.
+    /// Returns the log that begins in a range; nil for none.
     fileprivate func kernelLog(in range: Range<UInt64>) -> KernelLog? {
         var end = range.upperBound
         while end > range.lowerBound, !isOver {
-            // Within its time the process comes on, past its time limit too.
+            // The search has its own time limit, so the process continues even past its own.
             EndingSignals.prolong()
             let start = max(range.lowerBound, end - min(end, Self.part))
-            // What begins in this part may end in the one behind it.
+            // A text that begins in this part may end in the next one.
             let part = start..<min(end + UInt64(KernelLog.beginning.count - 1), range.upperBound)
             if let log = firstLog(in: part) { return log }
             end = start
@@ -62,7 +62,7 @@ extension MemorySearch {
 
     private func firstLog(in range: Range<UInt64>) -> KernelLog? {
         var rest = range
-        // The words stand in the kernel's data too, and in what it has read of files.
+        // The words also occur in the kernel's data, and in files that it has read.
         for _ in 0..<64 {
             guard let place = first(KernelLog.beginning, in: rest) else { return nil }
             if let log = KernelLog(beginningAt: place, ExaminedMemory(memory: memory)) { return log }

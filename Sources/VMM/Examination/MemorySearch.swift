@@ -1,30 +1,29 @@
 import CLinux
 import LinuxSystem
 
-/// Looks for bytes in a guest's RAM, for a post-mortem: within a time, and no longer than the process may go on.
+/// Searches a guest's RAM for bytes, for a post-mortem: within a time limit, and not past the process's end.
 struct MemorySearch {
     let memory: GuestMemory
-    /// In nanoseconds of `MonotonicClock`.
+    /// The end of the time, in nanoseconds of `MonotonicClock`.
     private let end: UInt64
-    /// Whether a signal had ended the run before: then there is less time, and it is no reason to stop.
+    /// True if a signal had already ended the run: then there is less time, but the signal is no reason to stop.
     private let wasAsked = Self.isAsked
-    /// So much is looked at between two looks at the clock.
+    /// The number of bytes searched between two checks of the clock.
     private static let piece: UInt64 = 4 << 20
 
-    /// - Parameter seconds: how long it may take, from now on.
+    /// - Parameter seconds: the time limit, from now on.
     init(_ memory: GuestMemory, seconds: Double = 0.25) {
         self.memory = memory
         end = MonotonicClock.now + UInt64((wasAsked ? min(seconds, 0.1) : seconds) * 1e9)
     }
 
-    /// Whether it is over, found or not.
+    /// True if the time is up.
     var isOver: Bool { MonotonicClock.now >= end || !wasAsked && Self.isAsked }
 
-    /// Whether a signal asks the process to end. The time limit asks for nothing: a run that it ended is examined in
-    /// peace.
+    /// True if a signal asks the process to end. A time limit does not count: a run that it ended is still examined.
     private static var isAsked: Bool { if case .signal? = EndingSignals.cause { true } else { false } }
 
-    /// The lowest guest-physical address in a range at which the bytes stand; nil for none, or where the time is up.
+    /// Returns the lowest guest-physical address in a range with these bytes; nil if there is none or the time is up.
     func first(_ pattern: [UInt8], in range: Range<UInt64>) -> UInt64? {
         guard !pattern.isEmpty else { return nil }
         for region in memory.regions {
@@ -32,12 +31,12 @@ struct MemorySearch {
             var start = part.lowerBound
             while start < part.upperBound {
                 guard !isOver else { return nil }
-                // What nobody has touched holds zeros, and would be touched by looking.
+                // Untouched memory holds zeros, and reading would allocate it.
                 guard memory.isTouched(at: start, count: min(Self.piece, part.upperBound - start)) else {
                     start += min(Self.piece, part.upperBound - start)
                     continue
                 }
-                // What lies across a border belongs to the piece before it.
+                // A match across a border belongs to the piece before it.
                 let count = min(Self.piece + UInt64(pattern.count - 1), part.upperBound - start)
                 if let place = offset(pattern, at: start, count: Int(count)) { return start + UInt64(place) }
                 start += min(Self.piece, part.upperBound - start)

@@ -3,7 +3,7 @@ import KVM
 public import PostMortem
 import X86
 
-/// The guest's RAM, which the room of the post-mortem does not know.
+/// The guest's RAM, for the PostMortem module, which does not know this type.
 struct ExaminedMemory: PhysicalMemory {
     let memory: GuestMemory
 
@@ -11,12 +11,12 @@ struct ExaminedMemory: PhysicalMemory {
 }
 
 extension Machine {
-    /// Reads what the guest left: after `run`, while the machine and its devices are there.
+    /// Examines the guest: after `run`, while the machine and its devices exist.
     ///
-    /// Whatever the host won't tell is left out; nothing here fails.
+    /// Data that the host doesn't provide is left out; nothing here fails.
     /// - Parameters:
-    ///   - outcome: what the run came to.
-    ///   - symbols: the kernel's names, where the kernel was linked to lie.
+    ///   - outcome: the run's outcome.
+    ///   - symbols: the kernel's names at its linked addresses.
     public func postMortem(_ outcome: Outcome, symbols: SymbolTable?) -> PostMortem {
         let cause: PostMortem.Cause =
             switch outcome {
@@ -25,8 +25,7 @@ extension Machine {
             case .timeout, .hang, .signal, .terminal, .console: .stopped
             default: .ended
             }
-        // An exit that was served is complete only when KVM_RUN has come by again. What ended in an error has nothing
-        // to complete.
+        // A served exit is complete only after the next KVM_RUN. After an error there is nothing to complete.
         for worker in workers where kick == .immediateExit {
             let number = worker.vcpu.number
             if cause != .tripleFault(vcpu: number), cause != .internalError(vcpu: number) {
@@ -91,7 +90,7 @@ extension Machine {
         return state
     }
 
-    /// What was known before the exit that lost the registers, which is the trail's last.
+    /// Returns the state before the exit that lost the registers, which is the trail's last.
     private func earlier(
         _ worker: VCPUThread, _ general: kvm_regs, _ special: kvm_sregs, _ trail: [ExitRecord], _ symbols: SymbolTable?
     ) -> EarlierState {
@@ -115,7 +114,7 @@ extension Machine {
 }
 
 extension VirtualCPU {
-    /// Its registers as a post-mortem takes them; nil where KVM won't tell.
+    /// Returns its registers for a post-mortem; nil if KVM doesn't provide them.
     fileprivate func examined() -> ProcessorRegisters? {
         guard let general = try? registers(), let special = try? specialRegisters() else { return nil }
         return ProcessorRegisters(general, special)

@@ -3,7 +3,7 @@ import CLinux
 import KVM
 
 extension VirtualCPU {
-    /// The vCPU's registers as people read them, a few a line. Says so where KVM won't tell.
+    /// Returns the vCPU's registers as text for people, a few per line. Says so if KVM doesn't provide them.
     func registerLines() -> [String] {
         do { return Self.lines(try registers(), try specialRegisters()) } catch { return ["no registers: \(error)"] }
     }

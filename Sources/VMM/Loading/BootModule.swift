@@ -1,8 +1,8 @@
-/// A file that a kernel is handed as it is: an initrd, a multiboot module.
+/// A file that is passed to a kernel unchanged: an initrd, a multiboot module.
 public struct BootModule: Equatable, Sendable {
     /// The file's path.
     public var path: String
-    /// What the kernel is told with it: multiboot's string is the path, then these words. Empty for none.
+    /// The module's arguments: multiboot's string is the path, then these words. Empty for none.
     public var arguments: String
 
     public init(path: String, arguments: String = "") {
@@ -10,8 +10,8 @@ public struct BootModule: Equatable, Sendable {
         self.arguments = arguments
     }
 
-    /// Reads `FILE ARGUMENTS...`, as boot loaders write it: the path ends at the first blank.
-    /// - Returns: nil where there is no path.
+    /// Parses `FILE ARGUMENTS...`, the syntax of boot loaders: the path ends at the first blank.
+    /// - Returns: nil if there is no path.
     public init?(words: String) {
         let parts = words.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         guard let path = parts.first, !words.hasPrefix(" ") else { return nil }

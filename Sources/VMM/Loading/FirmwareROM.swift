@@ -3,12 +3,15 @@ import Glibc
 import KVM
 import LinuxSystem
 
-/// A firmware image, as a PC has it: a ROM that ends at 4 GiB, read-only, whose last 128 KiB also lie below 1 MiB. The
-/// low copy is RAM, since firmware unpacks itself there; that a chipset can make it read-only again is left out.
+/// A firmware image, placed as on a PC: a read-only ROM that ends at 4 GiB, with a copy of its last 128 KiB below 1
+/// MiB. The low copy is RAM, since firmware unpacks itself there; making it read-only again, as a chipset can, is not
+/// implemented.
 ///
-/// The first vCPU starts as after a reset, which KVM makes of a new one: at f000:fff0 with the segment at 0xffff0000.
+/// The first vCPU starts as after a reset, which is the state of a new vCPU of KVM: at f000:fff0 with the segment at
+/// 0xffff0000.
 final class FirmwareROM: Sendable {
-    /// Bytes of an image. The reset vector needs the last 16; a larger one would lie on the interrupt controllers.
+    /// The sizes of an image in bytes. The reset vector needs the last 16 bytes; a larger image would overlap the
+    /// interrupt controllers.
     static let sizes: ClosedRange<UInt64> = 64 << 10...16 << 20
     private static let lowSize: UInt64 = 128 << 10
 
@@ -31,8 +34,8 @@ final class FirmwareROM: Sendable {
         }
     }
 
-    /// Puts it into the guest.
-    /// - Parameter slot: a memory slot that nobody else uses. The ROM must live as long as the machine.
+    /// Maps it into the guest.
+    /// - Parameter slot: an unused memory slot. The ROM must live as long as the machine.
     func place(in vm: VirtualMachine, _ memory: GuestMemory, slot: UInt32) throws(MachineError) {
         let size = UInt64(mapping.count)
         do throws(KVMError) {
@@ -53,8 +56,8 @@ final class FirmwareROM: Sendable {
 }
 
 extension FirmwareConfig.Items {
-    /// What firmware is told beside RAM and vCPUs: the memory map, and that it show its screen on the serial console
-    /// and offer its boot menu.
+    /// Adds the information for firmware besides RAM and vCPUs: the memory map, and settings that show its screen on
+    /// the serial console and offer its boot menu.
     mutating func describe(_ memory: GuestMemory, reserved: [MemoryMap.Region], serialPort: UInt16)
         throws(FirmwareConfig.FileError)
     {

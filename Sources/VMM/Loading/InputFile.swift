@@ -1,17 +1,16 @@
 import Glibc
 public import LinuxSystem
 
-/// A file that a guest is given, open for reading at any offset.
+/// A file for the guest, open for reading at any offset.
 ///
-/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read once and in order, so it is copied whole to a file
-/// without a name. So is a file that claims to be empty: those of /proc and of some FUSE file systems have a size of 0,
-/// whatever reading them brings.
+/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read only once and in order, so it is copied to a file without
+/// a name. So is a file with size 0: files of /proc and of some FUSE file systems have this size but do have contents.
 public final class InputFile: Sendable {
     public let descriptor: Descriptor
-    /// Bytes in it.
+    /// The size in bytes.
     public let size: UInt64
 
-    /// As many bytes as a pipe may bring, since one without an end would fill the disk.
+    /// The largest size of a pipe's contents, since an endless pipe would fill the disk.
     static let copyLimit = 4 << 30
 
     init(_ path: String) throws(SystemCallError) {
@@ -32,7 +31,7 @@ public final class InputFile: Sendable {
         }
     }
 
-    /// What a compressed file holds, in a file without a name.
+    /// Creates a file without a name for the contents of a compressed file.
     init(contents: [UInt8], of path: String) throws(SystemCallError) {
         descriptor = try TemporaryFile("what \(path) holds", contents: contents).release()
         size = UInt64(contents.count)

@@ -4,7 +4,7 @@ import CLinux
 import KVM
 import LinuxSystem
 
-/// A kernel image read with pread, a piece at a time: it is never whole in our memory.
+/// A kernel image read with pread, a piece at a time: memory never holds the whole image.
 private struct ImageFile: ImageSource {
     let file: InputFile
     var size: UInt64 { file.size }
@@ -15,13 +15,13 @@ private struct ImageFile: ImageSource {
 /// Puts a kernel into guest memory and the first vCPU at its entry point.
 struct KernelLoader {
     let memory: GuestMemory
-    /// Where RAM below 4 GiB ends at the latest.
+    /// The highest possible end of RAM below 4 GiB.
     let lowRAMLimit: UInt64
-    /// The machine, as the firmware tables are to describe it.
+    /// The machine that the firmware tables describe.
     let board: Board
 
-    /// Reads and checks the image, fills guest memory, and says how the first vCPU starts, from which disk, if it is
-    /// one, and what was loaded.
+    /// Reads and checks the image, and fills guest memory. Returns the first vCPU's start state, the disk, if it is
+    /// one, and the loaded kernel.
     func load(_ boot: BootConfiguration) throws(MachineError) -> (
         entry: EntryState, disk: BootDisk?, kernel: LoadedKernel
     ) {
@@ -70,7 +70,7 @@ struct KernelLoader {
         return (plan.needsFirmware ? BootROM.entry : plan.entry, disk, loaded)
     }
 
-    /// What a PC's BIOS leaves for every kernel: its own code, interrupt vectors and data areas.
+    /// Places the data of a PC's BIOS, which every kernel gets: its own code, interrupt vectors and data areas.
     private func placeBIOS(_ plan: LoadPlan) throws(MachineError) {
         do throws(GuestMemory.OutOfBounds) {
             try memory.write(words: BootROM.lowWords, at: BootROM.lowArea.lowerBound)
@@ -99,8 +99,8 @@ struct KernelLoader {
         do { return try files.open(path) } catch { throw .noKernel(path: path, cause: error) }
     }
 
-    /// The kernel that is in a gzip-compressed file, as boot loaders take it; the file itself where it is none, or is
-    /// said to be something else.
+    /// Decompresses a gzip-compressed kernel file, as boot loaders do; returns other files, or files of an explicit
+    /// format, unchanged.
     private func decompressed(_ file: InputFile, _ boot: BootConfiguration) throws(MachineError) -> InputFile {
         guard boot.format != .flat, boot.format != .disk else { return file }
         if let unpacked = boot.files.unpacked(boot.kernel) { return unpacked }
@@ -142,7 +142,7 @@ struct KernelLoader {
 }
 
 extension VirtualCPU {
-    /// Puts the vCPU into the state a boot protocol asks for.
+    /// Sets the vCPU to the state that a boot protocol requires.
     func enter(at entry: EntryState) throws(KVMError) {
         var special = try specialRegisters()
         func segment(_ source: EntryState.Segment) -> kvm_segment {

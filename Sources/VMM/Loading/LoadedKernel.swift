@@ -1,17 +1,17 @@
 import Boot
 import PostMortem
 
-/// The kernel that was put into guest memory, as a post-mortem asks for it.
+/// The kernel in guest memory, for a post-mortem.
 struct LoadedKernel {
-    /// How it is booted; for Linux, which of its entries was taken.
+    /// The kernel's format; for Linux it includes the chosen entry.
     let format: KernelFormat
     let commandLine: String
-    /// Of a Linux image, what it says of itself.
+    /// The release of a Linux image.
     let linuxRelease: String?
-    /// Where it was loaded, in guest-physical addresses.
+    /// Its place in guest-physical addresses.
     let ranges: [Range<UInt64>]
 
-    /// Whether it is a Linux: by its image, or by the words that every Linux has in its data (init/version.c).
+    /// Returns true for a Linux: by its image, or by the words that every Linux has in its data (init/version.c).
     func isLinux(in memory: GuestMemory) -> Bool {
         if format.isLinux { return linuxRelease != nil }
         guard format == .pvh else { return false }

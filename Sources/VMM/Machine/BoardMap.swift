@@ -1,7 +1,7 @@
-/// Who answers where in the board's I/O space: the one list, from which the machine claims ports, tells its guest, and
-/// says what is free.
+/// The map of the board's I/O space: the only list of ports, from which the machine claims ports, describes them to its
+/// guest, and finds free ones.
 ///
-/// What guests are told of can be moved. The others lie where every PC or the boot ROM has them.
+/// Ports that guests are told of can be moved. The others are fixed on every PC or in the boot ROM.
 public struct BoardMap: Equatable, Sendable {
     var serial = SerialPort.entry
     var serialGSI = SerialPort.gsi
@@ -16,11 +16,11 @@ public struct BoardMap: Equatable, Sendable {
 
     public init() {}
 
-    /// The exit port's place, unless another was asked for.
+    /// The default exit port.
     public static var exitPort: UInt16 { ExitPort.standard }
 
-    /// All but the exit port, which whoever asks chooses. Devices that are there only where they are asked for are in
-    /// it, so two of them may have the same port.
+    /// All entries except the exit port, which the user chooses. Optional devices are included, so two entries may have
+    /// the same port.
     public var entries: [BoardEntry] {
         [
             serial, ConfigPorts.entry, panic, powerEvents, powerTimer, powerControl, KeyboardController.dataEntry,
@@ -31,17 +31,17 @@ public struct BoardMap: Equatable, Sendable {
         ] + Self.elsewhere
     }
 
-    /// What the kernel serves, and what nobody does.
+    /// Ports that the kernel serves, or no device.
     static let elsewhere = [
         BoardEntry("the PIC", 0x20..<0x22, 0xA0..<0xA2, 0x4D0..<0x4D2, servedBy: .kernel),
         BoardEntry("the timer", 0x40..<0x44, 0x61..<0x62, servedBy: .kernel),
         BoardEntry("an ISA board's DMA controller", 0x00..<0x20, servedBy: .nobody),
     ]
 
-    /// Who answers at a port, or may; nil for a free one that no PCI function can get either.
+    /// Returns the device that answers, or may answer, at a port; nil for a free port that no PCI function can get
+    /// either.
     ///
-    /// Those of devices that are there only where they are asked for count too: a port's meaning shouldn't hang on
-    /// other options.
+    /// Optional devices count too: the meaning of a port should not depend on other options.
     public func owner(of port: UInt16) -> String? {
         if PhysicalLayout.guestPortWindow.contains(UInt64(port)) { return "the PCI devices (0x1000 to 0xffff)" }
         let names = entries.filter { $0.contains(port) }.map(\.name)

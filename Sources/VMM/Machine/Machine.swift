@@ -7,7 +7,7 @@ public import PostMortem
 
 /// A virtual machine with its board: memory, chipset, PCI bus and vCPUs. Built, given functions, loaded, run once.
 public final class Machine {
-    /// What a run came to.
+    /// The result of a run.
     public struct Result: Sendable {
         public var outcome: Outcome
         /// Seconds from the first vCPU's start.
@@ -15,14 +15,14 @@ public final class Machine {
         public private(set) var exits: ExitCounts
         /// The last lines of the guest's console.
         public private(set) var consoleTail: String
-        /// Console bytes that nobody read: the reader stopped taking them.
+        /// Console bytes that were not written because the reader stopped reading.
         public private(set) var unwrittenConsoleBytes: Int
         /// The last byte that the guest wrote to port 0x80; nil for none.
         public let postCode: UInt8?
-        /// Why the guest was where it was, where somebody asked: `Machine.postMortem`.
+        /// The post-mortem, if it was made: `Machine.postMortem`.
         public var postMortem: PostMortem?
 
-        /// Adds what an earlier boot came to, of which this one is the next.
+        /// Adds the result of an earlier boot, which this one follows.
         public mutating func follow(_ earlier: Result) {
             duration += earlier.duration
             exits.add(earlier.exits)
@@ -37,15 +37,16 @@ public final class Machine {
     public let vm: VirtualMachine
     public let memory: GuestMemory
     public let bridge: PCIHostBridge
-    /// What firmware and test kernels read of the machine; loaders add files to it.
+    /// Information about the machine for firmware and test kernels; loaders add files to it.
     public let firmwareConfig: FirmwareConfig
-    /// The routes of messages that the kernel delivers by itself. Before the run.
+    /// The routes of messages that the kernel delivers without user space. To be used before the run.
     public private(set) lazy var messageRoutes = MessageRoutes(vm: vm)
-    /// By GSI, made when the first function asks.
+    /// By GSI; each is created when a function first requests it.
     private(set) var lines: [UInt32: InterruptLine] = [:]
-    /// Parks and resumes the run's threads, and has its outcome.
+    /// Parks and resumes the run's threads, and holds its outcome.
     public let runState: RunState
-    /// What the main thread waits for: whoever needs it registers there, before the run or from one of its sources.
+    /// The event loop of the main thread: code that needs it registers there, before the run or from one of its
+    /// sources.
     public let mainLoop: MainLoop
     let wake: Wake
     let console: ConsoleOutput
@@ -57,9 +58,9 @@ public final class Machine {
     let display = CRTController()
     private(set) var ports: Bus
     let mmio: Bus
-    /// The vCPUs' loops and what they kept, when the run has ended.
+    /// The vCPUs' loops and their data, after the run has ended.
     var workers: [VCPUThread] = []
-    /// The timestamp counter and the clock where the run began and where it ended.
+    /// The timestamp counter and the clock at the start and the end of the run.
     var span = TimeSpan()
     let vcpus: [VirtualCPU]
     let kick: VirtualCPU.Kick
@@ -73,7 +74,7 @@ public final class Machine {
         init() throws(SystemCallError) { event = try EventDescriptor("end of run") }
     }
 
-    /// Wakes the clock from the main thread.
+    /// Triggers the clock from the main thread.
     final class Alarm: Sendable {
         let timer: TimerDescriptor
         init() throws(SystemCallError) { timer = try TimerDescriptor("real-time clock") }
@@ -97,7 +98,7 @@ public final class Machine {
             // grace period.
             let slots = memory.slots
             for (slot, region) in slots.enumerated() {
-                // Each may take the kernel some tenths of a second, and again as it is torn down.
+                // Each may take the kernel some tenths of a second, and again when it is destroyed.
                 guard EndingSignals.cause == nil else {
                     throw SystemCallError(
                         call: "KVM_SET_USER_MEMORY_REGION", object: "guest memory", errno: .interrupted)
@@ -200,7 +201,7 @@ public final class Machine {
         self.mmio = mmio
     }
 
-    /// vCPUs that have APIC ids of eight bits; 255 is the broadcast.
+    /// The number of vCPUs with 8-bit APIC ids; 255 is the broadcast id.
     private static let xapicCPUs = 255
     /// KVM_X2APIC_API_USE_32BIT_IDS and KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK; api.rst 7.7.
     private static let wideX2APIC: UInt64 = 3
@@ -209,7 +210,7 @@ public final class Machine {
         throws(MachineError)
     {
         var limit = max(hypervisor.check(.maximumVCPUs), 1)
-        // APIC ids run from 0. Hosts that don't know the capability take as many ids as vCPUs.
+        // APIC ids start at 0. Hosts without the capability accept as many ids as vCPUs.
         let ids = hypervisor.check(.maximumVCPUID)
         if ids > 0 { limit = min(limit, ids) }
         if hypervisor.check(.x2apicInterface) == 0 { limit = min(limit, xapicCPUs) }
@@ -239,8 +240,8 @@ public final class Machine {
         }
     }
 
-    /// Where memory BARs are given addresses below 4 GiB. Firmware places them by itself, between its ECAM and the one
-    /// that is not there then.
+    /// Returns the window for memory BARs below 4 GiB. Firmware places them itself, between its ECAM and the place of
+    /// the other ECAM, which does not exist then.
     private static func window(_ configuration: MachineConfiguration, _ cpuid: CPUID) -> Range<UInt64> {
         if configuration.hasFirmware { return PhysicalLayout.firmwareECAM.upperBound..<PhysicalLayout.ecam.upperBound }
         guard !configuration.deviceBARs.isEmpty else { return PhysicalLayout.memoryWindow }
@@ -271,13 +272,13 @@ public final class Machine {
         return CMOSMemory.cells(lowMemory: low, highMemory: memory.count - low, cpus: configuration.cpus)
     }
 
-    /// Sets the level of an interrupt. The in-kernel irqchip exists for as long as the VM does; a refusal has no
-    /// meaning a guest could act on.
+    /// Sets the level of an interrupt. The in-kernel irqchip exists as long as the VM does; a guest could not react to
+    /// an error.
     private static func line(_ gsi: UInt32, _ vm: VirtualMachine) -> @Sendable (Bool) -> Void {
         { level in try? vm.setLine(gsi, level) }
     }
 
-    /// What the firmware tables say of this machine.
+    /// Returns the machine's description for the firmware tables.
     private static func board(_ configuration: MachineConfiguration, _ cpuid: CPUID, _ window: Range<UInt64>) -> Board {
         let routes = (1...31).flatMap { slot in
             (1...4).map { Board.InterruptRoute(slot: slot, pin: $0, gsi: PhysicalLayout.intxGSI(slot: slot, pin: $0)) }
@@ -307,7 +308,7 @@ public final class Machine {
         return board
     }
 
-    /// The line that a slot's pin is wired to. Before the run.
+    /// Returns the line that a slot's pin is wired to. To be used before the run.
     /// - Parameter pin: 1...4 for INTA...INTD.
     public func line(slot: Int, pin: Int) throws(SystemCallError) -> InterruptLine {
         let gsi = PhysicalLayout.intxGSI(slot: slot, pin: pin)
@@ -317,8 +318,8 @@ public final class Machine {
         return line
     }
 
-    /// Puts an emulated function on the bus and wires its interrupts. `PCIHostBridge.placeBARs` must follow. Before the
-    /// run.
+    /// Puts an emulated function on the bus and wires its interrupts. `PCIHostBridge.placeBARs` must follow. To be used
+    /// before the run.
     /// - Parameter slot: 1...31; nil for the first free one.
     public func attach(_ function: EmulatedFunction, slot: Int? = nil) throws(MachineError) {
         guard let slot = slot ?? bridge.freeSlot(without: []) else { throw .noFunction(name: function.name, .noSlot) }
@@ -335,7 +336,7 @@ public final class Machine {
         }
     }
 
-    /// Ends the run from outside, as when a passed-through device fails.
+    /// Ends the run from outside, for example when a passed-through device fails.
     public var end: @Sendable (Outcome) -> Void {
         let runState = runState
         return { runState.finish($0) }
@@ -358,17 +359,17 @@ public final class Machine {
         }
     }
 
-    /// Leaves PICs and timer as a PC's BIOS does. Multiboot 0.6.96, section 3.2, promises it: kernels may go back to
-    /// real mode and call the BIOS.
+    /// Sets PICs and timer as a PC's BIOS leaves them. Multiboot 0.6.96, section 3.2, guarantees this: kernels may
+    /// return to real mode and call the BIOS.
     private func leaveLegacyInterrupts() throws(KVMError) {
-        // Open are the timer, the keyboard, the second PIC, the floppy drive; and of the second the mouse, the
+        // Unmasked are the timer, the keyboard, the second PIC, the floppy drive; and on the second PIC the mouse, the
         // coprocessor, the disk.
         try vm.setPIC(0, base: 0x08, mask: 0xB8)
         try vm.setPIC(1, base: 0x70, mask: 0x8F)
         try vm.startFirmwareTimer()
     }
 
-    /// Loads firmware, with which the first vCPU then starts. Of a machine that was configured for it.
+    /// Loads firmware, with which the first vCPU then starts. The machine must be configured for firmware.
     public func loadFirmware(_ path: String, files: InputFiles = InputFiles()) throws(MachineError) {
         let rom = try FirmwareROM(path, files)
         try rom.place(in: vm, memory, slot: UInt32(memory.slots.count))

@@ -2,52 +2,51 @@ public import Boot
 public import KVM
 public import LinuxSystem
 
-/// A machine to be, as a value.
+/// The configuration of a machine.
 public struct MachineConfiguration: Sendable {
     /// RAM in bytes: a multiple of 4 KiB, at least 1 MiB.
     public var memory: UInt64
-    /// Whether RAM comes from the host's huge pages; `memory` is a multiple of 2 MiB then.
+    /// True if RAM comes from the host's huge pages; `memory` is then a multiple of 2 MiB.
     public var hugePages: Bool
-    /// 1 or more; the host says how many it takes.
+    /// The number of vCPUs, 1 or more; the host limits it.
     public var cpus: Int
-    /// Where the guest's console goes: a descriptor that outlives the run, nil for nowhere.
+    /// The descriptor that receives the guest's console, which must outlive the run; nil for none.
     public var consoleOutput: Int32?
     /// Puts a time before each line of the console's output; nil: none.
     public var consoleStamps: ConsoleStamps?
-    /// Changes the console's output; nil: it goes out as the guest wrote it.
+    /// Changes the console's output; nil for unchanged output.
     public var consoleFilter: (any ConsoleFilter)?
-    /// Ends what is written of the console's output; nil: all of it is.
+    /// Ends the console's output at a limit; nil for no limit.
     public var consoleLimit: ConsoleLimit?
-    /// Follows the run; nil: nobody does.
+    /// Records the run; nil for no trace.
     public var trace: Trace?
-    /// Where the guest's console input comes from, nil for none.
+    /// The descriptor of the guest's console input, nil for none.
     public var consoleInput: Int32?
     /// What the console of these two needs open, for a run of several machines; nil: each opens it for itself.
     public var consoleFiles: ConsoleFiles?
     /// What the keys do where that is a terminal.
     public var terminalKeys = TerminalKeys()
-    /// How long the guest may run, in seconds; nil: for ever.
+    /// The time limit in seconds; nil for none.
     public var timeout: Double?
-    /// When `timeout` begins, in nanoseconds of `MonotonicClock`; nil: with the first vCPU's start.
+    /// The start of `timeout`, in nanoseconds of `MonotonicClock`; nil: the first vCPU's start.
     public var timeoutStart: UInt64?
-    /// Whether firmware of its own sets the machine up: it finds a chipset as after a reset, and no tables.
+    /// True if firmware sets the machine up: it finds a chipset in its reset state, and no tables.
     public var hasFirmware: Bool
-    /// Whether what the guest writes to its debug console, port 0x402, is shown on its console.
+    /// True to show the guest's debug console, port 0x402, on its console.
     public var showsDebugConsole: Bool
-    /// The registers of the functions that will be put on the PCI bus: room is made for them below 4 GiB.
+    /// The BARs of the functions that will be put on the PCI bus: space is reserved for them below 4 GiB.
     public var deviceBARs: [BARPlacement.Need] = []
-    /// Whether what the guest writes to port 0xe9 is shown on its console. Not together with the test device, which has
-    /// that port.
+    /// True to show writes to port 0xe9 on the guest's console. Not together with the test device, which has that port.
     public var showsPortE9 = false
-    /// The port where a value ends the run; nil: there is none. One that `BoardMap` names no owner of.
+    /// The port where a write ends the run; nil for none. `BoardMap` must have no owner for it.
     public var exitPort: UInt16? = BoardMap.exitPort
-    /// Where the board's devices answer.
+    /// The ports of the board's devices.
     var boardMap = BoardMap()
-    /// How vCPUs are kicked; nil: the best way the host has.
+    /// The way to kick vCPUs; nil: the best that the host has.
     public var kick: VirtualCPU.Kick?
     /// The processor that guests see.
     public var cpuModel = CPUModel.host
-    /// Whether the board has the test device of kvm-unit-tests: ports, memory, and a PCI function in slot 31.
+    /// True if the board has the test device of kvm-unit-tests: ports, memory, and a PCI function in slot 31.
     public var hasTestDevice = false
 
     public init(
@@ -71,16 +70,16 @@ public struct MachineConfiguration: Sendable {
     }
 }
 
-/// A kernel to start, as files and words.
+/// A kernel to start: its files and arguments.
 public struct BootConfiguration: Sendable {
     /// The image's path.
     public var kernel: String
     public var commandLine: String
-    /// Files handed to the kernel as they are, in order: initrds, multiboot modules.
+    /// Files passed to the kernel unchanged, in order: initrds, multiboot modules.
     public var modules: [BootModule]
-    /// nil: by the file's own signs.
+    /// The kernel's format; nil to detect it.
     public var format: KernelFormat?
-    /// What kind of disk an image is; nil: by its own signs.
+    /// The kind of a disk image; nil to detect it.
     public var diskKind: DiskImage.Kind?
     /// Through which they are opened, and by which they stay open for the next machine.
     public var files = InputFiles()

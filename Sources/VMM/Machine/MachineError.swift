@@ -2,31 +2,31 @@ public import Boot
 public import KVM
 public import LinuxSystem
 
-/// Why a machine could not be built or its kernel loaded.
+/// The reason why a machine could not be built or its kernel loaded.
 public enum MachineError: Error, CustomStringConvertible {
     case kvm(KVMError)
     case system(SystemCallError)
     /// The kernel file can't be opened.
     case noKernel(path: String, cause: SystemCallError)
-    /// The kernel's bytes don't make a kernel this machine can start.
+    /// The file is no kernel that this machine can start.
     case badKernel(path: String, cause: BootError)
     /// The firmware file can't be read.
     case noFirmware(path: String, cause: SystemCallError)
     /// The firmware file is too small, too large, or no whole number of pages.
     case badFirmware(path: String, size: UInt64)
-    /// What firmware is to be told can't be put into files.
+    /// The information for firmware can't be stored in files.
     case firmwareFiles(FirmwareConfig.FileError)
     /// The firmware tables can't describe the machine.
     case noTables(FirmwareTablesError)
     /// Two of the board's devices would answer at the same address.
     case clash(Bus.ClaimError)
-    /// The test device finds no place on the bus.
+    /// The bus has no place for the test device.
     case noTestDevice(PCIHostBridge.PlugError)
-    /// An emulated function finds no place on the bus.
+    /// The bus has no place for an emulated function.
     case noFunction(name: String, PCIHostBridge.PlugError)
     case tooManyCPUs(asked: Int, limit: Int)
     case badMemorySize(bytes: UInt64, reason: String)
-    /// The host has too few huge pages for the guest's memory; in words, with the way out.
+    /// The host has too few huge pages for the guest's memory; the text includes a remedy.
     case hugePages(String)
 
     public var description: String {

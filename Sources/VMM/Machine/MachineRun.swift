@@ -4,10 +4,10 @@ public import LinuxSystem
 import X86
 
 extension Machine {
-    /// Runs until the guest, a signal, the time limit or a failure ends it. Once.
+    /// Runs until the guest, a signal, the time limit or a failure ends it. To be called once.
     /// - Parameters:
-    ///   - signals: requests to end swiftlet, made before any other thread was started.
-    ///   - watch: follows the guest's console, answers there, and may end the run.
+    ///   - signals: requests to end swiftlet, created before any other thread was started.
+    ///   - watch: observes the guest's console, answers there, and may end the run.
     public func run(signals: borrowing some EndRequests & ~Copyable, watch: (any ConsoleWatch)? = nil)
         throws(MachineError) -> Result
     {
@@ -41,7 +41,7 @@ extension Machine {
         }
         let duration = Double(runState.now - start) / 1e9
         EndingSignals.prolong()
-        // Nobody reads keys from here on: ^C ends whatever takes long.
+        // Keys are no longer read: from here on ^C ends anything that takes long.
         _ = consume terminal
         let ended = MonotonicClock.now
         let unwritten = console.flush(
@@ -91,7 +91,7 @@ extension Machine {
         }
     }
 
-    /// The main thread's part: console, signals, time and whatever else registered, until the run has ended.
+    /// Runs the main thread's part until the run has ended: console, signals, time and all registered sources.
     private func serve(
         _ signals: borrowing some EndRequests & ~Copyable, _ watch: (any ConsoleWatch)?,
         _ threads: borrowing VCPUThreads, start: UInt64
@@ -121,7 +121,7 @@ extension Machine {
         while !runState.isFinished {
             if runState.isParked {
                 try standStill(member, signals)
-                // vCPUs that stood still took no time.
+                // Parked vCPUs used no processor time.
                 halts = HangDetector(from: runState.now)
                 continue
             }
@@ -147,7 +147,7 @@ extension Machine {
             if alarmed.consume(), alarm.timer.readExpiry() { clock.timerExpired() }
             isSerialDue = serialPort.consume() && serial.attention.readCount() > 0
             if isBurst { hasOutput = console.drain { watch?.receive($0, at: elapsed()) } }
-            // What has just begun to come is not drained yet, and would look like a pause.
+            // Bytes that have just begun to arrive are not drained yet, and would look like a pause.
             if let watch, isBurst || !hasOutput {
                 let action = watch.look(at: elapsed())
                 if !action.input.isEmpty { action.input.withUnsafeBytes { serial.receive($0) } }
@@ -169,7 +169,7 @@ extension Machine {
 }
 
 extension Machine {
-    /// Stands still with the others; a signal still ends the run, and the time limit waits.
+    /// Parks the main thread; a signal still ends the run, and the time limit is paused.
     private func standStill(_ member: RunMember, _ signals: borrowing some EndRequests & ~Copyable)
         throws(SystemCallError)
     {
@@ -195,7 +195,7 @@ extension Machine {
         }
     }
 
-    /// Ends the run where no vCPU will ever run again.
+    /// Ends the run if no vCPU will ever run again.
     private func lookForHang(_ halts: inout HangDetector, _ threads: borrowing VCPUThreads, _ now: UInt64) {
         let areAsleep = workers.allSatisfy(\.sleepsForGood)
         switch halts.look(at: now, processorTime: threads.processorTime, areAsleep: areAsleep) {

@@ -1,6 +1,6 @@
 public import LinuxSystem
 
-/// What a run's main thread waits for: sources that register and leave. Of the main thread alone.
+/// The event loop of a run's main thread: sources register and leave. For the main thread only.
 public final class MainLoop {
     /// A descriptor that the loop watches.
     public struct Source {
@@ -12,7 +12,7 @@ public final class MainLoop {
     private var actions: [UInt64: () -> Void] = [:]
     private var lastToken: UInt64 = 0
 
-    /// - Throws: where descriptors run out.
+    /// - Throws: an error if descriptors run out.
     init() throws(SystemCallError) { events = try EventLoop("main loop") }
 
     /// Calls `action` whenever `raw` is readable, until it is removed.
@@ -24,14 +24,15 @@ public final class MainLoop {
         return Source(token: lastToken, raw: raw)
     }
 
-    /// Stops watching. What was ready already is not called any more. Harmless where it was removed before.
+    /// Stops watching. An action that is already due is not called any more. Harmless if the source was already
+    /// removed.
     public func remove(_ source: Source) {
         guard actions.removeValue(forKey: source.token) != nil else { return }
         events.forget(source.raw)
     }
 
-    /// Waits until a source is ready, and calls all that are.
-    /// - Parameter milliseconds: how long at most; negative: without a bound.
+    /// Waits until a source is ready, and calls the actions of all ready ones.
+    /// - Parameter milliseconds: the longest time to wait; negative: no limit.
     func wait(milliseconds: Int32) {
         events.wait(milliseconds: milliseconds) { token in actions[token]?() }
     }

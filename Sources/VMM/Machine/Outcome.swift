@@ -1,22 +1,22 @@
-/// How a run ended, as the guest or the host brought it about.
+/// The way in which a run ended.
 public enum Outcome: Sendable, Equatable {
     /// The guest wrote this value to the exit port.
     case exitPort(UInt32)
-    /// The guest said through the panic port that it panicked.
+    /// The guest reported a panic through the panic port.
     case panic
     /// The guest powered itself off.
     case powerOff
-    /// The guest reset itself; how, in words.
+    /// The guest reset itself; the text says by which means.
     case reset(String)
     /// A triple fault.
     case tripleFault(vcpu: UInt32)
-    /// KVM could not go on with a vCPU: why, and the vCPU's registers, a line each.
+    /// KVM could not continue a vCPU: the reason, and the vCPU's registers as lines.
     case internalError(vcpu: UInt32, reason: String, registers: [String])
-    /// The time allowed ran out.
+    /// The time limit was reached.
     case timeout(seconds: Double)
-    /// Every vCPU is halted with interrupts off, and nothing is left that could wake one.
+    /// Every vCPU is halted with interrupts off, and nothing can wake one.
     case hang
-    /// What the guest wrote to its console ended the run: whoever watches it knows what that means.
+    /// The guest's console output ended the run: the `ConsoleWatch` knows the reason.
     case console
     /// The user ended it at the terminal, by ^A x.
     case terminal
@@ -27,7 +27,7 @@ public enum Outcome: Sendable, Equatable {
 }
 
 extension Outcome {
-    /// Whether the guest stopped making progress: nothing it did ended the run.
+    /// True if the guest stopped making progress: nothing it did ended the run.
     public var isStandstill: Bool {
         switch self {
         case .timeout, .hang: true

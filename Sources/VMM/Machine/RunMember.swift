@@ -9,7 +9,7 @@ public final class RunMember: Sendable {
     private let interruption: @Sendable () -> Void
     private let prepare: @Sendable () -> Void
     private let still = Atomic<Bool>(false)
-    /// Whether the thread has left; held while it is interrupted, so that it is there then.
+    /// True once the thread has left; locked while it is interrupted, so that it exists then.
     private let left = Mutex(false)
 
     init(_ state: RunState, interrupt: @escaping @Sendable () -> Void, prepare: @escaping @Sendable () -> Void) {
@@ -23,15 +23,14 @@ public final class RunMember: Sendable {
     var hasLeft: Bool { left.withLock { $0 } }
     var isCurrentThread: Bool { UInt(pthread_self()) == thread }
 
-    /// Makes the thread come to `standStill` soon. From another thread.
+    /// Makes the thread call `standStill` soon. From another thread.
     func interrupt() {
         left.withLock { hasLeft in
             if !hasLeft { interruption() }
         }
     }
 
-    /// Where the run is parked, stays here until it is resumed or has ended. Of the member's own thread, where it is in
-    /// the middle of nothing.
+    /// Waits while the run is parked. For the member's own thread, when it has nothing half done.
     public func standStill() { standStill { state.waitToGo() } }
 
     /// - Parameter wait: waits for a while, or until the run is resumed.
@@ -43,11 +42,11 @@ public final class RunMember: Sendable {
             while state.isParked, !state.isFinished { wait() }
             prepare()
             still.store(false, ordering: .sequentiallyConsistent)
-            // Who parks again meanwhile either saw that it does not stand still, or is seen here.
+            // A concurrent `park` either sees that this thread does not stand still, or is seen here.
         } while state.isParked && !state.isFinished
     }
 
-    /// The thread ends.
+    /// Ends the membership, before the thread ends.
     public func leave() {
         left.withLock { $0 = true }
         state.leave(self)

@@ -1,35 +1,34 @@
 public import LinuxSystem
 import Synchronization
 
-/// Whether a run's threads run, are parked, or have ended the run. Of several outcomes the first wins, whoever brings
-/// it.
+/// The state of a run's threads: running, parked, or ended. The first outcome wins.
 ///
 /// Parked threads stand still until they are resumed: vCPUs outside the guest with no access half done, device threads
-/// between two events, the main thread in its loop. What arrives meanwhile stays in eventfds and in KVM. The run's
-/// time, and with it the time limit, stands still too.
+/// between two events, the main thread in its loop. Events that arrive meanwhile stay in eventfds and in KVM. The run's
+/// time, and with it the time limit, is paused too.
 public final class RunState: Sendable {
     private struct Time {
-        /// When all stood still, in nanoseconds of `MonotonicClock`; nil while threads run.
+        /// The time when all stood still, in nanoseconds of `MonotonicClock`; nil while threads run.
         var start: UInt64?
-        /// Nanoseconds of all parkings that are over.
+        /// The total time of finished parkings in nanoseconds.
         var past: UInt64 = 0
     }
 
     private let decided = Mutex<Outcome?>(nil)
     private let ended = Atomic<Bool>(false)
     private let parked = Atomic<Bool>(false)
-    /// Calls of `park` that were not yet followed by `resume`; held while one parks or resumes.
+    /// The number of calls of `park` without a `resume` yet; locked during parking and resuming.
     private let parkings = Mutex(0)
     private let time = Mutex(Time())
     private let members = Mutex<[RunMember]>([])
-    /// Readable while parked threads may go on.
+    /// Readable while parked threads may continue.
     let go: EventDescriptor
-    /// Signalled by each thread that comes to stand still.
+    /// Signalled by each thread that begins to stand still.
     let arrivals: EventDescriptor
     private let wake: @Sendable () -> Void
 
-    /// - Parameter wake: called once, from the thread that ends the run; must make every vCPU and the console look.
-    /// - Throws: where descriptors run out.
+    /// - Parameter wake: called once, from the thread that ends the run; must wake every vCPU and the console.
+    /// - Throws: an error if descriptors run out.
     init(wake: @escaping @Sendable () -> Void) throws(SystemCallError) {
         self.wake = wake
         go = try EventDescriptor("run resumed")
@@ -38,7 +37,7 @@ public final class RunState: Sendable {
 
     // MARK: The end
 
-    /// Ends the run, unless it has ended. Parked threads go on, to their end.
+    /// Ends the run, unless it has ended. Parked threads continue to their end.
     public func finish(_ outcome: Outcome) {
         let first = decided.withLock { decided in
             guard decided == nil else { return false }
@@ -57,11 +56,11 @@ public final class RunState: Sendable {
 
     // MARK: Parking
 
-    /// Parks every thread of the run but the calling one, and waits until all stand still. Each call wants one
+    /// Parks every thread of the run except the calling one, and waits until all stand still. Each call requires one
     /// `resume`. From any thread.
-    /// - Parameter seconds: how long to wait for them.
-    /// - Returns: false where one did not come to stand still in that time, or the run ended; then nothing is parked,
-    ///   and no `resume` is wanted.
+    /// - Parameter seconds: the time limit.
+    /// - Returns: false if some thread did not stand still in time, or the run ended; then no thread is parked, and no
+    ///   `resume` is required.
     public func park(within seconds: Double = 1) -> Bool {
         parkings.withLock { count in
             guard count == 0 else {
@@ -70,7 +69,7 @@ public final class RunState: Sendable {
             }
             parked.store(true, ordering: .sequentiallyConsistent)
             _ = go.readCount()
-            // An outcome that came before would have let them go already.
+            // An earlier outcome would have resumed them already.
             guard !isFinished, stop(until: MonotonicClock.now + UInt64(seconds * 1e9)) else {
                 parked.store(false, ordering: .sequentiallyConsistent)
                 go.signal()
@@ -89,13 +88,13 @@ public final class RunState: Sendable {
         while let late = others.first(where: { !$0.isStill }) {
             let now = MonotonicClock.now
             guard now < end, !isFinished else { return false }
-            // A thread that just began to wait for something may have missed its interruption.
+            // A thread that just began to wait may have missed its interruption.
             if !arrivals.wait(milliseconds: 10) { late.interrupt() } else { _ = arrivals.readCount() }
         }
         return true
     }
 
-    /// Lets the threads go on that `park` made stand still. From any thread.
+    /// Resumes the threads that `park` stopped. From any thread.
     public func resume() {
         parkings.withLock { count in
             guard count > 0 else { return }
@@ -110,26 +109,26 @@ public final class RunState: Sendable {
         }
     }
 
-    /// Whether threads stand still, or are asked to.
+    /// True if threads stand still, or are asked to.
     public var isParked: Bool { parked.load(ordering: .sequentiallyConsistent) }
 
-    /// Nanoseconds of `MonotonicClock`, but that it stands still while the run is parked.
+    /// Nanoseconds of `MonotonicClock`, without the time in which the run was parked.
     var now: UInt64 {
         time.withLock { time in (time.start ?? MonotonicClock.now) - time.past }
     }
 
     // MARK: Threads
 
-    /// Counts the calling thread among those that are parked.
+    /// Adds the calling thread to the members of the run.
     /// - Parameters:
-    ///   - interrupt: makes the thread call `standStill` of what this returns, soon; called by other threads.
-    ///   - prepare: called by the thread before it goes on.
+    ///   - interrupt: makes the thread call `standStill` of the returned member soon; called by other threads.
+    ///   - prepare: called by the thread before it continues.
     public func join(interrupt: @escaping @Sendable () -> Void, prepare: @escaping @Sendable () -> Void = {})
         -> RunMember
     {
         let member = RunMember(self, interrupt: interrupt, prepare: prepare)
         members.withLock { $0.append(member) }
-        // Whoever parks now may have looked before: a thread that comes late parks by itself.
+        // A concurrent `park` may have missed this member, so it parks itself.
         member.standStill()
         return member
     }
@@ -139,6 +138,6 @@ public final class RunState: Sendable {
         arrivals.signal()
     }
 
-    /// Waits until threads may go on, or a signal comes.
+    /// Waits until threads may continue, or a signal comes.
     func waitToGo() { _ = go.wait(milliseconds: -1) }
 }

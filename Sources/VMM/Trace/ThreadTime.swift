@@ -1,16 +1,16 @@
 import Glibc
 import LinuxSystem
 
-/// How much of a stretch of time the calling thread had no processor, and why: it slept, or others had them all.
+/// The time in which the calling thread was not running, by cause: it slept, or waited for a processor.
 ///
-/// A halted guest's thread sleeps in the kernel. Asking takes two system calls, so short stretches are left out: nobody
-/// sleeps for so short a time.
+/// A halted guest's thread sleeps in the kernel. A measurement takes two system calls, so short stretches are left out:
+/// they contain no sleep.
 struct ThreadTime: ~Copyable {
-    /// Nanoseconds. What is shorter is not asked for.
+    /// The shortest stretch, in nanoseconds, that is measured.
     static let shortest: UInt64 = 50_000
 
-    /// The scheduler's account of the thread: nanoseconds it ran, nanoseconds it waited for a processor, how often it
-    /// ran. proc(5). nil where the kernel keeps none (CONFIG_SCHED_INFO).
+    /// The scheduler's statistics of the thread: nanoseconds it ran, nanoseconds it waited for a processor, number of
+    /// runs. proc(5). nil if the kernel has none (CONFIG_SCHED_INFO).
     private var account: Descriptor?
     private var raw: Int32 = -1
     private var moment: UInt64 = 0
@@ -19,7 +19,7 @@ struct ThreadTime: ~Copyable {
 
     init() {}
 
-    /// From here on it is the calling thread's.
+    /// Attaches to the calling thread.
     mutating func begin() {
         if let file = try? Descriptor(opening: "/proc/thread-self/schedstat") {
             raw = file.raw
@@ -28,7 +28,7 @@ struct ThreadTime: ~Copyable {
         (moment, ran, waited) = (MonotonicClock.now, Self.processorTime, waitingTime)
     }
 
-    /// How the thread was idle in the last `stretch` nanoseconds, which end at `now`.
+    /// Returns the idle time of the thread in the last `stretch` nanoseconds, which end at `now`.
     mutating func idle(of stretch: UInt64, until now: UInt64) -> (slept: UInt64, waited: UInt64) {
         let (ran, waited) = (Self.processorTime, waitingTime)
         defer { (moment, self.ran, self.waited) = (now, ran, waited) }
@@ -43,7 +43,7 @@ struct ThreadTime: ~Copyable {
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 
-    /// The account's second number.
+    /// The second number of the statistics.
     private var waitingTime: UInt64 {
         guard raw >= 0 else { return 0 }
         return withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in

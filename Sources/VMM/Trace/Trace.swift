@@ -5,32 +5,32 @@ import Synchronization
 
 /// A timeline of a run in the Chrome trace-event format: docs/trace.md.
 ///
-/// vCPUs and whoever delivers interrupts note what happens in rings of their own; a thread of the trace takes it from
-/// there every few milliseconds, puts it into words and writes it. Where it can't keep up, events are dropped, counted,
-/// and said to be missing.
+/// vCPUs and threads that deliver interrupts record events in rings of their own. The trace's thread reads the rings
+/// every few milliseconds, formats the events and writes them. If it can't keep up, events are dropped and counted, and
+/// the trace says so.
 public final class Trace: Sendable {
-    /// What became of the file.
+    /// The state of the file.
     public struct Summary: Sendable {
-        /// Events that came faster than they could be written.
+        /// Events that were dropped because they came too fast.
         public var dropped: UInt64
-        /// Events that the file's limit took.
+        /// Events that were dropped because of the file's limit.
         public var missing = 0
-        /// Why the file could not be written to its end.
+        /// The error that ended writing the file.
         public var failure: SystemCallError?
     }
 
-    /// What the main thread has put into words.
+    /// Text that the main thread has formatted.
     private struct Words {
         var text: TraceText
         var dropped: UInt64 = 0
-        /// The guest's line that is not at its end.
+        /// The guest's current line.
         var line: [UInt8] = []
         var lineStart: UInt64?
     }
 
-    /// The thread's owner.
+    /// The owner of the thread.
     private final class Worker: @unchecked Sendable {
-        // @unchecked: used by the main thread alone.
+        // @unchecked: only the main thread uses it.
         private var thread: Thread?
 
         func start(_ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
@@ -47,14 +47,14 @@ public final class Trace: Sendable {
         var seen: UInt64
     }
 
-    /// 32768 exits a vCPU, 3 MB; a tenth of it where there are many.
+    /// 32768 exits per vCPU, 3 MB; a tenth of it for many vCPUs.
     private static let ringShift: UInt64 = 15
     private static let smallRingShift: UInt64 = 12
     private static let manyCPUs = 16
     private static let wordsLimit = 4 << 20
-    /// So much of a console line is shown.
+    /// The largest number of bytes shown of a console line.
     private static let lineLimit = 200
-    /// So much of the run's last line is shown.
+    /// The largest number of bytes shown of the run's last line.
     private static let sentenceLimit = 500
     private static let interval: Int32 = 5
 
@@ -64,7 +64,7 @@ public final class Trace: Sendable {
     private let sources = Mutex<[String]>([])
     private let words: Mutex<Words>
     private let lines = Mutex<[Followed]>([])
-    /// Of the functions on the bus, by slot.
+    /// The names of the functions on the bus, by slot.
     private let names = Mutex<[String]>([])
     private let loop: EventLoop
     private let isEnding = Atomic<Bool>(false)
@@ -73,10 +73,10 @@ public final class Trace: Sendable {
     private let lastSentence = Mutex<String?>(nil)
     public let limit: FileLimit
 
-    /// Makes the file and begins. `finish` must follow.
+    /// Creates the file and starts. `finish` must follow.
     /// - Parameters:
-    ///   - title: what is run.
-    ///   - limit: how large the file may become.
+    ///   - title: the name of the run.
+    ///   - limit: the largest size of the file.
     public init(path: String, title: String, limit: FileLimit) throws(OutputFileError) {
         self.limit = limit
         var text = TraceText(origin: origin)
@@ -103,7 +103,7 @@ public final class Trace: Sendable {
 
     // MARK: Recording
 
-    /// The track of a vCPU, the same for each boot.
+    /// Returns the track of a vCPU, the same for each boot.
     func track(_ number: Int, of count: Int, ecam: Range<UInt64>) throws(SystemCallError) -> VCPUTrack {
         let ring = try vcpus.withLock { rings throws(SystemCallError) in
             while rings.count <= number {
@@ -141,10 +141,10 @@ public final class Trace: Sendable {
         }
     }
 
-    /// What the functions on the guest's bus are called, by slot.
+    /// Sets the names of the functions on the guest's bus, by slot.
     func name(_ functions: [String]) { names.withLock { $0 = functions } }
 
-    /// The guest's acknowledgements of these lines are noted from now on.
+    /// Starts to record the guest's acknowledgements of these lines.
     func follow(_ new: [InterruptLine]) {
         lines.withLock { lines in
             for old in lines { loop.forget(old.line.acknowledgementEvent) }
@@ -153,12 +153,12 @@ public final class Trace: Sendable {
         }
     }
 
-    /// A part of the run that began at `start`, a moment of `MonotonicClock`, and is over. From the main thread.
+    /// Records a finished part of the run, which began at `start`, a time of `MonotonicClock`. From the main thread.
     public func phase(_ name: StaticString, since start: UInt64) {
         write { $0.slice(TraceText.Track.run, name, from: start, to: MonotonicClock.now, category: "phase") }
     }
 
-    /// A moment of the run. From the main thread.
+    /// Records a moment of the run. From the main thread.
     public func moment(_ name: String) {
         write { $0.instant(TraceText.Track.run, at: MonotonicClock.now, category: "phase", name: name) }
     }
@@ -205,8 +205,8 @@ public final class Trace: Sendable {
         }
     }
 
-    /// Writes the rest and ends the thread. Later calls only give the summary again.
-    /// - Parameter sentence: how the run ended, the trace's last word whatever its limit.
+    /// Writes the rest and ends the thread. Later calls only return the summary again.
+    /// - Parameter sentence: the run's last message, which is written even at the file's limit.
     public func finish(saying sentence: String? = nil) -> Summary {
         endLine()
         lastSentence.withLock { $0 = sentence }
@@ -224,7 +224,7 @@ public final class Trace: Sendable {
         private var file: TraceFile
         private var text: TraceText
         private var named = 0
-        /// What was said to be missing, by track.
+        /// The number of dropped entries reported so far, by track.
         private var reported: [Int: UInt64] = [:]
         private var hasToldLimit = false
 
@@ -236,7 +236,7 @@ public final class Trace: Sendable {
 
         func run() {
             while true {
-                // Asked first: what was noted before the end was asked for is written.
+                // Read first: all events recorded before the end was requested must be written.
                 let isLast = trace.isEnding.load(ordering: .acquiring)
                 collect()
                 guard !isLast else { break }

@@ -1,6 +1,6 @@
 import KVM
 
-/// Something that happened, as its thread notes it: plain numbers, which another thread puts into words.
+/// An event recorded by its thread: only numbers, which another thread formats.
 struct TraceEntry: BitwiseCopyable {
     enum Event: UInt8 {
         /// A vCPU's thread is about to enter its guest for the first time.
@@ -9,7 +9,7 @@ struct TraceEntry: BitwiseCopyable {
         case exit
         /// A line of the guest's interrupt controllers went up or down.
         case line
-        /// A message was given to the guest.
+        /// A message was delivered to the guest.
         case message
     }
 
@@ -17,23 +17,23 @@ struct TraceEntry: BitwiseCopyable {
     /// A `VCPUExit.Kind`.
     var kind: UInt8 = 0
     var width: UInt8 = 0
-    /// Whether an exit is a configuration access through ECAM; a line's level; what became of a message.
+    /// For an exit: 1 if it is a configuration access through ECAM; for a line: its level; for a message: its delivery.
     var answer: UInt8 = 0
-    /// Elements of a string instruction; who sent a message, by its number.
+    /// For an exit: the elements of a string instruction; for a message: the number of its sender.
     var count: UInt32 = 0
-    /// Nanoseconds, by `MonotonicClock`: when KVM_RUN was called, when it came back, and when it had been served.
+    /// Nanoseconds of `MonotonicClock`: when KVM_RUN was called, when it returned, and when the exit had been served.
     var entered: UInt64 = 0
     var left: UInt64 = 0
     var served: UInt64 = 0
     /// Port, guest address, GSI or a message's address.
     var address: UInt64 = 0
-    /// What was read or written; a message's data.
+    /// The value read or written; a message's data.
     var value: UInt64 = 0
     /// Nanoseconds between `entered` and `left` in which the vCPU's thread slept, and in which it waited for a
     /// processor.
     var halted: UInt64 = 0
     var waited: UInt64 = 0
-    /// From the start of the BAR that answered.
+    /// The offset in the BAR that answered.
     var offset: UInt64 = 0
     /// The latched address of configuration mechanism 1.
     var latch: UInt32 = 0

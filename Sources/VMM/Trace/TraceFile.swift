@@ -1,31 +1,31 @@
 import Glibc
 import LinuxSystem
 
-/// The trace's file: one JSON object, complete after every write, so that whatever ends the program leaves a file that
-/// can be read.
+/// The trace's file: one JSON object, complete after every write, so that the file can be read even if the program is
+/// killed.
 ///
-/// Each write overwrites the two brackets with which the one before it ended. A pipe can't be written over: there they
-/// come at the end alone.
+/// Each write overwrites the two closing brackets of the previous one. A pipe can't be overwritten: there they are
+/// written only at the end.
 struct TraceFile: ~Copyable {
     private static let end = Array("\n]}\n".utf8)
-    /// Bytes kept free for what is said of the trace's end: `appendLast`.
+    /// Bytes reserved for the last events: `appendLast`.
     private static let reserve = 16 << 10
     private let descriptor: Descriptor
     private let isFile: Bool
     private var size = 0
-    /// Bytes of all but the last events.
+    /// The room for all but the last events, in bytes.
     private let room: Int
-    /// Whether the file has reached its limit: no event but the last ones is written any more.
+    /// True once the file has reached its limit: only the last events are written then.
     private(set) var isCut = false
-    /// How many events the limit took.
+    /// The number of events dropped because of the limit.
     private(set) var missing = 0
-    /// What kept the file from being written; nothing more is written then.
+    /// The error that ended writing the file.
     private(set) var failure: SystemCallError?
 
     /// - Parameters:
-    ///   - limit: how large it may become; a pipe has none.
-    ///   - beginning: what stands before all events.
-    /// - Throws: where the file can't be made.
+    ///   - limit: the largest size; a pipe has none.
+    ///   - beginning: the text before all events.
+    /// - Throws: an error if the file can't be created.
     init(_ path: String, limit: FileLimit, beginning: [UInt8]) throws(OutputFileError) {
         let file = try OutputFile(path, for: .owner)
         isFile = file.isRegular
@@ -34,11 +34,11 @@ struct TraceFile: ~Copyable {
         put(beginning)
     }
 
-    /// Writes events, as `TraceText` has them, or those of them that have room, and counts the others.
+    /// Writes events in `TraceText`'s form, as many as have room, and counts the others.
     mutating func append(_ events: [UInt8]) {
         guard !isCut, size + events.count > room else { return isCut ? miss(Self.count(events[...])) : put(events) }
         isCut = true
-        // An event begins with a comma and a line end, which no text in it has.
+        // An event begins with a comma and a line end, which no text in it contains.
         var end = min(max(room - size, 0), events.count - 1)
         while end > 0, events[end] != 0x0A || events[end - 1] != UInt8(ascii: ",") { end -= 1 }
         let kept = max(end - 1, 0)
@@ -46,10 +46,10 @@ struct TraceFile: ~Copyable {
         miss(Self.count(events[kept...]))
     }
 
-    /// Counts events that nobody put into words.
+    /// Counts events that were not formatted.
     mutating func miss(_ count: Int) { missing += count }
 
-    /// Writes what is said of the trace's end, limit or no limit. Some KiB in all.
+    /// Writes the last events regardless of the limit. Some KiB in all.
     mutating func appendLast(_ events: [UInt8]) { put(events) }
 
     private static func count(_ events: ArraySlice<UInt8>) -> Int { events.count { $0 == 0x0A } }

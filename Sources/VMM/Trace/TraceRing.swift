@@ -1,14 +1,13 @@
 import LinuxSystem
 import Synchronization
 
-/// A queue of fixed size into which any thread puts without waiting, and from which one takes. What finds no room is
-/// counted and dropped.
+/// A queue of fixed size: any thread adds entries without waiting, and one thread removes them. Entries without room
+/// are counted and dropped.
 ///
-/// Position N of the queue is slot N modulo the capacity, in its lap N divided by it. A slot's turn says whose it is:
-/// 2L where lap L may be written, 2L + 1 where it has been. Zeroed memory is a queue's beginning, so a quiet one costs
-/// nothing.
+/// Position N of the queue is slot N modulo the capacity, in lap N divided by it. A slot's turn gives its state: 2L if
+/// it may be written in lap L, 2L + 1 if it has been. Zeroed memory is an empty queue, so an unused one costs nothing.
 final class TraceRing: @unchecked Sendable {
-    // @unchecked: a slot belongs to who has its turn; `tail` belongs to the thread that takes.
+    // @unchecked: a slot belongs to the thread whose turn it is; `tail` belongs to the thread that removes entries.
 
     private let shift: UInt64
     private let memory: Mapping
@@ -27,11 +26,11 @@ final class TraceRing: @unchecked Sendable {
         turnMemory = try Mapping(
             anonymous: capacity * MemoryLayout<Atomic<UInt64>>.stride, object: "a track of the trace")
         entries = memory.base.bindMemory(to: TraceEntry.self, capacity: capacity)
-        // An atomic of 64 bits is its bits, and zero bits are zero.
+        // A 64-bit atomic has the layout of its value, and zeroed memory is the value zero.
         turns = turnMemory.base.bindMemory(to: Atomic<UInt64>.self, capacity: capacity)
     }
 
-    /// Puts an entry in, or drops it.
+    /// Adds an entry, or drops it.
     func put(_ entry: TraceEntry) {
         var position = head.load(ordering: .relaxed)
         while true {

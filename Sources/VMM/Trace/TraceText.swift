@@ -2,12 +2,12 @@ import Bytes
 import KVM
 import PCI
 
-/// Events in the words of the Chrome trace-event format: a JSON object a line, each with a comma before its line.
+/// Events in the Chrome trace-event format: one JSON object per line, each with a comma before its line.
 ///
-/// "Trace Event Format", Google, 2016: X is a slice with a beginning and a duration, i an instant, M names a process or
-/// a thread. Times are microseconds, here with three decimals.
+/// "Trace Event Format", Google, 2016: X is a slice with a start and a duration, i an instant, M names a process or a
+/// thread. Times are microseconds, here with three decimals.
 struct TraceText {
-    /// The tracks but vCPUs, each a thread of process 1.
+    /// The tracks other than vCPUs, each a thread of process 1.
     enum Track {
         static let run = 1
         static let console = 2
@@ -37,8 +37,8 @@ struct TraceText {
         write("\"}")
     }
 
-    /// A mark on its track, in the scope of its thread, whose text is its name again: viewers list arguments, and cut
-    /// names.
+    /// Adds an instant on its track, in the scope of its thread. Its argument repeats the name: viewers list arguments,
+    /// and truncate names.
     mutating func instant(
         _ track: Int, at time: UInt64, category: StaticString, name: String, arguments: [(String, String)] = []
     ) {
@@ -70,10 +70,10 @@ struct TraceText {
         write("}}")
     }
 
-    /// A vCPU's stay in its guest, and the exit that ended it.
-    /// - Parameter names: what the functions are called, by slot.
+    /// Adds a vCPU's time in its guest, and the exit that ended it.
+    /// - Parameter names: the names of the functions, by slot.
     mutating func exit(_ track: Int, _ entry: TraceEntry, names: [String]) {
-        // When in its stay the guest was halted is not known, but how long.
+        // The duration of the halt is known, but not its position.
         let idle = entry.left &- entry.halted &- entry.waited
         slice(track, "guest", from: entry.entered, to: idle, category: "guest")
         if entry.halted > 0 { slice(track, "halted", from: idle, to: idle &+ entry.halted, category: "halted") }
@@ -90,7 +90,7 @@ struct TraceText {
         let bar = Self.bar(entry, names)
         if let bar {
             write(" ")
-            // A name of ours or of the host's: no quotes in it.
+            // A name of swiftlet or of the host: it contains no quotes.
             for byte in bar.utf8 { bytes.append(byte) }
             write(" + 0x")
             hexadecimal(entry.offset)
@@ -121,7 +121,7 @@ struct TraceText {
         if let access = Self.configurationWrite(kind, entry) { configuration(track, entry, access) }
     }
 
-    /// The register that answered, as `0000:00:04.0 BAR 2`; nil for none.
+    /// Returns the BAR that answered, as `0000:00:04.0 BAR 2`; nil for none.
     private static func bar(_ entry: TraceEntry, _ names: [String]) -> String? {
         guard entry.bar > 0 else { return nil }
         let (slot, number) = (Int(entry.bar >> 8), Int(entry.bar & 0xFF))
@@ -129,7 +129,7 @@ struct TraceText {
         return "\(name) \(number == BAR.romIndex ? "ROM" : "BAR \(number)")"
     }
 
-    /// How many events an exit is.
+    /// Returns the number of events for an exit.
     static func count(_ entry: TraceEntry) -> Int {
         let kind = VCPUExit.Kind(rawValue: Int(entry.kind)) ?? .unknown
         return 2 + (entry.halted > 0 ? 1 : 0) + (entry.waited > 0 ? 1 : 0)
@@ -148,7 +148,7 @@ struct TraceText {
             ])
     }
 
-    /// The register that an exit wrote, if it was one of a configuration space.
+    /// Returns the register that an exit wrote, if it was one of a configuration space.
     private static func configurationWrite(_ kind: VCPUExit.Kind, _ entry: TraceEntry) -> ConfigAccess? {
         if kind == .portOut, (0xCFC...0xCFF).contains(entry.address) {
             return ConfigAccess(latch: entry.latch, lane: Int(entry.address & 3))
@@ -156,7 +156,7 @@ struct TraceText {
         return kind == .mmioWrite && entry.answer == 1 ? ConfigAccess(ecamOffset: entry.address & 0xFFF_FFFF) : nil
     }
 
-    /// - Parameter source: who sent a message; empty where nobody knows.
+    /// - Parameter source: the sender of a message; empty if unknown.
     mutating func interrupt(_ entry: TraceEntry, source: String) {
         if entry.event == .line {
             instant(
@@ -196,7 +196,7 @@ struct TraceText {
         words.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
-    /// Nanoseconds as microseconds.
+    /// Appends nanoseconds as microseconds.
     private mutating func time(_ nanoseconds: UInt64) {
         number(nanoseconds / 1000)
         let rest = UInt8(truncatingIfNeeded: nanoseconds % 1000 / 100)

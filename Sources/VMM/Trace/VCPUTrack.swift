@@ -1,18 +1,18 @@
 import KVM
 import LinuxSystem
 
-/// A vCPU's part of the trace. Belongs to the vCPU's thread; notes without allocating, locking or waiting.
+/// A vCPU's part of the trace. Belongs to the vCPU's thread; records without allocating, locking or waiting.
 final class VCPUTrack: @unchecked Sendable {
     // @unchecked: the times belong to the thread.
 
     private let ring: TraceRing
-    /// Windows of the enhanced configuration mechanism.
+    /// The window of the enhanced configuration mechanism.
     private let ecam: Range<UInt64>
     private var entered: UInt64 = 0
     private var left: UInt64 = 0
     private var time = ThreadTime()
     private var idle = (slept: UInt64(0), waited: UInt64(0))
-    /// The BAR that was reached since KVM_RUN came back; see `TraceEntry.bar`.
+    /// The BAR that was accessed since KVM_RUN returned; see `TraceEntry.bar`.
     private var bar: UInt16 = 0
     private var offset: UInt64 = 0
 
@@ -21,21 +21,21 @@ final class VCPUTrack: @unchecked Sendable {
         self.ecam = ecam
     }
 
-    /// The guest is entered for the first time.
+    /// Records the first entry into the guest.
     func start() {
         time.begin()
         entered = MonotonicClock.now
         ring.put(TraceEntry(event: .start, entered: entered, left: entered, served: entered))
     }
 
-    /// KVM_RUN came back.
+    /// Records the return of KVM_RUN.
     func leave() {
         left = MonotonicClock.now
         bar = 0
         idle = left &- entered < ThreadTime.shortest ? (0, 0) : time.idle(of: left &- entered, until: left)
     }
 
-    /// An access goes to the BAR that answers there, if one does.
+    /// Records the BAR that an access goes to, if there is one.
     func reach(_ map: BARMap, _ address: UInt64, isIO: Bool) {
         guard let index = map.find(address, isIO: isIO) else { return }
         let entry = map.entries[index]
@@ -43,9 +43,9 @@ final class VCPUTrack: @unchecked Sendable {
         offset = address - entry.range.start
     }
 
-    /// The exit was served.
+    /// Records that the exit was served.
     /// - Parameters:
-    ///   - last: what the flight recorder noted last, which is this exit if it was an access.
+    ///   - last: the flight recorder's last entry, which is this exit if it was an access.
     ///   - latch: the latched configuration address.
     func serve(_ exit: VCPUExit, _ last: FlightRecorder.Entry, latch: UInt32) {
         let now = MonotonicClock.now
@@ -65,7 +65,7 @@ final class VCPUTrack: @unchecked Sendable {
         (entry.halted, entry.waited) = (idle.slept, idle.waited)
         (entry.bar, entry.offset) = (bar, offset)
         ring.put(entry)
-        // What it slept while it served is nothing of the guest's.
+        // Sleep while serving the exit is not part of the guest's time.
         if now &- left >= ThreadTime.shortest { _ = time.idle(of: now &- left, until: now) }
         entered = now
     }

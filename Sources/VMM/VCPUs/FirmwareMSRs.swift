@@ -1,6 +1,6 @@
 import KVM
 
-/// Model-specific registers as firmware leaves them, since the machine starts kernels without one.
+/// The model-specific registers as firmware leaves them, since kernels start here without firmware.
 enum FirmwareMSRs {
     private enum Index {
         static let featureControl: UInt32 = 0x3A
@@ -11,15 +11,16 @@ enum FirmwareMSRs {
     }
 
     /// - Parameters:
-    ///   - cpuid: what the guest's processors tell of themselves.
-    ///   - start: devices lie from here to 4 GiB; a multiple of 256 MiB.
+    ///   - cpuid: the guest's CPUID table.
+    ///   - start: the start of the devices below 4 GiB; a multiple of 256 MiB.
     static func values(_ cpuid: CPUID, devicesFrom start: UInt64 = PhysicalLayout.lowRAMLimit) -> [MSR] {
         var values: [MSR] = []
         let features = cpuid.entry(1)
         if let features, features.edx & 1 << 12 != 0 {
-            // Memory is write-back but for the devices below 4 GiB. With MTRRs off all of it would be uncached (Intel
-            // SDM volume 3A, 12.11), which Intel hosts enforce once a device is passed through. Systems also tie their
-            // use of PAT to them. A range is as large as its alignment: at most three from 256 MiB below 3 GiB on.
+            // Memory is write-back except for the devices below 4 GiB. With MTRRs off all of it would be uncached
+            // (Intel SDM volume 3A, 12.11), which Intel hosts enforce once a device is passed through. Some systems use
+            // PAT only if MTRRs are on. A range is as large as its alignment: at most three from 256 MiB below 3 GiB
+            // on.
             var place = start
             var number: UInt32 = 0
             while place > 0, place < PhysicalLayout.highRAMStart {
@@ -37,7 +38,7 @@ enum FirmwareMSRs {
         if cpuid.isIntel {
             // Fast string instructions, without which systems avoid them; no branch trace store, no PEBS.
             values.append(MSR(index: Index.miscellaneousEnable, value: 1 | 1 << 11 | 1 << 12))
-            // VMX may be used outside SMX, and that is locked: so the guest's own KVM finds it.
+            // VMX is allowed outside SMX, and the setting is locked: the guest's own KVM checks this.
             if let features, features.ecx & 1 << 5 != 0 {
                 values.append(MSR(index: Index.featureControl, value: 0b101))
             }
@@ -47,7 +48,7 @@ enum FirmwareMSRs {
 }
 
 extension VirtualCPU {
-    /// Sets registers as firmware would; what this KVM refuses stays as it is.
+    /// Sets registers as firmware would; registers that this KVM refuses are left unchanged.
     func setFirmwareMSRs(_ values: [MSR]) throws(KVMError) {
         var rest = values[...]
         while !rest.isEmpty { rest = rest.dropFirst(try setMSRs(Array(rest)) + 1) }

@@ -2,10 +2,9 @@ import CLinux
 import KVM
 import LinuxSystem
 
-/// The last exits of a vCPU, kept in a ring of fixed size: two dozen bytes and a timestamp an exit, no allocation, no
-/// lock.
+/// The last exits of a vCPU, in a ring of fixed size: two dozen bytes and a timestamp per exit, no allocation, no lock.
 ///
-/// It belongs to the vCPU's thread, and to the joiner after it.
+/// It belongs to the vCPU's thread, and after that to the thread that joined it.
 struct FlightRecorder {
     struct Entry: BitwiseCopyable {
         /// The processor's timestamp counter.
@@ -16,7 +15,7 @@ struct FlightRecorder {
         var width: UInt8 = 0
     }
 
-    /// Where the guest was when somebody looked.
+    /// A RIP sample.
     struct Sample: BitwiseCopyable {
         var instruction: UInt64 = 0
         var flags: UInt64 = 0
@@ -27,7 +26,7 @@ struct FlightRecorder {
     private var entries = InlineArray<64, Entry>(repeating: Entry())
     private var samples = InlineArray<8, Sample>(repeating: Sample())
     private var sampleCount = 0
-    /// The timestamp counter at the last exit that is not kept.
+    /// The timestamp counter at the last exit that was not recorded.
     private(set) var lastPass: UInt64 = 0
     /// The number of exits recorded so far.
     private(set) var count = 0
@@ -39,7 +38,7 @@ struct FlightRecorder {
         count &+= 1
     }
 
-    /// An exit that says nothing of the guest, but when.
+    /// Records only the time of an exit that says nothing else about the guest.
     mutating func pass() { lastPass = cl_timestamp() }
 
     mutating func sample(_ instruction: UInt64, flags: UInt64) {
@@ -49,14 +48,14 @@ struct FlightRecorder {
 
     var last: Entry { entries[(count &- 1) & (Self.capacity - 1)] }
 
-    /// Oldest first.
+    /// The recorded exits, oldest first.
     var lastEntries: [Entry] { (max(0, count - Self.capacity)..<count).map { entries[$0 & (Self.capacity - 1)] } }
 
-    /// The last looks, in no order.
+    /// The last samples, in no order.
     var lastSamples: [Sample] { (0..<min(sampleCount, Self.sampleCapacity)).map { samples[$0] } }
 }
 
-/// A stretch of time by the timestamp counter and by the clock, which says how fast the counter counts.
+/// A time span by the timestamp counter and by the clock, from which the counter's frequency follows.
 struct TimeSpan {
     private let startTicks = cl_timestamp()
     private let startTime = MonotonicClock.now
@@ -68,7 +67,7 @@ struct TimeSpan {
         duration = Double(MonotonicClock.now - startTime) / 1e9
     }
 
-    /// Seconds from a timestamp to the end; 0 for a later one.
+    /// Returns the seconds from a timestamp to the end; 0 for a later one.
     func age(of timestamp: UInt64) -> Double {
         guard ticks > startTicks, ticks > timestamp else { return 0 }
         return Double(ticks - timestamp) / Double(ticks - startTicks) * duration

@@ -1,29 +1,28 @@
 import KVM
 import X86
 
-/// Notices a guest that is over though it never said so: every vCPU is halted with interrupts off, or was never
-/// started.
+/// Detects a guest that has ended without reporting it: every vCPU is halted with interrupts off, or was never started.
 ///
-/// It looks now and then at how much processor time the vCPUs took. Only where they took next to none it has them
-/// kicked out of the guest, to say whether an interrupt could wake them. What they say is not of one moment, so they
-/// are asked twice.
+/// It regularly checks the processor time of the vCPUs. Only if they used almost none it has them kicked out of the
+/// guest, to report whether an interrupt could wake them. Their reports are not of the same moment, so they are asked
+/// twice.
 struct HangDetector {
     enum Step: Equatable {
-        /// Nothing to do until `next`.
+        /// Do nothing until `next`.
         case wait
-        /// Have every vCPU say, before `next`, how it sleeps.
+        /// Ask every vCPU to report, before `next`, how it sleeps.
         case ask
         /// All slept for good each time they were asked.
         case over
     }
 
     private static let interval: UInt64 = 500_000_000
-    /// How much longer a guest that waits for interrupts is left alone.
+    /// The factor by which the interval grows for a guest that waits for interrupts.
     private static let leisure: UInt64 = 4
-    /// The part of the time that vCPUs which do nothing may take: kicks, and ticks of the host.
+    /// The part of the time that idle vCPUs may use: kicks, and ticks of the host.
     private static let share: UInt64 = 20
 
-    /// When to look again, by the monotonic clock.
+    /// The time of the next check, by the monotonic clock.
     private(set) var next: UInt64
     private var lastLook: UInt64
     private var lastTime: UInt64 = 0
@@ -36,10 +35,10 @@ struct HangDetector {
         next = now + Self.interval
     }
 
-    /// At `next` or later.
+    /// Checks the vCPUs, at `next` or later.
     /// - Parameters:
-    ///   - processorTime: nanoseconds that all vCPUs have had.
-    ///   - areAsleep: whether all of them said, since they were asked last, that they sleep for good.
+    ///   - processorTime: nanoseconds of processor time of all vCPUs together.
+    ///   - areAsleep: true if all of them have reported, since they were last asked, that they sleep for good.
     mutating func look(at now: UInt64, processorTime: UInt64, areAsleep: Bool) -> Step {
         let isQuiet = (processorTime &- lastTime) &* Self.share <= now &- lastLook
         (lastLook, lastTime, next) = (now, processorTime, now + Self.interval)
@@ -53,7 +52,7 @@ struct HangDetector {
         return .ask
     }
 
-    /// Something else than an interrupt could wake them.
+    /// Something other than an interrupt could wake them.
     @discardableResult
     mutating func leave() -> Step {
         next = lastLook + Self.interval * Self.leisure
@@ -67,10 +66,10 @@ struct HangDetector {
 }
 
 extension VirtualCPU {
-    /// Whether no interrupt wakes it. Of its own thread, between two entries.
+    /// Returns true if no interrupt wakes it. For its own thread, between two entries.
     ///
-    /// False where KVM won't say, and where the guest runs guests of its own: with those the interrupt flag is not all
-    /// there is to it.
+    /// False if KVM doesn't give its state, and if the guest runs guests of its own: then the interrupt flag alone does
+    /// not decide it.
     var sleepsForGood: Bool {
         switch (try? activity()).flatMap({ ProcessorActivity(rawValue: $0) }) {
         case .uninitialized, .initReceived: return true

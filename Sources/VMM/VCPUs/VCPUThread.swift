@@ -5,7 +5,7 @@ import LinuxSystem
 import Synchronization
 import SystemPackage
 
-/// How often a vCPU left the guest, by kind of exit.
+/// The number of exits of a vCPU, by kind.
 public struct ExitCounts: Sendable {
     private var counts = InlineArray<32, UInt64>(repeating: 0)
 
@@ -18,12 +18,12 @@ public struct ExitCounts: Sendable {
     }
 }
 
-/// The exit loop of one vCPU: enter the guest, serve what it asked for, and again, until the run has ended.
+/// The exit loop of one vCPU: enter the guest, serve the exit, and again, until the run has ended.
 ///
 /// Allocates nothing and takes no lock that another vCPU's unrelated exit takes: buses are constant, the BAR map is
 /// this vCPU's own copy, and a device guards itself.
 final class VCPUThread: @unchecked Sendable {
-    // @unchecked: `counts`, `recorder` and `view` belong to the thread, and to the joiner after it.
+    // @unchecked: `counts`, `recorder` and `view` belong to the thread, and after that to the thread that joined it.
 
     let vcpu: VirtualCPU
     private(set) var counts = ExitCounts()
@@ -39,7 +39,7 @@ final class VCPUThread: @unchecked Sendable {
     private let looked = Atomic<Int>(0)
     /// A kick's question and its answer; see `HangDetector`.
     private let sleep = Atomic<UInt8>(Sleep.unasked.rawValue)
-    /// nil: nobody wants a trace.
+    /// nil if there is no trace.
     private let track: VCPUTrack?
 
     init(
@@ -59,13 +59,13 @@ final class VCPUThread: @unchecked Sendable {
         case unasked, asked, forGood
     }
 
-    /// The next kick asks whether it sleeps for good.
+    /// Makes the next kick ask whether it sleeps for good.
     func askForSleep() { sleep.store(Sleep.asked.rawValue, ordering: .relaxed) }
 
-    /// How often it said where the guest was.
+    /// The number of samples taken.
     var looks: Int { looked.load(ordering: .relaxed) }
 
-    /// Whether it said so, since it was asked last.
+    /// True if it has reported since it was last asked that it sleeps for good.
     var sleepsForGood: Bool { sleep.load(ordering: .relaxed) == Sleep.forGood.rawValue }
 
     /// - Parameter gate: passed when the track is open; nil: there is none.
@@ -112,9 +112,9 @@ final class VCPUThread: @unchecked Sendable {
             case .interrupted:
                 counts.count(.interrupted)
                 recorder.pass()
-                // Rare: a kick. While the run goes on it asks how the guest sleeps, or where it is.
+                // Rare: a kick. While the run continues it asks how the guest sleeps, or for a sample.
                 if runState.isFinished { break }
-                // KVM_RUN finished the access that the last exit was for before it returned (api.rst, section 5,
+                // KVM_RUN completed the access of the last exit before it returned (api.rst, section 5,
                 // immediate_exit).
                 if runState.isParked {
                     member.standStill()
@@ -130,8 +130,8 @@ final class VCPUThread: @unchecked Sendable {
                 counts.count(exit.kind)
                 recorder.pass()
             case .failed(let errno) where errno == Errno.badAddress.rawValue && bridge.withdrawMemory(&faultGeneration):
-                // An access of the guest's to a BAR whose device let go of its memory. Made again, it exits and is
-                // asked of the device.
+                // The guest accessed a BAR whose memory the device has given up. The repeated access exits and goes to
+                // the device.
                 counts.count(exit.kind)
                 recorder.pass()
             default:

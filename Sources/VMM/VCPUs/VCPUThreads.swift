@@ -1,6 +1,6 @@
 import LinuxSystem
 
-/// The threads of a run. A noncopyable thread can't stand in an array, hence the boxes.
+/// The threads of a run. They are boxed, since an array can't hold a noncopyable thread.
 struct VCPUThreads: ~Copyable {
     private final class Member {
         var thread: Thread?
@@ -13,15 +13,15 @@ struct VCPUThreads: ~Copyable {
         members.append(Member(try Thread(name, body)))
     }
 
-    /// Lets every vCPU come out of the guest once.
+    /// Makes every vCPU leave the guest once.
     func kick() {
         for member in members { member.thread?.kick() }
     }
 
-    /// Nanoseconds of processor time that all have had.
+    /// The processor time of all threads in nanoseconds.
     var processorTime: UInt64 { members.reduce(0) { $0 &+ ($1.thread?.processorTime ?? 0) } }
 
-    /// Kicks every thread out of the kernel and waits for its end. The vCPUs' exit requests are set already, so one
+    /// Kicks every thread out of the kernel and waits for its end. The vCPUs' exit requests are already set, so one
     /// kick is enough.
     mutating func dismiss() {
         kick()
