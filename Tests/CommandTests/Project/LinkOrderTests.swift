@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-/// tools/link-order.txt names functions by their symbols, which a move to another room or a new parameter changes
+/// tools/link-order.txt names functions by their symbols, which a move to another module or a new parameter changes
 /// (docs/linking.md).
 struct LinkOrderTests {
     private static let release = "\(TestKernel.root)/.build/release/swiftlet"
