@@ -24,7 +24,7 @@ struct BootROMTests {
     }
 
     /// `make firmware` leaves the ROM there, as `make build` does.
-    @Test("what is embedded is what firmware/ assembles to")
+    @Test("the embedded bytes equal the output of firmware/")
     func source() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -38,7 +38,7 @@ struct BootROMTests {
             "make -C firmware embed puts it there")
     }
 
-    @Test("it fills its place; a start and a reset find their ways in")
+    @Test("it fills its area, with entries for a start and a reset")
     func place() {
         let bytes = Self.bytes(BootROM.words)
         #expect(UInt64(bytes.count) == BootROM.area.upperBound - BootROM.area.lowerBound)
@@ -51,7 +51,7 @@ struct BootROMTests {
         #expect(bytes[0x1fe0] == 0xe9)
     }
 
-    @Test("the interrupt vectors all lead into it, and the data area says what a PC's says")
+    @Test("all interrupt vectors point into it, and the data area has a PC's values")
     func lowMemory() {
         let low = Self.bytes(BootROM.lowWords)
         #expect(UInt64(low.count) == BootROM.lowArea.upperBound)
@@ -68,7 +68,7 @@ struct BootROMTests {
         #expect(MemoryMap.legacyHole.start == Self.number(low, 0x413, 2) << 10)
     }
 
-    @Test("a kernel that lies there itself finds zeros where its file has no bytes")
+    @Test("a kernel loaded over the low area gets zeros where its file has no bytes")
     func lowKernel() throws {
         let low = ELFBuilder.multiboot(at: 0x100)
         let plan = try LoadPlan.plan(image: InMemoryImage(low.bytes), name: "low", memory: Self.memory)
@@ -77,7 +77,7 @@ struct BootROMTests {
         #expect(BootROM.cleared(for: flat) == [])
     }
 
-    @Test("it knows the disk and the memory map")
+    @Test("its parameters include the disk and the memory map")
     func parameters() throws {
         let bytes = try Self.rom(4 << 20)
         #expect(Array(bytes[0..<8]) == Array("swiftlet".utf8))
@@ -93,7 +93,7 @@ struct BootROMTests {
         #expect(Array(bytes[0x30..<0x30 + 20 * Self.memory.regions.count]) == Self.memory.e820Table)
     }
 
-    @Test("of a memory map with very many regions it tells the first 32")
+    @Test("it reports the first 32 regions of a longer memory map")
     func manyRegions() throws {
         let reserved = (1...40).map {
             MemoryMap.Region(start: UInt64($0) << 21, size: 4096, kind: .reserved, name: "hole")

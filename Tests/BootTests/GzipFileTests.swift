@@ -20,7 +20,7 @@ struct GzipFileTests {
     /// What gzip makes of 20 times "a": by the fixed codes, with a repetition.
     private static let fixed = head + [0x4b, 0x4c, 0xc4, 0x04, 0x00] + [0xce, 0x8b, 0x6f, 0x26, 20, 0, 0, 0]
 
-    @Test("a stored block, and one by the fixed codes")
+    @Test("a stored block and a block with fixed codes are read")
     func blocks() throws {
         #expect(try Self.contents(Self.stored) == Array("abc".utf8))
         #expect(try Self.contents(Self.fixed) == [UInt8](repeating: 0x61, count: 20))
@@ -31,7 +31,7 @@ struct GzipFileTests {
         #expect(try Self.contents(named + [0, 0]) == Array("abc".utf8))
     }
 
-    @Test("a kernel of ours, as gzip -9 has packed it")
+    @Test("a test kernel packed by gzip -9 is read")
     func kernel() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -41,7 +41,7 @@ struct GzipFileTests {
             try Self.contents(packed) == Array(Data(contentsOf: root.appending(path: "guests/build/modules32.elf"))))
     }
 
-    @Test("damage, a wrong checksum, an early end and too much of it are told")
+    @Test("damage, a wrong checksum, truncation and excess size are reported")
     func damage() {
         #expect(Self.reason(Self.stored, limit: 2).contains("larger than"))
         for count in 0..<Self.stored.count {
@@ -57,7 +57,7 @@ struct GzipFileTests {
         #expect(Self.reason(Self.head + [0x03, 0x02] + [UInt8](repeating: 0, count: 16)).contains("before its start"))
     }
 
-    @Test("any byte changed is an error or the same contents, and ends")
+    @Test("with any byte changed, reading ends with an error or the same contents")
     func hostile() {
         for index in Self.fixed.indices {
             for bit in 0..<8 {

@@ -15,7 +15,7 @@ struct CPIOArchiveTests {
         return archive
     }
 
-    @Test("cpio(1) lists what was put in")
+    @Test("cpio(1) lists the entries of the archive")
     func listing() throws {
         let listing = try Host.run("cpio -itv --quiet --numeric-uid-gid", input: Self.archive.bytes)
         #expect(listing.status == 0)
@@ -30,7 +30,7 @@ struct CPIOArchiveTests {
         #expect(lines[5][4...5].joined(separator: " ") == "5, 1")
     }
 
-    @Test("cpio(1) takes the contents out again")
+    @Test("cpio(1) extracts the contents")
     func contents() throws {
         #expect(
             try Host.run("cpio -i --to-stdout --quiet bin/tool", input: Self.archive.bytes).output == "twelve bytes")

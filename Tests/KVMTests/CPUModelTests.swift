@@ -100,7 +100,7 @@ import Testing
         #expect(try !has("cx16", CPUModel("Opteron_G1").applied(to: host)))
     }
 
-    @Test("Without XSAVE nothing is offered that needs it", arguments: ["host,-xsave", "host"])
+    @Test("A guest without XSAVE gets no feature that requires it", arguments: ["host,-xsave", "host"])
     func orphans(model: String) throws {
         var table = host
         // A host that has lost XSAVE and not what needs it, as QEMU's -cpu EPYC,-xsave makes one.

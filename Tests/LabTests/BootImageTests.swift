@@ -7,7 +7,7 @@ import Testing
 
 /// What QEMU is given to boot.
 struct BootImageTests {
-    @Test("The kernel inside the bzImage is kept for the next time", .enabled(if: Host.hasLab && Host.has("xz")))
+    @Test("The kernel inside the bzImage is cached", .enabled(if: Host.hasLab && Host.has("xz")))
     func extraction() throws {
         let directory = try Host.Directory()
         let kernel = try HostKernel.newest()

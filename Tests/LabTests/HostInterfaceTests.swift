@@ -47,7 +47,7 @@ struct HostInterfaceTests {
         #expect(try HostInterface(modules: KernelModules()) { () throws(LabError) in nil } == Self.packed)
     }
 
-    @Test("A gzipped bzImage is looked into", arguments: [(share, true), ("no such driver", false)])
+    @Test("A gzipped bzImage is searched", arguments: [(share, true), ("no such driver", false)])
     func bzImage(text: String, isShared: Bool) throws {
         let directory = try Host.Directory()
         try directory.write("kernel", String(repeating: "x", count: 5000) + text)
@@ -72,7 +72,7 @@ struct HostInterfaceTests {
         #expect(interface == (isShared ? HostInterface(files: .shared, streams: .serial) : Self.packed))
     }
 
-    @Test("Debian's kernel has none of it built in", .enabled(if: Host.hasLab && Host.has("xz")))
+    @Test("Debian's kernel has none of the drivers built in", .enabled(if: Host.hasLab && Host.has("xz")))
     func debian() throws {
         let kernel = HostKernel(path: try HostKernel.newest().path, modules: KernelModules())
         let programs = HostPrograms(path: Host.path)

@@ -6,7 +6,7 @@ import TestSupport
 /// Ends of the lab's host that take long to come.
 @Suite(.enabled(if: Host.hasLab, "qemu-system-x86, busybox-static or linux-image-amd64 is not installed"))
 struct LabRunProofs {
-    @Test("A CPU of the lab's own that stands still for good is a crash")
+    @Test("A CPU of the lab that hangs is a crash")
     func standstill() throws {
         let directory = try Host.Directory()
         let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")

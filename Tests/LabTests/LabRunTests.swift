@@ -161,7 +161,7 @@ struct LabRunTests {
         #expect(run.error == noise)
     }
 
-    @Test("A crash of the lab's own kernel is told from the command's failure, and the command run once more")
+    @Test("A crash of the lab's own kernel is no failure of the command, which is run again")
     func crash() throws {
         let directory = try Host.Directory()
         let script = "cat; [ -e crashed ] && exit 3; : > crashed; echo c > /proc/sysrq-trigger; sleep 60"
@@ -172,7 +172,7 @@ struct LabRunTests {
         #expect(run.notices.last?.hasSuffix("run 2 of 2") == true)
     }
 
-    @Test("A crash before the command was started leaves it both its runs")
+    @Test("A crash before the command starts does not count as one of its two runs")
     func crashBeforeTheCommand() throws {
         let directory = try Host.Directory()
         let crash = "echo c > /proc/sysrq-trigger; sleep 60"

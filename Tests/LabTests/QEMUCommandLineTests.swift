@@ -87,7 +87,7 @@ struct QEMUCommandLineTests {
             ])
     }
 
-    @Test("Text that names no device", arguments: ["", ",mac=1", "mac=1", "e1000e,mac", "e1000e,=1", "e1000e,"])
+    @Test("A text that names no device is refused", arguments: ["", ",mac=1", "mac=1", "e1000e,mac", "e1000e,=1", "e1000e,"])
     func badDevices(text: String) {
         #expect(throws: LabError.self) { try LabDevice(.nic, parsing: text) }
     }

@@ -17,7 +17,7 @@ struct ReturnedFilesTests {
         return try HostFile.contents("\(directory.path)/archive")
     }
 
-    @Test("What busybox packs is read", .enabled(if: Host.has("busybox")))
+    @Test("An archive made by busybox is read", .enabled(if: Host.has("busybox")))
     func reading() throws {
         let archive = try Self.archive(
             "mkdir -p d/e; echo text > d/e/f; : > empty; printf odd > odd; chmod 751 odd; echo one > a; ln a b")
@@ -40,7 +40,7 @@ struct ReturnedFilesTests {
         #expect(try Host.run("stat -c %a '\(directory.path)/new/file'").output == "750\n")
     }
 
-    @Test("Nothing is written outside of the directory", arguments: ["../out", "a/../../out", "/tmp/out"])
+    @Test("No file is written outside the directory", arguments: ["../out", "a/../../out", "/tmp/out"])
     func outside(path: String) throws {
         var archive = CPIOArchive()
         archive.addFile(path, contents: [1])
@@ -52,7 +52,7 @@ struct ReturnedFilesTests {
         }
     }
 
-    @Test("Nor by way of a symbolic link", arguments: ["link/file", "link"])
+    @Test("No file is written through a symbolic link", arguments: ["link/file", "link"])
     func links(path: String) throws {
         let (directory, other) = (try Host.Directory(), try Host.Directory())
         try other.write("file", "untouched")

@@ -120,7 +120,7 @@ struct OutputFileTests {
         #expect(Self.error(victim) == nil)
     }
 
-    @Test("What is no file is written to as before", arguments: ["/dev/null", "/dev/full"])
+    @Test("Pipes and devices are written to directly", arguments: ["/dev/null", "/dev/full"])
     func devices(path: String) throws {
         let isRegular = try OutputFile(path).isRegular
         #expect(!isRegular)

@@ -113,7 +113,7 @@ struct DiskImageTests {
         #expect(floppy.floppyType == 3)
     }
 
-    @Test("what one says it is it is, and a floppy is no larger than 2.88 MB")
+    @Test("an explicit kind is used, and a floppy has at most 2.88 MB")
     func told() throws {
         let disk = try Self.disk(Image(1440 << 10), kind: .disk)
         #expect(disk.drive == 0x80)
@@ -130,7 +130,7 @@ struct DiskImageTests {
         #expect(sentence(Image(4096) { $0[510] = 0 })?.contains("the file is no disk image") == true)
     }
 
-    @Test("the geometry is the first partition's, or the file system's")
+    @Test("the geometry is that of the first partition or the file system")
     func geometry() throws {
         let partitioned = try Self.disk(
             Image(8 << 20) {
@@ -167,7 +167,7 @@ struct DiskImageTests {
         #expect(disk.trackSectors == 63)
     }
 
-    @Test("a boot loader's multiboot header doesn't hide the disk, a bzImage's and an ELF file's own does")
+    @Test("a multiboot header in a boot loader doesn't hide the disk; a bzImage or an ELF file does")
     func precedence() throws {
         let magic: [UInt8] = [0x02, 0xb0, 0xad, 0x1b, 0, 0, 0, 0, 0xfe, 0x4f, 0x52, 0xe4]
         #expect(try Self.disk(Image(4 << 20) { $0.replaceSubrange(1024..<1036, with: magic) }).sectorCount == 8192)
@@ -190,7 +190,7 @@ struct DiskImageTests {
         #expect(error?.description.contains(words) == true)
     }
 
-    @Test("nothing is handed to a boot sector")
+    @Test("modules and a command line are refused for a boot sector")
     func arguments() throws {
         let memory = MemoryMap(belowFourGiB: 32 << 20)
         #expect(throws: BootError.self) {

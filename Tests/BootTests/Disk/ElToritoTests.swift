@@ -2,7 +2,7 @@ import Testing
 
 @testable import Boot
 
-@Suite("CDs that boot: El Torito")
+@Suite("El Torito")
 struct ElToritoTests {
     /// A CD of 32 sectors whose boot code is in sector 20, completed by `body`; its checksum is made right.
     private static func cd(_ body: (inout [UInt8]) -> Void = { _ in }) -> InMemoryImage {
@@ -36,7 +36,7 @@ struct ElToritoTests {
         return try #require(plan.disk)
     }
 
-    @Test("is drive 0xe0 and tells where its boot code is; segment 0 means 0x7c0")
+    @Test("a CD is drive 0xe0 with its boot code's place; segment 0 means 0x7c0")
     func entry() throws {
         let disk = try Self.disk(Self.cd())
         #expect(disk.drive == 0xe0)
@@ -46,7 +46,7 @@ struct ElToritoTests {
         #expect(try Self.disk(Self.cd { $0[19 * 2048 + 35] = 0x10 }).cd?.segment == 0x1000)
     }
 
-    @Test("that is a disk too boots as one, or as a CD where that is said")
+    @Test("a CD that is also a disk boots as a disk, or as a CD if that is asked for")
     func hybrid() throws {
         let image = Self.cd { ($0[510], $0[511]) = (0x55, 0xaa) }
         #expect(try Self.disk(image).cd == nil)
@@ -92,14 +92,14 @@ struct ElToritoTests {
         #expect(reason.contains(words), "\(reason)")
     }
 
-    @Test("a catalog whose sum is wrong is refused")
+    @Test("a catalog with a wrong checksum is refused")
     func checksum() {
         var bytes = Self.cd().bytes
         bytes[19 * 2048 + 28] &+= 1
         #expect(failure { try Self.plan(InMemoryImage(bytes)) }.contains("the sum of its first entry"))
     }
 
-    @Test("whatever its catalog holds is a sound plan, or a sentence")
+    @Test("any catalog gives a valid plan or an error")
     func hostile() throws {
         var state: UInt64 = 1
         func number(_ limit: Int) -> Int {

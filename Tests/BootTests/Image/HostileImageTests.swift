@@ -83,7 +83,7 @@ struct HostileImageTests {
         }
     }
 
-    @Test("give a sound plan or an error with any byte changed", arguments: samples)
+    @Test("with any byte changed give a valid plan or an error", arguments: samples)
     func changedBytes(sample: Sample) throws {
         let image = sample.bytes
         for index in sample.fields {
@@ -98,7 +98,7 @@ struct HostileImageTests {
         }
     }
 
-    @Test("give a sound plan or an error with any 32 bits at their extremes", arguments: samples)
+    @Test("with any 32 bits at their extremes give a valid plan or an error", arguments: samples)
     func changedWords(sample: Sample) throws {
         let image = sample.bytes
         for index in sample.fields where index % 4 == 0 && index <= image.count - 4 {
@@ -159,7 +159,7 @@ struct HostileImageTests {
             sentence(ELFBuilder.physicalAddressField, 0x9f000).contains("reserved for the legacy video and BIOS area"))
     }
 
-    @Test("read no more than headers, notes and the first 8 KiB")
+    @Test("are read only in headers, notes and the first 8 KiB")
     func boundedReads() throws {
         let builder = ELFBuilder.pvh(memorySize: 1 << 26)
         let image = CountingImage(builder.bytes + [UInt8](repeating: 0, count: 1 << 20))
@@ -167,7 +167,7 @@ struct HostileImageTests {
         #expect(image.bytesRead < 1024)
     }
 
-    @Test("that shrink while they are read, or can't be read, are refused")
+    @Test("that shrink while being read, or can't be read, are refused")
     func failingSource() {
         let bytes = ELFBuilder.pvh().bytes
         let memory = MemoryMap(belowFourGiB: 128 * mebibyte)

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Kernel formats")
 struct KernelImageTests {
-    @Test("with both a note and a header the note wins, unless the format is forced")
+    @Test("a PVH note takes precedence over a multiboot header, unless the format is forced")
     func both() throws {
         var builder = ELFBuilder.multiboot(is64Bit: true)
         builder.headers.append(ELFBuilder.Header(type: 4, content: ELFBuilder.note(entry: 0x100020)))
@@ -12,14 +12,14 @@ struct KernelImageTests {
         #expect(try plan(builder.bytes, format: .flat).format == .flat)
     }
 
-    @Test("a forced format that the file doesn't have is refused")
+    @Test("a forced format that the file lacks is refused")
     func forced() {
         #expect(failure { try plan(ELFBuilder.multiboot().bytes, format: .pvh) }.contains("it has no PVH note"))
         #expect(failure { try plan([1, 2, 3], format: .pvh) }.contains("it is no ELF file"))
         #expect(failure { try plan(ELFBuilder.pvh().bytes, format: .multiboot) }.contains("it has no multiboot header"))
     }
 
-    @Test("an ELF file with neither is named")
+    @Test("an ELF file without note and header is refused by name")
     func plainELF() {
         var builder = ELFBuilder.pvh()
         builder.headers[1].content = ELFBuilder.note(owner: "GNU", type: 18, description: [0, 0, 0, 0])
@@ -64,7 +64,7 @@ struct KernelImageTests {
         #expect(try plan(builder.bytes).format == .multiboot)
     }
 
-    @Test("the image of a CD is named, unless it has a boot sector")
+    @Test("a CD image without a boot sector is refused by name")
     func compactDisk() throws {
         var image = [UInt8](repeating: 0, count: 40960)
         image.replaceSubrange(0x8000..<0x8006, with: [1] + Array("CD001".utf8))
@@ -95,7 +95,7 @@ struct KernelImageTests {
         #expect(plan.blobs.isEmpty)
     }
 
-    @Test("a flat binary fits below the legacy area and takes nothing along")
+    @Test("a flat binary must fit below the legacy area and has no modules or command line")
     func flatLimits() throws {
         #expect(try plan([UInt8](repeating: 0x90, count: 0x8fc00), format: .flat).segments.count == 1)
         #expect(

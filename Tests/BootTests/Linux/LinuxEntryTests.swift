@@ -8,7 +8,7 @@ struct LinuxEntryTests {
         belowFourGiB: 256 * mebibyte, aboveFourGiB: 64 * mebibyte,
         reserved: [MemoryMap.Region(start: 0xe000_0000, size: 0x1000_0000, kind: .reserved, name: "ECAM")])
 
-    @Test("64-bit: entered 0x200 behind its start in long mode, RSI at the boot parameters")
+    @Test("64-bit: entered at 0x200 in long mode, RSI points to the boot parameters")
     func entry64() throws {
         let plan = try plan(LinuxBuilder().bytes)
         #expect(plan.format == .linux64)
@@ -28,7 +28,7 @@ struct LinuxEntryTests {
         #expect(plan.bootParameters?.count == 4096)
     }
 
-    @Test("64-bit: segment registers are what the GDT holds under their selectors")
+    @Test("64-bit: segment registers match the GDT")
     func gdt64() throws {
         let plan = try plan(LinuxBuilder().bytes)
         let gdt = try #require(plan.blob(at: UInt64(plan.entry.gdtBase)))
@@ -70,7 +70,7 @@ struct LinuxEntryTests {
         #expect(page & ~0x1f_ffff | address & 0x1f_ffff == address)
     }
 
-    @Test("32-bit: entered at its start in protected mode without paging, ESI at the boot parameters")
+    @Test("32-bit: entered at its start in protected mode without paging, ESI points to the boot parameters")
     func entry32() throws {
         for image in [LinuxBuilder().bytes, LinuxBuilder(extendedLoadFlags: 0).bytes] {
             let plan = try plan(image, format: .linux32)
@@ -124,7 +124,7 @@ struct LinuxEntryTests {
         #expect(try plan(LinuxBuilder(setupSwitchesMode: false).bytes).format == .linux64)
     }
 
-    @Test("an entry that the image hasn't got is refused by the field that says so")
+    @Test("a missing entry is refused with the name of the field that tells so")
     func missingEntry() {
         #expect(
             failure { try plan(LinuxBuilder(extendedLoadFlags: 0).bytes, format: .linux64) }
@@ -196,7 +196,7 @@ struct LinuxEntryTests {
         }
     }
 
-    @Test("boot parameters: a memory map of more than 128 regions goes on in a list of its own")
+    @Test("boot parameters: a memory map of more than 128 regions continues in setup_data")
     func furtherRegions() throws {
         let holes = (0..<100).map {
             MemoryMap.Region(start: 0x800_0000 + UInt64($0) * 0x2000, size: 0x1000, kind: .reserved, name: "hole \($0)")
@@ -225,7 +225,7 @@ struct LinuxEntryTests {
         try plan(LinuxBuilder(version: 0x0208).bytes, memory: memory)
     }
 
-    @Test("boot structures keep out of the pages that a decompressor borrows, from 0x9d000 on")
+    @Test("boot structures avoid the pages from 0x9d000 on, which a decompressor uses")
     func lowStructures() throws {
         let plan = try plan(LinuxBuilder().bytes, commandLine: String(repeating: "x", count: 2047))
         #expect(plan.blobs.count == 4)

@@ -13,7 +13,7 @@ struct LinuxHeaderTests {
         return failure { try plan(image, format: format) }
     }
 
-    @Test("is what makes a file a Linux image: whatever its name, and before a multiboot header in it")
+    @Test("identifies a Linux image, whatever the file's name and multiboot header")
     func recognition() throws {
         #expect(try plan(LinuxBuilder().bytes, name: "memtest86+x64.bin").format == .linux64)
         var image = LinuxBuilder().bytes
@@ -28,7 +28,7 @@ struct LinuxHeaderTests {
                 "its Linux setup header should reach to byte 620"))
     }
 
-    @Test("is refused by the field's name where it is damaged")
+    @Test("with a damaged field is refused by the field's name")
     func damaged() {
         #expect(sentence { $0[0x1fe] = 0 } == "setup header: boot_flag (0x1fe) is 0xaa00 where 0xaa55 is expected")
         #expect(
@@ -63,7 +63,7 @@ struct LinuxHeaderTests {
         #expect(throws: Never.self) { try plan(old, format: .linux16) }
     }
 
-    @Test("has the fields that its protocol and its own end bring, and no others")
+    @Test("has the fields of its protocol version up to its own end")
     func fields() throws {
         // Without relocatable_kernel and pref_address the kernel stays at code32_start.
         for (version, end, address) in [
@@ -85,7 +85,7 @@ struct LinuxHeaderTests {
         #expect(page[0x264] == 0)
     }
 
-    @Test("and setup code are all that is read, in real mode 32 KiB at the most")
+    @Test("and setup code are the only parts read, at most 32 KiB in real mode")
     func boundedReads() throws {
         var builder = LinuxBuilder()
         builder.codeSize = 1 << 20
@@ -98,7 +98,7 @@ struct LinuxHeaderTests {
         }
     }
 
-    @Test("that can't be read is named")
+    @Test("that can't be read is named in the error")
     func failingSource() {
         let image = CountingImage(LinuxBuilder().bytes, failsAt: 0)
         #expect(
@@ -140,7 +140,7 @@ struct InstalledLinuxTests {
         }
     }
 
-    @Test("tell how much memory they need: with a page less they are refused", arguments: images)
+    @Test("are refused with one page less than the memory that they need", arguments: images)
     func memory(image: URL) throws {
         let bytes = Array(try Data(contentsOf: image))
         guard bytes.uint32(at: 0x206) & 0xffff >= 0x20a else { return }

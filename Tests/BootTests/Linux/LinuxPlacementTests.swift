@@ -14,7 +14,7 @@ struct LinuxPlacementTests {
 
     // MARK: The kernel
 
-    @Test("a relocatable kernel goes where it prefers to be, or behind what lies there")
+    @Test("a relocatable kernel is loaded at its preferred address, or above whatever is there")
     func relocation() throws {
         #expect(try plan(LinuxBuilder().bytes).kernel?.guestAddress == 0x100_0000)
         let moved = try plan(LinuxBuilder().bytes, memory: reserved(0x110_0000, 0x1000))
@@ -25,7 +25,7 @@ struct LinuxPlacementTests {
         #expect(anywhere.kernel?.guestAddress == 0x20_0000)
     }
 
-    @Test("a relocatable kernel never goes below its preferred address, to which it would move itself up")
+    @Test("a relocatable kernel is never loaded below its preferred address")
     func notBelowPreferred() throws {
         let image = LinuxBuilder(initialSize: 0x400_0000).bytes
         #expect(try plan(image, memory: MemoryMap(belowFourGiB: 80 * mebibyte)).kernel?.guestAddress == 0x100_0000)
@@ -76,7 +76,7 @@ struct LinuxPlacementTests {
         #expect(throws: Never.self) { try plan(fixed.bytes) }
     }
 
-    @Test("what the kernel needs at run time must be RAM; no --memory is named where none would help")
+    @Test("the kernel's run-time memory must be RAM; --memory is suggested only if it helps")
     func initialSize() {
         let limited = MemoryMap(belowFourGiB: 128 * mebibyte, aboveFourGiB: 0, lowLimit: 0xc000_0000)
         for isRelocatable in [true, false] {
@@ -97,7 +97,7 @@ struct LinuxPlacementTests {
         }
     }
 
-    @Test("a kernel that can't be relocated is loaded where it says, and room is kept where it will decompress itself")
+    @Test("a kernel that can't be relocated is loaded at its address, with memory reserved for decompression")
     func fixed() throws {
         let builder = LinuxBuilder(isRelocatable: false, preferredAddress: 0x200_0000, initialSize: 0x100_0000)
         let plan = try plan(
@@ -118,7 +118,7 @@ struct LinuxPlacementTests {
         #expect(failure { try BootTests.plan(bytes) }.contains("no --memory would put RAM there"))
     }
 
-    @Test("before protocol 2.10 room for three times the file's code is kept, where there is so much")
+    @Test("before protocol 2.10 three times the size of the code is reserved, if there is as much")
     func guess() throws {
         var builder = LinuxBuilder.protocol205
         builder.codeSize = 100_001
@@ -246,7 +246,7 @@ struct LinuxPlacementTests {
                 "no room for initrd a, b"))
     }
 
-    @Test("an empty initrd is none; one with arguments is refused")
+    @Test("an empty initrd counts as none; an initrd with arguments is refused")
     func oddInitrds() throws {
         var image = LinuxBuilder().bytes
         image.store(UInt32.max, at: 0x218)

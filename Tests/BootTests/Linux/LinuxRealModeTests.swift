@@ -9,7 +9,7 @@ struct LinuxRealModeTests {
         try #require(plan.blob(at: UInt64(plan.entry.data.base)))
     }
 
-    @Test("a bzImage's setup code lies at 0x10000, entered 0x200 behind that, stack and heap up to 0x1e000")
+    @Test("a bzImage's setup code is at 0x10000, entered at 0x10200, with stack and heap up to 0x1e000")
     func high() throws {
         let image = LinuxBuilder().bytes
         let plan = try plan(image, commandLine: "console=ttyS0", format: .linux16)
@@ -63,7 +63,7 @@ struct LinuxRealModeTests {
         #expect(pointed.uint32(at: 0x20) == 0xcccc_cccc || pointed.uint32(at: 0x20) == 0)
     }
 
-    @Test("protocol 2.00 has no heap to be told of")
+    @Test("protocol 2.00 has no heap field")
     func oldest() throws {
         var builder = LinuxBuilder.zImage
         builder.version = 0x0200
@@ -89,7 +89,7 @@ struct LinuxRealModeTests {
                 ))
     }
 
-    @Test("a zImage's initrd leaves the room free to which the kernel decompresses itself")
+    @Test("a zImage's initrd is outside the memory to which the kernel decompresses itself")
     func zImageInitrd() throws {
         var builder = LinuxBuilder.zImage
         builder.codeSize = 100_001
@@ -151,7 +151,7 @@ struct LinuxRealModeTests {
         #expect(throws: Never.self) { try plan(builder.bytes, format: .linux32) }
     }
 
-    @Test("low memory that isn't there is named")
+    @Test("missing low memory is named in the error")
     func tooSmall() {
         #expect(
             failure { try plan(LinuxBuilder().bytes, memory: MemoryMap(belowFourGiB: 0x1e000), format: .linux16) }

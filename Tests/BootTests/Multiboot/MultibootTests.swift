@@ -13,7 +13,7 @@ struct MultibootTests {
         #expect(plan.segments.map(\.guestAddress) == [0x100000])
     }
 
-    @Test("information holds memory, command line, memory map and the boot loader's name")
+    @Test("information has memory, command line, memory map and the boot loader's name")
     func information() throws {
         let memory = MemoryMap(belowFourGiB: 64 * mebibyte)
         let plan = try plan(ELFBuilder.multiboot().bytes, name: "apic.flat", commandLine: "a=1 b", memory: memory)
@@ -34,7 +34,7 @@ struct MultibootTests {
     }
 
     /// xv6 loads a GDT with code at 0x08 and data at 0x10, and keeps CS.
-    @Test("code is the GDT's first descriptor, data its second, and data stands at GRUB's 0x18 too")
+    @Test("the GDT has code first, then data, and data again at GRUB's 0x18")
     func gdt() throws {
         let plan = try plan(ELFBuilder.multiboot().bytes)
         let gdt = try #require(plan.blob(at: UInt64(plan.entry.gdtBase)))
@@ -46,7 +46,7 @@ struct MultibootTests {
         #expect(gdt.uint64(at: Int(plan.entry.tr.selector)) == 0x0000_8b00_0000_0067)
     }
 
-    @Test("modules lie on the pages behind the kernel")
+    @Test("modules are on the pages after the kernel")
     func modules() throws {
         let modules = [
             LoadPlan.Module(name: "env", size: 100), LoadPlan.Module(name: "b", size: 4096, commandLine: "x"),
@@ -64,7 +64,7 @@ struct MultibootTests {
         #expect(plan.text(at: UInt64(list.uint32(at: 24))) == "b x")
     }
 
-    @Test("ELF linked high is entered at the physical address of its entry")
+    @Test("an ELF linked high is entered at the physical address of its entry")
     func highHalf() throws {
         var builder = ELFBuilder.multiboot(is64Bit: true)
         builder.entry = 0xffff_ffff_8010_0040
@@ -72,14 +72,14 @@ struct MultibootTests {
         #expect(try plan(builder.bytes).entry.instructionPointer == 0x100040)
     }
 
-    @Test("ELF entered outside its segments is refused", arguments: [0, 0xfffff, 0x101000, UInt64.max])
+    @Test("an ELF with an entry outside its segments is refused", arguments: [0, 0xfffff, 0x101000, UInt64.max])
     func entryOutside(entry: UInt64) {
         var builder = ELFBuilder.multiboot(is64Bit: true)
         builder.entry = entry
         #expect(failure { try plan(builder.bytes) }.contains("ELF header: e_entry is 0x\(String(entry, radix: 16))"))
     }
 
-    @Test("header ends within the first 8192 bytes and lies on a 4-byte boundary")
+    @Test("the header must be within the first 8192 bytes on a 4-byte boundary")
     func searchArea() throws {
         var image = [UInt8](repeating: 0, count: 12288)
         let header = multibootHeader(flags: 1 << 16, addresses: [0x100000, 0x100000, 0, 0, 0x100000])
@@ -94,7 +94,7 @@ struct MultibootTests {
         #expect(failure { try plan(image) }.contains("of no known format"))
     }
 
-    @Test("a wrong checksum, an unknown requirement and a missing load address are named")
+    @Test("a wrong checksum, an unknown requirement and a missing load address are reported")
     func brokenHeaders() {
         var builder = ELFBuilder.multiboot()
         builder.headers[0].content.store(UInt32(1), at: 8)
@@ -103,7 +103,7 @@ struct MultibootTests {
         #expect(failure { try plan(multibootHeader() + [0, 0, 0, 0]) }.contains("no address fields"))
     }
 
-    @Test("a video mode is a wish that is not met")
+    @Test("a requested video mode is ignored")
     func video() throws {
         #expect(try plan(ELFBuilder.multiboot(flags: 7).bytes).format == .multiboot)
     }
@@ -114,7 +114,7 @@ struct MultibootTests {
             + [UInt8](repeating: 0x90, count: 304)
     }
 
-    @Test("address fields say what goes where")
+    @Test("address fields define the load addresses")
     func addressFields() throws {
         let part = try plan(raw([0x200040, 0x200010, 0x200100, 0x201000, 0x200080]))
         #expect(part.segments.map(\.fileOffset) == [0x10])

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("ELF with a PVH note")
 struct PVHTests {
-    @Test("is loaded where its program headers say and entered where its note says", arguments: [true, false])
+    @Test("is loaded by its program headers and entered at its note's address", arguments: [true, false])
     func loads(is64Bit: Bool) throws {
         let plan = try plan(ELFBuilder.pvh(is64Bit: is64Bit).bytes)
         #expect(plan.format == .pvh)
@@ -63,7 +63,7 @@ struct PVHTests {
         #expect(plan.segments.map(\.source) == [.kernel, .module(0), .module(1)])
     }
 
-    @Test("finds its note behind others, with 8-byte entries and 8-byte alignment")
+    @Test("has its note found after others, also with 8-byte alignment")
     func notes() throws {
         var builder = ELFBuilder.pvh()
         var entry: [UInt8] = []
@@ -81,7 +81,7 @@ struct PVHTests {
         #expect(try plan(builder.bytes).entry.instructionPointer == 0x100010)
     }
 
-    @Test("with a note that reaches past its segment is refused")
+    @Test("with a note that extends beyond its segment is refused")
     func brokenNotes() {
         var builder = ELFBuilder.pvh()
         let good = builder.headers[1].content
@@ -105,7 +105,7 @@ struct PVHTests {
             failure { try plan(builder.bytes) }.contains("program header 1: p_filesz is 0x10001, more than 0x10000"))
     }
 
-    @Test("entered outside its segments is refused", arguments: [0, 0xfffff, 0x101000, UInt32.max])
+    @Test("with an entry outside its segments is refused", arguments: [0, 0xfffff, 0x101000, UInt32.max])
     func entryOutside(entry: UInt32) {
         var builder = ELFBuilder.pvh()
         builder.headers[1].content = ELFBuilder.note(entry: entry)

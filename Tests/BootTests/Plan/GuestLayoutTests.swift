@@ -14,7 +14,7 @@ struct GuestLayoutTests {
         return builder.bytes
     }
 
-    @Test("of boot structures keep out of what kvm-unit-tests use")
+    @Test("of boot structures avoid the addresses that kvm-unit-tests use")
     func low() throws {
         let plan = try plan(kernel([(0x400000, 0xd00000)]), commandLine: String(repeating: "x", count: 4096))
         #expect(plan.blobs.count == 4)
@@ -24,7 +24,7 @@ struct GuestLayoutTests {
         }
     }
 
-    @Test("of boot structures give way to the kernel")
+    @Test("of boot structures avoid the kernel")
     func giveWay() throws {
         let part = try plan(kernel([(0x90000, 0xf000)]), commandLine: String(repeating: "x", count: 4096))
         #expect(part.blobs.contains { $0.guestAddress < 0x90000 })
@@ -41,7 +41,7 @@ struct GuestLayoutTests {
         )
     }
 
-    @Test("that overlap are refused, both named")
+    @Test("that overlap are refused, with both names")
     func overlap() {
         #expect(
             failure { try plan(kernel([(0x100000, 0x2000), (0x101fff, 0x1000)])) }
@@ -49,7 +49,7 @@ struct GuestLayoutTests {
         #expect(throws: Never.self) { try plan(kernel([(0x100000, 0x2000), (0x102000, 0x1000)])) }
     }
 
-    @Test("in reserved memory are refused, the region named")
+    @Test("in reserved memory are refused, with the region's name")
     func reserved() {
         let hole = MemoryMap.Region(start: 0xc000_0000, size: 0x4000_0000, kind: .reserved, name: "the PCI hole")
         let memory = MemoryMap(belowFourGiB: 128 * mebibyte, reserved: [hole])
@@ -64,7 +64,7 @@ struct GuestLayoutTests {
             failure { try plan(kernel([(0xa0000, 1)])) }.contains("the legacy video and BIOS area (0x9fc00-0xfffff)"))
     }
 
-    @Test("beyond memory are refused, with the --memory that would do")
+    @Test("beyond memory are refused, with the sufficient --memory")
     func tooLarge() throws {
         let image = kernel([(0x400000, 0xd00001)])
         #expect(
@@ -89,7 +89,7 @@ struct GuestLayoutTests {
                 "program header 1 wraps around the address space"))
     }
 
-    @Test("above 4 GiB are fine for all but the entry")
+    @Test("above 4 GiB are allowed except for the entry")
     func high() throws {
         let memory = MemoryMap(belowFourGiB: 128 * mebibyte, aboveFourGiB: 128 * mebibyte)
         #expect(try plan(kernel([(0x100000, 1), (1 << 32, 0x1000)]), memory: memory).segments.count == 2)
@@ -117,7 +117,7 @@ struct GuestLayoutTests {
                 "no room for module initrd"))
     }
 
-    @Test("of command lines and modules are bounded")
+    @Test("of command lines and modules are limited")
     func limits() throws {
         let image = ELFBuilder.pvh().bytes
         #expect(try plan(image, commandLine: String(repeating: "x", count: 16383)).blobs.count == 4)

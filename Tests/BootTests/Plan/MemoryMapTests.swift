@@ -7,7 +7,7 @@ struct MemoryMapTests {
         map.regions.map { [$0.start, $0.size, UInt64($0.kind.rawValue)] }
     }
 
-    @Test("leaves the legacy hole out of RAM")
+    @Test("has no RAM in the legacy hole")
     func hole() {
         #expect(
             rows(MemoryMap(belowFourGiB: mebibyte * 2)) == [
@@ -17,7 +17,7 @@ struct MemoryMapTests {
         #expect(rows(MemoryMap(belowFourGiB: 0)) == [[0x9fc00, 0x60400, 2]])
     }
 
-    @Test("cuts reserved regions out of RAM and keeps regions apart")
+    @Test("removes reserved regions from RAM and keeps regions disjoint")
     func reserved() {
         let map = MemoryMap(
             belowFourGiB: 4 * mebibyte,
@@ -35,7 +35,7 @@ struct MemoryMapTests {
         #expect(map.upperKiB == 1024)
     }
 
-    @Test("sizes beyond the address space are cut off")
+    @Test("clamps sizes to the address space")
     func extremes() {
         let map = MemoryMap(belowFourGiB: .max, aboveFourGiB: .max)
         #expect(map.regions.last?.start == 1 << 32)
@@ -44,7 +44,7 @@ struct MemoryMapTests {
         #expect(map.size == .max)
     }
 
-    @Test("is encoded the same three ways")
+    @Test("has the same contents in all three encodings")
     func encodings() {
         let map = MemoryMap(belowFourGiB: 2 * mebibyte)
         #expect(map.e820Table.count == 60)

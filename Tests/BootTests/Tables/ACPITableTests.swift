@@ -6,7 +6,7 @@ import Testing
 struct ACPITableTests {
     private func guest(_ board: Board) throws -> GuestTables { try GuestTables(FirmwareTables(describing: board)) }
 
-    @Test("are found by scanning and by the address given, each with its length, checksum and maker")
+    @Test("are found by scanning and by address, each with valid length, checksum and OEM id")
     func found() throws {
         let tables = try FirmwareTables(describing: .sample())
         let guest = try GuestTables(tables)
@@ -23,7 +23,7 @@ struct ACPITableTests {
         }
     }
 
-    @Test("fit for 1 to 1024 processors", arguments: [1, 2, 8, 254, 255, 256, 288, 1024])
+    @Test("have room for 1 to 1024 processors", arguments: [1, 2, 8, 254, 255, 256, 288, 1024])
     func processors(count: Int) throws {
         let guest = try guest(.sample(processors: count))
         let entries = try guest.table("APIC").entries(from: 44)
@@ -44,7 +44,7 @@ struct ACPITableTests {
         #expect(dsdt.bytes.indices.filter { dsdt.bytes[$0...].starts(with: identity) }.count == count)
     }
 
-    @Test("for more processors than fit are refused, with their number")
+    @Test("are refused for more processors than fit, with the number in the error")
     func tooManyProcessors() {
         #expect(throws: Never.self) { try FirmwareTables(describing: .sample(processors: 1024)) }
         #expect { try FirmwareTables(describing: .sample(processors: 2000)) } throws: {
@@ -67,7 +67,7 @@ struct ACPITableTests {
         #expect(other.filter { $0[0] == 2 }.map { $0[3] } == [0, 10])
     }
 
-    @Test("FADT: the power management registers, and none that isn't there")
+    @Test("FADT: the power management registers, without absent ones")
     func fadt() throws {
         let fadt = try guest(.sample()).table("FACP")
         #expect(fadt.bytes.count == 276)
@@ -92,7 +92,7 @@ struct ACPITableTests {
         for absent in [160..<172, 184..<208, 220..<268] { #expect(fadt.bytes[absent].allSatisfy { $0 == 0 }) }
     }
 
-    @Test("FADT: what a board has beyond the least is told, what it lacks denied")
+    @Test("FADT: flags follow the board's optional devices")
     func bootFlags() throws {
         // Legacy devices, no VGA, no ASPM.
         let always: UInt16 = 1 << 0 | 1 << 2 | 1 << 4
@@ -108,7 +108,7 @@ struct ACPITableTests {
         #expect(full.bytes[128] == 0xfe)
     }
 
-    @Test("FACS: 64 bytes on a 64-byte boundary, the lock free")
+    @Test("FACS: 64 bytes on a 64-byte boundary with a free lock")
     func facs() throws {
         let guest = try guest(.sample())
         let address = UInt64(try guest.table("FACP").uint32(at: 36))

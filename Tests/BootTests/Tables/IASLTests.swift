@@ -50,7 +50,7 @@ struct IASLTests {
         ]
     }()
 
-    @Test("each is disassembled without a complaint, and compiles back to the very same bytes", arguments: cases)
+    @Test("each table is disassembled without warnings and compiles back to the same bytes", arguments: cases)
     func roundTrip(of board: Case) throws {
         let tables = try FirmwareTables(describing: board.board)
         let guest = try GuestTables(tables)
@@ -84,7 +84,7 @@ struct IASLTests {
         }
     }
 
-    @Test("the DSDT names the PCI root with its windows and pins, the serial ports, soft off and what else there is")
+    @Test("the DSDT lists the PCI root with windows and pins, the serial ports, soft off and the other devices")
     func devices() throws {
         let source = try disassembledDSDT(.full)
         for piece in [

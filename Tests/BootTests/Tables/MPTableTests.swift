@@ -7,7 +7,7 @@ struct MPTableTests {
         try GuestTables(FirmwareTables(describing: board)).multiprocessor()
     }
 
-    @Test("says who made it, and where the local APICs are")
+    @Test("has the OEM id and the address of the local APICs")
     func header() throws {
         let header = try table(.sample()).header
         #expect(header[6] == 4)
@@ -16,7 +16,7 @@ struct MPTableTests {
         for absent in [28..<34, 40..<44] { #expect(header[absent].allSatisfy { $0 == 0 }) }
     }
 
-    @Test("lists the processors that have an 8-bit APIC id, the bootstrap one first", arguments: [1, 2, 255, 1024])
+    @Test("lists the processors with an 8-bit APIC id, the bootstrap processor first", arguments: [1, 2, 255, 1024])
     func processors(count: Int) throws {
         var board = Board.sample(processors: count)
         board.processorSignature = 0x0080_0f12
@@ -45,7 +45,7 @@ struct MPTableTests {
         #expect(entries.allSatisfy { Array($0[1..<4]) == [0, 0, 0] && $0[6] == 0 })
     }
 
-    @Test("wires PCI pins as the board does, by level and active high")
+    @Test("wires PCI pins like the board, level-triggered and active high")
     func pciInterrupts() throws {
         let board = Board.full
         let entries = try table(board).entries.filter { $0[0] == 3 && $0[4] == 0 }

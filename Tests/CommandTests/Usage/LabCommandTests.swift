@@ -4,7 +4,7 @@ import Testing
 @testable import swiftlet
 
 struct LabCommandTests {
-    @Test("Devices keep the order in which they stand on the command line, across both options")
+    @Test("Devices keep their order on the command line across both options")
     func order() throws {
         func models(_ arguments: String...) throws -> [String] {
             try LabCommand.parse(arguments + ["--", "true"]).devices.map(\.model)

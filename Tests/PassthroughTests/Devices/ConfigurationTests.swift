@@ -8,13 +8,13 @@ import Testing
         "bar-overlap", "absent-memory", "bar-move", "bar-move-high", "decode-off", "edu-registers",
     ]
 
-    @Test("the guest finds it so", arguments: claims)
+    @Test("the guest's claim holds", arguments: claims)
     func claim(_ claim: String) async throws {
         let record = try await PassthroughLab.session.record("pci")
         #expect(record.claim(claim, of: "pci")?.hasPrefix("ok") == true, record.account)
     }
 
-    @Test("no claim beyond those named here failed")
+    @Test("no other claim failed")
     func everything() async throws {
         let record = try await PassthroughLab.session.record("pci")
         #expect(record.status == 0, record.account)
@@ -22,7 +22,7 @@ import Testing
         #expect(record.blockedTransfers.isEmpty)
     }
 
-    @Test("each function sits in the slot asked for with its own ids, the host bridge in front")
+    @Test("each function is in the requested slot with its own ids, after the host bridge")
     func slots() async throws {
         let record = try await PassthroughLab.session.record("pci")
         let functions = record.output.compactMap {
@@ -35,7 +35,7 @@ import Testing
             ], record.account)
     }
 
-    @Test("64-bit BARs of two functions moved above 4 GiB and back")
+    @Test("64-bit BARs of two functions move above 4 GiB and back")
     func movedHigh() async throws {
         let record = try await PassthroughLab.session.record("pci")
         #expect(record.claim("bar-move-high", of: "pci") == "ok (2 registers)", record.account)

@@ -12,7 +12,7 @@ import Testing
         )
     }
 
-    @Test("without rom=on the guest finds none, and a device that has none is refused")
+    @Test("without rom=on the guest sees no ROM; rom=on is refused for a device without one")
     func noOptionROM() async throws {
         let off = try await FirmwareLab.session.record("rom-off")
         #expect(off.claim("rom", of: "pci")?.hasPrefix("skipped: ") == true, off.account)
@@ -27,7 +27,7 @@ import Testing
         )
     }
 
-    @Test("SeaBIOS shows its boot menu on the serial console, and hears what is typed there")
+    @Test("SeaBIOS shows its boot menu on the serial console and accepts keys there")
     func bootMenu() async throws {
         let record = try await FirmwareLab.session.record("menu")
         let console = record.output.joined(separator: "\n")
@@ -38,7 +38,7 @@ import Testing
         #expect(record.status == 124)
     }
 
-    @Test("what SeaBIOS says on its debug console: fw_cfg, RAM, the processors, ECAM where it put it")
+    @Test("SeaBIOS's debug console lists fw_cfg, RAM, the processors and its ECAM")
     func debugConsole() async throws {
         let record = try await FirmwareLab.session.record("debug")
         for line in [

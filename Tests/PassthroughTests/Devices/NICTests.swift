@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test("MSI-X: each vector's count is what the guest counted on it")
+    @Test("MSI-X: the report's count of each vector equals the guest's")
     func vectorsAreCountedApart() async throws {
         let record = try await PassthroughLab.session.record("nic-msix-signal")
         let line = try #require(record.output.first { $0.hasPrefix("nic: interrupts: ") }, record.account)
@@ -60,7 +60,7 @@ import Testing
         #expect(device.messages.map { $0.counts?.delivered } == [match.1, match.2, match.3].map { UInt64($0) })
     }
 
-    @Test("an e1000, which has neither messages nor a reset of its own, works by INTx")
+    @Test("an e1000, which has neither messages nor a function-level reset, works by INTx")
     func e1000() async throws {
         let record = try await PassthroughLab.session.record("nic-e1000")
         #expect(record.status == 0, record.account)

@@ -3,7 +3,7 @@ import Testing
 /// A device's memory in the guest: all of it, and when the host can't reach it.
 @Suite struct ReachTests {
     /// The device sleeps behind swiftlet's back, so that KVM_RUN fails with EFAULT as the guest reads its memory.
-    @Test("memory that the host can't reach reads all ones, and the run goes on; what comes back is there again")
+    @Test("unreachable device memory reads all ones until it is reachable again, and the run continues")
     func memoryThatGoesAway() async throws {
         let record = try await ReachLab.session.record("watches")
         for name in ["asleep", "awake"] { #expect(try await ReachLab.session.record(name).status == 0) }
@@ -18,7 +18,7 @@ import Testing
             record.account)
     }
 
-    @Test("two frame buffers of 256 MiB find room beside 2 GiB of memory, and each keeps its own words")
+    @Test("two frame buffers of 256 MiB fit beside 2 GiB of memory, and each stores its own data")
     func largeMemory() async throws {
         let record = try await ReachLab.session.record("displays")
         #expect(record.status == 0, record.account)

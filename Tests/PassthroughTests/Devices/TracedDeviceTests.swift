@@ -41,7 +41,7 @@ import Testing
             })
     }
 
-    @Test("the guest's acknowledgements of INTx are there")
+    @Test("the guest's acknowledgements of INTx are in the trace")
     func lines() async throws {
         let events = try await events(of: "traced-intx")
         #expect(events.contains { $0.name.hasPrefix("INTx GSI ") && $0.name.hasSuffix(" acknowledged") && $0.tid == 3 })

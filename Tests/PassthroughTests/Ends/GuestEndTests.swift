@@ -2,7 +2,7 @@ import Testing
 
 /// How guests end on a KVM with hardware virtualization, and what swiftlet makes of it.
 @Suite struct GuestEndTests {
-    @Test("where KVM can't go on there is a status of its own and the registers, never a hang")
+    @Test("a KVM failure ends the run with its own status and the registers")
     func internalError() async throws {
         let record = try await EndsLab.session.record("fetch")
         #expect(record.status == 104, record.account)
@@ -17,7 +17,7 @@ import Testing
         #expect(report.registers.allSatisfy { record.errors.contains("swiftlet: \($0)") }, record.account)
     }
 
-    @Test("a device that was in the guest then is put back and works in the next run")
+    @Test("after a KVM failure the device is reset and works in the next run")
     func deviceAfterInternalError() async throws {
         let command = try InterruptedRunTests.command(try await EndsLab.session.record("after-fetch"))
         #expect(command & InterruptedRunTests.busMaster == 0, "COMMAND is 0x\(String(command, radix: 16))")
@@ -101,7 +101,7 @@ import Testing
         #expect(record.output.last == "chipset: 6/6 PASS", record.account)
     }
 
-    @Test("huge pages: a guest runs in them, a device too; too few are counted", arguments: ["huge", "huge-device"])
+    @Test("a guest and a device use huge pages; a lack of them is reported with its number", arguments: ["huge", "huge-device"])
     func hugePages(_ name: String) async throws {
         let record = try await EndsLab.session.record(name)
         #expect(record.status == 0, record.account)

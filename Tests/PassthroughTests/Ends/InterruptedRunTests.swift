@@ -24,7 +24,7 @@ import Testing
         return try #require(UInt16(text.filter { $0 != " " }, radix: 16), record.account)
     }
 
-    @Test("the status says which signal", arguments: Signal.allCases)
+    @Test("the exit status is 128 plus the signal's number", arguments: Signal.allCases)
     func status(_ signal: Signal) async throws {
         let record = try await EndsLab.session.record("signal-\(signal.rawValue)")
         #expect(record.status == signal.status, record.account)
@@ -44,7 +44,7 @@ import Testing
         #expect(report.device(EndsLab.nvme)?.messages.first?.counts?.delivered == 6)
     }
 
-    @Test("the device may do DMA during the run, and no more after it", arguments: Signal.allCases)
+    @Test("the device can do DMA during the run and none after it", arguments: Signal.allCases)
     func deviceIsPutBack(_ signal: Signal) async throws {
         let during = try Self.command(try await EndsLab.session.record("during-\(signal.rawValue)"))
         let after = try Self.command(try await EndsLab.session.record("after-\(signal.rawValue)"))
@@ -52,7 +52,7 @@ import Testing
         #expect(after & Self.busMaster == 0, "COMMAND is 0x\(String(after, radix: 16))")
     }
 
-    @Test("the next run with the device works", arguments: Signal.allCases)
+    @Test("the device works in the next run", arguments: Signal.allCases)
     func nextRunWorks(_ signal: Signal) async throws {
         let record = try await EndsLab.session.record("next-\(signal.rawValue)")
         #expect(record.status == 0, record.account)

@@ -17,7 +17,7 @@ import Testing
         return record.lastWord
     }
 
-    @Test("a function that does not exist: near ones are named")
+    @Test("an absent function is refused, with similar ones named")
     func missing() async throws {
         let candidate = "0000:00:04.0 (Intel Corporation 82574L Gigabit Network Connection)"
         #expect(
@@ -29,14 +29,14 @@ import Testing
                 == "swiftlet: there is no PCI function 0000:00:0a.0 on this host; did you mean \(candidate)?")
     }
 
-    @Test("something that is no address at all")
+    @Test("a text that is no address is refused")
     func nonsense() async throws {
         let record = try await HostLab.session.record("nonsense")
         #expect(record.status == 64, record.account)
         #expect(record.errors.contains { $0.contains("'nonsense'") && $0.contains("--device") }, record.account)
     }
 
-    @Test("a bridge")
+    @Test("a bridge is refused")
     func bridge() async throws {
         #expect(
             try await refusal("bridge", status: 64)
@@ -47,7 +47,7 @@ import Testing
         )
     }
 
-    @Test("bound to a host driver: the driver and the command are named, and the command mends it")
+    @Test("a device with a host driver is refused with a command that fixes it")
     func bound() async throws {
         #expect(
             try await refusal("bound", status: 69)
@@ -58,7 +58,7 @@ import Testing
         #expect(NICTests.interruptsOfPass(record, mode: .msix) != nil, record.account)
     }
 
-    @Test("bound to no driver")
+    @Test("a device without a driver is refused")
     func unbound() async throws {
         #expect(
             try await refusal("unbound", status: 69)
@@ -66,7 +66,7 @@ import Testing
         )
     }
 
-    @Test("a group shared with a device bound elsewhere: culprit and command are named, and the command mends it")
+    @Test("a group with another bound device is refused with a command that fixes it")
     func sharedGroup() async throws {
         let sentence = try await refusal("shared", status: 69)
         let match = try #require(
@@ -82,7 +82,7 @@ import Testing
         #expect(record.status == 0, record.account)
     }
 
-    @Test("a device that another run has: the process is named, and that run is not harmed")
+    @Test("a device of another run is refused with its process; that run continues")
     func busy() async throws {
         let second = try await EndsLab.session.record("second")
         #expect(second.status == 69, second.account)
@@ -99,7 +99,7 @@ import Testing
         #expect(NVMeTests.interruptsOfPass(try await EndsLab.session.record("third")) == 9)
     }
 
-    @Test("the same device twice, the same slot twice, a slot that does not exist; the devices are free afterwards")
+    @Test("a repeated device, a repeated slot and a nonexistent slot are refused; the devices stay free")
     func twice() async throws {
         #expect(try await refusal("twice", status: 64).contains("0000:00:04.0"))
         #expect(

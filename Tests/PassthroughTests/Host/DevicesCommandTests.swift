@@ -52,7 +52,7 @@ import Testing
             try await record("show-nonsense", status: 64).errors.joined().contains("'nonsense' is not a PCI address"))
     }
 
-    @Test("doctor: what is in the way, with the command and with nothing but the shell")
+    @Test("doctor: each obstacle, with the swiftlet command and with shell commands")
     func doctorOfABoundDevice() async throws {
         let doctor = try await record("doctor-bound", status: 69)
         #expect(doctor.output.contains("FAIL  driver: 0000:00:04.0 is bound to the host driver e1000e"), doctor.account)
@@ -71,13 +71,13 @@ import Testing
         #expect(doctor.output.last == "0000:00:04.0 is ready.")
     }
 
-    @Test("bind: gives a device to vfio-pci, once")
+    @Test("bind: gives a device to vfio-pci; a second bind changes nothing")
     func bind() async throws {
         #expect(try await record("bind").output == ["0000:00:04.0: bound to vfio-pci"])
         #expect(try await record("bind-again").output == ["0000:00:04.0: already with vfio-pci"])
     }
 
-    @Test("bind: refuses what does not exist, bridges, and what the host is using; then nothing has changed")
+    @Test("bind: refuses absent functions, bridges and devices in use, and changes nothing")
     func bindRefuses() async throws {
         #expect(
             try await record("bind-nothing", status: 66).lastWord.hasPrefix(

@@ -19,13 +19,13 @@ import Testing
         #expect(match.1 == match.2)
     }
 
-    @Test("with it the device is passed through")
+    @Test("with access to the group the device is passed through")
     func owner() async throws {
         let record = try await HostLab.session.record("nobody-owner")
         #expect(record.status == 0, record.account)
     }
 
-    @Test("changing drivers takes root")
+    @Test("changing drivers requires root")
     func binding() async throws {
         let record = try await HostLab.session.record("nobody-bind")
         // It is with vfio-pci already, so that nothing is to be changed.

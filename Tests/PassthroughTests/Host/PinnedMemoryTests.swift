@@ -2,7 +2,7 @@ import Testing
 
 /// A guest with a device has all of its memory pinned: what happens where that can't be.
 @Suite struct PinnedMemoryTests {
-    @Test("a limit on locked memory that is too small: both numbers and the way out are named")
+    @Test("a limit on locked memory that is too small is reported with both numbers and the remedy")
     func limit() async throws {
         let record = try await HostLab.session.record("locked-too-little")
         #expect(record.status == 77, record.account)
@@ -17,13 +17,13 @@ import Testing
         #expect(record.errors.count == 1, record.account)
     }
 
-    @Test("a limit that is large enough is enough, without the capability to go beyond it")
+    @Test("a large enough limit suffices without CAP_IPC_LOCK")
     func enough() async throws {
         let record = try await HostLab.session.record("locked-enough")
         #expect(record.status == 0, record.account)
     }
 
-    @Test("more than the host has is refused before the kernel starts to kill processes", arguments: ["8G", "3G"])
+    @Test("more memory than the host has is refused before the kernel kills processes", arguments: ["8G", "3G"])
     func moreThanThereIs(_ size: String) async throws {
         let record = try await HostLab.session.record("memory-\(size)")
         #expect(record.status == 69, record.account)

@@ -13,19 +13,19 @@ import Testing
         try await PassthroughLab.session.record("intx-\(delivery.rawValue)")
     }
 
-    @Test("the guest finds it so", arguments: claims, MessageDelivery.allCases)
+    @Test("the guest's claim holds", arguments: claims, MessageDelivery.allCases)
     func claim(_ claim: String, _ delivery: MessageDelivery) async throws {
         let record = try await record(delivery)
         #expect(record.claim(claim, of: "intx")?.hasPrefix("ok") == true, record.account)
     }
 
-    @Test("the guest finds it so on the e1000e's line", arguments: PassthroughLab.lineClaims)
+    @Test("the guest's claim holds on the e1000e's line", arguments: PassthroughLab.lineClaims)
     func claimOfTheNIC(_ claim: String) async throws {
         let record = try await PassthroughLab.session.record("intx-e1000e")
         #expect(record.claim(claim, of: "intx")?.hasPrefix("ok") == true, record.account)
     }
 
-    @Test("the guest finds it so with two test functions on one line", arguments: PassthroughLab.testFunctionClaims)
+    @Test("the guest's claim holds with two test functions on one line", arguments: PassthroughLab.testFunctionClaims)
     func claimOfTheTestFunction(_ claim: String) async throws {
         let record = try await PassthroughLab.session.record("intx-test")
         #expect(record.claim(claim, of: "intx")?.hasPrefix("ok") == true, record.account)

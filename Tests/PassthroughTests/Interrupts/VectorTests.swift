@@ -16,7 +16,7 @@ import Testing
         #expect(during.output.count == count, during.account)
     }
 
-    @Test("none is left after the run", arguments: [1, 3], MessageDelivery.allCases)
+    @Test("no interrupt is left on the host after the run", arguments: [1, 3], MessageDelivery.allCases)
     func noneAfterwards(_ count: Int, _ delivery: MessageDelivery) async throws {
         let after = try await EndsLab.session.record("vectors-\(count)-\(delivery.rawValue)-after")
         #expect(after.output.isEmpty, after.account)

@@ -31,7 +31,7 @@ struct BootCDTests {
         #expect(guest.status == 0)
     }
 
-    @Test("a floppy on a CD of xorriso's is drive 0")
+    @Test("a floppy image on a CD made by xorriso is drive 0")
     func floppy() async throws {
         let guest = try await record("floppy")
         #expect(guest.output.contains("bios: boot dl=0000 cs=0000 ip=7c00"), guest.account)

@@ -2,7 +2,7 @@ import Testing
 
 /// A stock kernel that needs long to find that it is in distress.
 @Suite struct DistressProofs {
-    @Test("a soft lockup is one, and the module is named in which the processor spins")
+    @Test("a soft lockup is detected, and the spinning module is named")
     func lockup() async throws {
         let examined = try DistressTests.verdict(
             try await DistressLab.proofs.record("lockup"), 1, "failed", kind: "soft lockup",

@@ -34,7 +34,7 @@ import Testing
         } == true
     }
 
-    @Test("a missing root, and a reset behind it: a panic, with the way that led there")
+    @Test("a missing root file system is reported as a panic with its call trace, despite the reset after it")
     func noRoot() async throws {
         let examined = try await verdict(
             "no-root", 101, "panic", kind: "kernel panic", words: "the guest's kernel panicked: \"[ ")
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test("a panic that nobody resets after ends the run, and not its time")
+    @Test("a panic without a reset ends the run before its time limit")
     func panic() async throws {
         let examined = try await verdict(
             "panic", 101, "panic", kind: "kernel panic", words: "Kernel panic - not syncing: sysrq triggered crash")
@@ -59,7 +59,7 @@ import Testing
         #expect(diagnosis.contains("+0x"), "\(diagnosis)")
     }
 
-    @Test("a kernel that moved itself has its names all the same")
+    @Test("a relocated kernel's symbols are found")
     func movedKernel() async throws {
         let record = try await record("panic")
         // The kernel says so itself: Kernel Offset: 0x11800000 from 0xffffffff81000000 (...).
@@ -78,7 +78,7 @@ import Testing
         #expect(UInt64(frame.address.dropFirst(2), radix: 16) == address + offset + distance)
     }
 
-    @Test("an oops in a module fails the run, though the kernel goes on")
+    @Test("an oops in a module fails the run although the kernel continues")
     func oops() async throws {
         let examined = try await verdict(
             "oops", 1, "failed", kind: "kernel BUG",
@@ -95,7 +95,7 @@ import Testing
             "\(vcpu.diagnosis)")
     }
 
-    @Test("a guest that waits for a vector it has masked is told so")
+    @Test("the post-mortem says that the guest waits for a vector it has masked")
     func maskedVector() async throws {
         let record = try await record("masked")
         #expect(record.status == 124, record.account)

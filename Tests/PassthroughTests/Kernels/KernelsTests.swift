@@ -63,7 +63,7 @@ import Testing
             guest.account)
     }
 
-    @Test("Linux resets by the BIOS's reset vector, also where it would ask EFI first", arguments: ["bios", "efi"])
+    @Test("Linux resets by the BIOS's reset vector, even if it would try EFI first", arguments: ["bios", "efi"])
     func resetVector(_ name: String) async throws {
         let guest = try await record(name)
         #expect(guest.output.contains { $0.hasPrefix("linux: ready") }, guest.account)

@@ -38,14 +38,14 @@ import Testing
         LinuxTests.checkFirmware(try await LinuxLab.proofs.guest(name))
     }
 
-    @Test("with RAM above 4 GiB nothing that the board brings is warned of")
+    @Test("with RAM above 4 GiB the kernel warns about none of the board's devices")
     func boardWarnings() async throws {
         LinuxTests.checkBoard(try await LinuxLab.proofs.guest("high"))
     }
 
     /// While the driver finds the port and opens it, it reads the receiver and resets the FIFO: that takes the first
     /// bytes, as it does of QEMU's port, and so the first line.
-    @Test("a shell runs the 200 lines that were typed before the kernel was there, but for the first")
+    @Test("a shell runs the 200 lines typed before the kernel started, except the first")
     func typedAhead() async throws {
         let guest = try await LinuxLab.proofs.guest("shell")
         #expect(guest.record.status == 0, guest.record.account)

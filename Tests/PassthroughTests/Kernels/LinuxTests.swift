@@ -19,7 +19,7 @@ import Testing
         #expect(guest.record.blockedTransfers.isEmpty, "\(guest.record.blockedTransfers)")
     }
 
-    @Test("its /proc/interrupts has each device's interrupts where it belongs, and the report has counted as many")
+    @Test("its /proc/interrupts lists each device's interrupts, as many as the report counts")
     func interruptsOfFour() async throws {
         let guest = try await LinuxLab.session.guest("four")
         let report = try #require(guest.record.report)
@@ -48,7 +48,7 @@ import Testing
         for device in report.devices { #expect(device.counts.allSatisfy { $0.failed == 0 }, "\(device.address)") }
     }
 
-    @Test("both vCPUs run, and both take interrupts")
+    @Test("both vCPUs run and handle interrupts")
     func processors() async throws {
         let guest = try await LinuxLab.session.guest("four")
         #expect(guest.lines("cpus") == ["cpus 0-1"])
@@ -65,7 +65,7 @@ import Testing
         #expect(guest.lines("clocksource") == ["clocksource kvm-clock"])
     }
 
-    @Test("its /proc/iomem has RAM, the PCI bus's windows, the BARs and the controllers where the firmware tables say")
+    @Test("its /proc/iomem matches the firmware tables: RAM, PCI windows, BARs, controllers")
     func memoryMap() async throws {
         let map = try await LinuxLab.session.guest("four").file("iomem")
         for line in [
@@ -100,7 +100,7 @@ import Testing
         #expect(complaints.isEmpty, "\(complaints)")
     }
 
-    @Test("without MSI the NIC's line arrives through the IOAPIC")
+    @Test("without MSI the NIC's line goes through the IOAPIC")
     func intx() async throws {
         let guest = try await LinuxLab.session.guest("intx")
         #expect(guest.record.status == 0, guest.record.account)
@@ -135,7 +135,7 @@ import Testing
         #expect(guest.lines("eth0") == ["eth0 0000:00:01.0 e1000e msi=3 ip=10.0.2.15 ping=5/5"], guest.record.account)
     }
 
-    @Test("nothing that the board brings is warned of", arguments: ["four", "intx", "no-acpi"])
+    @Test("the kernel warns about none of the board's devices", arguments: ["four", "intx", "no-acpi"])
     func boardWarnings(_ name: String) async throws {
         Self.checkBoard(try await LinuxLab.session.guest(name))
     }
@@ -152,7 +152,7 @@ import Testing
         #expect(complaints.isEmpty, "\(complaints)")
     }
 
-    @Test("the clock has the host's time, and its alarm comes", arguments: ["four", "no-acpi"])
+    @Test("the clock has the host's time and its alarm fires", arguments: ["four", "no-acpi"])
     func clock(_ name: String) async throws {
         let guest = try await LinuxLab.session.guest(name)
         let words = try #require(guest.lines("rtc").first, guest.record.account).split(separator: " ").compactMap {

@@ -17,7 +17,7 @@ import Testing
         return (record, try #require(record.report?.postMortem, record.account))
     }
 
-    @Test("by the kernel's names its log is read, with times, though it moved itself")
+    @Test("a relocated kernel's log is read by its symbols, with times")
     func names() async throws {
         let (record, examined) = try await silent("names", status: 124)
         #expect(record.lastWord.hasPrefix("swiftlet: timeout: "), record.account)
@@ -44,7 +44,7 @@ import Testing
         )
     }
 
-    @Test("without names the log is found by its first words, and Debian's placeholder of a System.map is called so")
+    @Test("without symbols the log is found by its first words; Debian's placeholder System.map is reported")
     func pattern() async throws {
         let (record, examined) = try await silent("pattern", status: 124)
         #expect(record.lastWord.hasSuffix(Self.found), record.account)
@@ -85,7 +85,7 @@ import Testing
         #expect(!junit.contains("rip ffff"), "\(junit)")
     }
 
-    @Test("with --post-mortem off nothing is looked at")
+    @Test("--post-mortem off skips the examination")
     func off() async throws {
         let record = try await SilenceLab.session.record("off")
         #expect(record.status == 103, record.account)
@@ -93,7 +93,7 @@ import Testing
         #expect(record.errors.count == 1, record.account)
     }
 
-    @Test("a kernel that is still in its decompressor is said to be there")
+    @Test("a kernel stuck in its decompressor is reported as such")
     func decompressor() async throws {
         let (record, examined) = try await silent("decompressor", status: 124)
         #expect(examined.log == nil, record.account)

@@ -3,7 +3,7 @@ import Testing
 /// A teaching kernel of 32 bits, which sets up paging, APICs and its other processors by the MP table.
 @Suite(.enabled(if: XV6Lab.kernel != nil, XV6Lab.absence))
 struct XV6Tests {
-    @Test("its shell, typed at, runs a program behind another", arguments: [1, 2])
+    @Test("its shell runs two programs in turn from typed input", arguments: [1, 2])
     func shell(_ cpus: Int) async throws {
         let guest = try await XV6Lab.session.record("cpus-\(cpus)")
         #expect(guest.status == 0, guest.account)

@@ -22,7 +22,7 @@ struct LegacyHostTests {
         #expect(device.messages.map(\.vector) == (mode == .intx ? [] : mode == .msi ? [0] : [0, 1, 2]))
     }
 
-    @Test("guests/intx finds every claim so, with both devices on one line")
+    @Test("every claim of guests/intx holds with both devices on one line")
     func intx() async throws {
         let run = try await LegacyRun.guest(
             "intx", "intx", "require=all dma=outside",
@@ -46,7 +46,7 @@ struct LegacyHostTests {
             "both were given back")
     }
 
-    @Test("guests/intx finds the e1000e's own line so")
+    @Test("every claim of guests/intx holds on the e1000e's own line")
     func lineOfTheNIC() async throws {
         let lines = PassthroughLab.lineClaims.joined(separator: ",")
         let run = try await LegacyRun.guest(
@@ -58,7 +58,7 @@ struct LegacyHostTests {
             run.account)
     }
 
-    @Test("where VFIO is missing nobody has to name the backend, and the choice is said")
+    @Test("without VFIO, KVM's own assignment is chosen and named")
     func auto() async throws {
         let run = try await LegacyRun.guest("auto", "nic", "irq=msix", ["--device", LegacyRun.e1000e])
         #expect(run.status == 0, run.account)
@@ -102,7 +102,7 @@ struct LegacyHostTests {
         #expect(run.recording.count { $0.contains("KVM_GET_REGS") } < 100)
     }
 
-    @Test("a run that was killed leaves nothing assigned: the next one works")
+    @Test("a killed run leaves nothing assigned, and the next one works")
     func killed() async throws {
         let swiftlet = "\(Package.binary) run"
         let run = try await LegacyRun(
@@ -126,7 +126,7 @@ struct LegacyHostTests {
         #expect(run.output.last?.hasSuffix(" PASS") == true, run.account)
     }
 
-    @Test("what is in the way is named with the command that mends it")
+    @Test("each obstacle is reported with the command that removes it")
     func refusals() async throws {
         let bound = try await LegacyRun(
             "bound", lab: ["--nic", "e1000e"],
