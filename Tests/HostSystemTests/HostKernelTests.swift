@@ -96,7 +96,8 @@ struct HostKernelTests {
         }
     }
 
-    @Test func aBzImageTellsItsVersionAndWhereTheKernelLies() throws {
+    @Test("a bzImage has its version and the place of its kernel")
+    func bzImage() throws {
         var image = [UInt8](repeating: 0, count: 0x3000)
         image[0x1f1] = 4
         image.replaceSubrange(0x202..<0x208, with: Array("HdrS".utf8) + [0x0f, 0x02])

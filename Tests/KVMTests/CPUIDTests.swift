@@ -111,7 +111,8 @@ import Testing
         #expect(cpuid.entry(0x1F) == nil, "what the host has not the guest has not")
     }
 
-    @Test func theCachesOfIntelAreSharedAsTheTopologySays() {
+    @Test("Intel's caches are shared according to the topology")
+    func intelCaches() {
         let intel: [[UInt32]] = [
             [0, 0, 0, 0x1F, 0x756E_6547, 0x6C65_746E, 0x4965_6E69], [4, 0, 1, 0x1C00_4121], [4, 1, 1, 0x1C00_4122],
             [4, 2, 1, 0x1C00_4143],

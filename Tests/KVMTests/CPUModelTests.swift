@@ -59,7 +59,8 @@ import Testing
         #expect(feature.bit == bit)
     }
 
-    @Test func featuresAreTakenAwayAndGivenBackOnlyAsFarAsTheHostHasThem() throws {
+    @Test("features can be removed, and added only if the host has them")
+    func featureModifiers() throws {
         let without = try CPUModel("host,-x2apic,smap=off").applied(to: host)
         #expect(try !has("x2apic", without))
         #expect(try !has("smap", without))

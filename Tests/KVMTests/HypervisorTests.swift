@@ -60,7 +60,8 @@ import Testing
         #expect(kernel.calls("KVM_CHECK_EXTENSION").map(\.value) == [77])
     }
 
-    @Test func creatingAMachineIsTriedAgainWhenASignalComes() throws {
+    @Test("creating a machine is repeated after a signal")
+    func interruptedCreation() throws {
         let kernel = KernelDouble(asksKernel: false)
         kernel.answer("KVM_GET_API_VERSION", 12)
         // The last answer must be a descriptor that may be closed.

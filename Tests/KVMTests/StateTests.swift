@@ -82,7 +82,8 @@ struct StateTests {
     }
 
     /// KVM drops a deadline that comes before the local APIC's timer mode, and says that it took it.
-    @Test func withMSRsBeforeTheLocalAPICTheDeadlineIsLost() throws {
+    @Test("with MSRs before the local APIC the TSC deadline is lost")
+    func msrOrder() throws {
         let hypervisor = try Hypervisor()
         let old = try armed(hypervisor)
         let saved = try old.vcpu.state(msrs: hypervisor.msrIndices(), xsaveSize: old.vm.xsaveSize)

@@ -186,7 +186,8 @@ struct VirtualCPUTests {
         runner.join()
     }
 
-    @Test func anInstructionKVMCantFetchIsAnInternalErrorWithRegisters() throws {
+    @Test("an instruction that KVM can't fetch is an internal error with registers")
+    func fetchFailure() throws {
         let guest = try RealModeGuest([0xEA, 0x00, 0x00, 0x00, 0x20])  // ljmp 0x2000:0, where nothing is
         guard case .internalError(let suberror, _) = guest.enter() else {
             Issue.record("no internal error")

@@ -32,7 +32,8 @@ struct CommandFilesTests {
         return tree.nodes[try resolved.add(path)]
     }
 
-    @Test func theCommandIsFoundByPathAndComesWithItsLibraries() throws {
+    @Test("the command is found by PATH and packed with its libraries")
+    func commandByPath() throws {
         let tree = try tree(["ls"], in: Host.Directory())
         guard case .file(let permissions, _) = try find("/bin/ls", in: tree) else {
             Issue.record("there is no ls")
@@ -43,7 +44,8 @@ struct CommandFilesTests {
         #expect(try find("/lib64/ld-linux-x86-64.so.2", in: tree) != nil)
     }
 
-    @Test func wordsOfTheArgumentsThatNameFilesArePacked() throws {
+    @Test("files named by words of the arguments are packed")
+    func argumentFiles() throws {
         let directory = try Host.Directory()
         for name in ["script", "guest.elf", "given", "quoted", "other"] {
             try directory.write(name, "#!/usr/bin/env cat\n")

@@ -28,7 +28,8 @@ struct HostInterfaceTests {
         #expect(interface == expected)
     }
 
-    @Test func modulesAnswerWithoutTheKernelBeingUnpacked() throws {
+    @Test("modules decide without unpacking the kernel")
+    func modulesDecide() throws {
         let interface = try HostInterface(modules: modules(HostKernel.rootModules)) { () throws(LabError) in
             throw .kernel("it was asked")
         }
@@ -43,7 +44,8 @@ struct HostInterfaceTests {
         #expect(interface == Self.shared)
     }
 
-    @Test func aKernelThatCanNotBeReadIsTakenForOneWithout9p() throws {
+    @Test("a kernel that can't be read counts as one without drivers")
+    func unreadableKernel() throws {
         #expect(try HostInterface(modules: KernelModules()) { () throws(LabError) in nil } == Self.packed)
     }
 

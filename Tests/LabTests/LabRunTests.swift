@@ -121,7 +121,8 @@ struct LabRunTests {
         #expect(try value("reopened") == "yes")
     }
 
-    @Test func theCommandHasItsInputDirectoryAndEnvironment() throws {
+    @Test("the command has its input, directory and environment")
+    func commandEnvironment() throws {
         #expect(try value("input") == "to the command")
         #expect(try value("cwd") == Self.shared.get().directory)
         #expect(try value("user") == "0")
@@ -133,7 +134,8 @@ struct LabRunTests {
         #expect(try value("remapping") == "1")
     }
 
-    @Test func theDevicesSitInOrderEachAloneInItsGroupAndBound() throws {
+    @Test("the devices are in order, each bound and alone in its group")
+    func deviceOrder() throws {
         #expect(try value("device04") == "0x1234:0x11e8,vfio-pci,1")
         #expect(try value("device05") == "0x8086:0x10d3,vfio-pci,1")
         #expect(try value("device06") == "0x1b36:0x0010,vfio-pci,1")

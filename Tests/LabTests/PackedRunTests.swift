@@ -18,7 +18,8 @@ struct PackedRunTests {
         return "\(root)/guests/build/hello.elf"
     }()
 
-    @Test func aCommandHasItsFilesAndStreamsAndWhatItWroteComesBack() throws {
+    @Test("a command has its files and streams, and its output files come back")
+    func commandFiles() throws {
         let directory = try Host.Directory()
         try directory.write("given", "given\n")
         try directory.write("changed", "before\n")
@@ -87,7 +88,8 @@ struct PackedRunTests {
         #expect(run.failure.map { "\($0)" }?.hasSuffix("in 2 runs of 2)") == true, "\(run.outcome)")
     }
 
-    @Test func aFileThatIsMissingIsSaidBeforeAnythingStarts() throws {
+    @Test("a missing file is reported before anything starts")
+    func missingFile() throws {
         let run = try LabRunTests.run(["true"], in: Host.Directory()) { $0.files = ["no-such"] }
         #expect(run.failure?.exitStatus == 64)
         #expect(run.failure.map { "\($0)" } == "--file no-such: there is no such file or directory")

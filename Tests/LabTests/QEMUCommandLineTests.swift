@@ -53,7 +53,8 @@ struct QEMUCommandLineTests {
         #expect(values("-device", arguments([device])).last == expected)
     }
 
-    @Test func aHostWithSerialStreamsHasFourPortsWithInterruptsOfTheirOwn() {
+    @Test("a host with serial streams has four ports with an interrupt each")
+    func serialPorts() {
         let line = arguments([], HostInterface(files: .shared, streams: .serial))
         #expect(values("-serial", line) == ["chardev:console", "chardev:control"])
         let ports = values("-device", line).filter { $0.hasPrefix("isa-serial") }
@@ -87,7 +88,9 @@ struct QEMUCommandLineTests {
             ])
     }
 
-    @Test("A text that names no device is refused", arguments: ["", ",mac=1", "mac=1", "e1000e,mac", "e1000e,=1", "e1000e,"])
+    @Test(
+        "A text that names no device is refused",
+        arguments: ["", ",mac=1", "mac=1", "e1000e,mac", "e1000e,=1", "e1000e,"])
     func badDevices(text: String) {
         #expect(throws: LabError.self) { try LabDevice(.nic, parsing: text) }
     }
@@ -109,7 +112,8 @@ struct QEMUCommandLineTests {
     }
 
     /// Kernels from Linux 7.2 on die where AVX is offered and XSAVE is not.
-    @Test func theProcessorOffersNothingThatNeedsWhatItLacks() {
+    @Test("the processor offers no feature whose requirements it lacks")
+    func featureDependencies() {
         let words = LabConfiguration(command: ["true"], currentDirectory: "/tmp").cpuModel.split(separator: ",")
         #expect(words.contains("-xsave"))
         for name in ["avx", "avx2", "fma", "f16c", "xsaveopt", "xsavec", "xgetbv1"] {

@@ -87,7 +87,8 @@ struct CallRecorderTests {
     }
 
     /// Whole lines, no call behind one that is missing, and an end that says so; it replays up to there.
-    @Test func aRecordingThatReachedItsLimitReplaysUpToThere() throws {
+    @Test("a recording that reached its limit replays up to there")
+    func cutRecording() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/recording"
         let recorder = try CallRecorder(

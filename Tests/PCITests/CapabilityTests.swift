@@ -66,6 +66,7 @@ import Testing
     }
 
     @Test(
+        "an extended list ends at loops and pointers out of range",
         arguments: [
             ([(0x100, 0x1001_0001), (0x100 + 0, 0x1000_0001)], 1), ([(0x100, 0x2000_0001), (0x200, 0x1000_0003)], 2),
             ([(0x100, 0x2000_0001), (0x200, 0x2000_0003)], 2), ([(0x100, 0x0FC0_0001)], 1),
@@ -73,7 +74,7 @@ import Testing
             ([(0x200, 0x0000_0001)], 0), ([(0x100, 0xFFFF_FFFF)], 0),
             ([(0x100, 0x2000_0001), (0x200, 0xFFFF_FFFF)], 1),
         ] as [([(Int, UInt32)], Int)])
-    func extendedListEndsAtLoopsAndPointersOutOfRange(headers: [(Int, UInt32)], count: Int) {
+    func brokenExtendedList(headers: [(Int, UInt32)], count: Int) {
         var device = [UInt8](repeating: 0, count: 4096)
         for (place, header) in headers {
             for index in 0..<4 { device[place + index] = UInt8(truncatingIfNeeded: header >> UInt32(8 * index)) }

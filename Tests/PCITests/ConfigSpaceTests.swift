@@ -24,7 +24,8 @@ import Testing
         #expect(space.read(0x40, width: 4) == 0x1234_5678)
     }
 
-    @Test func virtualBitsTakeTheGuestsValueAndTheirNeighboursDoNot() {
+    @Test("virtual bits take the guest's value, and their neighbours do not")
+    func virtualBits() {
         var space = ConfigSpace()
         space.set(0x40, 0x1234_5678, width: 4)
         space.setMasks(0x40, width: 4, writable: 0x00FF_0F00)
@@ -94,8 +95,10 @@ import Testing
         #expect((0..<size).allSatisfy { space.read($0, width: 1) == UInt32(view[$0]) })
     }
 
-    @Test(arguments: [-1, -4, -4096, 256, 257, 4096, 1 << 20, Int(Int32.max)])
-    func whatLiesOutsideReadsAllOnesAndTakesNothing(offset: Int) {
+    @Test(
+        "accesses outside read all ones and write nothing",
+        arguments: [-1, -4, -4096, 256, 257, 4096, 1 << 20, Int(Int32.max)])
+    func outOfRange(offset: Int) {
         var space = ConfigSpace()
         space.set(offset, 0, width: 1)
         space.setMasks(offset, width: 1, writable: 0xFF, live: 0xFF, forwarded: 0xFF)

@@ -33,7 +33,8 @@ import Testing
         #expect(msix.pendingRange == pending)
     }
 
-    @Test func startsDisabledAndUnmaskedWhateverTheDeviceSays() throws {
+    @Test("it starts disabled and unmasked, whatever the device has")
+    func initiallyDisabled() throws {
         let layout = PassthroughLayout(
             hardware: hardware(control: 0xC7FF, table: 0x1002, pending: 0x9003), bars: [], hasINTx: false)
         let msix = try #require(layout.msix)
@@ -80,7 +81,8 @@ import Testing
         #expect(MSIXCapability([UInt8](repeating: 0, count: 0x7B), at: 0x70) == nil)
     }
 
-    @Test func theLargestTableAtTheLargestOffsetStillHasARange() throws {
+    @Test("the largest table at the largest offset still has a range")
+    func largestTable() throws {
         let msix = try #require(
             MSIXCapability(hardware(control: 0x7FF, table: 0xFFFF_FFF8, pending: 0xFFFF_FFFD), at: 0x70))
         #expect(msix.tableRange == 0xFFFF_FFF8..<0xFFFF_FFF8 + 2048 * 16)

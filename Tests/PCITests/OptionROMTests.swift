@@ -31,7 +31,8 @@ import Testing
         }
     }
 
-    @Test func itsRegisterIsSizedAndAnswersOnlyWhenEnabled() {
+    @Test("the ROM's register can be sized and is decoded only when enabled")
+    func romRegister() {
         var space = ConfigSpace()
         let bar = BAR(romSize: 0x20000)
         space.setMasks(ConfigRegister.command, width: 2, writable: 2)

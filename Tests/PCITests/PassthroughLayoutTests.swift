@@ -43,7 +43,8 @@ import Testing
         #expect(found == extended)
     }
 
-    @Test func showsTheIDsAndHidesWhatTheHostDidWithTheFunction() {
+    @Test("the guest sees the ids, and not the host's use of the function")
+    func header() {
         let space = ConfigDump.e1000e.layout().space
         #expect(space.read(0, width: 4) == 0x10D3_8086)
         #expect(space.read(8, width: 4) == 0x0200_0000)
@@ -62,7 +63,8 @@ import Testing
         }
     }
 
-    @Test func powerStateIsForwardedAndReadBackWithoutPME() {
+    @Test("the power state is forwarded and read back, without PME")
+    func powerState() {
         let space = ConfigDump.e1000e.layout().space
         #expect(space.read(0xCA, width: 2) & 0xF800 == 0, "no state in which PME is signalled")
         #expect(space.hardwareWriteMask(0xCC, width: 2) == 0x0003)
@@ -78,7 +80,8 @@ import Testing
         #expect(space.read(0xF0, width: 4) == 0, "link control and status")
     }
 
-    @Test func functionLevelResetIsHeardAndNeverReadsBack() {
+    @Test("a function-level reset is forwarded and never reads back")
+    func functionLevelReset() {
         var space = ConfigDump.e1000e.layout().space
         #expect(space.hardwareWriteMask(0xE8, width: 2) & 0x8000 != 0)
         space.write(0xE8, 0x8000, width: 2)
@@ -94,7 +97,8 @@ import Testing
         }
     }
 
-    @Test func anExtendedListWhoseFirstEntryIsHiddenStillStartsAt0x100() {
+    @Test("an extended list whose first entry is hidden still starts at 0x100")
+    func hiddenFirstExtendedCapability() {
         var bytes = [UInt8](repeating: 0, count: 4096)
         func put(_ offset: Int, _ header: UInt32) {
             for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: header >> UInt32(8 * index)) }
@@ -122,10 +126,12 @@ import Testing
 
     /// A device that lists one capability inside another, so that a forwarded byte of the one would be a register of
     /// the other.
-    @Test(arguments: [
-        (0x09, 0x60, 0x05, 0x70), (0x05, 0x70, 0x09, 0x60), (0x10, 0x60, 0x11, 0x68), (0x11, 0x68, 0x10, 0x60),
-    ])
-    func capabilitiesThatOverlapGiveNoWayToTheDevice(first: Int, at: Int, second: Int, then: Int) {
+    @Test(
+        "overlapping capabilities give no access to the device",
+        arguments: [
+            (0x09, 0x60, 0x05, 0x70), (0x05, 0x70, 0x09, 0x60), (0x10, 0x60, 0x11, 0x68), (0x11, 0x68, 0x10, 0x60),
+        ])
+    func overlappingCapabilities(first: Int, at: Int, second: Int, then: Int) {
         var bytes = [UInt8](repeating: 0, count: 256)
         (bytes[6], bytes[0x34]) = (0x10, UInt8(at))
         (bytes[at], bytes[at + 1], bytes[then], bytes[then + 1]) = (UInt8(first), UInt8(then), UInt8(second), 0)

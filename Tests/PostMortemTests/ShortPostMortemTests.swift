@@ -34,7 +34,8 @@ import X86
             ])
     }
 
-    @Test func ofManyVCPUsThoseComeFirstWhoseTroubleItIs() throws {
+    @Test("of many vCPUs those at fault come first")
+    func vcpuRanking() throws {
         let many = (0..<64).map { vcpu($0, $0 == 40 ? .runnable : .halted) }
         let lines = mortem(many).shortLines
         try #require(lines.count <= 12)

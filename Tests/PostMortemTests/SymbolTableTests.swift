@@ -55,7 +55,8 @@ struct SymbolTableTests {
         memory.put(handler >> 32, at: 0x4000 + vector * 16 + 8)
     }
 
-    @Test func aKernelBeforeItsHandlersAndNamesThatWereMovedFurther() throws {
+    @Test("shifts before the handlers are set up, and of symbols that were relocated further")
+    func shiftEdgeCases() throws {
         let names = "\nffffffff81000400 T asm_exc_page_fault\nffffffff81000300 T early_idt_handler_array\n"
         let table = try #require(SymbolTable(map: Array((Self.map + names).utf8)))
         var registers = ProcessorRegisters()

@@ -111,7 +111,8 @@ import Testing
         #expect(fixture.write(Self.control.msix, 0xC000, width: 2)[3] == vector(3, 0xFEE0_1000, 0x41, masked: true))
     }
 
-    @Test func vectorsUnmaskedBeforeTheStartAreAskedForAtOnce() {
+    @Test("vectors unmasked before the start are requested at once")
+    func initialVectors() {
         fixture.writeMemory(AssignedFixture.table + 5 * 16 + 12, 0, width: 4)
         #expect(fixture.write(Self.control.msix, 0x8000, width: 2).prefix(2) == [.stopINTx, .startMessages(.msix, 6)])
     }
@@ -137,7 +138,8 @@ import Testing
         #expect(fixture.write(Self.control.msi, 0, width: 2) == [.stopMessages])
     }
 
-    @Test func nothingOfAMessageCapabilityReachesTheDevice() {
+    @Test("no write to a message capability reaches the device")
+    func messageCapability() {
         for offset in AssignedFixture.msi..<AssignedFixture.msix + 12 {
             for value: UInt32 in [0xFF, 0] {
                 let told = fixture.write(offset, value, width: 1)
@@ -209,7 +211,8 @@ import Testing
         #expect(fixture.writeMemory(last + 12, 0, width: 8).count == 1, "beyond the last one there is none")
     }
 
-    @Test func aVectorIsToldWithEveryWriteWhileMessagesAreOn() {
+    @Test("each write to a vector is passed on while messages are enabled")
+    func vectorUpdates() {
         fixture.write(AssignedFixture.msix + 2, 0x8000, width: 2)
         let base = AssignedFixture.table + 16 * 2
         #expect(

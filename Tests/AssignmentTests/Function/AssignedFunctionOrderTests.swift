@@ -8,7 +8,8 @@ import VMM
 
 /// The order in which a guest's writes reach kernel and device, through the guest's bus.
 @Suite struct AssignedFunctionOrderTests {
-    @Test func beforeTheGuestStartsTheDecodersAreOffAndItsLineIsConnected() throws {
+    @Test("before the guest starts, the decoders are off and its line is connected")
+    func initialState() throws {
         let fixture = try AssignedFixture(failingAfter: .max)
         #expect(fixture.timeline.take() == [.configWrite(4, 0, width: 2), .startINTx(masked: false)])
         #expect(fixture.function.decodedBARs().isEmpty)
@@ -18,8 +19,10 @@ import VMM
         #expect(quiet.read(0x3D, width: 1) == 0)
     }
 
-    @Test(arguments: AssignedFixture.Mechanism.allCases)
-    func theINTxMaskComesBeforeThePhysicalWriteOfTheGuestsValue(by mechanism: AssignedFixture.Mechanism) throws {
+    @Test(
+        "the INTx mask comes before the physical write of the guest's value",
+        arguments: AssignedFixture.Mechanism.allCases)
+    func intxMaskOrder(by mechanism: AssignedFixture.Mechanism) throws {
         let fixture = try AssignedFixture()
         for (offset, set, clear, width) in [
             (4, 0x0400, 0, 2), (5, 0x04, 0, 1), (4, 0x0400, 0, 4), (4, 0x0504, 0x0104, 2),
@@ -41,8 +44,10 @@ import VMM
         #expect(fixture.failures.all.isEmpty)
     }
 
-    @Test(arguments: AssignedFixture.Mechanism.allCases)
-    func theBitReadsAsTheGuestWroteItWhateverTheKernelDidToIt(by mechanism: AssignedFixture.Mechanism) throws {
+    @Test(
+        "INTx-disable reads as the guest wrote it, whatever the kernel did to it",
+        arguments: AssignedFixture.Mechanism.allCases)
+    func intxDisableReads(by mechanism: AssignedFixture.Mechanism) throws {
         let fixture = try AssignedFixture()
         fixture.backend.setPhysical(5, 0xFF)
         #expect(fixture.read(4, width: 2, by: mechanism) == 0)
@@ -53,7 +58,8 @@ import VMM
         #expect(fixture.read(4, width: 4, by: mechanism) & 0xFFFF == 0x0400)
     }
 
-    @Test func statusIsTheDevicesAndOnlyItsWriteOneToClearBitsAreWritten() throws {
+    @Test("STATUS is the device's, and only its write-one-to-clear bits are written")
+    func statusRegister() throws {
         let fixture = try AssignedFixture()
         fixture.backend.setPhysical(6, 0x08)
         fixture.backend.setPhysical(7, 0x20)
@@ -64,7 +70,8 @@ import VMM
 
     /// BAR 0's memory is the guest's only while the device answers: mapped after the device hears that it may, unmapped
     /// before it hears that it may not.
-    @Test func memoryIsUnmappedBeforeTheDecoderGoesOffAndMappedAfterItCameOn() throws {
+    @Test("memory is unmapped before the decoder is switched off, and mapped after it is switched on")
+    func memoryMappingOrder() throws {
         let fixture = try AssignedFixture()
         let address = try #require(fixture.function.bars.first).address(in: fixture)
         #expect(fixture.write(4, 0x0002, width: 2) == [.configWrite(4, 2, width: 2), .mapped(address)])
@@ -81,7 +88,8 @@ import VMM
         #expect(fixture.function.decodedBARs().map(\.bar.index) == [0, 2])
     }
 
-    @Test func aBARMovesWhileItIsEnabledAndTheDeviceHearsNothing() throws {
+    @Test("a BAR can move while it is enabled, without a call to the device")
+    func enabledBARMoves() throws {
         let fixture = try AssignedFixture()
         fixture.write(4, 0x0002, width: 2)
         #expect(fixture.write(0x10, 0xD000_0000, width: 4) == [.unmapped, .mapped(0xD000_0000)])
@@ -91,7 +99,8 @@ import VMM
         #expect(fixture.write(0x14, 0, width: 4) == [.mapped(0xD000_0000)])
     }
 
-    @Test func sizingABARWhileItIsDecodedEndsWhereItBegan() throws {
+    @Test("sizing a decoded BAR ends at its old address")
+    func sizingWhileDecoded() throws {
         let fixture = try AssignedFixture()
         fixture.write(4, 0x0002, width: 2)
         let (low, high) = (fixture.read(0x10, width: 4), fixture.read(0x14, width: 4))

@@ -93,7 +93,8 @@ struct INTxDisableOrderTests {
         return backend.calls.withLock { $0 }
     }
 
-    @Test func theMaskComesBeforeThePhysicalWriteWhichCarriesTheGuestsValue() {
+    @Test("the mask comes before the physical write, which has the guest's value")
+    func maskBeforeWrite() {
         #expect(write(4, 0x0404, 2) == [.mask(true), .write(4, 0x0404, 2)])
         #expect(write(4, 0x0004, 2) == [.mask(false), .write(4, 0x0004, 2)])
     }
@@ -117,7 +118,8 @@ struct INTxDisableOrderTests {
         #expect(write(4, 0x0404, 2) == [.write(4, 0x0404, 2)])
     }
 
-    @Test func theBitIsReadFromTheGuestsViewWhateverTheDeviceSays() {
+    @Test("INTx-disable is read from the guest's view, whatever the device has")
+    func intxDisableIsVirtual() {
         #expect(function.readConfig(4, width: 2) == 0, "the device says all ones")
         _ = write(4, 0x0400, 2)
         #expect(function.readConfig(4, width: 2) == 0x0400)
@@ -126,7 +128,8 @@ struct INTxDisableOrderTests {
         #expect(function.readConfig(4, width: 4) & 0xFFFF == 0)
     }
 
-    @Test func aDecoderStopsAnsweringBeforeTheDeviceHearsOfItAndStartsAfter() {
+    @Test("ranges are withdrawn before the device's decoder is switched off, and published after it is switched on")
+    func decoderOrder() {
         #expect(write(4, 0x0002, 2) == [.write(4, 0x0002, 2), .remap])
         #expect(function.decodedBARs().map(\.bar.index) == [0])
         #expect(write(4, 0x0000, 2) == [.remap, .write(4, 0x0000, 2)])
@@ -134,7 +137,8 @@ struct INTxDisableOrderTests {
         #expect(write(4, 0x0402, 2) == [.mask(true), .write(4, 0x0402, 2), .remap])
     }
 
-    @Test func aRefusedMaskReachesNoRegisterAndEndsTheRun() throws {
+    @Test("a refused mask writes no register and ends the run")
+    func refusedMask() throws {
         let refusing = try INTxDisableOrderTests(refusesMask: true)
         #expect(refusing.write(4, 0x0400, 2) == [.mask(true)])
         #expect(refusing.failures.sentences.withLock { $0 } == ["0000:00:04.0: the mask was refused"])

@@ -27,7 +27,8 @@ import Testing
     }
 
     /// VFIO leaves a device in D3hot whose guest asks for D1 then, and takes the memory away that it had mapped.
-    @Test func aStateThatTheFunctionCannotEnterChangesNothing() throws {
+    @Test("a power state that the function can't enter changes nothing")
+    func unreachableState() throws {
         let (fixture, _) = try Self.decoding()
         #expect(fixture.write(Self.control, 2, width: 2) == [.configWrite(Self.control, 0, width: 2)], "there is no D2")
         #expect(!fixture.function.decodedBARs().isEmpty)

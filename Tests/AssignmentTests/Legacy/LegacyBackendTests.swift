@@ -61,7 +61,8 @@ import TestSupport
         #expect(fixture.failures.all.isEmpty)
     }
 
-    @Test func aWriteThatLeavesTheBitAloneAsksNothingElse() throws {
+    @Test("a write that does not change INTx-disable makes no other call")
+    func unchangedINTxDisable() throws {
         let fixture = try LegacyFixture()
         let function = try fixture.function(fixture.open())
         function.writeConfig(4, 0x0406, width: 2, remap: {})
@@ -72,7 +73,8 @@ import TestSupport
         #expect(fixture.kernel.take() == ["write config 4 7 width=1"])
     }
 
-    @Test func theGuestsBitIsReadFromItsViewWhateverTheDeviceSays() throws {
+    @Test("INTx-disable is read from the guest's view, whatever the device has")
+    func intxDisableView() throws {
         let fixture = try LegacyFixture()
         let backend = try fixture.open()
         let function = try fixture.function(backend)
@@ -138,7 +140,8 @@ import TestSupport
         #expect(fixture.kernel.irq == 0x202)
     }
 
-    @Test func msixVectorsAreDeliveredWhileTheyAreUnmasked() throws {
+    @Test("MSI-X vectors are delivered while they are unmasked")
+    func msixDelivery() throws {
         let fixture = try LegacyFixture()
         let backend = try fixture.open()
         try backend.startMessages(.msix, initial: 0)

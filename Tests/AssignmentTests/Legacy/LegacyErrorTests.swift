@@ -111,7 +111,9 @@ import VMM
     ]
 
     /// A host without memory or without the device ends the run; the rest is the guest's affair, and counted.
-    @Test(arguments: messages) func msixThatIsRefusedEndsTheRunOnlyWhereTheHostFailed(refusal: Refusal) throws {
+    @Test("a refusal of MSI-X ends the run only if the host failed", arguments: messages) func refusedMSIX(
+        refusal: Refusal
+    ) throws {
         let fixture = try LegacyFixture()
         let backend = try fixture.open()
         let function = try fixture.function(backend)
@@ -222,7 +224,9 @@ import VMM
         #expect(AssignmentInterface.choose(isOffered: true, tree: host.tree) == .group)
     }
 
-    @Test(arguments: ["e1000e", "ahci"]) func aHostDriverIsNamedWithTheCommandThatFixesIt(driver: String) throws {
+    @Test("a host driver is reported with a command that fixes it", arguments: ["e1000e", "ahci"]) func hostDriver(
+        driver: String
+    ) throws {
         let fixture = try LegacyFixture(driver: driver)
         do {
             try DeviceReadiness(.kvm, tree: fixture.host.tree).demand(LegacyFixture.address, guestMemory: 0)

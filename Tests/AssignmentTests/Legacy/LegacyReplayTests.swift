@@ -159,7 +159,8 @@ import Testing
         return Array(answers.dropLast())
     }
 
-    @Test func theMaskPrecedesTheRegisterInBothDirections() throws {
+    @Test("the mask precedes the register in both directions")
+    func maskPrecedesRegister() throws {
         let changes = try Self.answers("intx").filter { ($0.before ^ $0.after) & 0x400 != 0 }
         #expect(changes.filter { $0.after & 0x400 != 0 }.count >= 3)
         #expect(changes.filter { $0.after & 0x400 == 0 }.count >= 3)
@@ -179,7 +180,9 @@ import Testing
         }
     }
 
-    @Test(arguments: recordings) func aWriteThatLeavesTheBitAloneAsksForNothingElse(name: String) throws {
+    @Test("a write that does not change the bit makes no other call", arguments: recordings) func unchangedBit(
+        name: String
+    ) throws {
         let others = try Self.answers(name).filter { ($0.before ^ $0.after) & 0x400 == 0 }
         #expect(others.count >= 3)
         for other in others {

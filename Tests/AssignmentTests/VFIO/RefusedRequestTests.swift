@@ -71,7 +71,8 @@ import Testing
         #expect(fixture.failures.all.count == 1)
     }
 
-    @Test func aRefusedDecoderIsNotReachedUntilTheDeviceTookIt() {
+    @Test("ranges of a refused decoder are not accessed until the device accepts it")
+    func refusedDecoder() {
         fixture.backend.refuse("configWrite", EIO)
         #expect(fixture.write(4, 0x0006, width: 2) == [.configWrite(4, 6, width: 2)])
         #expect(fixture.read(4, width: 2) == 6, "kept in the view")
@@ -83,7 +84,8 @@ import Testing
         #expect(fixture.failures.all.isEmpty)
     }
 
-    @Test func whatASleepingDeviceCannotTakeItIsAskedForWhenItWakes() {
+    @Test("requests that a sleeping device can't accept are repeated when it wakes")
+    func sleepingDevice() {
         let control = AssignedFixture.power + 4
         fixture.writeMemory(AssignedFixture.table + 12, 0, width: 4)
         fixture.write(control, 3, width: 2)
@@ -131,7 +133,8 @@ import Testing
         }
     }
 
-    @Test func aRegisterIsWrittenAsOneWhereverTheAccessBegins() {
+    @Test("a register is written as a whole, wherever the access begins")
+    func wholeRegister() {
         #expect(fixture.write(2, 0x0404_0000, width: 4) == [.mask(true), .configWrite(4, 0x0404, width: 2)])
         #expect(fixture.write(3, 0x0002_0006 << 8, width: 4).contains(.configWrite(4, 0x0006, width: 2)))
     }

@@ -79,7 +79,8 @@ import VMM
         #expect(parts.failures.all.allSatisfy { $0.hasPrefix("0000:00:04.0: ") })
     }
 
-    @Test func vectorsAreTakenAsTheyAreUnmaskedAndNotAllAtOnce() throws {
+    @Test("vectors are requested as they are unmasked, and not all at once")
+    func vectorsOnUnmask() throws {
         let parts = try Parts()
         try parts.backend.startMessages(.msix, initial: 0)
         #expect(
@@ -98,7 +99,8 @@ import VMM
         #expect(parts.backend.isPending(4) == nil)
     }
 
-    @Test func whereVectorsCantBeAddedAllComeBackWithTheNewOne() throws {
+    @Test("if vectors can't be added, all are enabled again with the new one")
+    func addingVectors() throws {
         let parts = try Parts(isFixedSize: true)
         try parts.backend.startMessages(.msix, initial: 2)
         #expect(parts.vfio.take() == [.trigger(.msix, start: 0, [-1, -1])])
@@ -236,7 +238,8 @@ import VMM
             })
     }
 
-    @Test func theLineIsConnectedAndDisconnectedWithTheMask() throws {
+    @Test("the line is connected and disconnected with the mask")
+    func lineFollowsMask() throws {
         let parts = try Parts()
         let line = try InterruptLine(gsi: 17, vm: parts.vm)
         try parts.backend.startINTx(line, masked: false)

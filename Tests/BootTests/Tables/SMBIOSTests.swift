@@ -77,7 +77,8 @@ struct SMBIOSTests {
         #expect(structures[6].bytes.uint64(at: 0x17) == 256 << 20 - 1)
     }
 
-    @Test("a large memory size uses the extended field; an unknown size adds no memory structures", arguments: [1024, 1])
+    @Test(
+        "a large memory size uses the extended field; an unknown size adds no memory structures", arguments: [1024, 1])
     func extremes(processors: Int) throws {
         var board = Board.sample(processors: processors)
         #expect(try structures(board).map(\.type) == [0, 1, 3, 4, 32, 127])

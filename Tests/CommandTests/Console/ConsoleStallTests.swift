@@ -19,7 +19,8 @@ struct ConsoleStallTests {
 
     /// A pipe of 4 KiB that nobody reads until the guest has ended by itself, which the trace tells while swiftlet
     /// still waits for the reader.
-    @Test func aStalledReaderDoesNotHoldTheGuestUpAndGetsEveryByte() throws {
+    @Test("a stalled reader does not block the guest and gets every byte")
+    func stalledReader() throws {
         let screen = try Pipe()
         // F_SETPIPE_SZ: the least there is.
         #expect(fcntl(screen.input, 1031, 4096) >= 0)

@@ -31,7 +31,8 @@ struct FileLimitTests {
     }
 
     /// The guest's verdict stands, what is expected is seen though the file ends before it, and the report counts.
-    @Test func aConsoleFileEndsAtItsLimitAndTheRunDoesNot() throws {
+    @Test("a console file ends at its limit and the run continues")
+    func consoleFileLimit() throws {
         let ended = try SwiftletProcess.run(
             "run", floods(100), "--console", "file:\(path)/out", "--file-limit", "64K", "--expect", "the last line",
             "--report", "json:\(path)/report")

@@ -120,7 +120,8 @@ struct RunOutputTests {
     }
 
     /// A full disk takes the report, not what became of the guest.
-    @Test func aReportThatCantBeWrittenTakesNoVerdictAway() throws {
+    @Test("a report that can't be written does not change the verdict")
+    func unwritableReport() throws {
         let ended = try SwiftletProcess.run(
             "run", TestKernel.built("hello.elf"), "--append", "exit=5", "--report", "json:/dev/full")
         #expect(ended.status == 73)

@@ -81,7 +81,8 @@ struct EndingSignalTests {
     }
 
     /// The time counts from the program's start, whatever it waits for.
-    @Test func theTimeLimitHoldsWhileSomethingIsBeingOpened() throws {
+    @Test("the time limit works while a file is being opened")
+    func limitDuringOpen() throws {
         let (kernel, report) = try (fifo(), "\(directory.path)/report.json")
         let start = MonotonicClock.now
         let ended = try SwiftletProcess.run(
@@ -123,9 +124,10 @@ struct EndingSignalTests {
 
     /// Standard error and the report go to readers that stand still; the status is all that can be told.
     @Test(
+        "a stuck reader of standard error blocks nothing",
         arguments: [(SIGTERM, 143), (SIGHUP, 129), (SIGINT, 130), (SIGQUIT, 131), (SIGUSR1, 138), (SIGXCPU, 152)]
             as [(Int32, Int32)])
-    func aReaderOfStandardErrorThatIsStuckKeepsNobody(signal: Int32, status: Int32) throws {
+    func stuckErrorReader(signal: Int32, status: Int32) throws {
         let pipe = try Self.fullPipe()
         let (ended, seconds) = try end(
             try SwiftletProcess(["run", "/nonexistent.elf"], output: pipe.input, errors: pipe.input), by: signal)
@@ -133,7 +135,8 @@ struct EndingSignalTests {
         #expect(seconds < 1)
     }
 
-    @Test func theTimeLimitHoldsWhereStandardErrorIsStuck() throws {
+    @Test("the time limit works while standard error is stuck")
+    func limitWithStuckError() throws {
         let pipe = try Self.fullPipe()
         let process = try SwiftletProcess(
             ["run", TestKernel.built("ends.elf"), "--append", "end=triplefault", "--timeout", "1s"], errors: pipe.input)
@@ -150,8 +153,8 @@ struct EndingSignalTests {
     }
 
     /// nohup(1), and what a shell does for jobs in its background.
-    @Test(arguments: [("HUP", SIGHUP), ("INT", SIGINT)])
-    func aSignalThatWasIgnoredAtTheStartStaysIgnored(name: String, signal: Int32) throws {
+    @Test("a signal that was ignored at the start stays ignored", arguments: [("HUP", SIGHUP), ("INT", SIGINT)])
+    func ignoredSignal(name: String, signal: Int32) throws {
         let process = try SwiftletProcess(
             ["run", TestKernel.built("ends.elf"), "--append", "end=spin"], program: "/bin/sh",
             leading: ["-c", "trap '' \(name); exec \"$@\"", "sh", SwiftletProcess.path])

@@ -6,7 +6,8 @@ import VMM
 
 /// Statuses of failures that can't be brought about on a machine that has what it takes.
 struct ExitStatusTests {
-    @Test func aHostWithoutKVMTeachesNothingAboutTheGuest() {
+    @Test("a host without KVM gives no verdict about the guest")
+    func missingKVM() {
         let error = MachineError.kvm(.unavailable("/dev/kvm"))
         #expect(ExitStatus.of(error) == 125)
         #expect("\(error)".hasPrefix("/dev/kvm is not there: load the module"))

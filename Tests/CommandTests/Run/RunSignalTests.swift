@@ -156,7 +156,8 @@ struct RunTerminalTests {
         }
     }
 
-    @Test func controlCEndsTheRunAndTheTerminalIsAsBefore() throws {
+    @Test("^C ends the run and restores the terminal")
+    func controlC() throws {
         let session = try Session(["run", TestKernel.built("ends.elf"), "--append", "end=spin"], showing: "ends: spin")
         #expect(session.flags[3] & UInt32(ICANON | ECHO) == 0, "keys go to the guest at once and unseen")
         #expect(session.flags[3] & UInt32(ISIG) != 0)
@@ -193,7 +194,8 @@ struct RunTerminalTests {
         #expect(written.exitStatus == 130)
     }
 
-    @Test func controlAHShowsTheKeysAndTheGuestSeesNothingOfIt() throws {
+    @Test("^A h shows the keys, and the guest sees nothing of it")
+    func controlAH() throws {
         let session = try Session(["run", try showsKeys(), "--memory", "1M", "--timeout", "60s"])
         session.type("\u{1}h\u{2}", expecting: "^A x    ends the run", "<B>")
         // An unknown one does the same.
@@ -205,7 +207,8 @@ struct RunTerminalTests {
         #expect(try session.process.wait().status == 130)
     }
 
-    @Test func withSignalKeysGuestControlCReachesTheGuest() throws {
+    @Test("with --signal-keys guest, ^C reaches the guest")
+    func signalKeysGuest() throws {
         let session = try Session([
             "run", try showsKeys(), "--memory", "1M", "--signal-keys", "guest", "--timeout", "60s",
         ])
@@ -221,7 +224,8 @@ struct RunTerminalTests {
     }
 
     /// The ^A comes in one boot, its key in a later one.
-    @Test func aGuestThatResetsAgainAndAgainCantTakeTheKey() throws {
+    @Test("a guest that resets again and again can't take the ^A key")
+    func resetLoopKeys() throws {
         let session = try Session(
             [
                 "run", TestKernel.built("ends.elf"), "--append", "end=reset", "--on-reset", "reboot", "--signal-keys",
@@ -250,7 +254,8 @@ struct RunTerminalTests {
         try session.expectEnd(0)
     }
 
-    @Test func aTerminalIsLeftAloneWhereTheRunDoesNotStart() throws {
+    @Test("the terminal is unchanged if the run does not start")
+    func untouchedTerminal() throws {
         try Session(["run", "/nonexistent.elf"]).expectEnd(66)
     }
 }

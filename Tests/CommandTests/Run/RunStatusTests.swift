@@ -196,7 +196,8 @@ struct RunStatusTests {
                 """)
     }
 
-    @Test func aMachineThatCantBeBuiltAgainIsTheHostsFailure() throws {
+    @Test("a machine that can't be built again is a host failure")
+    func rebuildFailure() throws {
         let kernel = try flat(Array(readFile(TestKernel.built("ends.elf"))), "ends.elf")
         let process = try SwiftletProcess([
             "run", kernel, "--append", "end=reset", "--on-reset", "reboot", "--timeout", "60s",

@@ -109,7 +109,8 @@ struct TraceTests {
         #expect(abs(last.ts + (last.dur ?? 0) - guest.ts - sum) < Double(slices.count) * 0.001 + 1)
     }
 
-    @Test func writesToConfigurationSpaceAndTheLinesOfInterruptsAreNamed() throws {
+    @Test("writes to configuration space and interrupt lines have names")
+    func configurationWrites() throws {
         #expect(try SwiftletProcess.run("run", TestKernel.built("pci.elf"), "--trace", path).status == 0)
         let writes = try events().filter { $0.cat == "config" }
         #expect(
@@ -227,7 +228,8 @@ struct TraceTests {
         }
     }
 
-    @Test func aRunThatDoesNotStartLeavesAWholeFileAndAFileThatCantBeMadeIsSaid() throws {
+    @Test("a run that does not start leaves a complete file; a file that can't be created is reported")
+    func earlyEnd() throws {
         #expect(try SwiftletProcess.run("run", "/nonexistent.elf", "--trace", path).status == 66)
         _ = try events()
         let refused = try SwiftletProcess.run(

@@ -33,7 +33,8 @@ struct VerdictTests {
         return Run(ended: ended, report: report, seconds: seconds)
     }
 
-    @Test func whatIsExpectedPassesARunThatWouldNeverEnd() throws {
+    @Test("a met expectation passes a run that would never end")
+    func expectationEndsRun() throws {
         let run = try run("ends", "end=spin", ["--expect", "^ends: (spin|swim)$", "--expect", "ends"])
         #expect(run.ended.status == 0)
         #expect(
@@ -211,7 +212,8 @@ struct VerdictTests {
 
     /// 60 expressions that no automaton makes cheap, on a guest that never stops to speak: each byte takes a walk over
     /// thousands of steps.
-    @Test func dearExpressionsHoldUpNeitherTheClockNorTheVerdict() throws {
+    @Test("expensive expressions delay neither the clock nor the verdict")
+    func expensiveExpressions() throws {
         let dear = (0..<60).flatMap { ["--expect", "[^c]*a[^c]{480}\($0 % 10)$"] }
         let run = try run(
             "floods", "", ["--timeout", "2s", "--console", "none", "--expect", "line 0 of a flood"] + dear)

@@ -63,7 +63,8 @@ struct SuiteOutputTests {
     }
 
     /// As --logs does: nothing is run whose report would be lost.
-    @Test func aBootsReportAndTraceAreCheckedBeforeTheFirstBoot() throws {
+    @Test("a boot's report and trace are checked before the first boot")
+    func outputsAreChecked() throws {
         try #require(mkdir("\(path)/there", 0o755) == 0)
         let old = try directory.file("old.json", Array("an old report".utf8))
         let first = "[[boot]]\nname = 'first'\nkernel = 'hello.elf'\nreport = 'json:old.json'\n"
@@ -112,7 +113,8 @@ struct SuiteOutputTests {
     }
 
     /// A stream that somebody else made non-blocking, as some CI systems' runners do.
-    @Test func aSlowReaderOfAStreamThatDoesNotWaitLosesNothing() throws {
+    @Test("a slow reader of a non-blocking stream loses nothing")
+    func slowReader() throws {
         let names = (0..<9000).map { "boot-\($0)" }
         let list = names.map { "'\($0)'" }.joined(separator: ",")
         let file = try directory.file(
@@ -156,7 +158,8 @@ struct SuiteOutputTests {
         #expect(try SwiftletProcess(["run", "\(path)/none.elf"], errors: full.raw).wait().status == 66)
     }
 
-    @Test func whatKeepsLogsFromBeingWrittenIsFoundBeforeTheFirstBoot() throws {
+    @Test("logs that can't be written are reported before the first boot")
+    func unwritableLogs() throws {
         _ = try directory.file("file", [])
         mkdir("\(path)/logs", 0o755)
         mkdir("\(path)/logs/b_1.log", 0o755)

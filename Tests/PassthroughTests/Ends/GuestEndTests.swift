@@ -101,7 +101,9 @@ import Testing
         #expect(record.output.last == "chipset: 6/6 PASS", record.account)
     }
 
-    @Test("a guest and a device use huge pages; a lack of them is reported with its number", arguments: ["huge", "huge-device"])
+    @Test(
+        "a guest and a device use huge pages; a lack of them is reported with its number",
+        arguments: ["huge", "huge-device"])
     func hugePages(_ name: String) async throws {
         let record = try await EndsLab.session.record(name)
         #expect(record.status == 0, record.account)

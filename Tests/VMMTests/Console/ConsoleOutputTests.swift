@@ -112,7 +112,8 @@ import Testing
     }
 
     /// With no room left for what nobody reads, the guest waits, and goes on when there is.
-    @Test func withoutAnyRoomTheGuestWaitsAndLosesNothing() throws {
+    @Test("without room the guest waits and loses nothing")
+    func fullBacklog() throws {
         let pipe = try Pipe()
         let console = try ConsoleOutput(
             destination: ConsoleDestination(pipe.input), backlog: ConsoleBacklog(memoryLimit: 1000, fileLimit: 1000))

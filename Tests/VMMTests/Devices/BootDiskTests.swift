@@ -57,7 +57,8 @@ import Testing
         }
     }
 
-    @Test func sectorsAreReadAndTheLastIsFilledWithZeros() throws {
+    @Test("sectors are read, and the last one is padded with zeros")
+    func partialSector() throws {
         let fixture = try Fixture()
         #expect(try fixture.ask(1, 0, 41, 0x8000) == 0)
         #expect(try fixture.memory.read(at: 0x8000, count: 41 * 512) == fixture.content(0, 41))

@@ -15,7 +15,8 @@ import Testing
         #expect((0..<5).map { _ in device.read(1, width: 1) } == [0x51, 0x45, 0x4D, 0x55, 0])
     }
 
-    @Test func numbersAreLittleEndianAndASelectionStartsAnew() {
+    @Test("numbers are little-endian, and a selection restarts at the first byte")
+    func selection() {
         let device = FirmwareConfig(.init(memory: 0x1_2345_6000, cpus: 0x102))
         #expect(read(device, .memorySize, 9) == [0, 0x60, 0x45, 0x23, 1, 0, 0, 0, 0])
         #expect(read(device, .cpuCount, 3) == [2, 1, 0])
@@ -24,7 +25,8 @@ import Testing
         #expect(read(device, .init(rawValue: 0x3ABC), 2) == [0, 0])
     }
 
-    @Test func theSelectorTakesWordsAndTheDataPortGivesBytes() {
+    @Test("the selector takes words and the data port returns bytes")
+    func portWidths() {
         let device = FirmwareConfig(.init(memory: 1 << 20, cpus: 7))
         device.write(0, 5, width: 2)
         for (offset, width) in [(0, 1), (0, 4), (1, 1), (1, 2)] as [(UInt64, Int)] {

@@ -149,12 +149,13 @@ import Testing
     }
 
     @Test(
+        "the alarm may ignore hours, minutes and seconds",
         arguments: [
             (0xFF, 0xFF, 0xFF, 1), (0x00, 0xFF, 0xFF, 2), (0x30, 0xC0, 0xFF, 32), (0x58, 0x59, 0x17, 86_400),
             (0x00, 0x00, 0xC0, 2),
             (0x59, 0x59, 0x17, 1),
         ] as [(UInt64, UInt64, UInt64, Int64)])
-    func theAlarmMayLeaveOutHoursMinutesAndSeconds(second: UInt64, minute: UInt64, hour: UInt64, wait: Int64) {
+    func alarmWildcards(second: UInt64, minute: UInt64, hour: UInt64, wait: Int64) {
         write(1, second)
         write(3, minute)
         write(5, hour)
@@ -196,7 +197,8 @@ import Testing
 
     /// The line is an edge to the PIC: were it left up, nobody would be woken again. iPXE stood so, waiting for its
     /// samples of the clock.
-    @Test func aTickThatComesWhileTheFlagsAreReadMakesAnEdge() throws {
+    @Test("a tick during a read of the flags makes an edge")
+    func tickDuringRead() throws {
         write(0xA, 0x2F)
         write(0xB, 0x42)
         try wake()

@@ -109,7 +109,8 @@ import Testing
         #expect(levels() == [1, 0])
     }
 
-    @Test func theTransmittersInterruptComesWithEveryByteAndGoesWhenIdentified() {
+    @Test("the transmitter's interrupt comes with every byte and is cleared by reading IIR")
+    func transmitterInterrupt() {
         write(Register.interruptEnable, 0x02)
         #expect(levels() == [1], "it is empty as it is enabled")
         #expect(read(Register.identification) == 0x02)
@@ -235,7 +236,8 @@ import Testing
     }
 
     /// A guest that takes interrupts is interrupted again only when the main thread has been asked and came.
-    @Test func theFIFOIsFilledAgainAWhileAfterItRanEmpty() {
+    @Test("the FIFO is refilled a while after it ran empty")
+    func fifoRefill() {
         write(Register.fifoControl, 0x81)
         write(Register.interruptEnable, 0x01)
         receive(sixty)

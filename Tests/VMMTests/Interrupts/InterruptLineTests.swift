@@ -47,7 +47,8 @@ import Testing
         #expect(changes([1000, 2000]) == [], "it is on the line already")
     }
 
-    @Test func aFunctionIsTakenOffTogetherWithAllSoThatTheLineGoesDown() throws {
+    @Test("all functions are removed together, so that the line goes down")
+    func lineRemoval() throws {
         for number: Int32 in [1000, 2000, 3000] { try line.attach(source(number)) }
         kernel.forget()
         try line.detach(trigger: 2000)

@@ -58,7 +58,8 @@ struct MessageVectorTests {
         #expect(try !takeRequest(0x41), "one event, one message")
     }
 
-    @Test func pendsWhileMaskedAndIsDeliveredOnceAtTheUnmask() throws {
+    @Test("a masked vector is pending and is delivered once at the unmask")
+    func maskedVector() throws {
         let vector = try vector()
         #expect(try !vector.set(message(0x41), masked: true), "nobody waits for a masked vector")
         for _ in 0..<5 { vector.event.signal() }

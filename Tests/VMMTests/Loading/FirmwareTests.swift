@@ -78,7 +78,8 @@ struct FirmwareTests {
         #expect(error?.description.contains("\(size) bytes are no firmware image") == true)
     }
 
-    @Test func onlyUnderFirmwareTheHostBridgeIsAsAfterAReset() throws {
+    @Test("only under firmware the host bridge is in its reset state")
+    func hostBridgeReset() throws {
         let reset = HostBridgeFunction(hasFirmware: true)
         #expect(reset.ecam == nil)
         #expect(reset.readConfig(0x2C, width: 4) == 0x1100_1AF4)

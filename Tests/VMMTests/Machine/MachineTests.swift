@@ -79,7 +79,8 @@ struct MachineTests {
     }
 
     /// Its header claims protected-mode code, as memdisk's does.
-    @Test func aLinuxImageAllOfSetupCodeIsEnteredInRealMode() throws {
+    @Test("a Linux image that is only setup code is entered in real mode")
+    func setupCodeOnly() throws {
         let account = try Self.run(TestKernel.built("setup16.bin"), memory: 2 << 20)
         #expect(account.outcome == .exitPort(0))
         #expect(account.console.hasPrefix("hello: setup code, real mode"))

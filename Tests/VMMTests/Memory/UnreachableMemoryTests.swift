@@ -40,7 +40,9 @@ struct UnreachableMemoryTests {
         }
     }
 
-    @Test(arguments: [1, 2]) func anAccessToItIsAskedOfTheDeviceAndTheRunGoesOn(cpus: Int) throws {
+    @Test("an access to it goes to the device, and the run continues", arguments: [1, 2]) func unreachableAccess(
+        cpus: Int
+    ) throws {
         // Mapped, and behind the end of its file.
         let file = try TemporaryFile("hole", size: 0)
         let mapping = try Mapping(file.descriptor, count: 4096)
@@ -61,7 +63,8 @@ struct UnreachableMemoryTests {
         #expect(withdrawals == 0)
     }
 
-    @Test func theMapSaysWhetherAnotherTryMayEndOtherwise() throws {
+    @Test("the map says if another try may end differently")
+    func retryDecision() throws {
         let bridge = PCIHostBridge(
             vm: virtualMachine(on: KernelDouble(asksKernel: false)), memory: try GuestMemory(count: 1 << 20),
             firstMemorySlot: 1, physicalAddressBits: 40

@@ -73,7 +73,8 @@ struct EmulatedFunctionTests {
         #expect(try !isUp())
     }
 
-    @Test func aMaskedVectorPendsAndIsSentOnceAtTheUnmask() throws {
+    @Test("a masked vector is pending and is sent once at the unmask")
+    func maskedVectorPends() throws {
         setEntry(3, data: 0x41, masked: true)
         write(Self.msix + 2, 0x8000, 2)
         raise(1 << 3)

@@ -37,7 +37,7 @@ import Testing
         #expect([look(areAsleep: true), look(areAsleep: false)] == [.ask, .wait], "asleep once is not for good")
     }
 
-    @Test mutating func whereSomethingElseCouldWakeItTheWatchBeginsAnew() {
+    @Test("detection restarts if something other than an interrupt can wake the guest") mutating func otherWakeups() {
         #expect([look(), look(areAsleep: true), look(areAsleep: true)] == [.ask, .ask, .over])
         watch.leave()
         let left = now
