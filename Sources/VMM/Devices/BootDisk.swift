@@ -2,18 +2,18 @@ import Boot
 import LinuxSystem
 import Synchronization
 
-/// The disk that the boot ROM reads and writes: an image file, over which lies, in the host's memory, what the guest
-/// wrote. The file itself is never written.
+/// The disk of the boot ROM: an image file with an overlay in the host's memory that holds the guest's writes. The file
+/// itself is never written.
 ///
-/// The guest writes the physical address of a request to the port, and the request is carried out before its OUT is
-/// done. A request is 24 bytes, little-endian: command (16 bits: 1 read, 2 write, 3 verify), sectors (16), status (32,
-/// answered), physical address of the buffer (64), first sector (64).
+/// The guest writes the physical address of a request to the port, and the request is complete when its OUT returns. A
+/// request is 24 bytes, little-endian: command (16 bits: 1 read, 2 write, 3 verify), sectors (16), status (32, the
+/// answer), physical address of the buffer (64), first sector (64).
 final class BootDisk: BusDevice, @unchecked Sendable {
     // @unchecked: `overlay` and `written` are touched with the lock held.
 
     static let entry = BoardEntry("the boot disk", at: BootROM.diskPort, count: 4)
 
-    /// INT 13h's status of a request, in the request's own third field.
+    /// A request's status as INT 13h returns it, stored in the request's third field.
     enum Status: UInt32 {
         case good = 0x00
         case badRequest = 0x01
@@ -24,17 +24,17 @@ final class BootDisk: BusDevice, @unchecked Sendable {
         case unreadable = 0x20
     }
 
-    /// What the overlay is kept in.
+    /// The block size of the overlay.
     private static let blockSize = 4096
 
     private let file: InputFile
     private let memory: GuestMemory
-    /// Where the first sector lies in the file.
+    /// The offset of the first sector in the file.
     private let base: Int
     private let sectorCount: UInt64
-    /// As large as the image; holds host memory only where the guest wrote.
+    /// As large as the image; uses host memory only for blocks that the guest wrote.
     private let overlay: Mapping
-    /// A byte for each block: 1 where the overlay counts.
+    /// A byte for each block: 1 if the overlay has its contents.
     private let written: Mapping
     private let lock = Mutex(())
 
@@ -49,7 +49,7 @@ final class BootDisk: BusDevice, @unchecked Sendable {
         written = try Mapping(anonymous: blocks, object: "what the guest writes to its disk")
     }
 
-    /// 'DISK', by which a guest can tell that the port answers.
+    /// Returns 'DISK', by which a guest can detect the port.
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
         offset == 0 && width == 4 ? 0x4B53_4944 : .max
     }
@@ -95,7 +95,7 @@ final class BootDisk: BusDevice, @unchecked Sendable {
         written.base.load(fromByteOffset: block, as: UInt8.self) != 0
     }
 
-    /// The image's bytes; zeros behind its end, in the last sector.
+    /// Reads the image's bytes; zeros after its end, in the last sector.
     private func load(into bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Bool {
         let held = min(max(Int(file.size) - base - start, 0), bytes.count)
         UnsafeMutableRawBufferPointer(rebasing: bytes[held...]).initializeMemory(as: UInt8.self, repeating: 0)

@@ -1,5 +1,5 @@
-/// What firmware finds in the clock's memory about the board: the bytes that SeaBIOS reads where fw_cfg tells it
-/// nothing (SeaBIOS, `src/fw/paravirt.c`, `src/hw/rtc.h`), and those that BIOSes keep for programs (RBIL, CMOS.LST).
+/// The board's description in the clock's memory: the bytes that SeaBIOS reads if fw_cfg does not have them (SeaBIOS,
+/// `src/fw/paravirt.c`, `src/hw/rtc.h`), and those that BIOSes provide for programs (RBIL, CMOS.LST).
 enum CMOSMemory {
     private static let kibibyte: UInt64 = 1 << 10
     private static let unit: UInt64 = 64 << 10
@@ -23,7 +23,7 @@ enum CMOSMemory {
         store(above(1 << 20) / kibibyte, limit: 0xFFFF, at: [0x30, 0x31])
         store(above(16 << 20) / unit, limit: 0xFFFF, at: [0x34, 0x35])
         store(highMemory / unit, limit: 0xFF_FFFF, at: [0x5B, 0x5C, 0x5D])
-        // Processors beside the first.
+        // The number of processors minus one.
         store(UInt64(max(cpus, 1) - 1), limit: 0xFF, at: [0x5F])
         // The checksum of 0x10 to 0x2D, high byte first.
         let sum = cells[0x10...0x2D].reduce(0) { $0 + UInt64($1) }

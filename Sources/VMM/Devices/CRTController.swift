@@ -1,14 +1,12 @@
 import Synchronization
 
-/// The CRT controller's registers of a display that is not there: what is written reads back, as kernels that print to
-/// text memory need for their cursor. IBM VGA, as FreeVGA describes it ("CRT Controller Registers").
+/// The CRT controller's registers without a display: written values read back, which kernels that print to text memory
+/// need for their cursor. IBM VGA, described in FreeVGA ("CRT Controller Registers").
 ///
-/// | port | what |
-/// |---|---|
-/// | 0x3D4, and 0x3B4 of a monochrome display | index |
-/// | 0x3D5, 0x3B5 | the register it names: 0x00 to 0x18; others read all ones |
+/// | port | what | |---|---| | 0x3D4, and 0x3B4 of a monochrome display | index | | 0x3D5, 0x3B5 | the register it
+/// names: 0x00 to 0x18; others read all ones |
 ///
-/// Both displays are one, as a VGA has one set of registers.
+/// Both displays share one set of registers, as on a VGA.
 final class CRTController: BusDevice, @unchecked Sendable {
     // @unchecked: the registers are behind a lock.
     static let entry = BoardEntry("the CRT controller", 0x3D4..<0x3D6, 0x3B4..<0x3B6)
@@ -35,15 +33,15 @@ final class CRTController: BusDevice, @unchecked Sendable {
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         state.withLock { state in
             if offset == 0 { state.index = UInt8(truncatingIfNeeded: value) }
-            // A word to the index port writes the index and the register, as VGA drivers like to.
+            // A word to the index port writes index and register, as VGA drivers often do.
             guard offset == 1 || width > 1, Int(state.index) < Self.count else { return }
             state.registers[Int(state.index)] = UInt8(truncatingIfNeeded: offset == 1 ? value : value >> 8)
         }
     }
 }
 
-/// Input status 1 of the same display, 0x3DA and 0x3BA: retrace begins and ends with each read, so that nobody waits
-/// for it for ever.
+/// Input status 1 of the same display, 0x3DA and 0x3BA: retrace begins and ends with each read, so that no guest waits
+/// for it forever.
 final class DisplayStatus: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the CRT controller", 0x3DA..<0x3DB, 0x3BA..<0x3BB)
     /// Vertical retrace, and no display at this moment.

@@ -1,11 +1,11 @@
-/// A moment as a calendar shows it: UTC, the Gregorian calendar.
+/// A calendar time: UTC, the Gregorian calendar.
 struct CalendarTime: Equatable {
     var year: Int
     /// 1...12.
     var month: Int
     /// 1...31.
     var day: Int
-    /// 1...7 from Sunday, as the MC146818 counts.
+    /// 1...7 from Sunday, the MC146818's numbering.
     var weekday: Int
     var hour: Int
     var minute: Int
@@ -14,7 +14,7 @@ struct CalendarTime: Equatable {
     private static let secondsADay: Int64 = 86_400
     /// Days in 400 years, after which the calendar repeats.
     private static let daysACycle: Int64 = 146_097
-    /// From 0000-03-01, where the year that ends with February begins, to 1970-01-01.
+    /// The days from 0000-03-01, the start of a year that ends with February, to 1970-01-01.
     private static let daysBefore1970: Int64 = 719_468
 
     /// - Parameter seconds: since 1970-01-01 00:00:00.
@@ -33,7 +33,7 @@ struct CalendarTime: Equatable {
         (hour, minute, second) = (Int(rest / 3600), Int(rest / 60 % 60), Int(rest % 60))
     }
 
-    /// Seconds since 1970-01-01 00:00:00. Parts out of their range carry over; the weekday is not looked at.
+    /// Seconds since 1970-01-01 00:00:00. Parts out of their range carry over; the weekday is ignored.
     var secondsSince1970: Int64 {
         let (carry, monthFromJanuary) = Self.divide(Int64(month) - 1, 12)
         let monthFromMarch = (monthFromJanuary + 10) % 12
@@ -44,7 +44,7 @@ struct CalendarTime: Equatable {
         return days * Self.secondsADay + Int64(hour) * 3600 + Int64(minute) * 60 + Int64(second)
     }
 
-    /// Division that rounds down, so that times before 1970 come out right.
+    /// Divides and rounds down, so that times before 1970 are right.
     private static func divide(_ value: Int64, _ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)

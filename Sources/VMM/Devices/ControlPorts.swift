@@ -1,7 +1,7 @@
 import Boot
 import Synchronization
 
-/// Port 0xF4, or another that was asked for: what the guest writes is the run's result.
+/// Port 0xF4, or another requested port: the value that the guest writes is the run's result.
 final class ExitPort: BusDevice, @unchecked Sendable {
     static let standard: UInt16 = 0xF4
 
@@ -17,8 +17,8 @@ final class ExitPort: BusDevice, @unchecked Sendable {
     }
 }
 
-/// Port 0x505, pvpanic (QEMU's docs/specs/pvpanic): bit 0 written says the guest panicked. A read says which events are
-/// heard: bit 0 alone.
+/// Port 0x505, pvpanic (QEMU's docs/specs/pvpanic): writing bit 0 reports the guest's panic. A read returns the
+/// supported events: only bit 0.
 final class PanicPort: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the panic port", at: 0x505)
     private let runState: RunState
@@ -32,8 +32,7 @@ final class PanicPort: BusDevice, @unchecked Sendable {
     }
 }
 
-/// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; what is written reads
-/// back.
+/// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; written values read back.
 final class SystemControlA: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("system control A", at: 0x92)
     private let runState: RunState
@@ -49,7 +48,7 @@ final class SystemControlA: BusDevice, @unchecked Sendable {
     }
 }
 
-/// The port to which the boot ROM writes where a processor begins at the reset vector.
+/// The port that the boot ROM writes to when a processor starts at the reset vector.
 final class ResetVector: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the boot ROM", at: BootROM.resetPort)
     private let runState: RunState
@@ -61,8 +60,8 @@ final class ResetVector: BusDevice, @unchecked Sendable {
     }
 }
 
-/// The port to which the boot ROM writes where it gives up. The run ends as by 1 at the exit port, which may lie
-/// elsewhere or nowhere.
+/// The port that the boot ROM writes to when it gives up. The run ends as by 1 at the exit port, which may have another
+/// number or not exist.
 final class ROMFailure: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the boot ROM", at: BootROM.failurePort)
     private let runState: RunState
@@ -72,15 +71,14 @@ final class ROMFailure: BusDevice, @unchecked Sendable {
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) { runState.finish(.exitPort(1)) }
 }
 
-/// Port 0x80, where firmware writes how far it has come, and systems whatever they have when they want a microsecond to
-/// pass.
+/// Port 0x80: firmware writes its progress to it, and systems write any value to wait a microsecond.
 final class POSTPort: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("the POST codes", at: 0x80)
-    /// Above a byte's values: nothing was written yet.
+    /// Above a byte's values: no byte was written yet.
     private static let none: UInt16 = 0x100
     private let value = Atomic<UInt16>(none)
 
-    /// The last byte that was written; nil for none.
+    /// The last byte written; nil for none.
     var code: UInt8? {
         let value = value.load(ordering: .relaxed)
         return value == Self.none ? nil : UInt8(truncatingIfNeeded: value)

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Port 0x402, QEMU's and Bochs's debug console: what firmware says of its own work, shown on the guest's console line
-/// by line, so that it does not fall into the midst of what the firmware shows on its screen. A read gives 0xe9, by
-/// which firmware knows that somebody listens; SeaBIOS, docs/Debugging.md.
+/// Port 0x402, QEMU's and Bochs's debug console: firmware's log messages, shown on the guest's console line by line, so
+/// that they do not break up the text of firmware's screen. A read returns 0xe9, by which firmware detects the port;
+/// SeaBIOS, docs/Debugging.md.
 final class DebugConsole: BusDevice, @unchecked Sendable {
     // @unchecked: the line is behind a lock.
     static let entry = BoardEntry("--debug-console console", at: 0x402)
@@ -34,8 +34,8 @@ final class DebugConsole: BusDevice, @unchecked Sendable {
     }
 }
 
-/// Port 0xE9, where kernels print as Bochs and QEMU's isa-debugcon have it: each byte is shown on the guest's console
-/// as it comes. A read gives 0xe9, by which a guest knows that somebody listens.
+/// Port 0xE9, to which kernels print under Bochs and QEMU's isa-debugcon: each byte is shown on the guest's console at
+/// once. A read returns 0xe9, by which a guest detects the port.
 final class PortE9: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("--debug-console e9", at: 0xE9)
     private let console: ConsoleOutput

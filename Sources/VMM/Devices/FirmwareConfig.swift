@@ -1,12 +1,12 @@
 import Synchronization
 
-/// QEMU's firmware configuration device: a store of items from which firmware and test kernels read what they can't see
-/// for themselves, as how many vCPUs there are. Two ports, 0x510 to select an item, 0x511 to read it byte by byte;
-/// docs/specs/fw_cfg.rst in QEMU's source.
+/// QEMU's firmware configuration device: a store of items from which firmware and test kernels read information such as
+/// the number of vCPUs. Two ports, 0x510 to select an item, 0x511 to read it byte by byte; docs/specs/fw_cfg.rst in
+/// QEMU's source.
 ///
-/// The DMA interface of that document is left out, and the ID item says so.
+/// The DMA interface of that document is not implemented, and the ID item says so.
 public final class FirmwareConfig: BusDevice, @unchecked Sendable {
-    /// Where the device answers: the selector at the first port, 16 bits wide, the data at the second, a byte wide.
+    /// The ports: the selector at the first, 16 bits wide, the data at the second, a byte wide.
     static let entry = BoardEntry("the firmware configuration", 0x510..<0x512)
 
     private struct State {
@@ -17,15 +17,15 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
 
     private let state: Mutex<State>
 
-    /// - Parameter items: what there is to read; the guest can't change it.
+    /// - Parameter items: the items; the guest can't change them.
     public init(_ items: Items) {
         state = Mutex(State(items: items, selected: items[.signature]))
     }
 
-    /// What there is to read.
+    /// The items to read.
     public var items: Items { state.withLock { $0.items } }
 
-    /// Changes what there is to read, as a loader does that has files for firmware. Before the first vCPU runs.
+    /// Changes the items; a loader adds files for firmware. To be called before the first vCPU runs.
     public func change<Failure: Error>(_ body: (inout Items) throws(Failure) -> Void) throws(Failure) {
         try state.withLock { state throws(Failure) in
             try body(&state.items)
@@ -33,7 +33,7 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// The next byte of the selected item, zero behind its end and where there is no such item.
+    /// Returns the next byte of the selected item; zero after its end and for an item that does not exist.
     public override func read(_ offset: UInt64, width: Int) -> UInt64 {
         guard offset == 1, width == 1 else { return .max }
         return state.withLock { state in
@@ -43,7 +43,7 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// Selects an item, to be read from its start. The data port takes no bytes.
+    /// Selects an item, to be read from its start. The data port ignores writes.
     public override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         guard offset == 0, width == 2 else { return }
         state.withLock { state in
@@ -55,13 +55,13 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
 
 extension FirmwareConfig {
     /// An item's number. Those below 0x20 have fixed meanings, those from 0x20 on are files, those from 0x8000 on are
-    /// the architecture's own.
+    /// specific to the architecture.
     public struct Key: RawRepresentable, Equatable, Sendable {
         public let rawValue: UInt16
 
         public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-        /// "QEMU", by which a guest knows the device.
+        /// "QEMU", by which a guest detects the device.
         public static let signature = Key(rawValue: 0x00)
         /// 32 bits: bit 0, the two ports; bit 1, DMA.
         public static let interfaces = Key(rawValue: 0x01)
@@ -69,23 +69,23 @@ extension FirmwareConfig {
         public static let uuid = Key(rawValue: 0x02)
         /// Bytes of RAM, 64 bits.
         public static let memorySize = Key(rawValue: 0x03)
-        /// 16 bits: 1 where there is no display.
+        /// 16 bits: 1 if there is no display.
         public static let noGraphics = Key(rawValue: 0x04)
-        /// How many vCPUs run, 16 bits.
+        /// The number of running vCPUs, 16 bits.
         public static let cpuCount = Key(rawValue: 0x05)
-        /// 16 bits: 1 to let the user choose what to boot.
+        /// 16 bits: 1 to offer a boot menu.
         public static let bootMenu = Key(rawValue: 0x0E)
-        /// One more than the highest APIC id, 16 bits.
+        /// The highest APIC id plus one, 16 bits.
         public static let maximumCPUCount = Key(rawValue: 0x0F)
-        /// The list of files, made by the device itself.
+        /// The list of files, which the device itself makes.
         public static let fileDirectory = Key(rawValue: 0x19)
-        /// The first file's.
+        /// The number of the first file.
         public static let firstFile = Key(rawValue: 0x20)
-        /// The last file's: bits 14 and 15 mean other things.
+        /// The number of the last file: bits 14 and 15 have other meanings.
         public static let lastFile = Key(rawValue: 0x3FFF)
     }
 
-    /// Why a file can't be offered.
+    /// The reason why a file can't be offered.
     public enum FileError: Error, Equatable, CustomStringConvertible {
         case badName(String)
         case repeatedName(String)
@@ -104,24 +104,24 @@ extension FirmwareConfig {
         }
     }
 
-    /// What the device has to tell, as a value.
+    /// The contents of the device.
     public struct Items: Sendable {
-        /// A file's name may have this many bytes; the directory has room for one more, a zero.
+        /// The longest name of a file in bytes; the directory has room for one more, a zero.
         public static let nameLimit = 55
 
-        /// A list, for there are a dozen of them as a rule.
+        /// A list, since there are usually a dozen of them.
         private var entries: [(key: Key, bytes: [UInt8])] = []
         /// By key, from `Key.firstFile` on.
         private var fileNames: [String] = []
 
-        /// The signature, the interfaces and an empty directory.
+        /// Creates the signature, the interfaces and an empty directory.
         public init() {
             self[.signature] = Array("QEMU".utf8)
             set(.interfaces, UInt32(1))
             writeDirectory()
         }
 
-        /// An item's bytes, nil where there is none.
+        /// An item's bytes, nil if it does not exist.
         public subscript(key: Key) -> [UInt8]? {
             get { entries.first { $0.key == key }?.bytes }
             set {
@@ -135,7 +135,7 @@ extension FirmwareConfig {
             self[key] = (0..<number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
         }
 
-        /// Adds a file, which guests look up by its name, as `etc/e820` or `genroms/nic.rom`.
+        /// Adds a file, which guests find by its name, such as `etc/e820` or `genroms/nic.rom`.
         public mutating func addFile(_ name: String, _ content: [UInt8]) throws(FileError) {
             guard (1...Self.nameLimit).contains(name.utf8.count), name.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
             else {
@@ -152,8 +152,8 @@ extension FirmwareConfig {
 
         private static func fileKey(_ number: Int) -> Key { Key(rawValue: Key.firstFile.rawValue + UInt16(number)) }
 
-        /// The directory: a count, and 64 bytes a file, in the order of their names, as firmware boots from them in
-        /// that order. Its numbers have their most significant byte first, unlike all others here.
+        /// Writes the directory: a count, and 64 bytes per file, sorted by name, since firmware boots from them in that
+        /// order. Its numbers are big-endian, unlike all others here.
         private mutating func writeDirectory() {
             func append(_ number: some FixedWidthInteger, to list: inout [UInt8]) {
                 for shift in stride(from: number.bitWidth - 8, through: 0, by: -8) {
@@ -175,8 +175,8 @@ extension FirmwareConfig {
 }
 
 extension FirmwareConfig.Items {
-    /// What every machine's device tells: RAM, vCPUs, and that there is no display.
-    /// - Parameter memory: bytes of RAM, above 4 GiB included.
+    /// Creates the items of every machine: RAM, vCPUs, and the absence of a display.
+    /// - Parameter memory: bytes of RAM, including those above 4 GiB.
     public init(memory: UInt64, cpus: Int) {
         self.init()
         set(.memorySize, memory)

@@ -31,7 +31,7 @@ public final class InterruptTestFunction: EmulatedFunction, @unchecked Sendable 
         var count: UInt32 = 0
     }
 
-    /// Causes, and MSI-X vectors.
+    /// The number of causes, and of MSI-X vectors.
     public static let causeCount = 16
     private static let msiVectors = 8
     private static let identification: UInt32 = 0x7473_6574
@@ -70,7 +70,8 @@ public final class InterruptTestFunction: EmulatedFunction, @unchecked Sendable 
     public override func writeRegister(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {
         guard bar == 0, width == 4 else { return }
         let bits = UInt32(truncatingIfNeeded: value) & Self.causeMask
-        // The pin is set under the lock: two processors' writes must not leave it as the earlier one had it.
+        // The pin is set under the lock: concurrent writes of two processors must leave it in the state of the later
+        // one.
         causes.withLock { causes in
             switch offset {
             case Register.raise:

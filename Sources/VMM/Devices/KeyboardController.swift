@@ -1,16 +1,16 @@
 import Synchronization
 
-/// The i8042 keyboard controller, ports 0x60 (data) and 0x64 (command and status), with neither keyboard nor mouse at
-/// it: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
+/// The i8042 keyboard controller, ports 0x60 (data) and 0x64 (command and status), without keyboard and mouse: IBM PS/2
+/// Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
 ///
-/// Every command is answered by the time it is written, also what is sent to the absent devices: with the resend code
-/// and the time-out bit, as a real controller does after waiting. So nobody who asks has to wait.
+/// Every command is complete when its write returns. Commands for the absent devices are answered too: with the resend
+/// code and the time-out bit, as a real controller does after waiting. So no guest has to wait.
 final class KeyboardController: BusDevice, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
-    /// Where the controller itself is to be claimed.
+    /// The entry of the controller itself.
     static let dataEntry = BoardEntry("the keyboard controller", at: 0x60)
-    /// The place of its `KeyboardCommandPort`: between the two lies what is others'.
+    /// The entry of its `KeyboardCommandPort`: the ports between the two belong to other devices.
     static let commandEntry = BoardEntry("the keyboard controller", at: 0x64)
     static let gsi: UInt32 = 1
 
@@ -30,7 +30,7 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
         static let mouseOff: UInt8 = 0x20
     }
 
-    /// What the next byte at port 0x60 is for.
+    /// The purpose of the next byte at port 0x60.
     private enum Destination: Equatable {
         case keyboard, mouse, outputPort, outputBuffer
         case memory(Int)
@@ -41,8 +41,7 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
         var output: UInt8?
         var status: UInt8 = Status.notInhibited
         var destination = Destination.keyboard
-        /// The output port: bit 0 keeps the processor out of reset, bit 1 opens the A20 gate, which is open whatever is
-        /// written.
+        /// The output port: bit 0 keeps the processor out of reset, bit 1 opens the A20 gate, which is always open.
         var outputPort: UInt8 = 0x03
         var isUp = false
     }
@@ -60,7 +59,7 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
         self.setLine = setLine
     }
 
-    /// Offset 0 is port 0x60, offset 4 port 0x64; what lies between is not the controller's.
+    /// Reads offset 0, port 0x60, or offset 4, port 0x64; the ports between are not the controller's.
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
         switch offset {
         case 0:
@@ -87,14 +86,14 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
 
     private func command(_ command: UInt8, _ state: inout State) {
         state.status |= Status.lastWasCommand
-        // A command takes the place of one whose data byte never came.
+        // A command cancels an earlier one that still waits for its data byte.
         state.destination = .keyboard
         switch command {
         case 0x20...0x3F: answer(state.memory[Int(command & 0x1F)], &state)
         case 0x60...0x7F: state.destination = .memory(Int(command & 0x1F))
         case 0xA7: setControl(state.memory[0] | Control.mouseOff, &state)
         case 0xA8: setControl(state.memory[0] & ~Control.mouseOff, &state)
-        // Interface tests: the clock line does not move, since nothing is plugged in.
+        // Interface tests: the clock line does not move, since no device is connected.
         case 0xA9, 0xAB: answer(0x01, &state)
         case 0xAA:
             setControl(state.memory[0] | Control.systemFlag | Control.keyboardOff | Control.mouseOff, &state)
@@ -105,15 +104,14 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
         case 0xC0: answer(0x80, &state)
         case 0xD0: answer(state.outputPort | (state.output == nil ? 0 : 0x10), &state)
         case 0xD1: state.destination = .outputPort
-        // To the mouse's buffer as to the keyboard's: an answer that isn't marked as the mouse's says there is no
-        // mouse.
+        // Both buffers are the same: an answer without the mouse's mark says there is no mouse.
         case 0xD2, 0xD3: state.destination = .outputBuffer
         case 0xD4: state.destination = .mouse
         case 0xDD: state.outputPort &= ~0x02
         case 0xDF: state.outputPort |= 0x02
         // The test inputs: both clock lines are low.
         case 0xE0: answer(0, &state)
-        // Pulses those lines of the output port whose bit is clear; line 0 resets.
+        // Pulses the lines of the output port whose bit is clear; line 0 resets.
         case 0xF0...0xFF: if command & 1 == 0 { reset("keyboard controller, port 0x64") }
         default: break
         }
@@ -144,12 +142,12 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
 
     private func setControl(_ value: UInt8, _ state: inout State) {
         state.memory[0] = value
-        // The system flag of the status is the command byte's.
+        // The system flag of the status is a copy of the command byte's.
         state.status = state.status & ~Status.systemFlag | value & Control.systemFlag
         updateLine(&state)
     }
 
-    /// Follows the line to the output buffer.
+    /// Sets the line to the state of the output buffer.
     private func updateLine(_ state: inout State) {
         let isUp = state.output != nil && state.memory[0] & Control.keyboardInterrupt != 0
         guard isUp != state.isUp else { return }
@@ -160,7 +158,7 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
     private func reset(_ how: String) { runState.finish(.reset(how)) }
 }
 
-/// The second port of a keyboard controller, where the first is not its neighbour.
+/// The second port of a keyboard controller, which is not adjacent to the first.
 final class KeyboardCommandPort: BusDevice, @unchecked Sendable {
     // @unchecked: constant.
     private let controller: KeyboardController

@@ -1,8 +1,8 @@
 import LinuxSystem
 import Synchronization
 
-/// PM1a status and enable, two ports each: ACPI 6.5, section 4.8.3.1. Nothing here ever raises an event, so the status
-/// stays 0; what is enabled reads back.
+/// PM1a status and enable, two ports each: ACPI 6.5, section 4.8.3.1. No event ever occurs, so the status stays 0;
+/// enabled bits read back.
 final class PowerEvents: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("ACPI's PM1 events", at: 0x600, count: 4)
     /// The system control interrupt, which is never raised.
@@ -22,12 +22,12 @@ final class PowerEvents: BusDevice, @unchecked Sendable {
     }
 }
 
-/// PM1a control: a write with SLP_EN (bit 13) goes to sleep; the only state there is is S5, soft off. ACPI 6.5, section
+/// PM1a control: a write with SLP_EN (bit 13) enters a sleep state; the only one is S5, soft off. ACPI 6.5, section
 /// 4.8.3.2.1.
 final class PowerManagement: BusDevice, @unchecked Sendable {
-    /// The same port QEMU's q35 has.
+    /// The same port as on QEMU's q35.
     static let entry = BoardEntry("ACPI's PM1 control", at: 0x604, count: 2)
-    /// SLP_TYP of soft off. Others end in it too: there is no other state to go to.
+    /// SLP_TYP of soft off. Other values power off too: there is no other state.
     static let sleepTypeS5: UInt8 = 0
     private let runState: RunState
 

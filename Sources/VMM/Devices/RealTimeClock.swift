@@ -3,9 +3,9 @@ import Synchronization
 /// The MC146818 clock with its 128 bytes of memory, ports 0x70 (index) and 0x71 (data): Motorola MC146818A data sheet;
 /// Intel ICH9 datasheet, 13.6.
 ///
-/// Its time is the host's, UTC, moved by what the guest sets. Its interrupts (alarm, update ended, periodic) need
-/// somebody to wake it: `arm` is told when, and `timerExpired` is to be called then. While its line is up it asks for
-/// no waking, so that a guest that never reads register C costs nothing.
+/// Its time is the host's, UTC, plus the difference that the guest sets. Its interrupts (alarm, update ended, periodic)
+/// need a timer: `arm` receives the time at which `timerExpired` must be called. While its line is up it requests no
+/// timer, so that a guest that never reads register C costs nothing.
 final class RealTimeClock: BusDevice, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
@@ -18,7 +18,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         static let weekday = 6, day = 7, month = 8, year = 9
         static let a = 10, b = 11, c = 12, d = 13
         static let century = 0x32
-        /// Those that hold the time.
+        /// Returns true for the registers of time and date.
         static func isTime(_ index: Int) -> Bool {
             switch index {
             case second, minute, hour, weekday, day, month, year, century: true
@@ -34,20 +34,20 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         static let hours24: UInt8 = 0x02
     }
 
-    /// Bits of registers B and C alike.
+    /// Bits common to registers B and C.
     private enum Flag {
         static let periodic: UInt8 = 0x40
         static let alarm: UInt8 = 0x20
         static let updateEnded: UInt8 = 0x10
         static let any: UInt8 = periodic | alarm | updateEnded
-        /// Of register C: an interrupt that is enabled has come.
+        /// Bit 7 of register C: an enabled interrupt has occurred.
         static let request: UInt8 = 0x80
     }
 
     private struct State {
         var index = 0
         var cells: [UInt8]
-        /// The guest's seconds less the host's.
+        /// The guest's seconds minus the host's.
         var offset: Int64 = 0
         var flags: UInt8 = 0
         /// Host time, in nanoseconds since 1970, up to which `flags` is complete.
@@ -56,7 +56,8 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
     }
 
     private static let second: Int64 = 1_000_000_000
-    /// Update in progress is said so long before the second changes: data sheet, "Update Cycle".
+    /// The time in nanoseconds by which "update in progress" precedes the change of the second: data sheet, "Update
+    /// Cycle".
     private static let updateWarning: Int64 = 244_000
     private let state: Mutex<State>
     private let now: @Sendable () -> Int64
@@ -64,10 +65,10 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
     private let arm: @Sendable (Int64?) -> Void
 
     /// - Parameters:
-    ///   - cells: what its memory holds at first, 128 bytes: `CMOSMemory`.
+    ///   - cells: the initial contents of its memory, 128 bytes: `CMOSMemory`.
     ///   - now: nanoseconds since 1970, UTC.
     ///   - setLine: sets the level of IRQ 8.
-    ///   - arm: told when `timerExpired` is to be called, in the terms of `now`; nil for not.
+    ///   - arm: receives the time of the next call of `timerExpired`, on the clock of `now`; nil for none.
     init(
         cells: [UInt8], now: @escaping @Sendable () -> Int64, setLine: @escaping @Sendable (Bool) -> Void,
         arm: @escaping @Sendable (Int64?) -> Void
@@ -99,7 +100,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// The time `arm` was told has come.
+    /// Handles the expiry of the timer that `arm` set.
     func timerExpired() {
         state.withLock { updateFlagsAndLine(&$0) }
     }
@@ -113,8 +114,8 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
             look(&state)
             let flags = state.flags
             state.flags = 0
-            // Lowered here, whatever comes next: an event between this look and the one that settles must make an edge,
-            // or none ever comes again.
+            // Lowered here in any case: an event between this check and the next must make an edge, or the guest gets
+            // no more interrupts.
             drive(false, &state)
             updateFlagsAndLine(&state)
             return flags
@@ -161,7 +162,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
 
     private func isSet(_ state: State) -> Bool { state.cells[Register.b] & Control.set != 0 }
 
-    /// Writes the present time into its registers.
+    /// Writes the current time to its registers.
     private func show(_ state: inout State) {
         let control = state.cells[Register.b]
         let time = CalendarTime(secondsSince1970: now() / Self.second + state.offset)
@@ -182,7 +183,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         state.cells[Register.century] = code(time.year / 100)
     }
 
-    /// Takes the time from its registers.
+    /// Sets the time from its registers.
     private func take(_ state: inout State) {
         let control = state.cells[Register.b]
         func value(_ index: Int) -> Int { Self.decode(state.cells[index], control) }
@@ -207,7 +208,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
 
     // MARK: Interrupts
 
-    /// Adds to the flags what has happened since they were last looked at.
+    /// Adds events since the last check to the flags.
     private func look(_ state: inout State) {
         let (before, now) = (state.lookedAt, now())
         guard now > before else { return }
@@ -220,7 +221,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// Brings flags, line and waking up to date.
+    /// Updates flags, line and timer.
     private func updateFlagsAndLine(_ state: inout State) {
         look(&state)
         let enabled = state.cells[Register.b] & Flag.any
@@ -235,7 +236,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         setLine(isUp)
     }
 
-    /// When an enabled interrupt comes next, in host time.
+    /// Returns the host time of the next enabled interrupt.
     private func nextEvent(_ state: State, _ enabled: UInt8) -> Int64? {
         let seconds = state.lookedAt / Self.second
         var first = Int64.max
@@ -252,7 +253,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         return first == .max ? nil : first
     }
 
-    /// The periodic interrupt's rate in Hz; nil where it is off. Data sheet, table 5.
+    /// Returns the periodic interrupt's rate in Hz; nil if it is off. Data sheet, table 5.
     private func rate(_ state: State) -> Int64? {
         switch state.cells[Register.a] & 0xF {
         case 0: nil
@@ -266,8 +267,8 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         time / second * rate + time % second * rate / second
     }
 
-    /// The first second after `moment` (host seconds) that the alarm registers name; nil for none. Values from 0xC0 on
-    /// match everything.
+    /// Returns the first second after `moment` (host seconds) that matches the alarm registers; nil for none. Values
+    /// from 0xC0 on match everything.
     private func nextAlarm(after moment: Int64, _ state: State) -> Int64? {
         let control = state.cells[Register.b]
         let guest = CalendarTime(secondsSince1970: moment + 1 + state.offset)
@@ -279,7 +280,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         let (minute, second) = (wanted(Register.minuteAlarm), wanted(Register.secondAlarm))
         var candidate = guest.hour * 3600 + guest.minute * 60 + guest.second
         let start = candidate
-        // Steps to the next hour, minute or second: at most some two hundred.
+        // Steps to the next hour, minute or second: about two hundred steps at most.
         while candidate < start + 86_400 {
             let time = candidate % 86_400
             if let hour, time / 3600 != hour {

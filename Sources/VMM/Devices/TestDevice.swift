@@ -17,7 +17,7 @@ enum TestDevice {
     private static let linePorts: Range<UInt64> = 0x2000..<0x2018
     static let window: Range<UInt64> = 0xFF00_0000..<0xFF01_0000
 
-    /// The last one, so that what is passed through sits where it would without the test device.
+    /// The last slot, so that passed-through devices have the same slots as without the test device.
     static let slot = 31
 
     /// All of its ports.
@@ -34,14 +34,14 @@ enum TestDevice {
         try mmio.claim(window, TestScratch(count: Int(window.upperBound - window.lowerBound)), for: entry.name)
     }
 
-    /// Puts its function on the PCI bus. Before the first vCPU runs.
+    /// Puts its function on the PCI bus. To be called before the first vCPU runs.
     static func attach(to bridge: PCIHostBridge) throws(PCIHostBridge.PlugError) {
         try bridge.plug(TestFunction(), slot: slot)
         bridge.remap()
     }
 }
 
-/// Bytes that hold what was written, least significant first. What lies behind the last one reads as zero.
+/// Memory that holds written bytes, least significant first. Bytes after the last one read as zero.
 final class TestScratch: BusDevice, @unchecked Sendable {
     private let bytes: Mutex<[UInt8]>
 
@@ -67,11 +67,11 @@ final class TestScratch: BusDevice, @unchecked Sendable {
     }
 }
 
-/// A write takes the page at that guest-physical address out of KVM's page tables. Its bytes stay.
+/// The flush port: a write removes the page at that guest-physical address from KVM's page tables. Its contents stay.
 ///
-/// A change of the host mapping's protection does it, of which the kernel tells KVM; Linux's
-/// Documentation/mm/mmu_notifier.rst. What changes is whether the host may execute the page, which it never does, so
-/// that other vCPUs read and write it all the while.
+/// It changes the protection of the host mapping, which the kernel reports to KVM; Linux's
+/// Documentation/mm/mmu_notifier.rst. Only the host's execute permission changes, which is never used, so that other
+/// vCPUs can read and write the page all the time.
 final class TestPageFlush: BusDevice, @unchecked Sendable {
     private static let pageSize = 4096
     private let memory: GuestMemory
@@ -81,10 +81,10 @@ final class TestPageFlush: BusDevice, @unchecked Sendable {
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         guard offset == 0 else { return }
         let page = value & ~UInt64(Self.pageSize - 1)
-        // Outside of RAM there is nothing to flush.
+        // There is nothing to flush outside of RAM.
         try? memory.withBytes(at: page, count: Self.pageSize) { bytes in
-            // A host that forbids memory to be executable as well as writable: other vCPUs must keep off the page for
-            // that moment.
+            // A host that forbids memory that is both writable and executable: other vCPUs must not access the page in
+            // this moment.
             if mprotect(bytes.baseAddress, bytes.count, PROT_READ | PROT_WRITE | PROT_EXEC) != 0 {
                 mprotect(bytes.baseAddress, bytes.count, PROT_READ)
             }
@@ -100,7 +100,7 @@ final class TestLines: BusDevice, @unchecked Sendable {
     init(_ vm: VirtualMachine) { self.vm = vm }
 
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
-        // KVM refuses a line only where there is no interrupt controller, and then there is nobody to miss it.
+        // KVM refuses a line only without an interrupt controller, and then no guest expects it.
         try? vm.setLine(UInt32(offset), value != 0)
     }
 }

@@ -1,25 +1,25 @@
 import PCI
 import Synchronization
 
-/// The PCI function that kvm-unit-tests measure accesses with, as QEMU's `pci-testdev` is one
-/// (docs/specs/pci-testdev.rst in its source). BAR 0 is memory, BAR 1 ports; each begins with a header that says where
-/// to write what, and counts such writes.
+/// The PCI function that kvm-unit-tests measure accesses with, like QEMU's `pci-testdev` (docs/specs/pci-testdev.rst in
+/// its source). BAR 0 is memory, BAR 1 ports; each begins with a header that says which write to make where, and counts
+/// such writes.
 ///
-/// It offers the plain accesses, which exit to user space, and none of those that end in an eventfd.
+/// It has the plain accesses, which exit to user space, and none of those that end in an eventfd.
 final class TestFunction: EmulatedFunction, @unchecked Sendable {
     // @unchecked: the state is guarded, the rest constant.
 
-    /// What a write must carry to be counted.
+    /// The value that a write must have to be counted.
     private static let datum: UInt64 = 0xFA
 
-    /// The header at a BAR's start: test number, access width, two bytes of nothing, offset, datum, count, name.
+    /// The header at a BAR's start: test number, access width, two unused bytes, offset, datum, count, name.
     private struct Header {
         let name: String
         let offset: UInt64
         var test: UInt8 = 0
         var count: UInt32 = 0
 
-        /// The header as the guest reads it. A width of 0 says that there is no test of this number.
+        /// Returns a byte of the header. A width of 0 means that there is no test of this number.
         func byte(_ index: Int) -> UInt8 {
             switch index {
             case 0: return test

@@ -1,11 +1,12 @@
 import KVM
 
-/// What an emulated function raises its interrupts through: its slot's line, and the machine that takes its messages.
+/// The means by which an emulated function raises interrupts: its slot's line, and the machine that receives its
+/// messages.
 public struct FunctionInterrupts: Sendable {
     let vm: VirtualMachine
     let routes: MessageRoutes
-    /// The line that the function's pin is wired to; nil where it has no pin.
+    /// The line that the function's pin is wired to; nil if it has no pin.
     let line: InterruptLine?
-    /// Told, as a sentence, where the host can't deliver what the function raises: the run can't go on then.
+    /// Called with a sentence if the host can't deliver an interrupt: the run can't continue then.
     let onFailure: @Sendable (String) -> Void
 }

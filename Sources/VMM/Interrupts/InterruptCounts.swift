@@ -1,8 +1,8 @@
-/// What became of one interrupt source's interrupts.
+/// The counts of one interrupt source's interrupts, by result.
 public struct InterruptCounts: Sendable, Equatable {
-    /// The guest's interrupt controller took it.
+    /// The guest's interrupt controller accepted it.
     public var delivered: UInt64 = 0
-    /// KVM_SIGNAL_MSI answered 0: the guest had no taker for it.
+    /// KVM_SIGNAL_MSI returned 0: no local APIC of the guest accepted it.
     public var blocked: UInt64 = 0
     /// The host refused to deliver it.
     public var failed: UInt64 = 0

@@ -2,24 +2,24 @@ public import KVM
 import LinuxSystem
 import Synchronization
 
-/// One level-triggered interrupt line of the PCI bus: a GSI on which several functions may share.
+/// One level-triggered interrupt line of the PCI bus: a GSI that several functions may share.
 ///
-/// A passed-through function brings a trigger eventfd (its device asserts) and a resample eventfd (the guest
-/// acknowledged; look whether the device still asserts). The kernel raises and lowers the line by itself through
-/// resampling irqfds; no user-space thread is on the path.
+/// A passed-through function has a trigger eventfd (its device asserts) and a resample eventfd (the guest acknowledged;
+/// check if the device still asserts). The kernel raises and lowers the line through resampling irqfds; no user-space
+/// thread is on the path.
 ///
-/// The line is lowered when its last resampling irqfd goes (virt/kvm/eventfd.c, irqfd_resampler_shutdown), and only
-/// then. So a function that must stop asserting is taken off together with all others, and the others are put back and
-/// made to look again.
+/// The line is lowered when its last resampling irqfd is removed (virt/kvm/eventfd.c, irqfd_resampler_shutdown), and
+/// only then. So a function that must stop asserting is removed together with all others, which are then added again
+/// and checked.
 ///
 /// Emulated functions set their level by KVM_IRQ_LINE, which is another source of the same pin: the kernel raises it
-/// while either of the two asserts (arch/x86/kvm/irq_comm.c, kvm_irq_line_state).
+/// while either source asserts (arch/x86/kvm/irq_comm.c, kvm_irq_line_state).
 public final class InterruptLine: Sendable {
-    /// One function's part of the line. The eventfds are the function's and outlive its stay.
+    /// One function's part of the line. The eventfds belong to the function and outlive its attachment.
     public struct Source: Sendable {
         let trigger: Int32
         let resample: Int32
-        /// Makes the device look again whether it asserts.
+        /// Makes the device check again if it asserts.
         let reassert: @Sendable () -> Void
 
         public init(trigger: Int32, resample: Int32, reassert: @escaping @Sendable () -> Void) {
@@ -33,7 +33,7 @@ public final class InterruptLine: Sendable {
         var sources: [Source] = []
         /// Slots whose emulated functions assert the line.
         var asserting: Set<Int> = []
-        /// Acknowledgements are counted although no source needs it.
+        /// Acknowledgements are counted even if no source requires it.
         var countsAcks = false
 
         var needsAckCount: Bool { countsAcks || !sources.isEmpty }
@@ -42,7 +42,7 @@ public final class InterruptLine: Sendable {
     public let gsi: UInt32
     private let vm: VirtualMachine
     private let state = Mutex(State())
-    /// Never triggers; its resample side counts the guest's acknowledgements of the line.
+    /// Never signalled; its resample side counts the guest's acknowledgements of the line.
     private let ackCounterTrigger: EventDescriptor
     private let acknowledgements: EventDescriptor
     private let acknowledged = Atomic<UInt64>(0)
@@ -54,18 +54,18 @@ public final class InterruptLine: Sendable {
         acknowledgements = try EventDescriptor("interrupt line \(gsi)")
     }
 
-    /// How often the guest took and acknowledged an interrupt of this line.
+    /// The number of the guest's acknowledgements of this line.
     public var acknowledgedCount: UInt64 {
         acknowledged.wrappingAdd(acknowledgements.readCount(), ordering: .relaxed).newValue
     }
 
-    /// Readable when the guest acknowledged the line since `acknowledgedCount` was last asked.
+    /// Readable if the guest has acknowledged the line since `acknowledgedCount` was last read.
     var acknowledgementEvent: Int32 { acknowledgements.raw }
 
-    /// Whether `acknowledgedCount` counts for a function that the kernel asserts by itself.
+    /// True if `acknowledgedCount` counts for a function that the kernel asserts.
     public var countsAcks: Bool { state.withLock { $0.countsAcks } }
 
-    /// Counts the guest's acknowledgements from now on, for a function that the kernel asserts by itself.
+    /// Starts to count the guest's acknowledgements, for a function that the kernel asserts.
     public func startCountingAcks() throws(KVMError) {
         try state.withLock { state throws(KVMError) in
             if !state.needsAckCount { try attachAckCounter() }
@@ -88,7 +88,7 @@ public final class InterruptLine: Sendable {
         }
     }
 
-    /// Takes a function off the line, lowering it unless another one asserts.
+    /// Removes a function from the line, lowering it unless another one asserts.
     public func detach(trigger: Int32) throws(KVMError) {
         try state.withLock { state throws(KVMError) in
             guard let index = state.sources.firstIndex(where: { $0.trigger == trigger }) else { return }
@@ -103,8 +103,8 @@ public final class InterruptLine: Sendable {
         }
     }
 
-    /// An emulated function's level.
-    /// - Parameter slot: the function's; each has its own level, and the line is up while one of them is.
+    /// Sets an emulated function's level.
+    /// - Parameter slot: the function's; each has its own level, and the line is up while any of them is.
     func setLevel(_ level: Bool, slot: Int) throws(KVMError) {
         try state.withLock { state throws(KVMError) in
             let wasUp = !state.asserting.isEmpty

@@ -7,7 +7,7 @@ import Synchronization
 /// mask.
 ///
 /// A passed-through device's host interrupt signals the eventfd, and `relay` delivers; an emulated function calls
-/// `raise`. A masked vector's eventfd is read by nobody, so its count is the pending bit. Unmasking takes the count and
+/// `raise`. Nothing reads a masked vector's eventfd, so its count is the pending bit. Unmasking reads the count and
 /// delivers once.
 public final class MessageVector: Sendable {
     private struct State {
@@ -15,13 +15,13 @@ public final class MessageVector: Sendable {
         var masked = true
         var wasUnmasked = false
         var counts = InterruptCounts()
-        /// With irqfd delivery: the GSI, the message it leads to, and whether the irqfd is attached.
+        /// With irqfd delivery: the GSI, its message, and the state of the irqfd.
         var gsi: UInt32?
         var routed = MSIMessage(address: 0, data: 0)
         var attached = false
     }
 
-    /// Signalled by whoever raises the interrupt.
+    /// Signalled for each interrupt.
     public let event: EventDescriptor
     private let vm: VirtualMachine
     private let delivery: MessageDelivery
@@ -29,8 +29,8 @@ public final class MessageVector: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - name: what recordings, traces and errors call it.
-    ///   - routes: the machine's; only `.irqfd` takes one of them.
+    ///   - name: the vector's name in recordings, traces and errors.
+    ///   - routes: the machine's; only `.irqfd` uses one of them.
     public init(_ name: String, vm: VirtualMachine, delivery: MessageDelivery, routes: MessageRoutes)
         throws(SystemCallError)
     {
@@ -40,20 +40,20 @@ public final class MessageVector: Sendable {
         self.routes = routes
     }
 
-    /// What became of its interrupts; nil where the kernel delivered unseen.
+    /// The counts of its interrupts; nil if the kernel delivered them, which can't be counted.
     public var counts: InterruptCounts? {
         delivery == .signal ? state.withLock { $0.counts } : nil
     }
 
-    /// Whether the guest ever had it unmasked.
+    /// True if the guest ever had it unmasked.
     public var wasUnmasked: Bool { state.withLock { $0.wasUnmasked } }
 
-    /// Whether an interrupt is held back by the mask.
+    /// True if the mask holds an interrupt back.
     public var isPending: Bool {
         state.withLock { $0.masked && event.isSignalled }
     }
 
-    /// The relay's call when the eventfd was signalled. Masked, the count stays where it is.
+    /// Delivers when the eventfd was signalled; called by the relay. While masked, the count stays in the eventfd.
     public func relay() {
         state.withLock { state in
             guard !state.masked, event.readCount() > 0 else { return }
@@ -61,7 +61,7 @@ public final class MessageVector: Sendable {
         }
     }
 
-    /// An emulated function's interrupt: delivered now, or at the unmask.
+    /// Raises an emulated function's interrupt: delivered now, or at the unmask.
     public func raise() {
         state.withLock { state in
             if state.masked || delivery == .irqfd { event.signal() } else { deliver(&state) }
@@ -79,8 +79,8 @@ public final class MessageVector: Sendable {
         }
     }
 
-    /// The guest's message and mask changed.
-    /// - Returns: whether the relay shall watch the eventfd.
+    /// Sets the guest's message and mask.
+    /// - Returns: true if the relay must watch the eventfd.
     public func set(_ message: MSIMessage, masked: Bool) throws(KVMError) -> Bool {
         try state.withLock { state throws(KVMError) in
             state.message = message
@@ -102,7 +102,7 @@ public final class MessageVector: Sendable {
         }
     }
 
-    /// Brings route and irqfd in line before an unmask or after a mask.
+    /// Updates route and irqfd before an unmask or after a mask.
     private func follow(_ state: inout State, masked: Bool) throws(KVMError) {
         if masked, state.attached, let gsi = state.gsi {
             try vm.detachIRQFD(gsi, event: event.raw)
@@ -117,7 +117,7 @@ public final class MessageVector: Sendable {
         state.routed = state.message
     }
 
-    /// Masks the vector, forgets what it held and gives its route back.
+    /// Masks the vector, drops held interrupts and frees its route.
     public func stop() {
         state.withLock { state in
             if let gsi = state.gsi {

@@ -2,34 +2,34 @@ import Bytes
 import Glibc
 public import LinuxSystem
 
-/// The guest's RAM: one anonymous mapping, laid into the guest from address 0 and, what does not fit below the device
-/// hole, from 4 GiB.
+/// The guest's RAM: one anonymous mapping, placed in the guest from address 0 on; the part that does not fit below the
+/// device hole starts at 4 GiB.
 ///
-/// Every access from the VMM goes through here and is checked. Host memory is taken only for pages that are touched,
-/// from 16 MiB on in pages of 2 MiB where the host has them to spare.
+/// Every access of the VMM goes through this class and is checked. Host memory is used only for touched pages, from 16
+/// MiB on in pages of 2 MiB if the host has some.
 public final class GuestMemory: Sendable {
     /// A contiguous piece of RAM.
     public struct Region: Sendable {
         public let guestAddress: UInt64
         public let count: UInt64
-        /// Where it lies in the mapping.
+        /// The offset in the mapping.
         let offset: Int
 
-        /// Half-open.
+        /// The half-open range of guest addresses.
         public var range: Range<UInt64> { guestAddress..<guestAddress + count }
     }
 
-    /// Below this, RAM is taken in small pages: test kernels lie here and touch so little that clearing whole huge
-    /// pages would cost them more than the faults do. A Linux unpacks itself and keeps all it has above.
+    /// RAM below this address uses small pages: test kernels are loaded here and touch so little that clearing whole
+    /// huge pages would cost more than the page faults do. A Linux uses mainly the memory above.
     private static let smallGuest = 16 << 20
 
-    /// What one of KVM's memory slots holds at the most, in bytes. Where KVM keeps a reverse map, the kernel takes and
-    /// clears 2.5 MiB for each GiB of a slot, and no signal ends that. 1 TiB, the most there is, takes 17 of the 32
-    /// slots that the oldest hosts have.
+    /// The largest size of a memory slot of KVM in bytes. If KVM has a reverse map, the kernel allocates and clears 2.5
+    /// MiB for each GiB of a slot, and no signal interrupts that. 1 TiB, the largest memory, takes 17 of the 32 slots
+    /// of the oldest hosts.
     static let slotLimit: UInt64 = 64 << 30
 
     public let regions: [Region]
-    /// Bytes in all.
+    /// The total size in bytes.
     public let count: UInt64
     private let mapping: Mapping
 
@@ -45,8 +45,8 @@ public final class GuestMemory: Sendable {
 
     /// - Parameters:
     ///   - count: bytes, a multiple of the page size.
-    ///   - hugePages: takes it from the host's huge pages of 2 MiB, all at once.
-    ///   - lowLimit: where RAM below 4 GiB ends at the latest.
+    ///   - hugePages: allocates it from the host's huge pages of 2 MiB, all at once.
+    ///   - lowLimit: the highest possible end of RAM below 4 GiB.
     public init(count: UInt64, hugePages: Bool = false, lowLimit: UInt64 = PhysicalLayout.lowRAMLimit)
         throws(SystemCallError)
     {
@@ -57,7 +57,7 @@ public final class GuestMemory: Sendable {
         if hugePages {
             mapping = try Mapping(hugePages: size, object: object)
         } else {
-            // Aligned as the guest's addresses are, so that the kernel can map a guest's 2 MiB at once: fewer faults,
+            // Aligned like the guest's addresses, so that the kernel can map 2 MiB of a guest at once: fewer faults,
             // and shorter walks.
             mapping = try Mapping(anonymous: size, alignment: Int(HugePages.size), object: object)
             mapping.preferHugePages(from: Self.smallGuest)
@@ -71,7 +71,7 @@ public final class GuestMemory: Sendable {
         self.count = count
     }
 
-    /// The same in pieces for KVM's memory slots, in the order of their numbers from 0.
+    /// The regions in pieces for KVM's memory slots, in the order of their numbers from 0.
     var slots: [Region] {
         regions.flatMap { region in
             stride(from: 0, to: region.count, by: UInt64.Stride(Self.slotLimit)).map { start in
@@ -87,8 +87,8 @@ public final class GuestMemory: Sendable {
         mapping.base + region.offset
     }
 
-    /// The bytes of a guest range, for the length of `body`.
-    /// - Throws: `OutOfBounds` where the range is not wholly inside one region.
+    /// Passes the bytes of a guest range to `body`.
+    /// - Throws: `OutOfBounds` if the range is not wholly inside one region.
     public func withBytes<Result>(
         at guestAddress: UInt64, count: Int, _ body: (UnsafeMutableRawBufferPointer) -> Result
     ) throws(OutOfBounds) -> Result {
@@ -102,7 +102,7 @@ public final class GuestMemory: Sendable {
         return body(UnsafeMutableRawBufferPointer(start: start, count: count))
     }
 
-    /// Whether a page of a range has ever been touched; true where the kernel does not say.
+    /// Returns true if a page of a range has ever been touched, or if the kernel does not tell.
     func isTouched(at guestAddress: UInt64, count: UInt64) -> Bool {
         let page: UInt64 = 4096
         let start = guestAddress & ~(page - 1)

@@ -3,14 +3,14 @@ import LinuxSystem
 
 /// The host's pool of huge pages of 2 MiB: Documentation/admin-guide/mm/hugetlbpage.rst.
 public struct HugePages: Sendable, Equatable {
-    /// Bytes of one.
+    /// The size of a page in bytes.
     public static let size: UInt64 = 2 << 20
-    /// Pages in the pool.
+    /// The number of pages in the pool.
     public let total: UInt64
-    /// Of them, those that nobody has or was promised.
+    /// The number of pages that are neither used nor reserved.
     public let free: UInt64
 
-    /// Reads the pool's state; nil where the kernel has no such pages.
+    /// Reads the pool's state; nil if the kernel has no such pages.
     public init?(folder: String = "/sys/kernel/mm/hugepages/hugepages-2048kB") {
         func number(_ name: String) -> UInt64? {
             guard let file = try? Descriptor(opening: "\(folder)/\(name)", flags: O_RDONLY) else { return nil }
@@ -26,7 +26,7 @@ public struct HugePages: Sendable, Equatable {
         self.free = free - min(reserved, free)
     }
 
-    /// Why guest memory can't be had, and what would help.
+    /// Returns the reason why guest memory can't be allocated, and a remedy.
     static func shortage(_ bytes: UInt64, _ error: SystemCallError, pool: HugePages?) -> MachineError {
         guard let pool else {
             return .hugePages("this host's kernel has no huge pages of 2 MiB; run without --hugepages")

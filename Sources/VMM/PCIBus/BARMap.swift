@@ -1,7 +1,7 @@
 import Bytes
 import PCI
 
-/// Which decoded BAR answers where, at one moment. Immutable, so that every vCPU reads its own copy without a lock.
+/// The decoded BARs by address at one moment. Immutable, so that every vCPU reads its own copy without a lock.
 final class BARMap: Sendable {
     struct Entry: Sendable {
         let range: AddressRange
@@ -14,7 +14,7 @@ final class BARMap: Sendable {
 
     init(_ entries: [Entry]) { self.entries = entries }
 
-    /// The entry that answers at an address.
+    /// Returns the entry that contains an address.
     func find(_ address: UInt64, isIO: Bool) -> Int? {
         for index in entries.indices
         where entries[index].isIO == isIO && entries[index].range.contains(address) {
@@ -23,22 +23,22 @@ final class BARMap: Sendable {
         return nil
     }
 
-    /// All ones where no BAR answers.
+    /// Reads from a BAR; all ones if no BAR is decoded there.
     func read(_ address: UInt64, isIO: Bool, width: Int) -> UInt64 {
         guard let index = find(address, isIO: isIO) else { return .max }
         return entries[index].function.readBAR(
             entries[index].bar, offset: address - entries[index].range.start, width: width)
     }
 
-    /// Lost where no BAR answers.
+    /// Writes to a BAR; drops the write if no BAR is decoded there.
     func write(_ address: UInt64, isIO: Bool, _ value: UInt64, width: Int) {
         guard let index = find(address, isIO: isIO) else { return }
         entries[index].function.writeBAR(
             entries[index].bar, offset: address - entries[index].range.start, value, width: width)
     }
 
-    /// The map of what functions decode. The first in slot and BAR order wins where two overlap; a BAR outside
-    /// `windows` does not answer.
+    /// Makes the map of the decoded BARs. If two overlap, the first in slot and BAR order wins; a BAR outside `windows`
+    /// is left out.
     static func make(_ functions: [PCIFunction], windows: [AddressRange], ports: AddressRange) -> BARMap {
         var entries: [Entry] = []
         for function in functions {

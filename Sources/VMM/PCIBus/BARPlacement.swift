@@ -1,15 +1,15 @@
 public import PCI
 
-/// Gives base address registers their addresses, several functions' at a time: large ones first, so that alignment
-/// costs no room.
+/// Assigns addresses to base address registers of several functions at once: large ones first, so that alignment wastes
+/// no space.
 ///
-/// Memory lies below 4 GiB as long as all of it finds room there, since guests without paging reach it there. Where it
-/// does not, registers of 32 bits come first, and those of 64 bits that are left go above.
+/// Memory is placed below 4 GiB if all of it fits there, since guests without paging can access it there. Otherwise
+/// 32-bit registers come first, and the remaining 64-bit ones are placed above.
 public struct BARPlacement: Sendable {
-    /// A register to be, as far as it matters here.
+    /// A register's requirements for placement.
     public struct Need: Equatable, Sendable {
         public let kind: BAR.Kind
-        /// Bytes, a power of two.
+        /// The size in bytes, a power of two.
         public let size: UInt64
 
         public init(_ kind: BAR.Kind, size: UInt64) {
@@ -30,14 +30,15 @@ public struct BARPlacement: Sendable {
     private var windows: Windows
 
     /// - Parameters:
-    ///   - low: where memory lies first; behind it, and behind ECAM, it lies next.
-    ///   - high: where it lies above 4 GiB.
+    ///   - low: the first window for memory; the second is after it and after ECAM.
+    ///   - high: the window above 4 GiB.
     init(low: Range<UInt64>, high: Range<UInt64>) {
         windows = Windows(
             low: BARWindow(low), upper: BARWindow(PhysicalLayout.upperMemoryWindow), high: BARWindow(high))
     }
 
-    /// - Returns: an address for each, in their order; nil for one that finds no room.
+    /// Places registers.
+    /// - Returns: an address for each, in their order; nil for one without room.
     mutating func place(_ needs: [Need]) -> [UInt64?] {
         let order = needs.indices.sorted { (needs[$0].size, $1) > (needs[$1].size, $0) }
         var addresses = [UInt64?](repeating: nil, count: needs.count)

@@ -5,11 +5,11 @@ public import PostMortem
 import Synchronization
 import X86
 
-/// A function that is emulated here: keeps the configuration space, decodes the BARs, and signals interrupts in the
-/// mode that the guest set. A subclass adds the registers behind the BARs.
+/// An emulated function: implements the configuration space, decodes the BARs, and signals interrupts in the mode that
+/// the guest set. A subclass adds the registers in the BARs.
 ///
-/// It says "vector n fires" (`send`) and "the interrupt pin is up" (`setPin`); enable bits, masks, pending bits,
-/// address and data are seen to here. Interrupts may be raised by any thread.
+/// The subclass fires a vector (`send`) or sets the interrupt pin (`setPin`); enable bits, masks, pending bits, address
+/// and data are handled here. Any thread may raise interrupts.
 open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     // @unchecked: what changes is behind a lock; `interrupts` and `vectors` are set before the first vCPU runs, and
     // constant from then on.
@@ -18,7 +18,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         var space: ConfigSpace
         var messages: FunctionMessages
         var mode: InterruptMode
-        /// The function's own interrupt pin, whatever the guest lets it assert.
+        /// The function's own interrupt pin, whether or not the guest lets it assert the line.
         var isPinUp = false
         var decoded: [DecodedBAR] = []
     }
@@ -26,15 +26,15 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     private let state: Mutex<State>
     private let functionBARs: [BAR]
     private let pin: Int
-    /// Where the messages' registers lie; what the guest wrote there is in `state`.
+    /// The place of the messages' registers; their values are in `state`.
     private let layout: MessageLayout
     private let decodesFromStart: Bool
     private var interrupts: FunctionInterrupts?
     private var vectors: [MessageKind: [MessageVector]] = [:]
 
     /// - Parameters:
-    ///   - header: what the guest finds in the configuration space.
-    ///   - decodesFromStart: the guest is handed it with its decoders on, as firmware leaves a board.
+    ///   - header: the contents of the configuration space.
+    ///   - decodesFromStart: its decoders are initially on, as firmware leaves a board.
     public init(_ header: FunctionHeader, decodesFromStart: Bool = false) {
         let (space, messages) = header.configSpace()
         functionBARs = header.bars
@@ -45,11 +45,11 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         super.init()
     }
 
-    /// Gives the function what it raises interrupts through. Before it is put on the bus.
-    /// - Throws: where descriptors run out: each vector has one.
+    /// Connects the function to its interrupts. To be called before it is put on the bus.
+    /// - Throws: an error if descriptors run out: each vector has one.
     final func connect(_ interrupts: FunctionInterrupts) throws(SystemCallError) {
         self.interrupts = interrupts
-        // Where the host can't, nobody counts, and the report says so.
+        // If the host can't count, the report says so.
         try? interrupts.line?.startCountingAcks()
         for (kind, count) in [
             (MessageKind.msi, layout.msi?.maximumVectors ?? 0), (.msix, layout.msix?.vectorCount ?? 0),
@@ -67,15 +67,15 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 
     // MARK: What a subclass is and does
 
-    /// A read of 1, 2, 4 or 8 bytes of a BAR, outside the MSI-X table and pending bits.
+    /// Reads 1, 2, 4 or 8 bytes of a BAR, outside the MSI-X table and pending bits.
     open func readRegister(_ bar: Int, offset: UInt64, width: Int) -> UInt64 { .max }
 
-    /// A write likewise.
+    /// Writes 1, 2, 4 or 8 bytes in the same way.
     open func writeRegister(_ bar: Int, offset: UInt64, _ value: UInt64, width: Int) {}
 
-    /// Raises an interrupt that is a message: by MSI-X or MSI, whichever the guest enabled; in INTx mode nothing, there
-    /// the pin speaks.
-    /// - Parameter vector: from 0; where the guest enabled fewer MSI vectors, its low bits count.
+    /// Raises a message interrupt by MSI-X or MSI, whichever the guest enabled; does nothing in INTx mode, which uses
+    /// the pin.
+    /// - Parameter vector: from 0; if the guest enabled fewer MSI vectors, its low bits count.
     public final func send(_ vector: Int) {
         state.withLock { state in
             guard case .messages(let kind) = state.mode else { return }
@@ -87,7 +87,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     }
 
     /// Sets the function's interrupt pin: the line follows while INTx is the mode and INTx-disable is clear, and STATUS
-    /// shows it whatever they are.
+    /// always shows it.
     public final func setPin(_ isUp: Bool) {
         state.withLock { state in
             state.isPinUp = isUp
@@ -147,7 +147,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
             defer { state.decoded = decoded }
             return decoded != state.decoded
         }
-        // The bridge asks for the decoded BARs in its turn.
+        // The bridge calls `decodedBARs` from here.
         if hasMoved { remap() }
     }
 
@@ -196,7 +196,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         return vectors[number].isPending
     }
 
-    /// Brings vectors and line to the mode that the registers ask for. What a mode held back goes with it.
+    /// Sets vectors and line to the mode that the registers select. Interrupts held back in the old mode are dropped.
     private func followMode(_ state: inout State) {
         let wanted = state.messages.mode(in: state.space, hasLine: pin > 0)
         if wanted != state.mode, case .messages(let kind) = state.mode { vectors[kind]?.forEach { $0.stop() } }
@@ -205,8 +205,8 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         for setting in state.messages.settings(wanted, in: state.space) { apply(setting, kind, state) }
     }
 
-    /// Tells a vector what the guest set for it. A function that may not master the bus sends nothing (PCI Local Bus
-    /// 3.0, 6.2.2): its messages pend.
+    /// Passes the guest's settings to a vector. A function that is no bus master sends nothing (PCI Local Bus 3.0,
+    /// 6.2.2): its messages stay pending.
     private func apply(_ setting: VectorSetting, _ kind: MessageKind, _ state: State) {
         guard let vectors = vectors[kind], vectors.indices.contains(setting.number) else { return }
         let isMasked = setting.isMasked || !state.space.command.contains(.busMaster)
@@ -233,7 +233,8 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 
     // MARK: Reports
 
-    /// What became of its interrupts so far: of its line (all that share it), and of vectors that were ever unmasked.
+    /// The counts of its interrupts so far: of its line (all functions that share it), and of vectors that were ever
+    /// unmasked.
     public final var interruptReport: InterruptReport {
         var messages: [(vector: Int, kind: MessageKind, counts: InterruptCounts?)] = []
         for kind in [MessageKind.msi, .msix] {
@@ -249,7 +250,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         return InterruptReport(intx: intx, messages: messages)
     }
 
-    /// How its interrupts stand now, for a post-mortem.
+    /// The current state of its interrupts, for a post-mortem.
     public final var interruptState: DeviceInterrupts {
         state.withLock { state in
             let kind: MessageKind? = if case .messages(let kind) = state.mode { kind } else { nil }
@@ -271,12 +272,12 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 }
 
 extension VectorSetting {
-    /// Whether its message is one that a processor takes with interrupts off: an NMI, an SMI or an INIT.
+    /// True if a processor accepts its message with interrupts off: an NMI, an SMI or an INIT.
     public var isUnmaskable: Bool { IOAPIC.isUnmaskable(deliveryMode: UInt64(message.data >> 8 & 7)) }
 }
 
 extension InterruptMode {
-    /// As a post-mortem names it.
+    /// The name in a post-mortem.
     public var name: String {
         switch self {
         case .none: "no interrupts"

@@ -3,12 +3,12 @@ import KVM
 public import PCI
 import Synchronization
 
-/// The guest's PCI bus: decodes both configuration mechanisms, gives BARs their first addresses, and keeps the map of
-/// what answers where.
+/// The guest's PCI bus: decodes both configuration mechanisms, assigns BARs their first addresses, and keeps the map of
+/// decoded BARs.
 public final class PCIHostBridge: @unchecked Sendable {
     // @unchecked: `slots` and `placement` are complete before the first vCPU runs; the rest is guarded.
 
-    /// Why a function can't be put on the bus.
+    /// The reason why a function can't be put on the bus.
     public enum PlugError: Error, CustomStringConvertible {
         case slotTaken(Int)
         case noSlot
@@ -44,7 +44,7 @@ public final class PCIHostBridge: @unchecked Sendable {
     private let memory: GuestMemory
     private let host: HostBridgeFunction
     private var slots: [PCIFunction?]
-    /// Where memory BARs are given addresses below 4 GiB.
+    /// The window for memory BARs below 4 GiB.
     let memoryWindow: Range<UInt64>
     private var placement: BARPlacement
     /// Functions whose BARs have no addresses yet.
@@ -58,11 +58,11 @@ public final class PCIHostBridge: @unchecked Sendable {
     private let onMapFailure: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - window: where memory BARs are given addresses below 4 GiB.
-    ///   - hasFirmware: whether firmware places ECAM and BARs.
-    ///   - firstMemorySlot: KVM memory slots from here on are the bridge's.
-    ///   - onMapFailure: told when the host does not take a BAR's memory back: the guest would keep what it must not
-    ///     reach.
+    ///   - window: for memory BARs below 4 GiB.
+    ///   - hasFirmware: firmware places ECAM and BARs.
+    ///   - firstMemorySlot: the bridge owns KVM memory slots from here on.
+    ///   - onMapFailure: called if the host does not unmap a BAR's memory: the guest could access memory that it must
+    ///     not.
     init(
         vm: VirtualMachine, memory: GuestMemory, firstMemorySlot: UInt32, physicalAddressBits: Int,
         window: Range<UInt64> = PhysicalLayout.memoryWindow,
@@ -78,7 +78,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         memoryWindow = window
         placement = BARPlacement(low: window, high: high)
         let ramEnd = memory.regions.map { $0.range.upperBound }.max() ?? 0
-        // Below 4 GiB a BAR may go anywhere between RAM and the interrupt controllers, but for ECAM.
+        // Below 4 GiB a BAR may be anywhere between RAM and the interrupt controllers, except in ECAM.
         let ramLimit = memory.regions[0].range.upperBound
         let low =
             hasFirmware
@@ -94,20 +94,20 @@ public final class PCIHostBridge: @unchecked Sendable {
 
     // MARK: Before the guest starts
 
-    /// A BAR that found no room, and whose it is.
+    /// A BAR without room, and its function.
     public struct NoRoom: Error {
         public let slot: Int
         public let bar: BAR
     }
 
-    /// Puts a function on the bus, gives its BARs addresses and its pin a line.
+    /// Puts a function on the bus, places its BARs and assigns a line to its pin.
     /// - Parameter slot: 1...31.
     public func plug(_ function: PCIFunction, slot: Int) throws(PlugError) {
         try attach(function, slot: slot)
         do throws(NoRoom) { try placeBARs() } catch { throw .noSpace(error.bar) }
     }
 
-    /// Gives the BARs of all functions that were attached their addresses.
+    /// Places the BARs of all attached functions.
     public func placeBARs() throws(NoRoom) {
         let bars = unplaced.flatMap { function in function.bars.map { (function: function, bar: $0) } }
         unplaced = []
@@ -120,7 +120,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         }
     }
 
-    /// Puts a function on the bus and gives its pin a line. `placeBARs` must follow.
+    /// Puts a function on the bus and assigns a line to its pin. `placeBARs` must follow.
     /// - Parameter slot: 1...31.
     public func attach(_ function: PCIFunction, slot: Int) throws(PlugError) {
         guard (1..<32).contains(slot), slots[slot] == nil else { throw .slotTaken(slot) }
@@ -132,20 +132,20 @@ public final class PCIHostBridge: @unchecked Sendable {
         unplaced.append(function)
     }
 
-    /// What the function in each slot is called; empty for a slot without one.
+    /// The name of the function in each slot; empty for a slot without one.
     var names: [String] { slots.map { $0?.name ?? "" } }
 
-    /// The first free slot that is not in `reserved`, for a function that must know its line before it is plugged.
+    /// Returns the first free slot that is not in `reserved`, for a function that needs its line before it is plugged.
     public func freeSlot(without reserved: Set<Int>) -> Int? {
         slots.indices.first { slots[$0] == nil && !reserved.contains($0) }
     }
 
-    /// Whether a function of the bus may send a message that a processor takes with interrupts off.
+    /// True if a function of the bus may send a message that a processor accepts with interrupts off.
     var sendsUnmaskableMessages: Bool { slots.contains { $0?.sendsUnmaskableMessages == true } }
 
     // MARK: The map
 
-    /// Brings the map, and the memory the guest reaches without an exit, up to what functions decode now.
+    /// Updates the map, and the guest's directly accessible memory, to the BARs that functions decode now.
     func remap() {
         mapped.withLock { mapped in
             let map = BARMap.make(
@@ -179,7 +179,7 @@ public final class PCIHostBridge: @unchecked Sendable {
                         readOnly: slot.isReadOnly)
                     mapped.slots[slot] = number
                 } catch {
-                    // Without the slot every access exits and is forwarded: slower, and right.
+                    // Without the slot every access exits and is forwarded, which is slower but correct.
                     mapped.free.append(number)
                 }
             }
@@ -188,10 +188,10 @@ public final class PCIHostBridge: @unchecked Sendable {
         }
     }
 
-    /// Takes the memory of all BARs out of the guest. For KVM_RUN's EFAULT, which doesn't say what the host could not
-    /// reach: the access is made again and exits then, as all others do until functions next change what they decode.
-    /// - Parameter known: the map's generation when the caller last asked, brought up to date.
-    /// - Returns: whether anything changed since then, so that entering the guest again may end otherwise.
+    /// Unmaps the memory of all BARs from the guest. For KVM_RUN's EFAULT, which doesn't give the failing address: the
+    /// repeated access exits, as do all others until functions next change their decoded BARs.
+    /// - Parameter known: the map's generation at the caller's last call; it is updated.
+    /// - Returns: true if anything changed since then, so that entering the guest again may end differently.
     func withdrawMemory(_ known: inout UInt64?) -> Bool {
         mapped.withLock { mapped in
             var hasChanged = false
@@ -210,7 +210,7 @@ public final class PCIHostBridge: @unchecked Sendable {
                 generation.wrappingAdd(1, ordering: .releasing)
                 withdrawals.wrappingAdd(1, ordering: .relaxed)
             }
-            // Another processor may have taken it out meanwhile, or the guest moved it.
+            // Another processor may have unmapped it meanwhile, or the guest moved it.
             let now = generation.load(ordering: .acquiring)
             if now != known { hasChanged = true }
             known = now
@@ -218,7 +218,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         }
     }
 
-    /// How often BARs' memory was taken out of the guest because the host could not reach it.
+    /// The number of times that BARs' memory was unmapped because the host could not access it.
     public var withdrawalCount: UInt64 { withdrawals.load(ordering: .relaxed) }
 
     /// A vCPU's own copy of the map.
@@ -227,7 +227,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         fileprivate var generation: UInt64 = .max
     }
 
-    /// Brings a vCPU's copy up to date; a load and a compare when nothing changed.
+    /// Updates a vCPU's copy; a load and a compare if nothing changed.
     @inline(__always)
     func refresh(_ view: inout BARMapSnapshot) {
         let now = generation.load(ordering: .acquiring)
@@ -238,8 +238,8 @@ public final class PCIHostBridge: @unchecked Sendable {
 
     // MARK: Configuration
 
-    /// A read of any width and alignment: as its bytes one by one, in naturally aligned pieces. Behind the register
-    /// space of `limit` bytes all ones.
+    /// Reads any width at any alignment: byte by byte, in naturally aligned pieces. All ones beyond the register space
+    /// of `limit` bytes.
     func read(_ access: ConfigAccess, width: Int, limit: Int = 4096) -> UInt32 {
         guard let function = function(access) else { return .max }
         var value: UInt32 = 0
@@ -254,7 +254,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         return value
     }
 
-    /// A write likewise; lost behind the register space.
+    /// Writes in the same way; drops writes beyond the register space.
     func write(_ access: ConfigAccess, _ value: UInt32, width: Int, limit: Int = 4096) {
         guard let function = function(access) else { return }
         var done = 0
@@ -267,7 +267,7 @@ public final class PCIHostBridge: @unchecked Sendable {
         }
     }
 
-    /// Whether ECAM answers in a window that begins there.
+    /// Returns true if ECAM is decoded in a window that begins there.
     @inline(__always)
     fileprivate func hasECAM(at address: UInt64) -> Bool { host.ecam == address }
 
@@ -286,7 +286,7 @@ public final class PCIHostBridge: @unchecked Sendable {
 final class ConfigPorts: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("PCI configuration and reset control", at: 0xCF8, count: 8)
     static let resetPort: UInt16 = 0xCF9
-    /// What resets everything there is, in one byte.
+    /// The value that resets everything.
     static let resetValue: UInt8 = 6
 
     private let bridge: PCIHostBridge
@@ -309,8 +309,8 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
         if offset == 0, width == 4 {
             bridge.addressLatch = UInt32(truncatingIfNeeded: value)
         } else if offset == 1, width == 1 {
-            // Bit 1 chooses between the processor alone and all, bit 3 adds the power; bit 2 does it. Here each of them
-            // resets all.
+            // Bit 1 selects a reset of the processor alone or of everything, bit 3 adds the power; bit 2 triggers it.
+            // Here each of them resets everything.
             resetControl.store(UInt8(truncatingIfNeeded: value) & 0x0A, ordering: .relaxed)
             if value & 4 != 0 { runState.finish(.reset("reset control port 0xCF9")) }
         } else if offset >= 4, let access = ConfigAccess(latch: bridge.addressLatch, lane: Int(offset - 4)) {
@@ -319,10 +319,10 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
     }
 }
 
-/// The ECAM window. An access is made in naturally aligned pieces of up to 4 bytes, each to the function that it names.
+/// The ECAM window. An access is made in naturally aligned pieces of up to 4 bytes, each to its own function.
 final class ECAM: BusDevice, @unchecked Sendable {
     private let bridge: PCIHostBridge
-    /// Where it lies; it answers as long as PCIEXBAR says so.
+    /// The start of the window; it is decoded as long as PCIEXBAR says so.
     private let start: UInt64
 
     init(_ bridge: PCIHostBridge, at start: UInt64 = PhysicalLayout.ecam.lowerBound) {

@@ -9,14 +9,14 @@ struct ReceiveFIFO {
 
     var isEmpty: Bool { count == 0 }
 
-    /// Takes a byte; lost where the FIFO is full.
+    /// Appends a byte; drops it if the FIFO is full.
     mutating func append(_ byte: UInt8) {
         guard count < Self.size else { return }
         bytes[(start + count) % Self.size] = byte
         count += 1
     }
 
-    /// The oldest byte; nil where none is there.
+    /// Removes and returns the oldest byte; nil if the FIFO is empty.
     mutating func removeFirst() -> UInt8? {
         guard count > 0 else { return nil }
         let byte = bytes[start]
@@ -28,9 +28,9 @@ struct ReceiveFIFO {
     mutating func removeAll() { count = 0 }
 }
 
-/// What the host has for the guest and the UART has not received yet, in order.
+/// Bytes for the guest that the UART has not received yet, in order.
 ///
-/// Appended to by the main thread alone, which bounds it; taking allocates nothing.
+/// Only the main thread appends, and limits the size; removing allocates nothing.
 struct WaitingInput {
     private var bytes: [UInt8] = []
     private var start = 0
@@ -38,7 +38,7 @@ struct WaitingInput {
     var count: Int { bytes.count - start }
 
     mutating func append(_ more: UnsafeRawBufferPointer) {
-        // What was taken goes now: a guest that always leaves a byte must not make this as long as its whole input.
+        // Removed bytes are freed now: a guest that always leaves a byte must not make this as long as its whole input.
         bytes.removeFirst(start)
         start = 0
         bytes.append(contentsOf: more)

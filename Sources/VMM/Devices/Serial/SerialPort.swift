@@ -4,11 +4,11 @@ import Synchronization
 
 /// A 16550A UART: National Semiconductor PC16550D data sheet. Transmission takes no time.
 ///
-/// What the host has for the guest waits outside and is received as the guest takes it: sixteen bytes at most, one with
-/// the FIFOs off. Only those are lost by a reset of the FIFO. A guest that polls is given the next byte when it reads
-/// one; a guest that takes interrupts has its FIFO filled a millisecond after it emptied it, so that it is interrupted
-/// no faster than a line of 160 kbaud does. After a full FIFO's worth the guest finds the receiver empty at least once,
-/// as it would between two characters on a line.
+/// Bytes for the guest wait outside the UART and are received as the guest reads: at most sixteen, or one with the
+/// FIFOs off. A reset of the FIFO loses only these. A guest that polls gets the next byte when it reads one; a guest
+/// that uses interrupts has its FIFO refilled a millisecond after it emptied it, so that interrupts are no more
+/// frequent than on a line of 160 kbaud. After sixteen bytes the guest finds the receiver empty at least once, as
+/// between two characters on a line.
 public final class SerialPort: BusDevice, @unchecked Sendable {
     static let entry = BoardEntry("COM1", at: 0x3F8, count: 8)
     static let gsi: UInt32 = 4
@@ -17,28 +17,28 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         var interruptEnable: UART.InterruptEnable = []
         var lineControl: UART.LineControl = []
         var modemControl: UART.ModemControl = []
-        /// The low four bits of the modem status: which inputs changed since it was read last.
+        /// The low four bits of the modem status: the inputs that changed since the last read.
         var modemChanges: UART.ModemStatus = []
         var scratch: UInt8 = 0
         var divisor: UInt16 = 1
         var fifosEnabled = false
-        /// How many bytes make the receiver's interrupt with FIFOs on.
+        /// The number of bytes that triggers the receiver's interrupt with FIFOs on.
         var trigger = 1
         /// The transmitter ran empty since IIR was last read.
         var isTransmitterEmptyPending = false
         var received = ReceiveFIFO()
         var waiting = WaitingInput()
-        /// How many of the host's bytes were received since the guest found the receiver empty.
+        /// The number of bytes received since the guest found the receiver empty.
         var arrivals = 0
-        /// Less than the trigger level has lain in the FIFO for four characters' time: data sheet, section 8.11, FIFO
-        /// interrupt mode.
+        /// Bytes below the trigger level have been in the FIFO for four characters' time: data sheet, section 8.11,
+        /// FIFO interrupt mode.
         var hasTimedOut = false
-        /// A byte came in loopback and found no room.
+        /// A byte came in loopback and found the receiver full.
         var overrun = false
         var line = false
-        /// Whether the main thread has more, and wants to know when there is room.
+        /// True if the main thread has more bytes, and waits for room.
         var isAskedForRoom = false
-        /// Whether `attention` was signalled for `resume`, which has not come yet.
+        /// True if `attention` was signalled for `resume`, which was not called yet.
         var isDue = false
 
         var isLoopback: Bool { modemControl.contains(.loopback) }
@@ -46,7 +46,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         var hasDivisorLatch: Bool { lineControl.contains(.divisorLatchAccess) }
         var capacity: Int { fifosEnabled ? ReceiveFIFO.size : 1 }
 
-        /// The modem's inputs. In loopback they are its outputs, by which drivers tell that a UART is there.
+        /// The modem's inputs. In loopback they are its outputs, by which drivers detect a UART.
         var modemInputs: UART.ModemStatus {
             guard isLoopback else { return [.clearToSend, .dataSetReady, .carrierDetect] }
             var inputs: UART.ModemStatus = []
@@ -57,7 +57,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
             return inputs
         }
 
-        /// What interrupts.
+        /// The cause of the interrupt.
         var cause: UART.Interrupt {
             if interruptEnable.contains(.lineStatus) && overrun { return .lineStatus }
             if hasReceiverInterrupt {
@@ -69,7 +69,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
             return .none
         }
 
-        /// Receives what waits, as far as the receiver has room for it.
+        /// Receives waiting bytes for which the receiver has room.
         mutating func receive(atMost limit: Int) {
             guard !isLoopback else { return }
             var room = min(limit, capacity - received.count, capacity - arrivals)
@@ -81,8 +81,8 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
             }
         }
 
-        /// The guest looks for a byte. For a guest that polls the next one stays outside until it is read, so that no
-        /// reset takes it away. Where a full FIFO's worth came, it finds none this time.
+        /// Checks if a byte is available, when the guest looks for one. For a guest that polls the next byte stays
+        /// outside until it is read, so that no reset loses it. After sixteen bytes it finds none once.
         mutating func findsByte() -> Bool {
             if !received.isEmpty { return true }
             guard !isLoopback, waiting.count > 0 else { return false }
@@ -101,14 +101,14 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// As many bytes of the host's as wait here at most; what answers the guest's console comes on top.
+    /// The largest number of waiting bytes of the console; answers to the guest come in addition.
     static let waitingLimit = 1024
     private let state = Mutex(State())
     private let vm: VirtualMachine
     private let gsi: UInt32
     private let output: ConsoleOutput
-    /// Signalled when the main thread has something to do here: `resume` a millisecond later, and more input where it
-    /// had no room before.
+    /// Signalled when the main thread has work here: `resume` a millisecond later, and more input if there was no room
+    /// before.
     let attention: EventDescriptor
 
     init(vm: VirtualMachine, gsi: UInt32, output: ConsoleOutput) throws(SystemCallError) {
@@ -120,8 +120,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
 
     // MARK: The host's side, from the main thread
 
-    /// Hands the guest bytes from the console. They wait for as long as the guest does not take them, whatever their
-    /// number.
+    /// Adds bytes from the console for the guest, any number. They wait until the guest reads them.
     func receive(_ bytes: UnsafeRawBufferPointer) {
         state.withLock { state in
             state.waiting.append(bytes)
@@ -130,7 +129,8 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// How many more bytes may wait. Where it is 0, `attention` is signalled when half of them have gone.
+    /// Returns the number of further bytes that may wait. If it is 0, `attention` is signalled when half of them are
+    /// gone.
     func room() -> Int {
         state.withLock { state in
             let room = max(Self.waitingLimit - state.waiting.count, 0)
@@ -139,11 +139,11 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         }
     }
 
-    /// How many bytes the guest has not taken.
+    /// The number of bytes that the guest has not read.
     var backlog: Int { state.withLock { $0.waiting.count + $0.received.count } }
 
-    /// The time of some characters went by since `attention` was signalled: receives what waits, and lets what lies in
-    /// the FIFO time out.
+    /// Continues reception, some characters' time after `attention` was signalled: receives waiting bytes, and times
+    /// out bytes in the FIFO.
     func resume() {
         state.withLock { state in
             state.isDue = false
@@ -198,7 +198,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
     private func take(_ state: inout State) -> UInt8 {
         if state.received.isEmpty, state.findsByte() { state.receive(atMost: 1) }
         guard let byte = state.received.removeFirst() else { return 0 }
-        // The timeout's clock starts anew with each byte that is read.
+        // Each byte that is read restarts the timeout.
         state.hasTimedOut = false
         if state.received.isEmpty, state.waiting.count == 0 { state.arrivals = 0 }
         let hasRoom = state.isAskedForRoom && state.waiting.count <= Self.waitingLimit / 2
@@ -208,8 +208,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         return byte
     }
 
-    /// Signals `attention` where the receiver has something to do in a while: more to receive, or a timeout that is to
-    /// come.
+    /// Signals `attention` if the receiver has work later: more to receive, or a timeout.
     private func callMainThread(_ state: inout State, also hasRoom: Bool = false) {
         let hasMore = state.received.isEmpty ? state.waiting.count > 0 : state.received.count < state.trigger
         let isDue = state.hasReceiverInterrupt && hasMore
@@ -255,12 +254,12 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
             }
             return isSent
         }
-        // Not under the lock: a full console waits for the main thread, which looks at this port before it drains.
+        // Not under the lock: a full console waits for the main thread, which checks this port before it drains.
         if isSent { output.put(byte) }
     }
 
-    /// A byte that loopback sends back. Without room the FIFO keeps what it has; the one register of a receiver without
-    /// FIFO is overwritten.
+    /// Sends a byte back in loopback. A full FIFO keeps its contents; the single register of a receiver without FIFO is
+    /// overwritten.
     private func turnAround(_ byte: UInt8, _ state: inout State) {
         if state.received.count >= state.capacity {
             state.overrun = true
@@ -271,8 +270,8 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         state.hasTimedOut = true
     }
 
-    /// FCR. Turning the FIFOs on or off empties them; the other bits count only with bit 0. PC16550D data sheet,
-    /// section 8.4.
+    /// Writes FCR. Turning the FIFOs on or off empties them; the other bits require bit 0. PC16550D data sheet, section
+    /// 8.4.
     private func controlFIFOs(_ control: UART.FIFOControl, _ state: inout State) {
         let isEnabled = control.contains(.enable)
         let isReset = isEnabled != state.fifosEnabled || isEnabled && control.contains(.resetReceiver)
@@ -289,7 +288,7 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         let level = state.cause != .none
         guard level != state.line else { return }
         state.line = level
-        // The in-kernel irqchip exists for as long as the VM does; a refusal here has no meaning a guest could act on.
+        // The in-kernel irqchip exists as long as the VM does; a guest could not react to an error.
         try? vm.setLine(gsi, level)
     }
 }

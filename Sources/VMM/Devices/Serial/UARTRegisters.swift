@@ -1,4 +1,4 @@
-/// The registers of a 16550A and their bits, by the names of National Semiconductor's PC16550D data sheet, section 8
+/// The registers of a 16550A and their bits, with the names of National Semiconductor's PC16550D data sheet, section 8
 /// (table II).
 enum UART {
     /// Offsets from the base port. With `LineControl.divisorLatchAccess` the first two are the divisor latch.
@@ -32,7 +32,7 @@ enum UART {
         static let all: InterruptEnable = [.receivedData, .transmitterEmpty, .lineStatus, .modemStatus]
     }
 
-    /// IIR, bits 0 to 3: what interrupts, by priority; section 8.6, table IV.
+    /// IIR, bits 0 to 3: the cause of the interrupt, by priority; section 8.6, table IV.
     enum Interrupt: UInt8 {
         case lineStatus = 0x06
         case receivedData = 0x04
@@ -52,7 +52,7 @@ enum UART {
         static let enable = FIFOControl(rawValue: 1 << 0)
         static let resetReceiver = FIFOControl(rawValue: 1 << 1)
 
-        /// Bits 6 and 7: bytes that make the receiver's interrupt.
+        /// Bits 6 and 7: the number of bytes that triggers the receiver's interrupt.
         var trigger: Int {
             switch rawValue >> 6 {
             case 0: 1
@@ -94,8 +94,8 @@ enum UART {
         static let transmitterEmpty = LineStatus(rawValue: 1 << 6)
     }
 
-    /// MSR: the inputs in the high four bits; each one's change since the last read, or the end of a ring, four bits
-    /// below.
+    /// MSR: the inputs in the high four bits; their changes since the last read in the low four bits, for the ring
+    /// indicator only its end.
     struct ModemStatus: OptionSet, Sendable {
         let rawValue: UInt8
 
@@ -104,7 +104,7 @@ enum UART {
         static let ringIndicator = ModemStatus(rawValue: 1 << 6)
         static let carrierDetect = ModemStatus(rawValue: 1 << 7)
 
-        /// The changes that go with a change of the inputs. The ring indicator's tells of its end alone.
+        /// Returns the change bits for a change of the inputs. The ring indicator's only reports its end.
         static func changes(from before: ModemStatus, to after: ModemStatus) -> ModemStatus {
             let changed = before.symmetricDifference(after)
             let told = changed.subtracting(.ringIndicator).union(
