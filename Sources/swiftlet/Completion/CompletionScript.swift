@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The script by which a shell completes our command lines: the argument parser's, and for bash what it lacks.
+/// A shell's completion script for our command lines: the argument parser's, with additions for bash.
 struct CompletionScript {
     let text: String
 
@@ -9,9 +9,9 @@ struct CompletionScript {
         text = shell == .bash ? "\(generated)\n\(Self.wholeWords)\n" : generated
     }
 
-    /// Bash breaks words at colons and equals signs, which are within ours. This hands the generated function whole
-    /// words, and takes off its answers what bash holds to be typed already. `COMP_LINE` tells what was written without
-    /// a blank between.
+    /// Bash splits words at colons and equals signs, which our words contain. This passes whole words to the generated
+    /// function, and removes from its answers the part that bash considers already typed. `COMP_LINE` shows which words
+    /// have no blank between them.
     private static let wholeWords = #"""
         _swiftlet_whole_words() {
             local -a words=()

@@ -2,17 +2,15 @@ import ArgumentParser
 import Glibc
 import HostDevices
 
-/// What may follow on a command line where the choice is neither a file nor a short list: the words a shell offers at
-/// its completion key.
+/// Completions of a word that is neither a file nor one of a short list: the words that a shell offers.
 enum WordCompletion {
-    /// A word, and what is said of it where a shell shows that.
+    /// A word, and its description for shells that show one.
     struct Word: Equatable {
         let text: String
         var note = ""
     }
 
-    /// PCI functions of this host that could be passed to a guest, by their addresses, and what may stand behind an
-    /// address.
+    /// PCI functions of this host that can be passed to a guest, by address, and the keys after an address.
     static let device = CompletionKind.custom { _, _, prefix in
         offered(prefix.contains(",") ? deviceWords(prefix) : functions())
     }
@@ -25,12 +23,12 @@ enum WordCompletion {
         offered(words(["stdio", "quoted", "none"], schemes: ["file"], prefix))
     }
 
-    /// `FORMAT:PATH`, with the formats that a command knows.
+    /// `FORMAT:PATH`, with a command's formats.
     static func report(_ formats: [String]) -> CompletionKind {
         .custom { _, _, prefix in offered(words([], schemes: formats, prefix)) }
     }
 
-    /// Names of the suite that the line names before.
+    /// Names of the suite that precedes it on the line.
     static let boot = CompletionKind.custom { line, _, _ in
         guard let path = line.last(where: { $0.hasSuffix(".toml") }), let suite = try? BootSuite(path),
             let cases = try? suite.cases(names: [], timeout: nil)
@@ -38,7 +36,7 @@ enum WordCompletion {
         return offered(cases.map { Word(text: $0.name) })
     }
 
-    /// Words as they are, and files behind `SCHEME:`.
+    /// Returns plain words, and files after `SCHEME:`.
     static func words(_ plain: [String], schemes: [String], _ prefix: String) -> [Word] {
         guard let scheme = schemes.first(where: { prefix.hasPrefix("\($0):") }) else {
             return (plain + schemes.map { "\($0):" }).map { Word(text: $0) }
@@ -46,7 +44,7 @@ enum WordCompletion {
         return files(String(prefix.dropFirst(scheme.count + 1))).map { Word(text: "\(scheme):\($0)") }
     }
 
-    /// What may stand behind an address: `BDF,msi=irqfd,...`. Each key once.
+    /// Returns completions after an address: `BDF,msi=irqfd,...`. Each key once.
     static func deviceWords(_ prefix: String) -> [Word] {
         let whole = prefix.split(separator: ",", omittingEmptySubsequences: false).dropLast()
         let taken = whole.dropFirst().compactMap { $0.split(separator: "=").first }
@@ -65,7 +63,7 @@ enum WordCompletion {
         }
     }
 
-    /// Files whose paths begin so, directories with a slash behind them.
+    /// Returns files whose paths begin with the prefix, directories with a slash.
     private static func files(_ prefix: String) -> [String] {
         let end = prefix.lastIndex(of: "/").map(prefix.index(after:)) ?? prefix.startIndex
         let (directory, name) = (String(prefix[..<end]), prefix[end...])
@@ -76,7 +74,7 @@ enum WordCompletion {
             let file = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            // A line is a word to the shell.
+            // A shell treats a line as a word.
             guard file.hasPrefix(name), name.hasPrefix(".") || !file.hasPrefix("."), file != ".", file != "..",
                 !file.contains("\n")
             else { continue }
@@ -87,8 +85,8 @@ enum WordCompletion {
         return found.sorted()
     }
 
-    /// The words as the shell that asks takes them: zsh has a word's note behind a colon, fish behind a tabulator, bash
-    /// none.
+    /// Returns the words in the form of the shell that asks: zsh expects a description after a colon, fish after a
+    /// tabulator, bash none.
     private static func offered(_ words: [Word]) -> [String] {
         words.map { offered($0, to: CompletionShell.requesting) }
     }

@@ -19,11 +19,11 @@ final class AssignedDevices {
     private var members: [Member] = []
     private let vfio: VFIOHost
     private let legacy: LegacyHost
-    /// Slots that some option asks for by number.
+    /// Slots that some option requests by number.
     private let claimed: Set<Int>
 
-    /// Checks every device before it takes the first, then opens each and puts it on the machine's bus.
-    /// - Parameter notice: told, as a sentence, of a choice that nobody made and that not every host would bring.
+    /// Checks every device before the first is changed, then opens each and puts it on the machine's bus.
+    /// - Parameter notice: receives a sentence about an automatic choice that differs between hosts.
     init(_ options: [DeviceOption], on machine: Machine, notice: (String) -> Void) throws {
         vfio = VFIOHost(machine)
         legacy = LegacyHost(machine.vm, routes: machine.messageRoutes)
@@ -32,7 +32,7 @@ final class AssignedDevices {
         where options[..<index].contains(where: { $0.address == option.address }) {
             throw AssignmentError.repeated(option.address.description)
         }
-        // Asked only where nobody chose, and then once.
+        // Determined only if the user did not choose, and then once.
         lazy var preferred = AssignmentInterface.choose(isOffered: machine.vm.check(.assignDeviceIRQ) > 0)
         var interfaces: [AssignmentInterface] = []
         for option in options {
@@ -91,7 +91,7 @@ final class AssignedDevices {
                 refusals: { function.refusals }))
     }
 
-    /// What became of each device's interrupts. Before `release`.
+    /// The counts of each device's interrupts. Must be read before `release`.
     var report: [RunReport.Device] {
         members.map { member in
             RunReport.Device(
@@ -102,7 +102,7 @@ final class AssignedDevices {
         }
     }
 
-    /// Says of each device whether the host refused what the guest asked of it.
+    /// Reports the guest's requests to each device that the host refused.
     func tellRefusals(_ notice: (String) -> Void) {
         for member in members {
             let refusals = member.refusals()
@@ -116,10 +116,10 @@ final class AssignedDevices {
         }
     }
 
-    /// How each device's interrupts stand. Before `release`.
+    /// The state of each device's interrupts. Must be read before `release`.
     var interruptStates: [DeviceInterrupts] { members.map { $0.interruptState() } }
 
-    /// Puts every device back as it was found.
+    /// Resets and releases every device.
     func release() {
         for member in members { member.backend.release() }
     }

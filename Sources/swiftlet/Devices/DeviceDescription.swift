@@ -3,7 +3,7 @@ import HostDevices
 import LinuxSystem
 import PCI
 
-/// What `swiftlet devices show` says of a function: lines of a label and a text.
+/// The output of `swiftlet devices show` for a function: lines of a label and a text.
 struct DeviceDescription {
     let rows: [(label: String, text: String)]
 

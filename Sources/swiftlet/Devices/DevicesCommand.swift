@@ -5,8 +5,8 @@ import KVM
 import PCI
 import Scripting
 
-/// `swiftlet devices`: which PCI functions the host has, whether one can be passed to a guest, and moving them there
-/// and back.
+/// `swiftlet devices`: lists the host's PCI functions, checks if one can be passed to a guest, and changes their
+/// drivers.
 struct DevicesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "devices",
@@ -122,7 +122,7 @@ struct DevicesCommand: ParsableCommand {
             if !isReady { throw ExitCode(ExitStatus.unavailable) }
         }
 
-        /// The interface that `run` would choose.
+        /// Returns the interface that `run` would choose.
         private static func interface() -> AssignmentInterface {
             do throws(KVMError) {
                 let hypervisor = try Hypervisor()
@@ -195,7 +195,7 @@ struct DevicesCommand: ParsableCommand {
 
 extension DriverBinding.Holder: ExpressibleByArgument {}
 
-/// A PCI address on the command line.
+/// Parses a PCI address on the command line.
 func pciAddress(_ argument: String) throws -> PCIAddress {
     guard let address = PCIAddress(argument) else {
         throw ValidationError("'\(argument)' is not a PCI address: it is written 0000:00:04.0 or 00:04.0.")
@@ -203,7 +203,7 @@ func pciAddress(_ argument: String) throws -> PCIAddress {
     return address
 }
 
-/// Prints a line, or ends with the status of what can't be written.
+/// Prints a line, or ends with the status for output that can't be written.
 private func output(_ text: String) throws {
     guard StandardOutput.write("\(VisibleText.lines(text))\n") else { throw ExitCode(ExitStatus.cannotCreate) }
 }
@@ -228,8 +228,7 @@ private func failure(_ sentence: String, _ status: Int32) -> ExitCode {
     return ExitCode(status)
 }
 
-/// Columns as wide as their widest cell; the last one is not padded. What the host's devices and files are called is
-/// only shown.
+/// Aligns columns to their widest cell; the last one is not padded. Names of devices and files are made visible.
 private func aligned(_ rows: [[String]]) -> String {
     let rows = rows.map { $0.map { VisibleText.line($0) } }
     let columns = rows.map(\.count).max() ?? 0

@@ -7,7 +7,7 @@ struct TestFunctions {
     private let functions: [InterruptTestFunction]
 
     /// Puts each on the machine's bus. `PCIHostBridge.placeBARs` must follow.
-    /// - Parameter reserved: slots that passed-through devices ask for by number.
+    /// - Parameter reserved: slots that passed-through devices request by number.
     init(_ options: [TestFunctionOption], on machine: Machine, reserved: Set<Int>) throws(MachineError) {
         let claimed = reserved.union(options.compactMap(\.slot))
         var functions: [InterruptTestFunction] = []
@@ -22,7 +22,7 @@ struct TestFunctions {
         self.functions = functions
     }
 
-    /// What became of each function's interrupts.
+    /// The counts of each function's interrupts.
     var report: [RunReport.Device] {
         functions.map { function in
             RunReport.Device(
@@ -32,6 +32,6 @@ struct TestFunctions {
         }
     }
 
-    /// How each function's interrupts stand.
+    /// The state of each function's interrupts.
     var interruptStates: [DeviceInterrupts] { functions.map(\.interruptState) }
 }

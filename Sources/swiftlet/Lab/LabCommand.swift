@@ -6,7 +6,7 @@ import Synchronization
 
 extension LabConfiguration.Driver: ExpressibleByArgument {}
 
-/// `swiftlet lab`: runs a command in a nested Linux host that has KVM, an IOMMU and the devices asked for.
+/// `swiftlet lab`: runs a command in a nested Linux host that has KVM, an IOMMU and the requested devices.
 struct LabCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lab",
@@ -105,7 +105,7 @@ struct LabCommand: ParsableCommand {
     var command: [String] = []
 
     func run() throws {
-        // A standard descriptor that is closed would be the number of the next thing opened.
+        // A closed standard descriptor would be reused for the next file that is opened.
         for standard in Int32(0)...2 where fcntl(standard, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
         signal(SIGPIPE, SIG_IGN)
         EndingSignals.speak(as: "swiftlet lab")
@@ -128,12 +128,12 @@ struct LabCommand: ParsableCommand {
         throw ExitCode(EndingSignals.status ?? status)
     }
 
-    /// The devices of both options, in the order in which they stand on the command line.
+    /// The devices of both options, in their order on the command line.
     var devices: [LabDevice] {
         (nic + pci).sorted { $0.position < $1.position }.map(\.device)
     }
 
-    /// The lab that these options describe.
+    /// Returns the configuration that these options describe.
     func labConfiguration() throws(LabError) -> LabConfiguration {
         guard let directory = getcwd(nil, 0) else { throw .system(.last("getcwd")) }
         defer { free(directory) }
@@ -157,7 +157,7 @@ struct LabCommand: ParsableCommand {
         return configuration
     }
 
-    /// Where this program lies.
+    /// The path of this program.
     private static var ownPath: String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
             guard let start = buffer.baseAddress else { return nil }
@@ -166,8 +166,7 @@ struct LabCommand: ParsableCommand {
         }
     }
 
-    /// What the command gets of our environment: what a shell needs, what is meant for swiftlet, and what was asked
-    /// for.
+    /// Returns the command's environment: variables that a shell needs, variables for swiftlet, and requested ones.
     private func environment() throws(LabError) -> [String] {
         var variables: [String: String] = [:]
         for name in ["PATH", "HOME", "TERM", "LANG"] { variables[name] = Self.variable(name) }
@@ -201,13 +200,13 @@ struct LabCommand: ParsableCommand {
     private static func say(_ text: String) { StandardError.say(text, as: "swiftlet lab") }
 }
 
-/// A device and its place on the command line, which the order within each option alone doesn't tell.
+/// A device and its position on the command line, which the order within each option alone doesn't give.
 struct PlacedDevice: Sendable {
     let device: LabDevice
     let position: Int
 
-    /// Options are parsed from left to right, so a count of them is their order, however often a command line is
-    /// parsed.
+    /// Options are parsed from left to right, so a counter gives their order, even if a command line is parsed several
+    /// times.
     private static let count = Atomic(0)
 
     init(_ kind: LabDevice.Kind, _ text: String) throws(LabError) {

@@ -1,14 +1,14 @@
 import ArgumentParser
 import FoundationEssentials
 
-/// What the argument parser knows of a command and of those below it: the source of `--help` and of the manual pages.
+/// The argument parser's description of a command and its subcommands: the source of `--help` and of the manual pages.
 struct CommandHelp: Decodable {
     struct Argument: Decodable {
         struct Name: Decodable {
             let kind: String
             let name: String
 
-            /// As it is typed.
+            /// The option as it is typed.
             var text: String { kind == "long" ? "--\(name)" : "-\(name)" }
         }
 
@@ -39,13 +39,13 @@ struct CommandHelp: Decodable {
         return try JSONDecoder().decode(Dump.self, from: Data(Swiftlet._dumpHelp().utf8)).command
     }
 
-    /// As it is typed: `swiftlet devices bind`.
+    /// The command as it is typed: `swiftlet devices bind`.
     var line: String { ((superCommands ?? []) + [commandName]).joined(separator: " ") }
 
-    /// The commands below that people use.
+    /// The subcommands for users.
     var shown: [CommandHelp] { (subcommands ?? []).filter { $0.shouldDisplay && $0.commandName != "help" } }
 
-    /// The discussion's parts, divided by empty lines.
+    /// The discussion's parts, separated by empty lines.
     var paragraphs: [String] {
         var parts: [[Substring]] = [[]]
         for line in (discussion ?? "").split(separator: "\n", omittingEmptySubsequences: false) {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import LinuxSystem
 
-/// `swiftlet manual`: the manual pages, made of what `--help` is made of. For `make install`.
+/// `swiftlet manual`: the manual pages, made from the texts of `--help`. For `make install`.
 struct ManualCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "manual", abstract: "Write the manual pages into a directory.", shouldDisplay: false)

@@ -1,13 +1,13 @@
 /// A manual page of section 1, in the macros of man(7).
 struct ManualPage {
-    /// `swiftlet-run`: what `man` is asked for.
+    /// The page's name for `man`: `swiftlet-run`.
     let name: String
     let text: String
 
-    /// The day of the last change of what the pages say beyond the help.
+    /// The day of the last change of the pages' own text.
     private static let date = "2026-11-21"
 
-    /// The program's own page and one for each of its subcommands, which holds those below it too.
+    /// Returns the program's page and one for each of its subcommands, which includes the commands below it.
     static func all(of program: CommandHelp) -> [ManualPage] {
         [ManualPage(program, others: program.shown)] + program.shown.map { ManualPage($0, others: [program]) }
     }
@@ -51,7 +51,7 @@ struct ManualPage {
         command.line.split(separator: " ").joined(separator: "-")
     }
 
-    /// A sentence as NAME has it.
+    /// Returns a sentence in the form of the NAME section.
     private static func lowered(_ sentence: String) -> String {
         let text = sentence.hasSuffix(".") ? String(sentence.dropLast()) : sentence
         return text.prefix(1).lowercased() + text.dropFirst()
@@ -74,7 +74,7 @@ struct ManualPage {
         return pieces
     }
 
-    /// What the discussion says beside examples and statuses.
+    /// Adds the discussion except examples and statuses.
     private static func describe(_ command: CommandHelp, _ page: inout Roff) {
         for part in command.paragraphs
         where !part.hasPrefix(CommandHelp.examplesTitle) && !part.hasPrefix(CommandHelp.statusTitle) {
@@ -84,7 +84,7 @@ struct ManualPage {
 
     private static func list(_ arguments: [CommandHelp.Argument], _ page: inout Roff, isPart: Bool = false) {
         var title: String?
-        // What has a title of its own comes last, or `--help` would be alone behind it.
+        // Arguments with a title of their own come last, or `--help` would be alone after them.
         let shown = arguments.filter(\.shouldDisplay)
         for argument in shown.filter({ $0.sectionTitle == nil }) + shown.filter({ $0.sectionTitle != nil }) {
             let next = argument.kind == "positional" ? "Arguments" : argument.sectionTitle ?? "Options"
@@ -101,7 +101,7 @@ struct ManualPage {
     private static func note(_ argument: CommandHelp.Argument) -> String? {
         let abstract = argument.abstract ?? ""
         var notes: [String] = []
-        // Where the sentence doesn't name them itself.
+        // Only if the sentence doesn't name them.
         if let values = argument.allValues, !values.allSatisfy({ abstract.contains($0) }) {
             notes.append("One of: \(values.joined(separator: ", ")).")
         }
@@ -109,7 +109,7 @@ struct ManualPage {
         return notes.isEmpty ? nil : notes.joined(separator: " ")
     }
 
-    /// Statuses and examples of a command and of those below it.
+    /// Adds statuses and examples of a command and of its subcommands.
     private static func end(_ command: CommandHelp, _ page: inout Roff) {
         let all = [command] + (command.superCommands?.isEmpty ?? true ? [] : command.shown)
         let statuses = all.flatMap { part in

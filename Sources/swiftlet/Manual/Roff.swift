@@ -1,4 +1,4 @@
-/// Text for roff in the macros of man(7): whatever is in it comes out as it was.
+/// Text for roff in the macros of man(7): any text is displayed unchanged.
 struct Roff {
     enum Piece {
         case plain(String)
@@ -7,7 +7,7 @@ struct Roff {
     }
 
     private(set) var text = ""
-    /// Whether a heading comes before what is next: it begins a paragraph by itself.
+    /// True after a heading, which begins a paragraph by itself.
     private var isHeaded = false
 
     mutating func macro(_ name: String, _ arguments: String...) {
@@ -15,10 +15,10 @@ struct Roff {
         text += ".\(name)" + arguments.map { " \"\(Self.escaped($0))\"" }.joined() + "\n"
     }
 
-    /// The first line of a page: what it is called, its section, the day of its last change, whose it is, and what the
-    /// section is called.
+    /// Adds the title line of a page: its name, its section, the day of its last change, its source, and the section's
+    /// name.
     mutating func title(_ name: String, _ section: String, day: String, source: String, manual: String) {
-        // A date is a number to some readers, whose hyphens must not be marked.
+        // Some readers parse a date as a number, so its hyphens must not be escaped.
         text +=
             """
             .TH \"\(Self.escaped(name))\" \"\(section)\" \"\(day)\" \"\(Self.escaped(source))\" \
@@ -26,10 +26,10 @@ struct Roff {
             """
     }
 
-    /// A line of text.
+    /// Adds a line of text.
     mutating func line(_ line: String) {
         let escaped = Self.escaped(line)
-        // A line that begins so would be a request.
+        // A line that begins with these characters would be a request.
         text += (escaped.hasPrefix(".") || escaped.hasPrefix("'") ? "\\&" : "") + escaped + "\n"
     }
 
@@ -43,14 +43,14 @@ struct Roff {
         text += Self.joined(pieces) + "\n"
     }
 
-    /// An entry of a list: what it is called, each name on a line of its own, and what it is.
+    /// Adds an entry of a list: its names, each on a line of its own, and its description.
     mutating func entry(_ heads: [[Piece]], _ words: String) {
         macro("TP")
         text += heads.map(Self.joined).joined(separator: ", ") + "\n"
         line(words)
     }
 
-    /// Lines as they are.
+    /// Adds lines unchanged.
     mutating func literal(_ lines: [String]) {
         separate()
         text += ".nf\n.RS 4\n"
@@ -78,7 +78,7 @@ struct Roff {
         for character in text {
             switch character {
             case "\\": result += "\\e"
-            // What roff would make a hyphen, a quotation mark or an accent of, and is typed.
+            // Typed characters that roff would turn into a hyphen, a quotation mark or an accent.
             case "-": result += "\\-"
             case "'": result += "\\(aq"
             case "\"": result += "\\(dq"

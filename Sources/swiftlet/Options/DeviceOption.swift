@@ -7,13 +7,13 @@ import VMM
 /// `--device BDF[,backend=auto|group|kvm][,msi=auto|signal|irqfd][,slot=N][,rom=on|off]`.
 struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {
     let address: PCIAddress
-    /// The kernel interface that passes it; nil for the one this host has.
+    /// The kernel interface to use; nil for the host's default.
     private(set) var interface: AssignmentInterface?
-    /// How its messages reach the guest; nil for the interface's own way.
+    /// The delivery of its messages; nil for the interface's default.
     private(set) var delivery: MessageDelivery?
     /// The guest's slot; nil for the first free one.
     private(set) var slot: Int?
-    /// Whether the guest finds the device's expansion ROM.
+    /// True if the guest gets the device's expansion ROM.
     private(set) var showsROM = false
 
     init(option text: String) throws(BadValue) {
@@ -61,7 +61,7 @@ struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {
         }
     }
 
-    /// For a word that is not the address of a PCI function.
+    /// Returns the error for a word that is not the address of a PCI function.
     static func noAddress(_ word: String) -> BadValue {
         BadValue(
             "'\(word)' is not a PCI address: it is written 0000:00:04.0 or 00:04.0 (swiftlet devices lists this host's)"
@@ -101,7 +101,7 @@ enum ConsoleOption: Equatable, ExpressibleByArgument, OptionValue {
         }
     }
 
-    /// Whether it is on standard output and input.
+    /// True if it uses standard output and input.
     var isStandard: Bool { self == .stdio || self == .quoted }
 
     init?(argument: String) {
@@ -114,7 +114,7 @@ enum ConsoleOption: Equatable, ExpressibleByArgument, OptionValue {
 enum DebugConsoleOption: String, ExpressibleByArgument, CaseIterable {
     /// Port 0x402 is shown on the console.
     case console
-    /// Port 0xe9 is.
+    /// Port 0xe9 is shown on the console.
     case e9
     case none
 }

@@ -4,10 +4,10 @@ import VMM
 
 /// `--exit-port`: the port whose value ends the run.
 struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
-    /// nil: there is none.
+    /// The port; nil for none.
     let port: UInt16?
 
-    /// swiftlet's own.
+    /// swiftlet's default.
     static let standard = ExitPortOption(port: BoardMap.exitPort)
 
     init(port: UInt16?) { self.port = port }
@@ -19,7 +19,7 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
 
     var defaultValueDescription: String { port?.hexadecimal ?? "none" }
 
-    /// - Parameter text: `none`, or a port in decimal or, behind 0x, hexadecimal.
+    /// - Parameter text: `none`, or a port in decimal or, after 0x, hexadecimal.
     init(option text: String) throws(BadValue) {
         guard text != "none" else {
             port = nil
@@ -27,7 +27,7 @@ struct ExitPortOption: Equatable, ExpressibleByArgument, OptionValue {
         }
         let isHexadecimal = text.hasPrefix("0x") || text.hasPrefix("0X")
         let digits = isHexadecimal ? text.dropFirst(2) : text[...]
-        // By digits alone: the integer's own reader takes a sign too.
+        // By digits alone: the integer's own parser accepts a sign too.
         guard !digits.isEmpty, digits.utf8.allSatisfy({ isHexadecimal ? $0.isHexadecimalDigit : $0.isDigit }) else {
             throw BadValue("expected a port, as 0xf4 or 0x501, or none")
         }

@@ -1,19 +1,19 @@
 import LinuxSystem
 import Scripting
 
-/// What a run, or a suite's command line, does with one file.
+/// A use of a file by a run or a suite's command line.
 ///
-/// An output is emptied when it is opened. So one that names a kernel would destroy it, and two that name one file
-/// would mix in it. Two reports of one command would mix in a pipe or device too.
+/// An output is emptied when it is opened. So an output that names a kernel would destroy it, and two that name one
+/// file would mix in it. Two reports of one command would mix in a pipe or device too.
 struct FileUse {
-    /// Who uses it, as the subject of a sentence: "--trace".
+    /// The user, as the subject of a sentence: "--trace".
     let who: String
     let path: String
     let writes: Bool
-    /// The exit status where it clashes with a use before it.
+    /// The exit status if it conflicts with an earlier use.
     var status = ExitStatus.usage
 
-    /// Says which of a command's reports would go where one before it goes; nil where each has a place of its own.
+    /// Returns the report of a command that would go to the same place as an earlier one; nil if each has its own.
     static func clash(ofReports paths: [String]) -> String? {
         guard paths.count > 1 else { return nil }
         var places: Set<FilePlace> = []
@@ -21,11 +21,11 @@ struct FileUse {
         return second.map { "two reports can't go to one file: \($0)" }
     }
 
-    /// Checks that these uses can all be. Streams are there to be shared.
+    /// Checks that these uses do not conflict. Streams may be shared.
     static func check(_ uses: [FileUse]) throws(FileClash) {
-        // A run without outputs looks nothing up.
+        // A run without outputs needs no lookup.
         guard uses.contains(where: \.writes) else { return }
-        // By bytes: two spellings of one letter are two names to the kernel, and one to String.
+        // By bytes: the kernel distinguishes two encodings of one letter, String does not.
         var places: [[UInt8]: FilePlace?] = [:]
         var known: [FilePlace: FileUse] = [:]
         for use in uses {
@@ -63,7 +63,7 @@ struct FileUse {
     }
 }
 
-/// Two uses of one file that can't both be.
+/// Two conflicting uses of one file.
 struct FileClash: Error, CustomStringConvertible {
     let sentence: String
     /// The exit status.
@@ -73,7 +73,7 @@ struct FileClash: Error, CustomStringConvertible {
 }
 
 extension RunRequest {
-    /// The files that the run reads and writes, by the options that name them.
+    /// The files that the run reads and writes, with the options that name them.
     var fileUses: [FileUse] {
         var uses = [FileUse(who: firmware == nil ? "the kernel" : "--firmware", path: image, writes: false)]
         uses += initrds.map { FileUse(who: "--initrd", path: $0, writes: false) }

@@ -1,11 +1,11 @@
 import ArgumentParser
 import LinuxSystem
 
-/// A size of memory as people write it: `256M`, `2G`, `1048576`.
+/// A size of memory in its usual form: `256M`, `2G`, `1048576`.
 struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringConvertible {
     let bytes: UInt64
 
-    /// The least that a machine is built with, in bytes: a MiB.
+    /// The smallest memory of a machine in bytes: a MiB.
     private static let least: UInt64 = 1 << 20
 
     init(bytes: UInt64) { self.bytes = bytes }
@@ -14,10 +14,10 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
         bytes = try Self.bytes(text, from: Self.least, excess: "that is more than a machine can have")
     }
 
-    /// Reads a size.
+    /// Parses a size.
     /// - Parameters:
-    ///   - least: the least that is taken, in bytes.
-    ///   - excess: what is said of more than a number of bytes can be.
+    ///   - least: the smallest size, in bytes.
+    ///   - excess: the error for more than a number of bytes can be.
     static func bytes(_ text: String, from least: UInt64, excess: String) throws(BadValue) -> UInt64 {
         var digits = Substring(text.uppercased())
         if digits.hasSuffix("IB") {
@@ -36,7 +36,7 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
         let (product, overflow) = number.multipliedReportingOverflow(by: factor)
         guard !overflow, product <= UInt64(Int.max) else { throw BadValue(excess) }
         guard product >= least else {
-            // A bare number is bytes here and MiB in QEMU's -m.
+            // A bare number means bytes here and MiB in QEMU's -m.
             throw BadValue(
                 number > 0 && factor == 1
                     ? "that is \(number) bytes; did you mean \(number)M?" : "the least is \(ByteCount(least).option)")
@@ -52,7 +52,7 @@ struct MemorySize: Equatable, ExpressibleByArgument, OptionValue, CustomStringCo
     var description: String { ByteCount(bytes).option }
 }
 
-/// A time as people write it: `60s`, `1.5s`, `500ms`, `2m`; a bare number is seconds.
+/// A time in its usual form: `60s`, `1.5s`, `500ms`, `2m`; a bare number is seconds.
 struct TimeLimit: Equatable, ExpressibleByArgument, OptionValue {
     let seconds: Double
 

@@ -4,13 +4,13 @@ import LinuxSystem
 import Scripting
 import VMM
 
-/// What may have been meant by a file that isn't there: `vmlinuz` where the kernels have their versions behind it.
+/// Suggestions for a file that doesn't exist: kernels with versions in their names for `vmlinuz`.
 enum NearFile {
-    /// So many are named.
+    /// The largest number of suggestions.
     private static let limit = 4
 
-    /// What stands behind the sentence of an error: names of files that are there; nothing for other errors, and where
-    /// none is near.
+    /// Returns an addition to an error's sentence: similar names of existing files; empty for other errors, and if
+    /// there are none.
     static func hint(for error: any Error) -> String {
         let missing: (path: String, cause: SystemCallError)? =
             switch error {
@@ -26,7 +26,7 @@ enum NearFile {
         return "; there are \(near.prefix(limit).joined(separator: ", "))\(others)"
     }
 
-    /// Files beside the path whose names begin as its own, or differ by a slip.
+    /// Returns files beside the path whose names begin with its name, or are similar.
     private static func near(_ path: String) -> [String] {
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
         let directory = slash.map { String(path[...$0]) } ?? ""

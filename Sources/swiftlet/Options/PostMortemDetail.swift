@@ -1,13 +1,13 @@
 import ArgumentParser
 import PostMortem
 
-/// `--post-mortem short|full|off`: how much is said of a guest that hangs or dies.
+/// `--post-mortem short|full|off`: the length of the post-mortem of a guest that hangs or dies.
 enum PostMortemDetail: String, ExpressibleByArgument, CaseIterable {
     case short, full
-    /// It is not even looked at.
+    /// The guest is not examined at all.
     case off
 
-    /// What people read, a line each.
+    /// Returns the lines for people.
     func lines(of examined: PostMortem?) -> [String] {
         guard let examined else { return [] }
         return switch self {

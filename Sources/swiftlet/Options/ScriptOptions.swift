@@ -1,7 +1,7 @@
 import ArgumentParser
 import Scripting
 
-/// The options by which a run is judged on the guest's console: docs/verdicts.md.
+/// The options that decide a run by the guest's console: docs/verdicts.md.
 struct ScriptOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -39,14 +39,14 @@ struct ScriptOptions: ParsableArguments {
     )
     var until = EndCondition.expected
 
-    /// The same as a value.
+    /// The script of these options.
     var script: ConsoleScript {
         var script = ConsoleScript(expectations: expect, answers: send, endsWhenMet: until == .expected)
         for option in failOn { option.add(to: &script) }
         return script
     }
 
-    /// Their names, as the plain reader knows them.
+    /// The names of these options, for the plain reader.
     static let names = repeatable + ["--until"]
     static let repeatable = ["--expect", "--fail-on", "--send"]
 }
@@ -74,8 +74,8 @@ enum EndCondition: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension ConsoleScript {
-    /// Takes an option by which a run is judged.
-    /// - Throws: why it doesn't take this value, or that there is no such option.
+    /// Sets one of these options.
+    /// - Throws: the reason why it doesn't accept this value, or that there is no such option.
     mutating func set(_ name: String, _ value: String) throws(BadValue) {
         switch name {
         case "--expect":

@@ -1,15 +1,15 @@
 import ArgumentParser
 import LinuxSystem
 
-/// `--file-limit SIZE|none`, `--log-limit SIZE|none`: how large a file may become that a guest fills. docs/files.md.
+/// `--file-limit SIZE|none`, `--log-limit SIZE|none`: the largest size of a file that a guest fills. docs/files.md.
 struct SizeLimit: Equatable, ExpressibleByArgument, OptionValue, CustomStringConvertible {
-    /// The limits where no option says another.
+    /// The default limits.
     static let console = SizeLimit(bytes: 1 << 30)
     static let trace = SizeLimit(bytes: 1 << 30)
     static let recording = SizeLimit(bytes: Recording.sizeLimit)
     static let suiteLog = SizeLimit(bytes: 64 << 20)
 
-    /// nil: there is no limit.
+    /// The limit in bytes; nil for none.
     let bytes: Int?
 
     init(bytes: Int?) { self.bytes = bytes }

@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// `--test-function`: the slot of a function that raises interrupts on request.
 struct TestFunctionOption: Equatable, ExpressibleByArgument, OptionValue {
-    /// 1...31; nil for the first free one.
+    /// The slot, 1...31; nil for the first free one.
     let slot: Int?
 
     init?(argument: String) {

@@ -1,10 +1,10 @@
-// The C library's stream is a variable to the compiler.
+// The compiler considers the C library's stream a variable.
 @preconcurrency import Glibc
 
-/// Standard output, as commands use it that print: help, `devices`, completion scripts.
+/// Standard output for commands that print: help, `devices`, completion scripts.
 enum StandardOutput {
-    /// Has the process end with 73 and a sentence where something printed could not be written: a full disk must not
-    /// read as success.
+    /// Makes the process end with 73 and a message if printed output could not be written: a full disk must not look
+    /// like success.
     static func watch() {
         atexit {
             let isFlushed = fflush(stdout) == 0
@@ -17,7 +17,7 @@ enum StandardOutput {
     }
 
     /// Writes a text now.
-    /// - Returns: false where not all of it could be written, which has been said then.
+    /// - Returns: false if not all of it could be written, which has been reported.
     static func write(_ text: String) -> Bool {
         guard let failure = OutputStream.write(Array(text.utf8), to: 1) else { return true }
         StandardError.say("standard output can't be written: \(failure.errno)")

@@ -1,10 +1,10 @@
 import Scripting
 
-/// What the report says of the console: docs/report.md.
+/// The report's part about the console: docs/report.md.
 struct ConsoleReport: Encodable {
     struct Expression: Encodable {
         let expression: String
-        /// Null where it was not seen.
+        /// Null if it was not seen.
         let seconds: Double?
         let line: String?
 
@@ -24,9 +24,9 @@ struct ConsoleReport: Encodable {
     }
 
     struct Failure: Encodable {
-        /// What of the kernel's distress it was, or `fail-on`.
+        /// The name of the kernel's distress, or `fail-on`.
         let kind: String
-        /// The expression of `--fail-on`; null where the kernel's own words were known.
+        /// The expression of `--fail-on`; null for the kernel's own messages.
         let expression: String?
         let seconds: Double
         let line: String
@@ -52,12 +52,12 @@ struct ConsoleReport: Encodable {
 
     var expectations: [Expression] = []
     var answers: [Expression] = []
-    /// What was seen first, and the panic that followed it if it is another.
+    /// The first failure seen, and a different panic after it.
     var failures: [Failure] = []
-    /// How many bytes are missing in the console's file, which has reached its limit.
+    /// The number of bytes missing in the console's file because of its limit.
     var missing = 0
 
-    /// Of a run that never started.
+    /// For a run that never started.
     init() {}
 
     init(_ script: ConsoleScript, _ findings: ConsoleFindings) {

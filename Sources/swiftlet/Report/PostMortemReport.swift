@@ -2,7 +2,7 @@ import Bytes
 import PostMortem
 import X86
 
-/// The post-mortem as the report has it: docs/report.md.
+/// The report's form of the post-mortem: docs/report.md.
 struct PostMortemReport: Encodable {
     struct Frame: Encodable {
         let address: String
@@ -49,7 +49,7 @@ struct PostMortemReport: Encodable {
         let localApic: LocalAPICState?
         let exitCount: UInt64
         let exits: [Exit]
-        /// Where a triple fault took the registers with it.
+        /// The state before a triple fault that lost the registers.
         let earlier: Earlier?
     }
 
@@ -86,7 +86,7 @@ struct PostMortemReport: Encodable {
         let vectors: [Vector]
     }
 
-    /// A Linux kernel's log as it was read out of memory; null where it was not.
+    /// A Linux kernel's log read from memory; null if it was not read.
     struct Log: Encodable {
         let source: String
         let panic: String?
@@ -101,7 +101,7 @@ struct PostMortemReport: Encodable {
     let ioApic: [Pin]
     let pic: PICState?
     let devices: [Device]
-    /// The text screen's rows that are not blank.
+    /// The rows of the text screen that are not blank.
     let screen: [String]
 
     init(_ examined: PostMortem) {

@@ -8,7 +8,7 @@ import Scripting
 import SystemPackage
 import VMM
 
-/// The machine-readable account of a run; docs/report.md describes every key.
+/// The machine-readable report of a run; docs/report.md describes every key.
 struct RunReport: Encodable {
     struct Counts: Encodable {
         let delivered, blocked, failed, held: UInt64
@@ -21,7 +21,7 @@ struct RunReport: Encodable {
     struct Message: Encodable {
         let kind: String
         let vector: Int
-        /// Null where the kernel delivered by irqfd and nobody counted.
+        /// Null if the kernel delivered by irqfd, which can't be counted.
         let counts: Counts?
 
         init(_ message: (vector: Int, kind: MessageKind, counts: InterruptCounts?)) {
@@ -38,7 +38,7 @@ struct RunReport: Encodable {
         }
     }
 
-    /// What the host refused of what the guest asked of a device.
+    /// The guest's requests to a device that the host refused.
     struct Refused: Encodable {
         let call: String
         let reason: String
@@ -50,7 +50,7 @@ struct RunReport: Encodable {
         let backend: String
         let delivery: String
         let slot: Int
-        /// Null where the function has no INTx line.
+        /// Null if the function has no INTx line.
         let intx: Counts?
         let messages: [Message]
         let refused: [Refused]
@@ -67,7 +67,7 @@ struct RunReport: Encodable {
 
         private enum Key: CodingKey { case address, backend, delivery, slot, intx, messages, refused }
 
-        // Spelled out because a key that is sometimes missing is harder to read than one that is null.
+        // Spelled out, since a key that is sometimes missing is harder to read than a null one.
         func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: Key.self)
             try container.encode(address, forKey: .address)
@@ -80,20 +80,20 @@ struct RunReport: Encodable {
         }
     }
 
-    /// What a file has of what it was to have.
+    /// The completeness of a file.
     struct Trace: Encodable {
-        /// Events that came faster than they could be written.
+        /// Events dropped because they came too fast.
         let dropped: UInt64
-        /// Events that the file's limit took.
+        /// Events dropped because of the file's limit.
         let missing: Int
     }
 
     struct Recording: Encodable {
-        /// Calls that the file's limit took.
+        /// Calls dropped because of the file's limit.
         let missing: Int
     }
 
-    /// An object that may be missing, and is null then.
+    /// An optional object, null if absent.
     struct Optional<Value: Encodable>: Encodable {
         var value: Value?
 
@@ -103,7 +103,7 @@ struct RunReport: Encodable {
         }
     }
 
-    /// A number that may be missing, and is null then.
+    /// An optional number, null if absent.
     struct PostCode: Encodable {
         let value: UInt8?
 
@@ -113,7 +113,7 @@ struct RunReport: Encodable {
         }
     }
 
-    /// A post-mortem that may be missing, and is null then.
+    /// An optional post-mortem, null if absent.
     struct Examination: Encodable {
         let report: PostMortemReport?
 
@@ -123,7 +123,7 @@ struct RunReport: Encodable {
         }
     }
 
-    /// All that is written.
+    /// The keys of the report.
     private enum CodingKeys: CodingKey {
         case format, kernel, outcome, exitStatus, message, durationSeconds, reboots, postCode, exits, registers,
             consoleTail, devices, console
@@ -138,22 +138,22 @@ struct RunReport: Encodable {
     let durationSeconds: Double
     let reboots: Int
     let postCode: PostCode
-    /// Exits by kind; kinds that never came are left out.
+    /// Exits by kind; kinds without exits are left out.
     let exits: [String: UInt64]
     /// The failed vCPU's registers after an internal error, else empty.
     let registers: [String]
     let consoleTail: String
     let devices: [Device]
     let console: ConsoleReport
-    /// Null where nobody asked why.
+    /// Null if there was no examination.
     let postMortem: Examination
-    /// Null where none was asked for.
+    /// Null if no trace was requested.
     var trace = Optional<Trace>(value: nil)
     var recording = Optional<Recording>(value: nil)
-    /// What people read of it.
+    /// The lines for people.
     private let account: [String]
 
-    /// The account of a run that never started.
+    /// The report of a run that never started.
     init(kernel: String, end: EarlyEnd) {
         self.kernel = kernel
         outcome = end.outcome
@@ -190,9 +190,9 @@ struct RunReport: Encodable {
 }
 
 extension RunReport {
-    /// The run as the one test of a suite.
+    /// The run as the only test of a suite.
     var record: TestRecord {
-        // Whose affair an ending is: words that name no ending are a guest's, passed or failed.
+        // An unknown ending is the guest's, passed or failed.
         let isOfGuest = RunResult.Ending(rawValue: outcome)?.isOfGuest ?? true
         return outcome == "passed"
             ? TestRecord(name: kernel, outcome: .passed, seconds: durationSeconds)
@@ -203,13 +203,13 @@ extension RunReport {
     }
 }
 
-/// The report's file can't be made or written.
+/// The report's file can't be created or written.
 struct ReportError: OutputFailure, CustomStringConvertible {
     let description: String
     var errno: Errno?
 }
 
-/// The console's file can't be made.
+/// The console's file can't be created.
 struct ConsoleError: OutputFailure, CustomStringConvertible {
     let description: String
     var errno: Errno?
@@ -218,7 +218,7 @@ struct ConsoleError: OutputFailure, CustomStringConvertible {
 /// The reports of a run, each in a file of its own.
 final class ReportFiles {
     private var files: [ReportFile] = []
-    /// Whether the account was given, however many files took it.
+    /// True once the report was written, even if to only some of the files.
     private(set) var areWritten = false
 
     func open(_ option: ReportOption) throws(ReportError) {
@@ -226,7 +226,7 @@ final class ReportFiles {
     }
 
     /// Writes them all.
-    /// - Throws: what the first one failed with that can't be written; the others are written all the same.
+    /// - Throws: the first error; the other files are still written.
     func write(_ report: RunReport) throws(ReportError) {
         areWritten = true
         var failure: ReportError?

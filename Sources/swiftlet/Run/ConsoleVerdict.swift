@@ -3,10 +3,10 @@ import Scripting
 import VMM
 
 extension Verdict {
-    /// The verdict of a run that was watched: how it ended, and what its console said.
+    /// Combines the run's end and its console to a verdict.
     ///
-    /// A failure seen on the console counts more than the guest's own end, which may be the reset that follows a panic
-    /// or the exit of a script that noticed nothing. An unmet expectation turns a good end into a failure.
+    /// A failure seen on the console takes precedence over the guest's own end, which may be the reset that follows a
+    /// panic or the exit of a script that did not notice it. An unmet expectation turns a pass into a failure.
     init(
         _ outcome: Outcome, exitPortStyle style: ExitPortStyle = .plain, _ script: ConsoleScript,
         _ findings: ConsoleFindings
@@ -59,7 +59,8 @@ extension Verdict {
         return Verdict(.console, "failed", ExitStatus.failed, "failed: \(reason): \(quoted(failure.sighting.line))")
     }
 
-    /// The same with what the kernel's log says where its console did not: it changes no outcome.
+    /// Returns the verdict with a message from the kernel's log that the console did not show: it doesn't change the
+    /// outcome.
     func explained(by examined: PostMortem?, findings: ConsoleFindings) -> Verdict {
         guard outcome != "passed", findings.panic == nil, let examined, let panic = examined.log?.panic else {
             return self
@@ -80,7 +81,7 @@ extension Verdict {
             "passed: the console said \(what)\(last.map { ": \(quoted($0.line))" } ?? "")")
     }
 
-    /// The first expectation that was not met, and how many more.
+    /// Returns the first unmet expectation, and the number of others.
     private static func unmet(_ script: ConsoleScript, _ findings: ConsoleFindings) -> String? {
         let unmet = zip(script.expectations, findings.expectations).filter { $0.1 == nil }.map { $0.0.text }
         guard let first = unmet.first else { return nil }
@@ -88,7 +89,7 @@ extension Verdict {
             + (unmet.count > 1 ? " (nor \(unmet.count - 1) more of \(script.expectations.count) expectations)" : "")
     }
 
-    /// In quotation marks, and not so long that it fills the screen.
+    /// Returns the text in quotation marks, shortened.
     private static func quoted(_ text: String) -> String {
         let limit = 200
         let words = text.drop { $0 == " " || $0 == "\t" }

@@ -1,8 +1,8 @@
 import LinuxSystem
 import Scripting
 
-/// How a run ends that came to no verdict: by an error, by a signal, or by its time limit while it was opening, loading
-/// or writing something.
+/// The end of a run without a verdict: by an error, by a signal, or by its time limit while it was opening, loading or
+/// writing a file.
 struct EarlyEnd: Error, CustomStringConvertible {
     let ending: RunResult.Ending
     let outcome: String
@@ -11,7 +11,7 @@ struct EarlyEnd: Error, CustomStringConvertible {
 
     var description: String { sentence }
 
-    /// - Parameter error: what the run ended with.
+    /// - Parameter error: the error that ended the run.
     init(_ error: any Error) {
         if let end = error as? EarlyEnd {
             self = end
@@ -38,10 +38,10 @@ struct EarlyEnd: Error, CustomStringConvertible {
         }
     }
 
-    /// Whether it may come when the verdict was told, and says that the verdict was not written.
+    /// Returns true for an error that may come after the verdict was printed, and that says that it was not written.
     private static func isOfOutput(_ error: any Error) -> Bool { error is ReportError || error is RecordingError }
 
-    /// - Throws: itself, where the process is to end.
+    /// - Throws: itself, if the process is to end.
     static func check() throws(EarlyEnd) {
         if let cause = EndingSignals.cause { throw EarlyEnd(cause) }
     }

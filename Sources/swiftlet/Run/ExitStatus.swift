@@ -8,7 +8,7 @@ import Scripting
 import SystemPackage
 import VMM
 
-/// swiftlet's exit statuses, a contract with scripts; docs/exit-status.md.
+/// swiftlet's exit statuses, on which scripts rely; docs/exit-status.md.
 enum ExitStatus {
     static let passed: Int32 = 0
     static let failed: Int32 = 1
@@ -19,7 +19,7 @@ enum ExitStatus {
     /// The user ended the run at the terminal: as ^C does, 128 + SIGINT.
     static let endedByUser: Int32 = 130
     static let timeout: Int32 = 124
-    /// Nothing was learnt about the guest; `git bisect run` skips.
+    /// There is no verdict about the guest; `git bisect run` skips.
     static let hostFailure: Int32 = 125
 
     // sysexits(3)
@@ -30,17 +30,17 @@ enum ExitStatus {
     static let cannotCreate: Int32 = 73
     static let noPermission: Int32 = 77
 
-    /// The values a guest may hand through the exit port as they are. Others mean the same as 1: they would read as
-    /// something else.
+    /// The values of the exit port that become the exit status unchanged. Other values become 1: their own numbers have
+    /// other meanings.
     static let guestValues: ClosedRange<UInt32> = 0...63
 }
 
-/// How a value that the guest wrote to the exit port becomes swiftlet's own exit status.
+/// The conversion of the guest's value at the exit port to swiftlet's exit status.
 enum ExitPortStyle: String, CaseIterable, Sendable {
-    /// 0...63 as they are, anything else 1.
+    /// 0...63 unchanged, any other value 1.
     case plain
-    /// As QEMU's isa-debug-exit: the value shifted left by one, and 1; the low eight bits of that, as exit(3) keeps
-    /// them.
+    /// Like QEMU's isa-debug-exit: the value shifted left by one, plus 1; the low eight bits of that, which exit(3)
+    /// keeps.
     case qemu
 
     func status(of value: UInt32) -> Int32 {
@@ -51,14 +51,14 @@ enum ExitPortStyle: String, CaseIterable, Sendable {
     }
 }
 
-/// How a run ended, in the words and numbers that people and scripts get.
+/// The result of a run, in words and numbers for people and scripts.
 struct Verdict {
     /// One word for the report.
     let outcome: String
     let status: Int32
     /// One sentence for the last line.
     let sentence: String
-    /// What ended the run, for a suite.
+    /// The end of the run, for a suite.
     let ending: RunResult.Ending
 
     init(_ outcome: Outcome, exitPortStyle style: ExitPortStyle = .plain) {
@@ -96,7 +96,7 @@ struct Verdict {
         }
     }
 
-    /// How the last boot ended, what the console said, and how many boots there were before it.
+    /// Combines the end of the last boot, the console's findings, and the number of boots before it.
     init(
         _ run: RebootLoop.Account, exitPortStyle style: ExitPortStyle, script: ConsoleScript, findings: ConsoleFindings
     ) {
@@ -114,13 +114,13 @@ struct Verdict {
         self.sentence = sentence
     }
 
-    /// The same where some of what the run was to write is lost: nobody takes the run for a whole one by its status.
+    /// Returns the verdict for lost output: the status must not show a complete run.
     func without(_ lost: String) -> Verdict {
         guard status == ExitStatus.passed else { return self }
         return Verdict(.hostFailure, outcome, ExitStatus.cannotCreate, "\(sentence); but \(lost) could not be written")
     }
 
-    /// The same where a signal came before it was told.
+    /// Returns the verdict after a signal that came before it was printed.
     func followed(by cause: EndingSignals.Cause?) -> Verdict {
         guard case .signal(let signal)? = cause, status != 128 + signal else { return self }
         return Verdict(
@@ -130,7 +130,7 @@ struct Verdict {
 }
 
 extension ExitStatus {
-    /// The status of an error that kept a run from starting.
+    /// Returns the status of an error that kept a run from starting.
     static func of(_ error: any Error) -> Int32 {
         switch error {
         case let error as MachineError:
@@ -169,15 +169,15 @@ extension ExitStatus {
         }
     }
 
-    /// Whether a call failed for what the host lacks, whatever it was made on: descriptors, memory, a disk that works.
+    /// Returns true if a call failed because the host lacks descriptors, memory or a working disk.
     static func isShortage(_ errno: Errno) -> Bool {
         [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .ioError].contains(errno)
     }
 }
 
-/// An output of the run can't be made or written.
+/// An output of the run that can't be created or written.
 protocol OutputFailure: Error {
-    /// nil where it was no system call.
+    /// The errno; nil if it was no system call.
     var errno: Errno? { get }
 }
 
@@ -192,8 +192,8 @@ extension RecordingError: OutputFailure {
 }
 
 extension ExitStatus {
-    /// The status of a file that can't be read. That the host has no descriptor or memory left for it says nothing
-    /// about the file.
+    /// Returns the status of a file that can't be read. A lack of descriptors or memory on the host says nothing about
+    /// the file.
     static func ofUnreadFile(_ cause: SystemCallError) -> Int32 {
         switch cause.errno {
         case .permissionDenied, .notPermitted: noPermission
@@ -202,12 +202,12 @@ extension ExitStatus {
         }
     }
 
-    /// The status of a function that KVM's own assignment refused.
+    /// Returns the status of a function that KVM's own assignment refused.
     static func of(_ error: PCIAssignmentError) -> Int32 {
         error.error.errno == .permissionDenied ? noPermission : unavailable
     }
 
-    /// The status of a function that can't be passed to a guest.
+    /// Returns the status of a function that can't be passed to a guest.
     static func of(_ error: DeviceNotReady) -> Int32 {
         switch error {
         case .notFound: noInput
@@ -218,7 +218,7 @@ extension ExitStatus {
         }
     }
 
-    /// The status of a function that did not change hands.
+    /// Returns the status of a function whose driver was not changed.
     static func of(_ error: DriverBindingError) -> Int32 {
         switch error {
         case .notFound: noInput
@@ -234,7 +234,7 @@ extension ExitStatus {
 /// A duration in words: `90 s`, `1.5 s`.
 enum Duration {
     static func words(_ exact: Double) -> String {
-        // Milliseconds, which is what people give: 0.7 s, not 0.7000000000000001 s.
+        // Rounded to milliseconds, which people use: 0.7 s, not 0.7000000000000001 s.
         let seconds = (exact * 1000).rounded() / 1000
         return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
     }

@@ -12,7 +12,7 @@ final class KernelSymbols {
     private let input: InputFile?
     private let file: Descriptor?
 
-    /// More bytes than any System.map has.
+    /// A limit above the size of any System.map.
     private static let mapLimit: UInt64 = 64 << 20
 
     /// Opens the file of `--symbols`, so that a wrong path costs no boot.
@@ -39,17 +39,17 @@ final class KernelSymbols {
         file = nil
     }
 
-    /// How long reading them may take, in nanoseconds; a kernel's take some 50 ms, and on an emulated host more than a
-    /// second. Where a signal asks the process to end there is less time for all.
+    /// The time limits for reading them in nanoseconds; a kernel's take some 50 ms, and more than a second on an
+    /// emulated host. After a signal there is less time.
     private static let (time, timeAtSignal): (UInt64, UInt64) = (4_000_000_000, 150_000_000)
 
-    /// - Parameter notice: told, as a sentence, of a file that was asked for and names nothing, and of names that were
-    ///   left out.
+    /// - Parameter notice: receives a sentence about a requested file without symbols, and about symbols that were left
+    ///   out.
     func read(notice: (String) -> Void) -> SymbolTable? {
         let isSignal = if case .signal? = EndingSignals.cause { true } else { false }
         let end = MonotonicClock.now + (isSignal ? Self.timeAtSignal : Self.time)
         let table = try? table {
-            // Who reads gets on, and what follows has its own time.
+            // Reading makes progress; the later steps have their own time.
             EndingSignals.prolong()
             return MonotonicClock.now >= end
         }
@@ -120,7 +120,7 @@ final class KernelSymbols {
             isOver: isOver)
     }
 
-    /// A file whose size nobody knows before it was read: /proc/kallsyms.
+    /// Reads a file of unknown size: /proc/kallsyms.
     private static func generated(
         _ file: borrowing Descriptor, limit: UInt64 = mapLimit, isOver: () -> Bool = { false }
     ) throws(SystemCallError) -> [UInt8] {
@@ -131,8 +131,8 @@ final class KernelSymbols {
             guard count >= 0 else { throw .last("read", file.object) }
             guard count > 0 else { break }
             text += piece[..<count]
-            // The kernel makes it as it is read, which takes its time. Whoever takes it apart finds that there is no
-            // more, and says so.
+            // The kernel generates it while it is read, which takes time. The parser detects and reports a truncated
+            // one.
             if isOver() { break }
         }
         return text

@@ -1,13 +1,13 @@
 import LinuxSystem
 import VMM
 
-/// What is missing in a file of a run that has reached its limit.
+/// A file of a run that has reached its limit, and the amount missing.
 struct CutFile: Equatable {
-    /// As a sentence names it: `the console's file out.log`.
+    /// The name in a sentence: `the console's file out.log`.
     let name: String
     let limit: FileLimit
     let missing: Int
-    /// What is counted, one of it: `byte`.
+    /// The counted unit in the singular: `byte`.
     let unit: String
 
     var sentence: String {
@@ -15,15 +15,15 @@ struct CutFile: Equatable {
     }
 }
 
-/// How large the files may become that a run's guest fills.
+/// The size limits of files that a run's guest fills.
 struct OutputLimits {
     static let option = "--file-limit"
 
-    /// nil where the console goes to no file of the run's or its suite's.
+    /// nil if the console doesn't go to a file of the run or its suite.
     let console: ConsoleLimit?
     private let consoleName: String
 
-    /// - Parameter consoleOutput: where the console goes.
+    /// - Parameter consoleOutput: the console's descriptor.
     init(_ request: RunRequest, consoleOutput: Int32?) {
         var limit: FileLimit?
         var name = ""
@@ -45,7 +45,7 @@ struct OutputLimits {
         FileLimit((asked ?? usual).bytes, option: option)
     }
 
-    /// The console's file, if its limit has cut it.
+    /// The console's file, if its limit cut it.
     var cutConsole: CutFile? {
         guard let console, case let missing = console.missing, missing > 0 else { return nil }
         return CutFile(name: consoleName, limit: console.limit, missing: missing, unit: "byte")
@@ -53,7 +53,7 @@ struct OutputLimits {
 }
 
 extension CallRecorder {
-    /// The recording, if its limit has cut it.
+    /// The recording, if its limit cut it.
     var cut: CutFile? {
         missing > 0 ? CutFile(name: "the recording \(path)", limit: limit, missing: missing, unit: "call") : nil
     }

@@ -2,7 +2,7 @@ import Scripting
 import Synchronization
 import VMM
 
-/// A console that only shows what the guest writes, on a terminal and in a CI system's log: `--console quoted`.
+/// A console that makes the guest's output harmless on a terminal and in a CI system's log: `--console quoted`.
 final class QuotedConsole: ConsoleFilter {
     private let text = Mutex(VisibleText(keepsLines: true))
 

@@ -3,7 +3,7 @@ import KVM
 import LinuxSystem
 import VMM
 
-/// `--on-reset end|reboot`: what a guest's reset does.
+/// `--on-reset end|reboot`: the effect of a guest's reset.
 enum ResetAction: String, ExpressibleByArgument, CaseIterable {
     /// It ends the run.
     case end
@@ -11,32 +11,31 @@ enum ResetAction: String, ExpressibleByArgument, CaseIterable {
     case reboot
 }
 
-/// A run's boots, one after the other: with `--on-reset reboot` as many as the guest's resets make, else one.
+/// A run's boots: with `--on-reset reboot` one after each reset of the guest, otherwise one.
 ///
-/// A reset builds the machine anew: RAM, devices, interrupt controllers and vCPUs begin as they began at first, by the
-/// same code, and a passed-through device is let go, which resets it, and opened again. So nothing of the guest before
-/// can be left in it.
+/// A reset builds a new machine with the same code: RAM, devices, interrupt controllers and vCPUs have their initial
+/// state, and a passed-through device is released, which resets it, and opened again. So no state of the previous boot
+/// remains.
 struct RebootLoop {
-    /// The account of a whole run.
+    /// The result of a whole run.
     struct Account {
         var result: Machine.Result
-        /// How often the guest was started again.
+        /// The number of restarts.
         var reboots = 0
-        /// What the last reset was, in words; empty without one.
+        /// The kind of the last reset in words; empty without one.
         var lastReset = ""
-        /// Of the last boot.
+        /// The last boot's devices.
         var devices: [RunReport.Device]
     }
 
     let action: ResetAction
-    /// Seconds that all boots may take together, from `start` on; nil: for ever.
+    /// The time limit in seconds for all boots together, from `start` on; nil for none.
     let timeout: Double?
     /// In nanoseconds of `MonotonicClock`: the program's start.
     let start = EndingSignals.beginning ?? MonotonicClock.now
 
     /// - Parameter boot: builds a machine, runs it, and tears it down.
-    /// - Throws: what `boot` throws at first. Later, when the guest has run, its errors are the host's failure and an
-    ///   outcome.
+    /// - Throws: an error of the first `boot`. Later, when a guest has run, an error is a host failure and an outcome.
     func run(_ boot: () throws -> (Machine.Result, [RunReport.Device])) throws -> Account {
         let (first, devices) = try boot()
         var account = Account(result: first, devices: devices)
@@ -63,8 +62,8 @@ struct RebootLoop {
         return account
     }
 
-    /// How the guest reset itself. A triple fault counts: on a PC the board answers a processor's shutdown with a
-    /// reset, and systems use it as one.
+    /// Returns the kind of a reset, nil for other outcomes. A triple fault counts: on a PC the board answers a
+    /// processor's shutdown with a reset, and systems use it as one.
     static func reset(_ outcome: Outcome) -> String? {
         switch outcome {
         case .reset(let how): how

@@ -8,18 +8,18 @@ import VMM
 
 /// Carries out one `swiftlet run`.
 struct Run {
-    /// What became of it.
+    /// The result.
     struct Ended {
         let verdict: Verdict
         let result: Machine.Result
-        /// How many bytes the console's limit took from its file.
+        /// The number of console bytes that are missing in its file because of the limit.
         let missingConsoleBytes: Int
-        /// What else is to be said, a sentence each.
+        /// Further messages, a sentence each.
         let notes: [String]
-        /// How much of the post-mortem is told.
+        /// The length of the printed post-mortem.
         let detail: PostMortemDetail
 
-        /// The same as a suite gets it.
+        /// The result in the form for a suite.
         var handedOver: RunResult {
             RunResult(
                 ending: verdict.ending, outcome: verdict.outcome, status: verdict.status, sentence: verdict.sentence,
@@ -32,12 +32,12 @@ struct Run {
 
     let request: RunRequest
 
-    /// Runs, says on standard error what became of it, and gives the exit status.
+    /// Runs, prints the result on standard error, and returns the exit status.
     func execute() -> Int32 {
         let status: Int32
         do {
             let ended = try start()
-            // A suite has the sentence by that, whatever became of the line.
+            // A suite gets the result this way, whether or not the line can be written.
             let isHandedOver = ResultChannel.handOver(ended.handedOver)
             status = isHandedOver ? ended.verdict.status : StandardError.status(ended.verdict.status)
         } catch {
@@ -48,7 +48,7 @@ struct Run {
             status = end.status
         }
         guard let asked = EndingSignals.status, asked != status else { return status }
-        // It came when the sentence had been said, or was being.
+        // It came during or after the last line.
         Self.say(EndingSignals.sentence)
         return asked
     }
@@ -68,7 +68,7 @@ struct Run {
             try recorder.finish()
             return ended
         } catch  where !(error is RecordingError) {
-            // What kept the run from starting is the error that counts; the recording says how far it came.
+            // The error that prevented the start counts; the recording is complete up to there.
             do throws(RecordingError) { try recorder.finish() } catch let second { Self.say("\(second)") }
             throw error
         }
@@ -82,7 +82,7 @@ struct Run {
             for report in request.reports { try files.open(report) }
             return try boot(signals, host) { report in try files.write(report()) }
         } catch  where !files.areWritten {
-            // What kept the run from starting is the error that counts, whatever becomes of its report.
+            // The error that prevented the start counts, even if the report can't be written.
             do throws(ReportError) {
                 try files.write(RunReport(kernel: request.imageName, end: EarlyEnd(error)))
             } catch let second {
@@ -169,12 +169,12 @@ struct Run {
             run, exitPortStyle: request.exitPortStyle, script: request.script, findings: watch.findings
         )
         .explained(by: run.result.postMortem, findings: watch.findings).followed(by: EndingSignals.cause)
-        // A suite is told of it beside the verdict.
+        // A suite gets this beside the verdict.
         let unwritten = run.result.unwrittenConsoleBytes
         if unwritten > 0, !ResultChannel.isOffered { verdict = verdict.without("\(unwritten) bytes of the console") }
         let traced = trace?.finish(verdict.sentence, notice: Self.say)
         if traced?.failure != nil { verdict = verdict.without("part of the trace") }
-        // First, since a report that can't be written must not take away what became of the guest.
+        // First, since a report that can't be written must not lose the verdict.
         let recorder = host as? CallRecorder
         let cutConsole = limits.cutConsole
         let cutTrace = traced.flatMap { trace?.cut($0) }
@@ -195,7 +195,7 @@ struct Run {
             detail: request.postMortem)
     }
 
-    /// Whether the end asks why: it was not the guest's own choice, and not one of many.
+    /// Returns true if the end needs an explanation: the guest did not choose it, and it is not one of many.
     private func isExamined(_ outcome: Outcome, _ findings: ConsoleFindings) -> Bool {
         switch outcome {
         case .exitPort, .powerOff, .hostFailure: false
@@ -213,12 +213,12 @@ struct Run {
         }
     }
 
-    /// The last words: the console's tail where nobody saw it, the post-mortem, and one line that says what happened.
+    /// Prints the last lines: the console's tail if nobody saw it, the post-mortem, and one line with the result.
     private func tell(_ result: Machine.Result, _ verdict: Verdict, _ notes: [String]) {
         if request.console.isStandard, Self.isOneStream, !result.consoleTail.isEmpty,
             !result.consoleTail.hasSuffix("\n")
         {
-            // Half a line of the guest's would swallow the beginning of ours.
+            // An unfinished line of the guest's would hide the start of ours.
             try? BlockingCall.write([UInt8(ascii: "\n")], to: 2, "standard error")
         }
         if verdict.outcome != "passed" {
@@ -238,7 +238,7 @@ struct Run {
         Self.say(verdict.sentence)
     }
 
-    /// Whether the console and swiftlet's own words go to the same terminal, file or pipe.
+    /// True if the console and swiftlet's messages go to the same terminal, file or pipe.
     private static var isOneStream: Bool {
         var (output, errors) = (stat(), stat())
         return fstat(1, &output) == 0 && fstat(2, &errors) == 0 && output.st_dev == errors.st_dev

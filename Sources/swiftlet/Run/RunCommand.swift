@@ -13,7 +13,7 @@ extension BootModule: ExpressibleByArgument {
     public var defaultValueDescription: String { arguments.isEmpty ? path : "\(path) \(arguments)" }
 }
 
-/// `swiftlet run`: boots one kernel and ends with what became of it.
+/// `swiftlet run`: boots one kernel and exits with its result.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
@@ -220,7 +220,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup(title: "The console")
     var script: ScriptOptions
 
-    /// The same as a value.
+    /// The request that these options describe.
     var request: RunRequest {
         RunRequest(
             kernel: kernel ?? "", firmware: firmware, memory: memory, hugePages: hugePages, cpus: cpus,

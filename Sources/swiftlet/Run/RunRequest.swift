@@ -4,42 +4,42 @@ import KVM
 import Scripting
 import VMM
 
-/// What `swiftlet run` was asked for, as a value.
+/// The arguments of `swiftlet run`, as a value.
 struct RunRequest: Equatable {
-    /// Empty where firmware boots.
+    /// Empty if firmware boots.
     var kernel = ""
     var firmware: String?
     var memory = MemorySize(bytes: 256 << 20)
     var hugePages = false
     var cpus = 1
     var append = ""
-    /// The files handed to the kernel, in order.
+    /// The initrds, in order.
     var initrds: [String] = []
-    /// Modules with arguments; a kernel gets them behind the initrds.
+    /// Modules with arguments; they follow the initrds.
     var modules: [BootModule] = []
     var format: KernelFormat?
     var devices: [DeviceOption] = []
     var timeout: TimeLimit?
     var onReset = ResetAction.end
     var console = ConsoleOption.stdio
-    /// Whether each line of the console's output has its time before it.
+    /// True to put the time before each line of the console's output.
     var consoleStamps = false
     var signalKeys = SignalKeys.host
     var debugConsole = DebugConsoleOption.none
     var reports: [ReportOption] = []
     var record: String?
-    /// Where the run's timeline goes.
+    /// The path of the run's trace.
     var trace: String?
-    /// The limit of each file that the guest fills; nil: its own.
+    /// The limit of each file that the guest fills; nil for the file's default.
     var fileLimit: SizeLimit?
     var cpu: CPUModel?
     var exitPort = ExitPortOption.standard
     var exitPortStyle = ExitPortStyle.plain
     var testdev = false
     var testFunctions: [TestFunctionOption] = []
-    /// nil: by the image's own signs.
+    /// The kind of a disk image; nil to detect it.
     var diskKind: DiskImage.Kind?
-    /// Where the kernel's names are found; nil: in the kernel's own file.
+    /// The path of the kernel's symbols; nil for the kernel's own file.
     var symbols: String?
     var postMortem = PostMortemDetail.short
     var script = ConsoleScript()
@@ -48,15 +48,15 @@ struct RunRequest: Equatable {
 extension RunRequest {
     /// The file that is booted.
     var image: String { firmware ?? kernel }
-    /// Its name as a report has it, where bytes that are not UTF-8 can only be shown.
+    /// Its name in a report, with bytes that are not UTF-8 made visible.
     var imageName: String { image.utf8.contains(ByteText.mark) ? VisibleText.line(image) : image }
 
-    /// All files that the kernel is handed, in order.
+    /// All files that are passed to the kernel, in order.
     var allModules: [BootModule] { initrds.map { BootModule(path: $0) } + modules }
 
     private var consoleWords: String { console == .none ? "--console none" : "--console file:PATH" }
 
-    /// What can't be asked for together, as a sentence; nil for what can.
+    /// A contradiction between options, as a sentence; nil if there is none.
     var contradiction: String? {
         if let excess = script.excess { return excess }
         if testdev, debugConsole == .e9 {
@@ -79,13 +79,13 @@ extension RunRequest {
         }
     }
 
-    /// Reads plain, well-formed arguments, as scripts give them: a kernel and options by their full names, each with a
+    /// Parses plain, well-formed arguments, as scripts use them: a kernel and options by their full names, each with a
     /// value.
     ///
-    /// The argument parser builds its picture of a command by reflection, which takes longer than building and entering
-    /// a virtual machine (docs/benchmarks.md). So it is asked only where this answers nil: for help, for everything
-    /// wrong or unusual, and for its words about it. Both end in the same value, by the same readers of option values;
-    /// a test holds their options against each other.
+    /// The argument parser builds its description of a command by reflection, which takes longer than building and
+    /// entering a virtual machine (docs/benchmarks.md). So it is used only if this returns nil: for help and for
+    /// everything wrong or unusual, with its error messages. Both produce the same value by the same parsers of option
+    /// values; a test compares their options.
     init?(plain arguments: ArraySlice<String>) {
         var rest = arguments
         var seen: [String] = []
@@ -129,11 +129,11 @@ extension RunRequest {
         guard contradiction == nil else { return nil }
     }
 
-    /// The options that may be given several times.
+    /// The options that may be repeated.
     static let lists =
         ["--append", "--device", "--initrd", "--module", "--report", "--test-function"] + ScriptOptions.repeatable
 
-    /// The options that `init(plain:)` knows.
+    /// The options that `init(plain:)` accepts.
     static let plainOptions =
         [
             "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device",
@@ -144,13 +144,13 @@ extension RunRequest {
             "--test-function",
         ] + ScriptOptions.names
 
-    /// A command line given in parts: a blank between two.
+    /// Joins the parts of a command line with blanks.
     static func joined(_ parts: [String]) -> String {
         parts.filter { !$0.isEmpty }.joined(separator: " ")
     }
 
-    /// Takes one option that has a value.
-    /// - Throws: why it doesn't take this value. An option that isn't one of ``plainOptions`` takes none.
+    /// Sets one option that has a value.
+    /// - Throws: the reason why it doesn't accept this value. Options other than ``plainOptions`` accept none.
     mutating func set(_ name: String, _ value: String) throws(BadValue) {
         switch name {
         case "--memory": memory = try MemorySize(option: value)

@@ -4,7 +4,7 @@ import VMM
 
 /// The trace of `--trace FILE`: docs/trace.md.
 final class TracedRun {
-    /// The trace's file can't be made.
+    /// The trace's file can't be created.
     struct Failure: OutputFailure, CustomStringConvertible {
         let description: String
         let errno: Errno?
@@ -14,7 +14,7 @@ final class TracedRun {
     private let path: String
     private var boots = 0
 
-    /// nil where none was asked for.
+    /// nil if no trace was requested.
     init?(_ request: RunRequest) throws(Failure) {
         guard let path = request.trace else { return nil }
         self.path = path
@@ -38,7 +38,7 @@ final class TracedRun {
         if let start { trace.phase(name, since: start) }
     }
 
-    /// Says in the trace how the run ended, and on standard error what is missing in it.
+    /// Ends the trace with the run's result, and reports dropped events on standard error.
     func finish(_ sentence: String, notice: (String) -> Void) -> Trace.Summary {
         let summary = trace.finish(saying: sentence)
         if summary.dropped > 0 {
@@ -53,14 +53,14 @@ final class TracedRun {
         return summary
     }
 
-    /// The file, if its limit has cut it.
+    /// The file, if its limit cut it.
     func cut(_ summary: Trace.Summary) -> CutFile? {
         summary.missing > 0
             ? CutFile(name: "the trace \(path)", limit: trace.limit, missing: summary.missing, unit: "event") : nil
     }
 
     deinit {
-        // Where the run did not come to a verdict.
+        // For a run without a verdict.
         _ = trace.finish()
     }
 }

@@ -2,28 +2,28 @@ import LinuxSystem
 import Scripting
 import VMM
 
-/// A run's console as its script watches it.
+/// A run's console as its script observes it.
 ///
-/// What comes waits here until it is looked at, in pieces that are as small as they are slow to look at, so that
-/// signals and the time limit are seen to whatever the expressions cost. How much may wait is bounded by the same
-/// measure: what came before the run's end is always looked at.
+/// Received bytes wait here until they are searched, in pieces whose size depends on the speed of the search, so that
+/// signals and the time limit are handled for any expressions. The speed also limits the number of waiting bytes: bytes
+/// from before the run's end are always searched.
 final class WatchedConsole: ConsoleWatch {
-    /// For how long one look looks, in seconds.
+    /// The duration of one slice in seconds.
     private static let turn = 0.02
-    /// How long it may take to look at all that waits, in seconds.
+    /// The time in seconds that a search of all waiting bytes may take.
     private static let reach = 0.25
     private static let (leastRoom, mostRoom) = (16, 1 << 16)
 
     private var watcher: ConsoleWatcher
-    /// What came when, and is yet to be looked at.
+    /// Received bytes that were not searched yet, with their times.
     private var waiting: [(bytes: ArraySlice<UInt8>, seconds: Double)] = []
     private var waitingCount = 0
-    /// Seconds that looking at a byte takes, by the slowest of late.
+    /// The recent maximum of the search time per byte, in seconds.
     private var cost: Double
 
     init(_ script: ConsoleScript) {
         watcher = ConsoleWatcher(script)
-        // Before anything was measured: a step of an expression takes some nanoseconds.
+        // The initial estimate: a step of an expression takes some nanoseconds.
         cost = Double(watcher.size) * 5e-9 + 1e-8
     }
 
@@ -41,7 +41,7 @@ final class WatchedConsole: ConsoleWatch {
         let end = MonotonicClock.now + UInt64(Self.turn * 1e9)
         var input: [UInt8] = []
         while let next = waiting.first {
-            // What was decided before this came is decided.
+            // Bytes that come after the decision don't change it.
             let action = watcher.look(at: next.seconds)
             input += action.input
             if action.endsRun { return answer(input, endsRun: true, next: nil) }
@@ -63,14 +63,14 @@ final class WatchedConsole: ConsoleWatch {
         ConsoleAction(input: input, endsRun: endsRun, isFailure: watcher.findings.failure != nil, next: next)
     }
 
-    /// Looks at some of what came first.
+    /// Searches a piece of the first waiting bytes.
     private func lookAtPiece() {
         let (bytes, seconds) = waiting[0]
         let piece = Array(bytes.prefix(max(Int(0.002 / cost), 1)))
         let start = MonotonicClock.now
         watcher.receive(piece, at: seconds)
         let took = Double(MonotonicClock.now - start) / 1e9 / Double(piece.count)
-        // A single slow one may be the host's doing.
+        // The host may have caused a single slow one.
         cost = max(took, cost * 0.9, 1e-9)
         waitingCount -= piece.count
         if piece.count == bytes.count { waiting.removeFirst() } else { waiting[0].bytes = bytes.dropFirst(piece.count) }

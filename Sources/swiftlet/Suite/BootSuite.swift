@@ -4,12 +4,12 @@ import KVM
 import LinuxSystem
 import Scripting
 
-/// A suite of boots that a TOML file describes, as cases.
+/// A suite of boots from a TOML file, as cases.
 struct BootSuite {
-    /// Why the file is none, or has not what is asked for.
+    /// The reason why the file is no suite, or lacks a requested boot.
     enum FileError: Error, CustomStringConvertible {
         case unreadable(String, SystemCallError)
-        /// A line each for what is wrong.
+        /// A line for each mistake.
         case malformed(String, [SuiteFile.Mistake])
         case noSuchBoot(String, file: String, boots: [String])
 
@@ -42,7 +42,7 @@ struct BootSuite {
         } catch {
             throw .malformed(path, error.mistakes)
         }
-        // What only the whole line of options shows: what doesn't go together.
+        // Conflicts between options, which only the whole command line shows.
         var mistakes: [SuiteFile.Mistake] = []
         for boot in file.boots where mistakes.count < 20 && mistakes.last?.line != boot.line {
             guard RunRequest(plain: boot.arguments.dropFirst()) == nil else { continue }
@@ -58,10 +58,10 @@ struct BootSuite {
         name = file.name ?? (last.hasSuffix(".toml") ? String(last.dropLast(5)) : last)
     }
 
-    /// The boots selected, in the file's order.
+    /// Returns the selected boots, in the file's order.
     /// - Parameters:
-    ///   - names: of boots, or of combinations of a boot's matrix; all where it is empty.
-    ///   - timeout: takes the place of each boot's own, in seconds.
+    ///   - names: of boots, or of combinations of a boot's matrix; empty for all.
+    ///   - timeout: replaces each boot's own, in seconds.
     func cases(names: [String], timeout: Double?) throws(FileError) -> [SuiteCase] {
         for name in names where !boots.contains(where: { $0.name == name || $0.group == name }) {
             throw .noSuchBoot(name, file: path, boots: boots.map(\.name))
@@ -86,7 +86,7 @@ struct BootSuite {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Why an option doesn't take a value: a sentence, or nothing where the key's own says it all.
+    /// Returns the reason why an option doesn't accept a value; empty if the key's own error is sufficient.
     private static func mistake(_ option: String, _ value: String) -> String? {
         if option == "--cpu" {
             do throws(CPUModel.ParseError) { _ = try CPUModel(value) } catch { return "\(error)" }

@@ -2,12 +2,12 @@ import Glibc
 import LinuxSystem
 import Scripting
 
-/// The pipe through which a run hands its result to the suite that started it.
+/// The pipe through which a run passes its result to the suite that started it.
 ///
-/// A descriptor of its own, which no guest can write to: the console is another one. A pipe needs no disk, so that no
-/// full one loses a verdict.
+/// It is a separate descriptor, which no guest can write to: the console is another one. A pipe needs no disk, so that
+/// a full disk can't lose a verdict.
 struct ResultChannel: ~Copyable {
-    /// Names the descriptor to a run that a suite starts: `4:DEVICE:INODE`.
+    /// The variable by which a suite passes the descriptor to a run: `4:DEVICE:INODE`.
     static let variable = "SWIFTLET_RESULT"
     /// The descriptor's number in the run's process.
     static let descriptor: Int32 = 4
@@ -16,9 +16,9 @@ struct ResultChannel: ~Copyable {
     private static let getPipeSize: Int32 = 1032
 
     private let reading: Descriptor
-    /// The run's end.
+    /// The run's end of the pipe.
     let writing: Descriptor
-    /// What a run's environment gets.
+    /// The entry for a run's environment.
     let entry: String
 
     /// - Throws: `pipe` failing, as when descriptors run out (EMFILE).
@@ -27,8 +27,7 @@ struct ResultChannel: ~Copyable {
         guard pipe(&ends) == 0 else { throw .last("pipe", "a run's result") }
         let reading = Descriptor(owning: ends[0], object: "a run's result")
         let writing = Descriptor(owning: ends[1], object: "a run's result")
-        // Neither waits for the other: what a pipe holds is far more than a result, and the suite reads when the run
-        // has ended.
+        // Neither waits for the other: a pipe holds far more than a result, and the suite reads when the run has ended.
         for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || fcntl(end, F_SETFL, O_NONBLOCK) != 0 {
             throw .last("fcntl", "a run's result")
         }
@@ -37,7 +36,7 @@ struct ResultChannel: ~Copyable {
         entry = "\(Self.variable)=\(Self.descriptor):\(Self.identity(of: ends[1]) ?? "")"
     }
 
-    /// What the run handed over, once it has ended.
+    /// Returns the run's result, after its end.
     func result() throws(RunResult.Malformed) -> RunResult {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
@@ -50,31 +49,31 @@ struct ResultChannel: ~Copyable {
         return try RunResult(encoded: bytes)
     }
 
-    /// Whether a suite started this run.
+    /// True if a suite started this run.
     static var isOffered: Bool {
-        // Not a file which somebody's environment names by accident.
+        // Not a file that an unrelated environment variable names by accident.
         guard let text = getenv(variable), let identity = identity(of: descriptor) else { return false }
         return String(cString: text) == "\(descriptor):\(identity)"
     }
 
-    /// Hands a result over, in a run that a suite started; does nothing in another. To be called once.
-    /// - Returns: whether there is a suite.
+    /// Passes a result on, in a run that a suite started; does nothing in another. To be called once.
+    /// - Returns: true if there is a suite.
     static func handOver(_ result: @autoclosure () -> RunResult) -> Bool {
         guard isOffered else { return false }
-        // All that the pipe holds, since nobody reads before the end; it may be a single page where a user has many
+        // The pipe's capacity, since nothing is read before the end; it may be a single page for a user with many pipes
         // (pipe(7), pipe-user-pages-soft).
         let room = fcntl(descriptor, getPipeSize)
         var rest = result().encoded(within: room > 0 ? Int(room) : 4096)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            // Where it can't be written the suite finds no whole one, and says so.
+            // If it can't be written the suite reports an incomplete result.
             guard count > 0 || errno == EINTR else { break }
             rest = rest.dropFirst(max(count, 0))
         }
         return true
     }
 
-    /// A pipe's device and inode, which no other file has while it is open.
+    /// Returns a pipe's device and inode, which are unique while it is open.
     private static func identity(of raw: Int32) -> String? {
         var status = stat()
         return fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO

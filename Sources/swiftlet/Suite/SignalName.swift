@@ -1,8 +1,8 @@
 import Glibc
 
-/// What people call a signal.
+/// The common name of a signal.
 enum SignalName {
-    /// With what sends it where nobody asked for it.
+    /// Returns the name, with the usual sender if nobody requested it.
     static func words(_ signal: Int32) -> String {
         switch signal {
         case SIGKILL: "SIGKILL (as the kernel does when memory runs out)"

@@ -1,7 +1,7 @@
 /// One test of a suite: a run of swiftlet, or the reason why there is none.
 struct SuiteCase: Equatable {
     enum Plan: Equatable {
-        /// The words after `swiftlet`, and the seconds it may take; nil for no limit.
+        /// The arguments of `swiftlet`, and the time limit in seconds; nil for none.
         case run([String], timeout: Double?)
         case skip(String)
     }
@@ -13,35 +13,35 @@ struct SuiteCase: Equatable {
 
     let name: String
     let plan: Plan
-    /// What its files are named after, as no other's of its suite.
+    /// The base of the names of its files, unique in its suite.
     var fileName = "boot"
-    /// Files that its run writes, beside its log: paths, and what they are for a sentence, as `report`.
+    /// Files that its run writes, besides its log: paths, and their purpose in a sentence, such as `report`.
     var outputs: [Output] = []
-    /// Functions it passes to its guest, as `0000:00:04.0`: no other test has them meanwhile.
+    /// Functions that it passes to its guest, such as `0000:00:04.0`: no other test has them meanwhile.
     var devices: [String] = []
-    /// How often it is run again after it failed.
+    /// The number of retries after a failure.
     var retries = 0
-    /// Exit statuses that pass, where not only a guest that passed does.
+    /// Exit statuses that pass, if not only a guest that passed does.
     var passingStatuses: [Int32]?
-    /// What exit statuses mean by which the guest itself ended the run, through its exit port.
+    /// The meanings of exit statuses by which the guest itself ended the run, through its exit port.
     var meanings: [Int32: SuiteVerdict] = [:]
-    /// Whether a guest that powers itself off has passed.
+    /// True if a guest that powers itself off has passed.
     var passesByPowerOff = true
-    /// A line of the console that begins so sums the test up.
+    /// The prefix of a console line that summarizes the test.
     var summaryPrefix: String?
-    /// Lines of the console that begin so say what failed.
+    /// The prefix of console lines that report failures.
     var complaintPrefix: String?
 }
 
-/// What became of a test.
+/// The result of a test.
 enum SuiteVerdict: Equatable {
     case passed
     case failed(String)
     case skipped(String)
-    /// It could not be tried, for a reason that is not the guest's: nothing was learnt about it.
+    /// It could not be run, for a reason other than the guest: there is no verdict about it.
     case error(String)
 
-    /// Why it did not pass and may be tried again; nil where it did, or was not run.
+    /// The reason why it did not pass and may be retried; nil if it passed, or was not run.
     var complaint: String? {
         switch self {
         case .failed(let reason), .error(let reason): reason

@@ -3,7 +3,7 @@ import Glibc
 import LinuxSystem
 import Scripting
 
-/// `swiftlet suite`: runs many tests and tells what became of each.
+/// `swiftlet suite`: runs many tests and reports the result of each.
 struct SuiteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "suite",
@@ -97,7 +97,7 @@ struct SuiteCommand: ParsableCommand {
         completion: WordCompletion.report(SuiteReportFormat.allCases.map(\.rawValue)))
     var report: [SuiteReportOption] = []
 
-    /// Seconds that a test waits for a device.
+    /// The time in seconds that a test waits for a device.
     static let defaultPatience = 600.0
 
     func validate() throws {
@@ -116,8 +116,7 @@ struct SuiteCommand: ParsableCommand {
     }
 
     func run() throws {
-        // A stream that is closed would be the number of the next file. Not to be written to, so that no line is lost
-        // in silence.
+        // A closed stream would be reused for the next file. Opened read-only, so that no line is lost silently.
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
         signal(SIGPIPE, SIG_IGN)
         EndingSignals.speak(as: "swiftlet suite")
@@ -155,7 +154,7 @@ struct SuiteCommand: ParsableCommand {
             var reportError: ReportError?
             func write(_ body: (SuiteReportFile) throws(ReportError) -> Void) {
                 for file in reports {
-                    // The tests go on: what became of them is told here all the same.
+                    // The tests continue: their results are still printed here.
                     do throws(ReportError) { try body(file) } catch { reportError = reportError ?? error }
                 }
             }
@@ -181,7 +180,7 @@ struct SuiteCommand: ParsableCommand {
                 of: results, reportError, display.failure, StepSummaryFile.append(name, results, because: nil))
         } catch {
             display.clear()
-            // What it waited for when it was asked to end is more than the error that came of it.
+            // The blocking call that was interrupted matters more than the error that resulted.
             let isCut = EndingSignals.status != nil && EndingSignals.isInterrupted
             for text in (isCut ? EndingSignals.sentence : "\(error)").split(separator: "\n") {
                 StandardError.say(String(text), as: "swiftlet suite")
@@ -190,7 +189,7 @@ struct SuiteCommand: ParsableCommand {
         }
     }
 
-    /// The status of a suite that came to its end, when it has said what could not be written.
+    /// Returns the status of a suite that came to its end, after reporting output that could not be written.
     private func status(
         of results: [SuiteResult], _ report: ReportError?, _ output: SystemCallError?, _ summary: String?
     ) -> Int32 {
@@ -209,14 +208,14 @@ struct SuiteCommand: ParsableCommand {
         return unsaid.isEmpty ? ExitStatus.passed : ExitStatus.cannotCreate
     }
 
-    /// Says what could not be written, and gives the status for it.
+    /// Reports output that could not be written, and returns its status.
     @discardableResult
     private func unwritten(_ sentence: String) -> Int32 {
         StandardError.say(sentence, as: "swiftlet suite")
         return ExitStatus.cannotCreate
     }
 
-    /// What a suite that was ended has not told of.
+    /// Returns lines about the tests that an ended suite did not run.
     private static func remainder(_ error: SuiteRun.Failure) -> [String] {
         guard case .interrupted(_, let running, let waiting) = error else { return [] }
         let ended = running.isEmpty ? [] : ["# ended with the suite: \(running.prefix(20).joined(separator: ", "))"]
@@ -232,7 +231,7 @@ struct SuiteCommand: ParsableCommand {
         return ("kvm-unit-tests", try KVMUnitTests(unitTests ?? "").cases(selection))
     }
 
-    /// Finds before the first test that two of them would write to one file, or that the suite's own files are among
+    /// Checks before the first test that no two of them write to one file, and that the suite's own files are not among
     /// theirs.
     private func checkFiles(_ cases: [SuiteCase]) throws(FileClash) {
         var uses = cases.flatMap(\.fileUses)

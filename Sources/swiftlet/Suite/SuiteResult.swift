@@ -1,47 +1,47 @@
 import LinuxSystem
 import Scripting
 
-/// A test that is over.
+/// The result of a finished test.
 struct SuiteResult: Equatable {
     let name: String
     var verdict: SuiteVerdict
-    /// What the test says of itself, as `30 tests`.
+    /// The test's own summary, such as `30 tests`.
     var summary: String?
-    /// What the console says failed.
+    /// Failures that the console reports.
     var complaints: [String] = []
-    /// How many more it says.
+    /// The number of further ones.
     var furtherComplaints = 0
-    /// The words after `swiftlet` that bring it about again.
+    /// The arguments of `swiftlet` that repeat it.
     var arguments: [String] = []
-    /// How long it ran, in seconds.
+    /// The duration in seconds.
     var seconds = 0.0
-    /// The end of what the guest said, where the test did not pass.
+    /// The end of the guest's console, if the test did not pass.
     var console = ""
-    /// Where its console is kept; nil where it is not.
+    /// The path of its console's log; nil if there is none.
     var log: String?
-    /// How many bytes of what the guest said could not be kept.
+    /// The number of console bytes that could not be stored.
     var lostConsoleBytes: UInt64 = 0
-    /// What else its run had to say, a sentence each.
+    /// Further messages of its run, a sentence each.
     var notes: [String] = []
-    /// Why the guest was where it was, a line each.
+    /// The post-mortem, as lines.
     var postMortem: [String] = []
-    /// The runs before, none of which passed.
+    /// The earlier runs, none of which passed.
     var retried: [TestRecord.Attempt] = []
 
     static let complaintLimit = 10
     private static let diagnosisLimit = 6
     private static let hintLimit = 3
-    /// So many of what the console says failed are kept.
+    /// The largest number of failures kept.
     private static let keptComplaints = 200
-    /// So much of a console, in bytes, goes into reports.
+    /// The largest size of a console in reports, in bytes.
     private static let consoleLimit = 16 << 10
 
-    /// The result of a run.
+    /// Derives the result of a run.
     /// - Parameters:
-    ///   - termination: how its process ended.
-    ///   - handed: the result that it handed over, without which nothing is believed.
-    ///   - console: what the guest said.
-    ///   - lastWords: what swiftlet said, for a run without a result.
+    ///   - termination: the end of its process.
+    ///   - handed: the result that it passed on; without it nothing is trusted.
+    ///   - console: the guest's output.
+    ///   - lastWords: swiftlet's messages, for a run without a result.
     init(
         _ test: SuiteCase, arguments: [String], termination: ChildProcess.Termination,
         handed: Result<RunResult, RunResult.Malformed>,
@@ -51,7 +51,7 @@ struct SuiteResult: Equatable {
         self.arguments = arguments
         var console = console
         if case .success(let result) = handed, result.missingConsoleBytes > 0 {
-            // What counts most in a console is its end.
+            // The end of a console matters most.
             console +=
                 """
                 swiftlet: \(result.missingConsoleBytes) bytes are missing here, of which these are the \
@@ -66,7 +66,7 @@ struct SuiteResult: Equatable {
         if case .success(let result) = handed { (lostConsoleBytes, notes) = (result.lostConsoleBytes, result.notes) }
         guard verdict.complaint != nil else { return }
         if case .success(let result) = handed { postMortem = result.postMortem }
-        // A line's end is one character here, CR LF too: reports have plain ones.
+        // Here a line's end is one character, even CR LF: reports have plain ones.
         self.console = String(Self.end(of: console, Self.consoleLimit).map { $0 == "\r\n" ? "\n" : $0 })
         if let prefix = test.complaintPrefix {
             let all = lines.filter { $0.hasPrefix(prefix) }
@@ -75,7 +75,7 @@ struct SuiteResult: Equatable {
         }
     }
 
-    /// The last bytes of a text, in whole characters of Unicode. Its own may have any length.
+    /// Returns the last bytes of a text, in whole Unicode scalars. A character may have any length.
     private static func end(of text: String, _ limit: Int) -> String {
         guard text.utf8.count > limit else { return text }
         return String(decoding: text.utf8.suffix(limit).drop { $0 & 0xC0 == 0x80 }, as: UTF8.self)
@@ -109,13 +109,13 @@ struct SuiteResult: Equatable {
         return result.ending == .exitPort ? test.meanings[status] ?? .failed(result.sentence) : .failed(result.sentence)
     }
 
-    /// The result of a test that was not run, or whose run could not be followed to its end.
+    /// Creates the result of a test that was not run, or whose run could not be followed to its end.
     init(_ test: SuiteCase, _ verdict: SuiteVerdict) {
         name = test.name
         self.verdict = verdict
     }
 
-    /// What people read, a line each; those after the first begin with `#`.
+    /// The lines for people; those after the first begin with `#`.
     var lines: [String] {
         told + notes.map { "#   \($0)" }
             + retried.enumerated().map { "#   attempt \($0 + 1): \($1.isError ? "host error: " : "")\($1.reason)" }
@@ -131,7 +131,7 @@ struct SuiteResult: Equatable {
         case .failed(let reason), .error(let reason):
             let word = if case .error = verdict { "ERROR" } else { "FAIL" }
             var lines = ["\(word) \(name) (\([reason, summary, time].compactMap(\.self).joined(separator: "; ")))"]
-            // What the vCPUs were at; all of it is in the reports.
+            // The vCPUs' diagnosis; all of it is in the reports.
             lines += postMortem.prefix(Self.diagnosisLimit).filter { $0.hasPrefix("vCPU ") }.map { "#   \($0)" }
             lines += postMortem.filter { $0.hasPrefix("hint: ") }.prefix(Self.hintLimit).map { "#   \($0)" }
             lines += complaints.prefix(Self.complaintLimit).map { "#   \($0)" }
@@ -149,14 +149,14 @@ struct SuiteResult: Equatable {
         }
     }
 
-    /// How long it ran; nil where it did not.
+    /// The duration; nil if it was not run.
     private var time: String? {
         guard seconds > 0, seconds < 1e9 else { return nil }
         let hundredths = Int((seconds * 100).rounded())
         return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s"
     }
 
-    /// The same as reports take it.
+    /// The result in the form for reports.
     var record: TestRecord {
         let outcome: TestRecord.Outcome =
             switch verdict {
@@ -175,7 +175,7 @@ struct SuiteResult: Equatable {
 
     private static func told(_ statuses: [Int32]) -> String { statuses.map { "\($0)" }.joined(separator: " or ") }
 
-    /// A word as a shell takes it.
+    /// Quotes a word for a shell.
     private static func quoted(_ word: String) -> String {
         let plain = word.utf8.allSatisfy { byte in
             UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
@@ -190,12 +190,12 @@ extension [SuiteResult] {
     var failed: Int { count { if case .failed = $0.verdict { true } else { false } } }
     var passed: Int { count { $0.verdict == .passed } }
     var skipped: Int { count { if case .skipped = $0.verdict { true } else { false } } }
-    /// Those that could not be tried.
+    /// The number of tests that could not be run.
     var errors: Int { count { if case .error = $0.verdict { true } else { false } } }
     var flaky: Int { count { $0.verdict == .passed && !$0.retried.isEmpty } }
 
-    /// Those that did not pass, once more and in the order of the suite: between them and the end may be thousands of
-    /// lines.
+    /// The tests that did not pass, once more and in the order of the suite: thousands of lines may be between them and
+    /// the end.
     var complaintLines: [String] {
         let bad = filter { $0.verdict.complaint != nil }
         guard !bad.isEmpty, count > 1 else { return [] }

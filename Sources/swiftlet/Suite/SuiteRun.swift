@@ -4,16 +4,16 @@ import Scripting
 
 /// Runs a suite's cases, each in a process of its own, several at a time.
 ///
-/// A process each, so that nothing a guest brings about in one run reaches another, and so that each can be repeated by
+/// Each has its own process, so that no guest's effect in one run reaches another, and so that each can be repeated by
 /// the line that is printed.
 struct SuiteRun: ~Copyable {
-    /// Why a suite can't be run to its end.
+    /// The reason why a suite can't be run to its end.
     enum Failure: Error, CustomStringConvertible {
         case system(SystemCallError)
         case noLogs(String, OutputFileError)
-        /// What a boot is to write.
+        /// A file of a boot can't be created: its kind, its path and the error.
         case noOutput(String, String, OutputFileError)
-        /// With the tests that ran then, and how many had not begun.
+        /// With the tests that were running, and the number that had not begun.
         case interrupted(Int32, running: [String], waiting: Int)
 
         var description: String {
@@ -26,15 +26,16 @@ struct SuiteRun: ~Copyable {
         }
     }
 
-    /// A case that is yet to run, perhaps again.
+    /// A case that is still to run, perhaps again.
     private struct Waiting {
         let number: Int
         var retried: [TestRecord.Attempt] = []
-        /// Since when somebody else has its device, in nanoseconds of the monotonic clock; nil while nobody does.
+        /// The time since when another process has its device, in nanoseconds of the monotonic clock; nil while none
+        /// does.
         var since: UInt64?
     }
 
-    /// A case that runs. A class because a noncopyable file can't stand in an array.
+    /// A running case. A class because an array can't hold a noncopyable file.
     private final class Running {
         let number: Int
         let waiting: Waiting
@@ -44,13 +45,13 @@ struct SuiteRun: ~Copyable {
         let child: ChildProcess
         let console: Descriptor
         let words: TemporaryFile
-        /// Signalled when its guest is over.
+        /// Signalled when its guest has ended.
         let slot: EventDescriptor
-        /// What it hands over at its end.
+        /// The channel of its result.
         let result: ResultChannel
-        /// Whether its guest is over, so that another test may begin.
+        /// True if its guest has ended, so that another test may begin.
         var hasGivenBack = false
-        /// When it is given up, in nanoseconds of the monotonic clock; nil: never.
+        /// The time when it is killed, in nanoseconds of the monotonic clock; nil for never.
         let deadline: UInt64?
         var isGivenUp = false
 
@@ -72,7 +73,7 @@ struct SuiteRun: ~Copyable {
             self.deadline = deadline
         }
 
-        /// Whether it has ended, without taking its status.
+        /// True if it has ended; does not collect its status.
         var isOver: Bool {
             var information = siginfo_t()
             return waitid(P_PID, id_t(child.id), &information, WEXITED | WNOHANG | WNOWAIT) != 0
@@ -80,13 +81,14 @@ struct SuiteRun: ~Copyable {
         }
     }
 
-    /// How much longer than its own limit a run may take before it is killed: it ends itself at the limit.
+    /// The time in seconds after its own limit when a run is killed: it should end itself at the limit.
     private static let grace = 30.0
-    /// How often a device that another suite has is asked for, in milliseconds.
+    /// The interval in milliseconds of requests for a device that another suite has.
     private static let leaseInterval: Int32 = 100
-    /// How many machines a job may have that the kernel takes apart while the next ones run.
+    /// The largest number of ended guests per job whose machines the kernel is still destroying while the next ones
+    /// run.
     private static let endingLimit = 8
-    /// So much of a console's end is looked at.
+    /// The largest part of a console's end that is read.
     private static let consoleLimit = 4 << 20
 
     private let cases: [SuiteCase]
@@ -96,7 +98,7 @@ struct SuiteRun: ~Copyable {
     private let requests: EndingSignals
     private let signals: SignalDescriptor
     private let failFast: Bool
-    /// So long a test waits for a device that somebody else has, in seconds.
+    /// The time in seconds that a test waits for a device of another process.
     private let patience: Double
     private let notice: (String) -> Void
     private let display: SuiteDisplay?
@@ -104,13 +106,13 @@ struct SuiteRun: ~Copyable {
     private var running: [Running] = []
 
     /// - Parameters:
-    ///   - jobs: how many at a time, 1 or more.
-    ///   - logs: a directory in which each case leaves its console as NAME.log, nil for none.
-    ///   - logLimit: how large each of them may become, and a console that is not kept.
-    ///   - patience: how many seconds a test waits for a device that somebody else has.
-    ///   - failFast: whether no other case is started when one has failed.
-    ///   - display: shows what runs, where there is one.
-    ///   - notice: told what is no result, a line each.
+    ///   - jobs: the number of concurrent tests, 1 or more.
+    ///   - logs: a directory for each case's console as NAME.log, nil for none.
+    ///   - logLimit: the largest size of each of them, and of a console without a log.
+    ///   - patience: the time in seconds that a test waits for a device of another process.
+    ///   - failFast: true to start no other case after a failure.
+    ///   - display: shows running tests, if there is one.
+    ///   - notice: receives messages that are no results, a line each.
     init(
         _ cases: [SuiteCase], jobs: Int, logs: String?, logLimit: SizeLimit = .suiteLog,
         patience: Double = SuiteCommand.defaultPatience,
@@ -132,7 +134,7 @@ struct SuiteRun: ~Copyable {
         } catch {
             throw error.what.map { .noOutput($0, error.path, error.cause) } ?? .noLogs(error.path, error.cause)
         }
-        // That of ended children, to be woken by it.
+        // SIGCHLD wakes it when a child has ended.
         let heard = [SIGCHLD] + (display?.isLive == true ? SuiteDisplay.signals : [])
         do throws(SystemCallError) {
             let requests = try EndingSignals()
@@ -144,10 +146,10 @@ struct SuiteRun: ~Copyable {
         }
     }
 
-    /// Where a test's console is left.
+    /// Returns the path of a test's console log.
     static func log(of test: SuiteCase, in logs: String) -> String { "\(logs)/\(test.fileName).log" }
 
-    /// Runs all, and tells of each as it ends.
+    /// Runs all, and reports each as it ends.
     /// - Returns: the results in the order of the cases.
     mutating func run(tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
         do throws(Failure) {
@@ -169,7 +171,7 @@ struct SuiteRun: ~Copyable {
             guard !waiting.isEmpty || !running.isEmpty else { break }
             try wait()
             for over in running where over.isOver {
-                // Out of the list first: its id is free for others once it was waited for.
+                // Removed from the list first: its id may be reused after it was waited for.
                 running.removeAll { $0.number == over.number }
                 var result = finish(over)
                 result.seconds = Double(MonotonicClock.now - over.start) / 1e9
@@ -181,7 +183,7 @@ struct SuiteRun: ~Copyable {
         return results.compactMap(\.self)
     }
 
-    /// A run is over: it is told, or waits to be run again.
+    /// Records the result of a finished run, or queues it for a retry.
     private mutating func conclude(_ number: Int, _ result: SuiteResult, _ record: (Int, SuiteResult) -> Void) {
         guard let reason = result.verdict.complaint else { return record(number, result) }
         if result.retried.count < cases[number].retries {
@@ -197,12 +199,12 @@ struct SuiteRun: ~Copyable {
         waiting = []
     }
 
-    /// Whether another test may begin.
+    /// True if another test may begin.
     private var hasRoom: Bool {
         running.count < jobs * Self.endingLimit && running.count(where: { !$0.hasGivenBack }) < jobs
     }
 
-    /// Starts what there is room and what there are devices for.
+    /// Starts waiting tests for which there are free jobs and devices.
     private mutating func startWaiting(_ record: (Int, SuiteResult) -> Void) throws(Failure) {
         var place = 0
         while place < waiting.count, hasRoom {
@@ -222,7 +224,8 @@ struct SuiteRun: ~Copyable {
                 do {
                     running.append(try start(next, arguments, timeout: timeout, lease: lease))
                 } catch {
-                    // This boot's trouble: when others have ended there may be descriptors, processes and memory again.
+                    // Only this boot fails: when others have ended there may be descriptors, processes and memory
+                    // again.
                     giveUp(next, "it could not be started: \(error)", record)
                 }
             case .success(.busy(let device, let holder)):
@@ -242,7 +245,7 @@ struct SuiteRun: ~Copyable {
         }
     }
 
-    /// A boot that could not be begun: an error, or tried again.
+    /// Records a boot that could not be started as an error, or queues it for a retry.
     private mutating func giveUp(_ next: Waiting, _ reason: String, _ record: (Int, SuiteResult) -> Void) {
         var result = SuiteResult(cases[next.number], .error(reason))
         result.retried = next.retried
@@ -280,18 +283,18 @@ struct SuiteRun: ~Copyable {
             variables.append(String(cString: text))
             entry += 1
         }
-        // So that no boot outlives a suite that is killed, and none asks another's slot.
+        // So that no boot outlives a killed suite, and none uses another's slot.
         let own = [ParentTie.variable, JobSlot.variable, ResultChannel.variable, LogLimit.variable].map { "\($0)=" }
         return variables.filter { variable in !own.contains { variable.hasPrefix($0) } }
             + [ParentTie.entry, "\(JobSlot.variable)=\(JobSlot.descriptor)"]
     }
 
-    /// Waits until a case may have ended, and kills those that should have ended by themselves long ago.
+    /// Waits until a case may have ended, and kills those that are long past their limit.
     private mutating func wait() throws(Failure) {
         let now = MonotonicClock.now
         let next = running.compactMap { $0.isGivenUp ? nil : $0.deadline }.min()
         var patience = next.map { $0 > now ? Int32(clamping: ($0 - now) / 1_000_000 + 1) : 0 } ?? -1
-        // Nobody tells when another suite lets a device go.
+        // There is no notification when another suite releases a device.
         if !waiting.isEmpty, hasRoom {
             patience = patience < 0 ? Self.leaseInterval : min(patience, Self.leaseInterval)
         }
@@ -327,11 +330,11 @@ struct SuiteRun: ~Copyable {
         .interrupted(signal, running: running.map { cases[$0.number].name }, waiting: waiting.count)
     }
 
-    /// What is running has this time to end by itself, in nanoseconds: it leaves the suite's reports the rest of the
-    /// suite's own second.
+    /// The time in nanoseconds that running tests have to end by themselves: the suite's reports then have the rest of
+    /// its own second.
     private static let endingTime: UInt64 = 500_000_000
 
-    /// Ends what still runs, kindly first: a run that is asked to end says where its guest was.
+    /// Ends running tests, first by a signal: a run that is asked to end reports its guest's position.
     private mutating func endRunning() {
         for member in running { member.child.signal(SIGTERM) }
         let deadline = MonotonicClock.now + Self.endingTime

@@ -1,21 +1,21 @@
 import ArgumentParser
 
-/// A command line, looked at before the argument parser reads it: what it asks for, or why it can't be meant.
+/// Checks a command line before the argument parser reads it: returns its request, or an error.
 ///
-/// The parser takes `-nographic` apart into `-n`, `-o` and so on, finds `-h` among them, and answers with help and
-/// status 0, as if the run had passed. Of an option that is given twice it keeps the last value. So it is asked only
-/// about lines that this has found right. Status 0 without a run is for lines that ask for help, the version, a
-/// completion script or a shell's completions, and for nothing else.
+/// The parser splits `-nographic` into `-n`, `-o` and so on, finds `-h` among them, and responds with help and status
+/// 0, as if the run had passed. Of an option that is given twice it uses the last value. So it only gets lines that
+/// passed this check. Status 0 without a run is reserved for lines that ask for help, the version, a completion script
+/// or a shell's completions, and for nothing else.
 struct CommandLineCheck {
-    /// What a line asks for.
+    /// The request of a line.
     enum Request: Equatable {
         /// The help of a command by its names: none for the program's own.
         case help([String])
         case version
         case completionScript(String)
-        /// A shell that asks for what may follow.
+        /// A shell's request for completions.
         case completions
-        /// A command that is to be carried out.
+        /// A command to be carried out.
         case command
     }
 
@@ -23,7 +23,7 @@ struct CommandLineCheck {
 
     init(of program: CommandHelp) { self.program = program }
 
-    /// - Parameter words: those after `swiftlet`.
+    /// - Parameter words: the arguments of `swiftlet`.
     func request(_ words: [String]) throws(UsageError) -> Request {
         guard let first = words.first else {
             throw UsageError(sentence: "say what to do: \(commands(of: program))", command: program.line)
@@ -52,7 +52,7 @@ struct CommandLineCheck {
     }
 
     /// Follows the names of commands.
-    /// - Parameter mayEndEarly: whether something else may follow them.
+    /// - Parameter mayEndEarly: true if other words may follow them.
     private func descend(_ words: ArraySlice<String>, mayEndEarly: Bool) throws(UsageError)
         -> (command: CommandHelp, path: [String], rest: ArraySlice<String>)
     {

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Glibc
 
-/// Carries out what a command line asks for by way of the argument parser.
+/// Carries out a command line's request with the argument parser.
 enum CommandLineReader {
-    /// - Parameter words: those after `swiftlet`.
-    /// - Returns: the exit status. 0 is given for what was asked for as such and was written, and where a command has
-    ///   ended well.
+    /// - Parameter words: the arguments of `swiftlet`.
+    /// - Returns: the exit status. 0 for help and the like that was requested and written, and for a command that
+    ///   succeeded.
     static func execute(_ words: [String]) -> Int32 {
         do {
             let check = CommandLineCheck(of: try CommandHelp.ofProgram())
@@ -64,7 +64,7 @@ enum CommandLineReader {
             ? ExitStatus.passed : ExitStatus.cannotCreate
     }
 
-    /// The last line is the sentence, as after every other end.
+    /// Prints the error; the last line is the sentence, as after every other end.
     private static func tell(_ sentence: String, of command: String) -> Int32 {
         StandardError.say("'\(command) --help' lists what there is")
         StandardError.say(sentence)

@@ -1,15 +1,15 @@
 import Scripting
 
-/// What may have been meant by an option that a command doesn't have.
+/// A suggestion for an unknown option.
 enum NearOption {
     /// - Parameters:
     ///   - name: without its dashes.
-    ///   - known: with theirs.
+    ///   - known: with their dashes.
     static func option(_ name: String, among known: [String]) -> String? {
         let plain = known.map { String($0.dropFirst(2)) }
         let wanted = name.lowercased()
         let slip = NearMiss.word(wanted, among: plain)
-        // A beginning long enough to mean something, as --mem.
+        // A prefix that is long enough to be meaningful, such as --mem.
         let beginning =
             wanted.utf8.count >= 3
             ? plain.first { $0.hasPrefix(wanted) || wanted.hasPrefix($0) && $0.utf8.count >= 3 } : nil
@@ -17,9 +17,9 @@ enum NearOption {
     }
 }
 
-/// QEMU's options, which fingers know.
+/// QEMU's options, which users may type by habit.
 enum QEMUOption {
-    /// How `swiftlet run` has it; nil for one that is not among the common ones.
+    /// Returns the option's equivalent in `swiftlet run`; nil for one that is not among the common ones.
     static func inOurWords(_ name: String) -> String? {
         switch name {
         case "smp": "the number of vCPUs is --cpus"

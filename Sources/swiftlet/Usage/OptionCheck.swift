@@ -1,9 +1,9 @@
 import PCI
 import Scripting
 
-/// Why an option of a command doesn't take a value, in the words of the type that reads it.
+/// The errors of options' values, in the words of the types that parse them.
 enum OptionCheck {
-    /// - Throws: the reason. Values that nothing is said of here are left to the argument parser.
+    /// - Throws: the reason. Values of options that are not listed here are left to the argument parser.
     static func check(_ name: String, _ value: String, of command: String) throws(BadValue) {
         switch (command, name) {
         case ("run", _):
@@ -23,7 +23,7 @@ enum OptionCheck {
         }
     }
 
-    /// - Parameter name: what the command calls the argument.
+    /// - Parameter name: the argument's name in the command.
     static func check(argument word: String, of name: String) throws(BadValue) {
         if name == "address" || name == "addresses", PCIAddress(word) == nil { throw DeviceOption.noAddress(word) }
     }

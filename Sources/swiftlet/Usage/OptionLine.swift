@@ -1,4 +1,4 @@
-/// The words behind a command, as its options and arguments take them.
+/// The words after a command, split into its options and arguments.
 struct OptionLine {
     private let command: CommandHelp
     private var seen: [(name: String, value: String?)] = []
@@ -6,7 +6,7 @@ struct OptionLine {
 
     init(_ command: CommandHelp) { self.command = command }
 
-    /// - Throws: the first thing that can't be meant.
+    /// - Throws: the first error.
     mutating func read(_ words: ArraySlice<String>) throws(UsageError) {
         var rest = words
         while let word = rest.popFirst() {
@@ -32,7 +32,7 @@ struct OptionLine {
                 continue
             }
             var value = parts.value
-            // The one kind whose value may be left out: `--bind [DRIVER]`.
+            // The one kind whose value may be omitted: `--bind [DRIVER]`.
             let isOptional = option.argument.parsingStrategy == "scanningForValue"
             if value == nil, let next = rest.first, !next.hasPrefix("-") || next == "-",
                 !isOptional || option.argument.allValues?.contains(next) == true
@@ -55,19 +55,18 @@ struct OptionLine {
         }
     }
 
-    /// Arguments that are no options, but for what stands behind `--` alone and is not to be mixed up with what comes
-    /// before it.
+    /// Arguments that are no options, except those that only follow `--` and are not to be mixed up with earlier ones.
     private var places: [CommandHelp.Argument] {
         (command.arguments ?? []).filter { $0.kind == "positional" && $0.parsingStrategy != "postTerminator" }
     }
 
-    /// An option's name and the value that is joined to it. By bytes: see `SchemePath`.
+    /// Splits an option's name and the value that is joined to it. By bytes: see `SchemePath`.
     private static func parts(_ word: String) -> (name: String, value: String?) {
         guard let equals = word.utf8.firstIndex(of: UInt8(ascii: "=")) else { return (word, nil) }
         return (String(word[..<equals]), String(word[word.utf8.index(after: equals)...]))
     }
 
-    /// The option that goes by a name, and its long name.
+    /// Returns the option with a name, and its long name.
     private func option(_ name: String) -> (name: String, argument: CommandHelp.Argument)? {
         for argument in command.arguments ?? [] {
             let names = (argument.names ?? []).map(\.text)
@@ -101,7 +100,7 @@ struct OptionLine {
         }
     }
 
-    /// Notes an option, which is given once where it is no list.
+    /// Records an option, which may be given only once unless it is a list.
     private mutating func note(_ name: String, _ value: String?, _ argument: CommandHelp.Argument) throws(UsageError) {
         if !argument.isRepeating, let before = seen.first(where: { $0.name == name }) {
             let values = [before.value, value].compactMap { $0.map { "'\($0)'" } }
@@ -132,7 +131,7 @@ struct OptionLine {
         } else if let near = NearOption.option(plain, among: known) {
             hint = "did you mean \(near)?"
         }
-        // Letters behind one dash are no options of one letter each here.
+        // Letters after one dash are not options of one letter each here.
         let rule =
             isShort && plain.count > 1
             ? "options have two dashes" : "swiftlet's options are listed by '\(command.line) --help'"

@@ -1,6 +1,6 @@
 import CVersion
 
-/// What `--version` says.
+/// The output of `--version`.
 enum ProgramVersion {
     static var line: String {
         let version = String(cString: cv_version())

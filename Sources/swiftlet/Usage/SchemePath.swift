@@ -1,13 +1,13 @@
 /// A value of the form `SCHEME:PATH`.
 enum SchemePath {
-    /// The parts at the first colon; nil without one. By bytes, since a path may begin with a mark that joins the colon
-    /// to one character.
+    /// Splits a text at the first colon; nil without one. By bytes, since a path may begin with a mark that joins the
+    /// colon to one character.
     static func split(_ text: String) -> (scheme: String, path: String)? {
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
         return (String(text[..<colon]), String(text[text.utf8.index(after: colon)...]))
     }
 
-    /// A file's format and its path, as reports have them.
+    /// Parses a file's format and its path, as for reports.
     static func format<Format: RawRepresentable<String> & CaseIterable>(_ text: String) throws(BadValue) -> (
         Format, String
     ) {

@@ -1,16 +1,15 @@
 import Glibc
 import LinuxSystem
 
-/// PCI functions that a test of a suite has for itself, against the other tests of this suite and of all others on this
-/// host.
+/// PCI functions leased by a test of a suite, against the other tests of this suite and of all others on this host.
 ///
-/// A lock on a file each: the kernel takes it back whatever becomes of the suite. A run gets the locked files too, so
-/// that a device whose suite was killed is free only when the run has ended. The files stay, since one that was removed
-/// could be locked by two.
+/// Each lease is a lock on a file: the kernel releases it however the suite ends. A run inherits the locked files, so
+/// that a device whose suite was killed is free only when the run has ended. The files are never removed, since two
+/// processes could lock a removed file and its successor.
 final class DeviceLease {
     enum Answer {
         case taken(DeviceLease)
-        /// This function somebody else has: who, in words.
+        /// Another holder has this function; the text names it.
         case busy(String, holder: String)
     }
 
@@ -18,21 +17,21 @@ final class DeviceLease {
 
     private init(_ locks: [Lock]) { self.locks = locks }
 
-    /// The locked files, valid while the lease lives.
+    /// The locked files, valid during the lease.
     var descriptors: [Int32] { locks.map { $0.file.raw } }
 
-    /// A locked file. A class because a noncopyable file can't stand in an array.
+    /// A locked file. A class because an array can't hold a noncopyable file.
     private final class Lock {
         let file: Descriptor
 
         init(_ file: consuming Descriptor) { self.file = file }
     }
 
-    /// Where users of this host may make files. A lease is a lock in each of them that can be used: some users can't
-    /// write to the first, some containers share only that.
+    /// Directories where users of this host may create files. A lease is a lock in each of them that is usable: some
+    /// users can't write to the first, some containers share only that.
     private static let directories = ["/run/lock", "/tmp"]
 
-    /// Takes all or none, so that no two tests wait for each other.
+    /// Acquires all or none, so that no two tests wait for each other.
     static func acquire(_ devices: [String]) throws(LeaseFile.Failure) -> Answer {
         var locks: [Lock] = []
         for device in devices {

@@ -1,21 +1,21 @@
 import Glibc
 import LinuxSystem
 
-/// A file whose lock is the lease of a device, in a directory where everybody may make files.
+/// A file whose lock is the lease of a device, in a directory where everybody may create files.
 ///
-/// Somebody else may have put anything under its name: nothing there is followed or waited for, and only a regular file
-/// with no other name is locked. Root removes what is none, and takes over a file of another user's once it has the
-/// lock, since its owner could exchange it. Who is not root can do neither, and says whose it is.
+/// Other users may have created anything under its name: it is neither followed nor waited for, and only a regular file
+/// with no other name is locked. Root removes other entries, and takes over a file of another user once it has the
+/// lock, since its owner could replace it. Other users can do neither, and report the owner.
 enum LeaseFile {
     enum Answer: ~Copyable {
         case locked(Descriptor)
-        /// Who has it, in words.
+        /// The holder, in words.
         case busy(String)
-        /// There is none, and none can be made there.
+        /// The file doesn't exist and can't be created.
         case absent
     }
 
-    /// What is in a lease's place.
+    /// The entry in a lease's place.
     enum Failure: Error, CustomStringConvertible {
         case system(SystemCallError)
         case foreign(path: String, owner: UInt32)
@@ -29,7 +29,7 @@ enum LeaseFile {
         }
     }
 
-    /// So often something may change between two calls.
+    /// The number of attempts after changes between two calls.
     private static let attempts = 20
 
     static func lock(_ path: String) throws(Failure) -> Answer {
@@ -57,7 +57,7 @@ enum LeaseFile {
                 guard errno == EWOULDBLOCK else { throw .system(.last("flock", path)) }
                 return .busy(LeaseHolder.words(device: status.st_dev, inode: status.st_ino))
             }
-            // The lock counts only if it is that of the file which others find there.
+            // The lock counts only if it is on the file that others find there.
             var named = stat()
             guard lstat(path, &named) == 0, named.st_dev == status.st_dev, named.st_ino == status.st_ino else {
                 continue
@@ -68,7 +68,8 @@ enum LeaseFile {
         return .busy("somebody who exchanges its lock's file again and again")
     }
 
-    /// - Returns: whether there is a file now; nil where none can be made.
+    /// Creates the file.
+    /// - Returns: true if it exists now; nil if it can't be created.
     private static func make(_ path: String) throws(Failure) -> Bool? {
         let raw = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard raw >= 0 else {
@@ -78,17 +79,17 @@ enum LeaseFile {
             default: throw .system(.last("open", path))
             }
         }
-        // Whatever the umask is, others must be able to lock it.
+        // With any umask others must be able to lock it.
         _ = fchmod(raw, 0o644)
         close(raw)
         return true
     }
 
-    /// Takes away what is no lock's file, if we may.
+    /// Removes an entry that is no lock file, if permitted.
     private static func remove(_ path: String) throws(Failure) {
         let owner = owner(of: path)
         guard geteuid() == 0 || geteuid() == owner else { throw .foreign(path: path, owner: owner) }
-        // Two suites that find it must not take away each other's new file: whoever has the directory's lock looks
+        // Two suites that find it must not remove each other's new file: the one with the directory's lock checks
         // again.
         let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         let directory: Descriptor

@@ -2,57 +2,57 @@ import Glibc
 import LinuxSystem
 import Scripting
 
-/// What a suite shows while it runs: lines that stay and, on a terminal, below them what runs now.
+/// The display of a running suite: permanent lines and, on a terminal, the running tests below them.
 ///
-/// What runs now is taken away before a line is written and written anew behind it, in one piece. The terminal's modes
-/// are left alone and its cursor stands on an empty line below, so that it is clean whenever the suite ends, killed or
-/// not.
+/// The running tests are erased before a line is written and drawn again after it, in one write. The terminal's modes
+/// are not changed and its cursor is on an empty line below, so that it is clean whenever the suite ends, even if
+/// killed.
 final class SuiteDisplay {
-    /// How often what runs is shown anew, in milliseconds.
+    /// The interval of redrawing in milliseconds.
     static let interval: Int32 = 500
-    /// What a suite hears while it is live: a terminal's change of size, and the key that stops its job.
+    /// The signals that a live display handles: a terminal's change of size, and the key that stops its job.
     static let signals = [SIGWINCH, SIGTSTP]
-    /// Lines that what runs may take.
+    /// The largest number of lines for running tests.
     private static let tallest = 12
 
-    /// Where what runs is shown: the terminal of standard output or, where lines go elsewhere, of standard error.
+    /// The terminal for running tests: standard output's or, if lines go elsewhere, standard error's.
     private let terminal: Int32?
     private let hasColor: Bool
     private var progress = SuiteProgress(planned: 0)
     private var start = MonotonicClock.now
-    /// How many lines of what runs the terminal shows now.
+    /// The number of lines of running tests on the terminal now.
     private var shown = 0
-    /// What the first of the lines that stay failed with which could not be written; nil where all were.
+    /// The error of the first permanent line that could not be written; nil if all were.
     private(set) var failure: SystemCallError?
 
-    /// - Parameter others: paths that the suite writes to besides. Where one is a terminal, nothing could tell which
-    ///   lines are there.
+    /// - Parameter others: further paths that the suite writes to. If one is a terminal, the display can't know the
+    ///   lines on it.
     init(besides others: [String] = []) {
         let kind = Self.variable("TERM")
         let isCapable = !kind.isEmpty && kind != "dumb"
         terminal = isCapable && !others.contains(where: Self.isTerminal) ? [1, 2].first { isatty($0) == 1 } : nil
-        // no-color.org: whatever it is set to.
+        // no-color.org: any value counts.
         hasColor = terminal == 1 && Self.variable("NO_COLOR").isEmpty
     }
 
-    /// Whether it shows what runs, and wants to be asked to.
+    /// True if it shows running tests, and expects calls of `show`.
     var isLive: Bool { terminal != nil }
 
-    /// The suite begins now.
+    /// Begins the suite.
     func begin(planned: Int) {
         progress = SuiteProgress(planned: planned)
         start = MonotonicClock.now
     }
 
-    /// A test is over.
+    /// Adds a finished test.
     func tell(_ result: SuiteResult) {
         progress.counts.add(result.record)
         progress.running.removeAll { $0.name == result.name }
         print(result.lines)
     }
 
-    /// Writes lines that stay, made safe for a terminal, at once, so that a pipe's reader sees a test's end when it
-    /// comes.
+    /// Writes permanent lines, made safe for a terminal, at once, so that a pipe's reader sees a test's end
+    /// immediately.
     func print(_ lines: [String]) {
         let text = lines.map(ReportText.line).map { "\(hasColor ? Self.colored($0) : $0)\n" }.joined()
         guard terminal == 1, shown > 0 else {
@@ -66,12 +66,12 @@ final class SuiteDisplay {
         shown = block.lines
     }
 
-    /// Shows what runs, unless the terminal is another job's now or takes nothing.
+    /// Shows the running tests, unless another job has the terminal or it accepts nothing.
     func show(_ running: [SuiteProgress.Boot]) {
         progress.running = running
         guard let terminal else { return }
         guard isForeground(terminal) else {
-            // What the shell has written since is not to be taken away.
+            // Text that the shell has written since must not be erased.
             shown = 0
             return
         }
@@ -82,14 +82,14 @@ final class SuiteDisplay {
         shown = block.lines
     }
 
-    /// Takes away what runs.
+    /// Erases the running tests.
     func clear() {
         guard let terminal, shown > 0 else { return }
         _ = Self.write(erasure, to: terminal)
         shown = 0
     }
 
-    /// One of `signals` came.
+    /// Handles one of `signals`.
     func handle(_ signal: Int32) {
         guard signal == SIGTSTP else { return }
         clear()
@@ -99,16 +99,15 @@ final class SuiteDisplay {
     private func block() -> (text: String, lines: Int) {
         progress.seconds = Double(MonotonicClock.now - start) / 1e9
         let size = TerminalSize(of: terminal ?? 1)
-        // A column stays free: some terminals break a line that fills the last one. So do two lines, this one's and one
-        // of results.
+        // One column stays free: some terminals wrap a line that fills the last one. So do two lines, for the cursor
+        // and for a result.
         let lines = progress.lines(width: max(size.columns - 1, 1), height: min(max(size.rows - 2, 1), Self.tallest))
         return (lines.map { "\($0)\n" }.joined(), lines.count)
     }
 
-    /// Up to the first line of what is shown, and all from there on away. ECMA-48, CUU and ED.
+    /// Moves to the first line of the display, and erases everything from there on. ECMA-48, CUU and ED.
     ///
-    /// A terminal that became narrower may have broken lines in two; parts of them then stay, and no line of results is
-    /// lost.
+    /// A terminal that became narrower may have wrapped lines; parts of them then stay, and no line of results is lost.
     private var erasure: String { shown > 0 ? "\r\u{1B}[\(shown)A\u{1B}[J" : "" }
 
     private func isForeground(_ terminal: Int32) -> Bool {
@@ -116,7 +115,7 @@ final class SuiteDisplay {
         return group < 0 || group == getpgrp()
     }
 
-    /// A verdict in its color. ECMA-48, SGR.
+    /// Colors a verdict. ECMA-48, SGR.
     private static func colored(_ line: String) -> String {
         for (verdict, color) in [("PASS", 32), ("FAIL", 31), ("SKIP", 33), ("ERROR", 35)]
         where line.hasPrefix("\(verdict) ") {
@@ -127,7 +126,7 @@ final class SuiteDisplay {
 
     private static func isTerminal(_ path: String) -> Bool {
         var status = stat()
-        // No other kind is opened: that of a pipe would wait for its reader.
+        // Nothing else is opened: opening a pipe would wait for its reader.
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFCHR,
             case let raw = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC), raw >= 0
         else {

@@ -1,12 +1,12 @@
 import Glibc
 import LinuxSystem
 
-/// Finds before a suite's first boot what would keep its boots' files from being written.
+/// Checks before a suite's first boot that its boots' files can be written.
 enum SuiteOutputCheck {
     struct Failure: Error {
         let path: String
         let cause: OutputFileError
-        /// What could not be written there; nil for a log.
+        /// The kind of file that can't be written; nil for a log.
         var what: String?
 
         init(_ path: String, _ cause: OutputFileError) { (self.path, self.cause) = (path, cause) }
@@ -16,7 +16,7 @@ enum SuiteOutputCheck {
         }
     }
 
-    /// Makes the directory for logs, and checks all that these tests write.
+    /// Creates the directory for logs, and checks all files that these tests write.
     static func prepare(_ tests: [SuiteCase], logs: String?) throws(Failure) {
         var files = tests.flatMap { test in
             test.outputs.map { (path: $0.path, what: "the \($0.what) of \(test.name)" as String?) }
@@ -39,7 +39,7 @@ enum SuiteOutputCheck {
         }
     }
 
-    /// Whether files can be made in a directory, and take something.
+    /// Checks that files can be created in a directory, and written.
     private static func check(directory: String) throws(Failure) {
         var name = Array("\(directory)/.swiftlet-XXXXXX".utf8CString)
         let raw = mkstemp(&name)
@@ -47,18 +47,17 @@ enum SuiteOutputCheck {
         _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
         let file = Descriptor(owning: raw, object: directory)
         defer { unlink(name) }
-        // A page: some file systems keep less in the file's own entry, and so take it when they are full.
+        // A page: some file systems store less in the file's own entry, and so accept it when they are full.
         do throws(SystemCallError) { try file.write(contents: [UInt8](repeating: 0, count: 4096)) } catch {
             throw Failure(directory, .system(error))
         }
     }
 
-    /// Whether a boot can write a file. One that is there is emptied now, so that it is not taken for this suite's
-    /// where the boot is never begun.
+    /// Checks that a boot can write a file. An existing file is emptied now, so that it is not mistaken for this
+    /// suite's if the boot never begins.
     /// - Parameters:
-    ///   - isLog: whether it must be a file; else a pipe or a device may stand in its place, which is opened by its
-    ///     boot alone.
-    ///   - directories: those that were looked at, to look once at each.
+    ///   - isLog: true if it must be a file; otherwise a pipe or a device is allowed, which only its boot opens.
+    ///   - directories: those already checked, to check each only once.
     private static func check(_ path: String, isLog: Bool, _ directories: inout Set<String>) throws(Failure) {
         var status = stat()
         guard lstat(path, &status) == 0 else {

@@ -18,10 +18,10 @@ struct SuiteReportOption: Equatable, ExpressibleByArgument, OptionValue {
     }
 }
 
-/// A suite's report as a file, valid whenever it is looked at.
+/// A suite's report as a file, valid at any time.
 ///
-/// What replaces the whole goes to a file beside it that then takes its name, so that no reader ever sees half of it. A
-/// pipe or terminal can't take anything back: it gets such a report once, at the end.
+/// A replacement is written to a file beside it that then takes its name, so that no reader ever sees half of it. A
+/// pipe or terminal can't be rewritten: it gets such a report once, at the end.
 final class SuiteReportFile {
     private let path: String
     private let file: OutputFile
@@ -42,7 +42,7 @@ final class SuiteReportFile {
 
     func add(_ result: SuiteResult) throws(ReportError) { try make(report.add(result.record)) }
 
-    /// - Parameter reason: why the suite ends before its end; nil where it does not.
+    /// - Parameter reason: the reason for an early end; nil if there is none.
     func end(because reason: String? = nil) throws(ReportError) {
         try make(report.end(because: reason))
         if !held.isEmpty { try write(held) }

@@ -3,16 +3,16 @@ import LinuxSystem
 
 /// A small text file, whole.
 enum TextFile {
-    /// More than any such file has.
+    /// A limit above the size of any such file.
     private static let limit = 1 << 20
 
-    /// - Throws: `EFBIG` where it is larger than a MiB.
+    /// - Throws: `EFBIG` if it is larger than a MiB.
     static func read(_ path: String) throws(SystemCallError) -> String {
         let file = try Descriptor(opening: path, flags: O_RDONLY)
         return try read(file)
     }
 
-    /// Everything from a file's start. Files of sysfs and procfs don't say how long they are.
+    /// Reads everything from a file's start. Files of sysfs and procfs don't give their size.
     static func read(_ file: borrowing Descriptor) throws(SystemCallError) -> String {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)

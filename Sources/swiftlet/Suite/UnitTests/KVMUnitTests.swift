@@ -2,9 +2,9 @@ import Glibc
 import LinuxSystem
 import Scripting
 
-/// A built directory of kvm-unit-tests: what its configuration lists, as cases of a suite.
+/// A built directory of kvm-unit-tests: the tests in its configuration, as cases of a suite.
 struct KVMUnitTests {
-    /// Why the directory is none, or has not what is asked for.
+    /// The reason why the directory is unsuitable, or lacks a requested test.
     enum DirectoryError: Error, CustomStringConvertible {
         case unreadable(String, SystemCallError)
         case badFile(String, UnitTestsFile.ParseError)
@@ -27,21 +27,21 @@ struct KVMUnitTests {
         }
     }
 
-    /// Which of the tests are wanted; all that run by default where both are empty.
+    /// The selected tests; if both are empty, all that run by default.
     struct Selection {
         var groups: [String] = []
         var names: [String] = []
-        /// Takes the place of each test's own time limit, in seconds.
+        /// Replaces each test's own time limit, in seconds.
         var timeout: Double?
     }
 
     static let list = "x86/unittests.cfg"
-    /// Seconds for a test that names no limit, as run_tests.sh has it.
+    /// The time limit in seconds of a test that gives none, as in run_tests.sh.
     static let defaultTimeout = 90.0
 
     let directory: String
     private let tests: [UnitTestsFile.Test]
-    /// What the images were built for.
+    /// The architecture of the images.
     private let architecture: String
 
     init(_ directory: String) throws(DirectoryError) {
@@ -57,7 +57,7 @@ struct KVMUnitTests {
         architecture = line.map { String($0.dropFirst(5)) } ?? "x86_64"
     }
 
-    /// The tests selected, in the file's order.
+    /// Returns the selected tests, in the file's order.
     func cases(_ selection: Selection) throws(DirectoryError) -> [SuiteCase] {
         for name in selection.names where !tests.contains(where: { $0.name == name }) {
             throw .noSuchTest(name, directory: directory, tests: tests.map(\.name))
@@ -87,7 +87,7 @@ struct KVMUnitTests {
         }
     }
 
-    /// What the images write to the exit port beside 0 and 1: lib/report.c and lib/abort.c of kvm-unit-tests.
+    /// The meanings of values other than 0 and 1 at the exit port: lib/report.c and lib/abort.c of kvm-unit-tests.
     private static let meanings: [Int32: SuiteVerdict] = [
         1: .failed("it said so"), 38: .skipped("the test itself skipped everything"), 63: .failed("the test aborted"),
     ]
@@ -118,7 +118,7 @@ struct KVMUnitTests {
         return .run(words + ["--timeout", "\(text)s"], timeout: limit)
     }
 
-    /// A test's own time limit in seconds, nil where it wants none.
+    /// Returns a test's own time limit in seconds, nil for none.
     private func limit(of test: UnitTestsFile.Test) throws(UnitTestPlan.Unsupported) -> Double? {
         switch test.timeout {
         case "": return Self.defaultTimeout

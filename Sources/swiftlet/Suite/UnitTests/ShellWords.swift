@@ -3,7 +3,7 @@
 enum ShellWords {
     enum SplitError: Error, Equatable, CustomStringConvertible {
         case openQuote(Character)
-        /// A command or variable that nothing here puts a value for.
+        /// A command or variable without a known value.
         case expansion(String)
 
         var description: String {
@@ -14,7 +14,7 @@ enum ShellWords {
         }
     }
 
-    /// - Parameter substitute: the output of a command between backticks, nil where it isn't known.
+    /// - Parameter substitute: the output of a command between backticks, nil if it isn't known.
     static func split(_ text: String, substitute: (String) -> String? = { _ in nil }) throws(SplitError) -> [String] {
         var words: [String] = []
         var word: String?
@@ -29,7 +29,7 @@ enum ShellWords {
                 word = word ?? ""
             case ("\\", _):
                 guard let next = rest.popFirst() else { break }
-                // Between double quotes a backslash is one but before these.
+                // Between double quotes a backslash is special only before these.
                 if quote != nil, !"\"\\$`\n".contains(next) { word = (word ?? "") + "\\" }
                 if next != "\n" { word = (word ?? "") + String(next) }
             case ("`", _):

@@ -1,25 +1,26 @@
 import KVM
 
-/// What a test of kvm-unit-tests asks for, in swiftlet's own words. Its parameters are written for QEMU's command line.
+/// The requirements of a test of kvm-unit-tests as swiftlet's options. Its parameters are written for QEMU's command
+/// line.
 ///
-/// What a test asks for and can't get makes it a skip, with the reason. What makes no difference here is passed over:
+/// A test with an unsupported requirement is skipped, with the reason. Parameters without an effect here are ignored:
 /// the accelerator, which is always KVM; `pit=off`, which only lets a host's interrupt hardware serve the guest
 /// directly.
 struct UnitTestPlan {
-    /// The machine kvm-unit-tests run on where a test says nothing else: QEMU's `pc`.
+    /// The default machine of kvm-unit-tests: QEMU's `pc`.
     private var memory = "128M"
     private var cpus: String
     private var cpu = "qemu64"
     private var append: String?
     private var initrd: String?
 
-    /// Why a test can't be run here, as it is told behind SKIP.
+    /// The reason why a test can't be run here, as printed after SKIP.
     struct Unsupported: Error, Equatable {
         let reason: String
     }
 
     /// - Parameters:
-    ///   - time: seconds since 1970, for tests that ask a shell for it.
+    ///   - time: seconds since 1970, for tests that get it from a shell.
     init(_ test: UnitTestsFile.Test, time: Int) throws(Unsupported) {
         cpus = test.smp
         guard let count = Int(cpus), count > 0 else { throw Unsupported(reason: "its smp is no number: \(cpus)") }
@@ -38,7 +39,7 @@ struct UnitTestPlan {
             guard let value = rest.popFirst() else { throw Unsupported(reason: "its \(option) has no value") }
             return value
         }
-        // QEMU takes one hyphen or two.
+        // QEMU accepts one hyphen or two.
         switch option.hasPrefix("--") ? String(option.dropFirst()) : option {
         case "-enable-kvm", "-no-reboot", "-nodefaults": break
         case "-append": append = try value()
@@ -70,7 +71,7 @@ struct UnitTestPlan {
         }
     }
 
-    /// QEMU counts in MiB where no unit is named.
+    /// Parses a size; QEMU's default unit is MiB.
     private static func memory(_ text: String) throws(Unsupported) -> String {
         let named = text.last?.isNumber == true ? "\(text)M" : text
         guard MemorySize(argument: named) != nil else { throw Unsupported(reason: "asks for -m \(text)") }
@@ -88,10 +89,10 @@ struct UnitTestPlan {
         }
     }
 
-    /// The words after `swiftlet`.
+    /// Returns the arguments of `swiftlet`.
     /// - Parameters:
     ///   - image: the image's path.
-    ///   - environment: the file that tests read variables from, if there is one.
+    ///   - environment: the file from which tests read variables, if there is one.
     func arguments(image: String, environment: String?) -> [String] {
         var words = ["run", image, "--memory", memory, "--cpus", cpus, "--cpu", cpu, "--testdev"]
         // As one word each, since a value may begin with a hyphen.

@@ -1,21 +1,21 @@
-/// The tests that a `unittests.cfg` of kvm-unit-tests lists; docs/unittests.txt in its source describes the format.
+/// The tests in a `unittests.cfg` of kvm-unit-tests; docs/unittests.txt in its source describes the format.
 ///
-/// Read as its own scripts read it: what is no section and no key known here is passed over.
+/// It is parsed like its own scripts do: unknown lines and keys are ignored.
 struct UnitTestsFile: Equatable {
-    /// One section, its values as they stand in the file.
+    /// One section, with its values unchanged.
     struct Test: Equatable {
         let name: String
         var file = ""
-        /// How many vCPUs.
+        /// The number of vCPUs.
         var smp = "1"
-        /// Shell words handed to the image as its command line.
+        /// Shell words for the image's command line.
         var arguments = ""
-        /// Shell words handed to QEMU (`qemu_params`, `extra_params`).
+        /// Shell words for QEMU (`qemu_params`, `extra_params`).
         var parameters = ""
         var groups: [String] = []
         var arch = ""
         var machine = ""
-        /// `PATH=VALUE` each: files of the host that must hold just that.
+        /// `PATH=VALUE` each: files of the host that must have exactly this contents.
         var checks: [String] = []
         var accel = ""
         var timeout = ""
@@ -60,7 +60,7 @@ struct UnitTestsFile: Equatable {
         }
     }
 
-    /// A value of several lines, up to the closing quotes. A backslash at a line's end joins it with the next.
+    /// Returns a value of several lines, up to the closing quotes. A backslash at a line's end joins it with the next.
     private static func block(_ first: Substring, _ lines: inout ArraySlice<Substring>) -> String? {
         var line = first
         var whole = ""
