@@ -85,6 +85,29 @@ struct SourceTreeTests {
         #expect(count > 500)
     }
 
+    /// A doc comment opens with a verb ("Returns ...") or a noun ("A ..."): so it says at once what a declaration is.
+    @Test func docCommentsOpenWithAVerbOrANoun() throws {
+        let questions: Set<Substring> = ["What", "Whether", "How", "Where", "Who", "Whose"]
+        var count = 0
+        var found: [String] = []
+        for path in try paths(below: "Sources") where path.hasSuffix(".swift") {
+            var isInside = false
+            for (index, line) in try text("Sources/\(path)").split(
+                separator: "\n", omittingEmptySubsequences: false
+            ).enumerated() {
+                let line = line.drop { $0 == " " }
+                defer { isInside = line.hasPrefix("///") }
+                guard !isInside, line.hasPrefix("/// ") else { continue }
+                count += 1
+                if let word = line.dropFirst(4).split(separator: " ").first, questions.contains(word) {
+                    found.append("\(path):\(index + 1)")
+                }
+            }
+        }
+        #expect(count > 3000)
+        #expect(found.count * 100 <= count, "\(found.count) of \(count): \(found)")
+    }
+
     @Test func everyPathInTheDocsLeadsSomewhere() throws {
         let pages = try Self.manager.contentsOfDirectory(atPath: "\(TestKernel.root)/docs").filter {
             $0.hasSuffix(".md")
