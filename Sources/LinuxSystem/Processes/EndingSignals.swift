@@ -41,7 +41,7 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
     /// Opens now what the last sentence is written to, so that a process which ends opens nothing.
     public static func openErrors() { cs_open_errors() }
 
-    /// Whose the last sentence is: `swiftlet lab`. For the main thread, like all below.
+    /// Sets the program name at the start of `sentence`: `swiftlet lab`. For the main thread, like all functions below.
     public static func speak(as speaker: StaticString) { withConstant(speaker, cs_set_speaker) }
 
     /// Sets the activity that `sentence` names: `loading the kernel`.

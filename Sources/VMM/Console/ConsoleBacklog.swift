@@ -11,7 +11,7 @@ struct ConsoleBacklog: ~Copyable {
     private var memory: [UInt8] = []
     private var start = 0
     private let file: BacklogFile?
-    /// Byte number N of all that went into the file stands at N modulo `fileLimit`.
+    /// Byte number N of all that went into the file is at N modulo `fileLimit`.
     private var fileStart = 0
     private var fileEnd = 0
 

@@ -40,7 +40,7 @@ final class ConsoleDestination: Sendable {
     /// Whether the kernel answers at once, whatever the reader does.
     var neverWaits: Bool { own != nil }
 
-    /// Waits until it takes something.
+    /// Waits until a byte can be written.
     func wait(milliseconds: Int32) { _ = isWritable(given, milliseconds: milliseconds) }
 
     private func isWritable(_ descriptor: Int32, milliseconds: Int32 = 0) -> Bool {

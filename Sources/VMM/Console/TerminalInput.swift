@@ -19,7 +19,7 @@ struct TerminalInput: ~Copyable {
     /// True if the loss of input was reported.
     private var isLossTold = false
 
-    /// nil where the source is not a terminal, or not one that is ours to read: see `Terminal`.
+    /// Returns nil if the source is no terminal, or not one that swiftlet may read: see `Terminal`.
     init?(
         _ source: Int32?, _ keys: TerminalKeys, words: ConsoleDestination?, serial: SerialPort, loop: MainLoop
     ) {

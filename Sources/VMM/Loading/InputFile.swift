@@ -84,7 +84,7 @@ public final class InputFile: Sendable {
 /// The files that a run reads, each opened once: a machine that starts again, and who asks for the kernel's names,
 /// reads what is open. So neither depends on what has become of a path since, and what came through a pipe is not gone.
 public final class InputFiles: @unchecked Sendable {
-    // @unchecked: used by the thread that builds machines, and by no other.
+    // @unchecked: only the thread that builds machines uses it.
     private var opened: [(path: String, file: InputFile)] = []
     private var unpacked: [(path: String, file: InputFile)] = []
 

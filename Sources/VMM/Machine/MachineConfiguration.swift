@@ -24,7 +24,7 @@ public struct MachineConfiguration: Sendable {
     public var consoleInput: Int32?
     /// What the console of these two needs open, for a run of several machines; nil: each opens it for itself.
     public var consoleFiles: ConsoleFiles?
-    /// What the keys do where that is a terminal.
+    /// The keys for swiftlet if the input is a terminal.
     public var terminalKeys = TerminalKeys()
     /// The time limit in seconds; nil for none.
     public var timeout: Double?

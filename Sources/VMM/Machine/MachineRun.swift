@@ -70,8 +70,8 @@ extension Machine {
         }
     }
 
-    /// Whether the rest of the console is given up: a process that was asked to end has little time, and one at its
-    /// time limit waits for no reader that stands still.
+    /// Returns true if the rest of the console is to be given up: a process that was asked to end has little time, and
+    /// one at its time limit does not wait for a stalled reader.
     private func isUp(since ended: UInt64, _ tenths: Int) -> Bool {
         if tenths == 0 { EndingSignals.prolong() }
         let now = MonotonicClock.now

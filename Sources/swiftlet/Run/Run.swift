@@ -205,7 +205,7 @@ struct Run {
         }
     }
 
-    /// What the processor asked for lacks on this host, which the guest would otherwise have to find out.
+    /// Reports features of the requested processor that this host lacks.
     private func tellMissingFeatures(_ hypervisor: borrowing Hypervisor) throws(KVMError) {
         guard let model = request.cpu, model != .host else { return }
         for feature in model.missing(from: try hypervisor.supportedCPUID()) {
