@@ -38,7 +38,7 @@ public struct EndingSignals: ~Copyable, EndRequests, Sendable {
         return signal > 0 ? signal : nil
     }
 
-    /// Opens now what the last sentence is written to, so that a process which ends opens nothing.
+    /// Opens standard error for `sentence` now, so that an ending process opens no file.
     public static func openErrors() { cs_open_errors() }
 
     /// Sets the program name at the start of `sentence`: `swiftlet lab`. For the main thread, like all functions below.

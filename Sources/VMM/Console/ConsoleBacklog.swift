@@ -3,7 +3,7 @@ import LinuxSystem
 /// Console bytes that their reader has not accepted yet, in order: up to 1 MiB in memory, up to 1 GiB more in a file
 /// without a name.
 ///
-/// The file is a ring of fixed size, so that a reader that is slow but steady keeps it from growing.
+/// The file is a ring of fixed size, so that it does not grow for a slow but steady reader.
 struct ConsoleBacklog: ~Copyable {
     private let memoryLimit: Int
     private let fileLimit: Int
@@ -15,7 +15,7 @@ struct ConsoleBacklog: ~Copyable {
     private var fileStart = 0
     private var fileEnd = 0
 
-    /// - Parameter file: of this backlog alone; nil where none could be made: then memory is all there is.
+    /// - Parameter file: used only by this backlog; nil if none could be created: then only memory is used.
     init(memoryLimit: Int = 1 << 20, fileLimit: Int = 1 << 30, file: BacklogFile? = .make()) {
         self.file = file
         self.memoryLimit = memoryLimit

@@ -37,7 +37,7 @@ final class ConsoleDestination: Sendable {
         own = number < 0 ? nil : Descriptor(owning: number, object: "the console's reader")
     }
 
-    /// Whether the kernel answers at once, whatever the reader does.
+    /// True if the kernel answers at once, whatever the reader does.
     var neverWaits: Bool { own != nil }
 
     /// Waits until a byte can be written.

@@ -1,14 +1,14 @@
 import Glibc
 import LinuxSystem
 
-/// What a console has open beside the descriptors that it is given: opened before the guest's first instruction, and
-/// once for all machines of a run.
+/// The files that a console opens besides its given descriptors: before the guest's first instruction, and once for all
+/// machines of a run.
 public final class ConsoleFiles: Sendable {
-    /// Where the guest's output goes; nil for nowhere.
+    /// The guest's output; nil for none.
     let output: ConsoleDestination?
-    /// Takes what a slow reader has yet to take.
+    /// Holds bytes that a slow reader has not accepted yet.
     let backlog: BacklogFile?
-    /// The terminal that is typed at, for our own words; nil where the input is none.
+    /// The terminal of the input, for swiftlet's own messages; nil if the input is no terminal.
     let terminal: ConsoleDestination?
 
     /// - Parameters:
@@ -20,7 +20,7 @@ public final class ConsoleFiles: Sendable {
         terminal = input.flatMap { isatty($0) == 1 ? ConsoleDestination($0) : nil }
     }
 
-    /// Whether there may be a reader who doesn't follow: regular files and /dev/null take everything at once.
+    /// Returns true if the reader may be slow: regular files and /dev/null accept everything at once.
     private static func mayBeSlow(_ output: Int32) -> Bool {
         var status = stat()
         guard fstat(output, &status) == 0 else { return true }
@@ -39,9 +39,9 @@ final class BacklogFile: Sendable {
 
     private init() throws(SystemCallError) { descriptor = try TemporaryFile("the console's backlog").release() }
 
-    /// Makes one; nil where none can be made.
+    /// Creates one; nil if that fails.
     static func make() -> BacklogFile? { try? BacklogFile() }
 
-    /// Gives the disk's room back.
+    /// Frees the space on disk.
     func empty() { ftruncate(descriptor.raw, 0) }
 }

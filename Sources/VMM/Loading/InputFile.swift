@@ -81,8 +81,8 @@ public final class InputFile: Sendable {
     }
 }
 
-/// The files that a run reads, each opened once: a machine that starts again, and who asks for the kernel's names,
-/// reads what is open. So neither depends on what has become of a path since, and what came through a pipe is not gone.
+/// The files that a run reads, each opened once: a machine that starts again, and the reader of the kernel's symbols,
+/// use the open files. So later changes of a path have no effect, and the contents of a pipe are kept.
 public final class InputFiles: @unchecked Sendable {
     // @unchecked: only the thread that builds machines uses it.
     private var opened: [(path: String, file: InputFile)] = []
@@ -90,7 +90,7 @@ public final class InputFiles: @unchecked Sendable {
 
     public init() {}
 
-    /// Opens a file, or gives the one that is open by this path.
+    /// Opens a file, or returns the one that is already open for this path.
     public func open(_ path: String) throws(SystemCallError) -> InputFile {
         if let file = Self.find(path, in: opened) { return file }
         let file = try InputFile(path)
@@ -98,10 +98,10 @@ public final class InputFiles: @unchecked Sendable {
         return file
     }
 
-    /// What was found in the compressed file of this path.
+    /// Returns the contents of the compressed file of this path.
     func unpacked(_ path: String) -> InputFile? { Self.find(path, in: unpacked) }
 
-    /// Keeps what was found in a compressed file.
+    /// Keeps the contents of a compressed file.
     func keep(_ contents: [UInt8], of path: String) throws(SystemCallError) -> InputFile {
         let file = try InputFile(contents: contents, of: path)
         unpacked.append((path, file))

@@ -22,7 +22,7 @@ public struct MachineConfiguration: Sendable {
     public var trace: Trace?
     /// The descriptor of the guest's console input, nil for none.
     public var consoleInput: Int32?
-    /// What the console of these two needs open, for a run of several machines; nil: each opens it for itself.
+    /// The open files for these two, shared by several machines of a run; nil: the machine opens its own.
     public var consoleFiles: ConsoleFiles?
     /// The keys for swiftlet if the input is a terminal.
     public var terminalKeys = TerminalKeys()

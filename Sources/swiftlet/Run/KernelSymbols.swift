@@ -4,11 +4,11 @@ import LinuxSystem
 import PostMortem
 import VMM
 
-/// The file that holds the kernel's names for a post-mortem. It is open before the run, and read only if there is need.
+/// The file with the kernel's symbols for a post-mortem. It is opened before the run, and read only if needed.
 final class KernelSymbols {
     private let path: String
     private let wasAsked: Bool
-    /// What the run reads anyway, or had to be read at once; nil where `file` is it.
+    /// A file that the run reads anyway, or a pipe that had to be read at once; nil if `file` is set.
     private let input: InputFile?
     private let file: Descriptor?
 
@@ -16,7 +16,7 @@ final class KernelSymbols {
     private static let mapLimit: UInt64 = 64 << 20
 
     /// Opens the file of `--symbols`, so that a wrong path costs no boot.
-    /// - Parameter files: where it is kept if it comes through a pipe. That is read now, since whoever writes it waits.
+    /// - Parameter files: keeps the contents of a pipe, which is read now, since its writer waits.
     init(_ path: String, files: InputFiles) throws(SymbolFileError) {
         self.path = path
         wasAsked = true
@@ -25,14 +25,14 @@ final class KernelSymbols {
                 input = try files.open(path)
                 file = nil
             } else {
-                // Opened anew: it may be a file that is only made as it is read.
+                // Opened again: it may be a file that is generated while it is read.
                 file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
                 input = nil
             }
         } catch { throw SymbolFileError(path: path, cause: error) }
     }
 
-    /// - Parameter kernel: what is booted, which may have names of its own.
+    /// - Parameter kernel: the booted file, which may have symbols of its own.
     init(kernel: InputFile, path: String) {
         (self.path, wasAsked) = (path, false)
         input = kernel

@@ -4,19 +4,19 @@ import KVM
 import LinuxSystem
 import VMM
 
-/// Everything that a run opens but its devices, which are opened with each machine: in this one file, in this order,
-/// and before the guest's first instruction. From there on descriptors are handed on, and no path is looked up.
+/// All files that a run opens, except devices, which are opened with each machine: in this one file, in this order,
+/// and before the guest's first instruction. After that no path is looked up.
 ///
-/// 1. what the caller left closed of the standard streams, and standard error once more, for the last sentence;
-/// 2. the recording, which has all calls that follow;
-/// 3. the reports, which tell of what keeps the run from starting;
-/// 4. the console's file, `/dev/kvm`, the kernel's names, the trace, the kernel and all that it is handed.
+/// 1. closed standard streams, and standard error once more, for the last line;
+/// 2. the recording, which has all later calls;
+/// 3. the reports, which include errors that prevent the start;
+/// 4. the console's file, `/dev/kvm`, the kernel's symbols, the trace, the kernel and its modules.
 ///
-/// docs/architecture.md says what a sandbox can count on.
+/// docs/architecture.md has the guarantees for a sandbox.
 final class RunFiles {
-    /// The kernel or firmware, and what a kernel is handed: open, to be found by their paths.
+    /// The kernel or firmware, and the files passed to a kernel: open, and found by their paths.
     let inputs = InputFiles()
-    /// Where the console goes and comes from; nil for nowhere.
+    /// The console's output and input; nil for none.
     let output, input: Int32?
     private let consoleFile: Descriptor?
     let console: ConsoleFiles
@@ -24,17 +24,18 @@ final class RunFiles {
     let hypervisor: Hypervisor
     let symbols: KernelSymbols
     let trace: TracedRun?
-    /// The registers of the devices to be, for which room is made.
+    /// The BARs of the future devices, for which space is reserved.
     let deviceBARs: [BARPlacement.Need]
 
-    /// Standard streams that the caller left closed would be the next files that are opened, and the guest's console be
-    /// written to them. None of them can be written to: what a console that was left closed loses is counted and told.
+    /// Opens closed standard streams on /dev/null: otherwise the next files would get their numbers, and the guest's
+    /// console would be written to them. They are read-only, so that lost output of a closed console is counted and
+    /// reported.
     static func openStandardStreams() {
         for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
         EndingSignals.openErrors()
     }
 
-    /// Opens the recording; nil where none was asked for.
+    /// Opens the recording; nil if none was requested.
     static func recorder(_ request: RunRequest) throws(RecordingError) -> CallRecorder? {
         guard let path = request.record else { return nil }
         let limit = OutputLimits.limit(request.fileLimit, or: .recording)
@@ -43,7 +44,7 @@ final class RunFiles {
         }
     }
 
-    /// Opens the rest, when the recording and the reports are open.
+    /// Opens the rest, after the recording and the reports.
     /// - Parameter host: the recorder if there is a recording.
     init(_ request: RunRequest, through host: KernelInterface) throws {
         let file = try Self.consoleFile(request.console)
@@ -65,7 +66,7 @@ final class RunFiles {
             } + request.devices.flatMap { HostFilesystem().baseAddressRegisters(of: $0.address) }
     }
 
-    /// Opens the kernel or firmware and all that a kernel is handed.
+    /// Opens the kernel or firmware and all files passed to a kernel.
     /// - Returns: the first of them.
     private static func kernel(_ request: RunRequest, _ inputs: InputFiles) throws(MachineError) -> InputFile {
         if let firmware = request.firmware {
@@ -88,7 +89,7 @@ final class RunFiles {
         }
     }
 
-    /// Borrowing by its signature: a pattern on the file itself takes it over, and closes it before the run.
+    /// Borrows the file by its signature: a pattern on the file itself would take it over, and close it before the run.
     private static func number(of file: borrowing Descriptor?) -> Int32? {
         switch file {
         case .some(let file): file.raw
