@@ -14,6 +14,9 @@ public struct Descriptor: ~Copyable, Sendable {
     /// The interface that its calls go through.
     public let kernel: KernelInterface
 
+    /// The flag of `open` for reading and writing: O_RDWR.
+    public static let readWrite: Int32 = O_RDWR
+
     /// Takes over an open descriptor.
     public init(owning raw: Int32, object: String, kernel: KernelInterface = .host) {
         self.raw = raw
@@ -25,7 +28,7 @@ public struct Descriptor: ~Copyable, Sendable {
     /// Opens a path. The corresponding C function is `open`; `O_CLOEXEC` is always set. Waits for a FIFO's other end
     /// until the process is to end.
     public init(
-        opening path: String, flags: Int32 = 2 /* O_RDWR */, mode: UInt32 = 0o644, kernel: KernelInterface = .host
+        opening path: String, flags: Int32 = Descriptor.readWrite, mode: UInt32 = 0o644, kernel: KernelInterface = .host
     )
         throws(SystemCallError)
     {

@@ -16,6 +16,14 @@ public struct Capability: Sendable, Hashable {
     public static let extendedSerialNumber: UInt16 = 0x0003
     public static let extendedVendorSpecific: UInt16 = 0x000B
 
+    /// The header of an extended capability: id, version, and the offset of the next one; PCI Express 3.0, section 7.9.3.
+    enum ExtendedHeader {
+        static let idAndVersion: UInt32 = 0x000F_FFFF
+        static let nextShift: UInt32 = 20
+        /// A null capability, which has id 0, of version 1.
+        static let null: UInt32 = 1 << 16
+    }
+
     /// Returns the capabilities in a function's first 256 bytes. Stops at a loop or at a pointer out of range, so that
     /// a broken device can't hang us.
     public static func list(_ bytes: [UInt8]) -> [Capability] {
@@ -40,7 +48,7 @@ public struct Capability: Sendable, Hashable {
             let header = word32(bytes, offset)
             guard header != 0, header != 0xFFFF_FFFF else { break }
             found.append(Capability(id: UInt16(truncatingIfNeeded: header), offset: offset))
-            offset = Int(header >> 20) & 0xFFC
+            offset = Int(header >> ExtendedHeader.nextShift) & 0xFFC
         }
         return found
     }

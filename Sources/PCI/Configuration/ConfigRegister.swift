@@ -22,6 +22,11 @@ public enum ConfigRegister {
     public static let firstExtendedCapability = 0x100
 }
 
+/// The Header Type register; PCI Local Bus 3.0, section 6.2.1.
+enum HeaderType {
+    static let multiFunction: UInt8 = 0x80
+}
+
 /// The COMMAND register; PCI Local Bus 3.0, section 6.2.2.
 public struct Command: OptionSet, Sendable, Hashable {
     public let rawValue: UInt16
@@ -43,6 +48,14 @@ public enum Status {
     /// The function asserts INTx, regardless of INTx-disable.
     public static let interrupt: UInt16 = 1 << 3
     public static let capabilitiesList: UInt16 = 1 << 4
+    static let masterDataParityError: UInt16 = 1 << 8
+    static let signalledTargetAbort: UInt16 = 1 << 11
+    static let receivedTargetAbort: UInt16 = 1 << 12
+    static let receivedMasterAbort: UInt16 = 1 << 13
+    static let signalledSystemError: UInt16 = 1 << 14
+    static let detectedParityError: UInt16 = 1 << 15
     /// Bits that are cleared by writing one.
-    public static let clearedByOne: UInt16 = 0xF900
+    public static let clearedByOne =
+        masterDataParityError | signalledTargetAbort | receivedTargetAbort | receivedMasterAbort | signalledSystemError
+        | detectedParityError
 }

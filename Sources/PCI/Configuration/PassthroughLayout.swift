@@ -46,7 +46,8 @@ public struct PassthroughLayout: Sendable {
         copy(bytes, ConfigRegister.subsystemVendorID, 4)
         copy(bytes, ConfigRegister.minimumGrant, 2)
         // The function is alone in its slot, so the multi-function bit is cleared.
-        space.set(ConfigRegister.headerType, UInt32(bytes[ConfigRegister.headerType] & 0x7F), width: 1)
+        space.set(
+            ConfigRegister.headerType, UInt32(bytes[ConfigRegister.headerType] & ~HeaderType.multiFunction), width: 1)
         space.set(ConfigRegister.interruptPin, UInt32(interruptPin), width: 1)
         space.setMasks(ConfigRegister.interruptLine, width: 1, writable: 0xFF)
         for register in [ConfigRegister.cacheLineSize, ConfigRegister.latencyTimer] {
@@ -98,18 +99,25 @@ public struct PassthroughLayout: Sendable {
                 return false
             }
             // No PME: nothing would handle it. The guest sets the power state, which is read back from the device.
-            space.set(offset + 2, UInt32(Capability.word16(bytes, offset + 2) & 0x07FF), width: 2)
+            typealias Control = PowerCapability.ControlStatus
+            let capabilities = offset + PowerCapability.Capabilities.offset
+            space.set(
+                capabilities,
+                UInt32(Capability.word16(bytes, capabilities) & ~PowerCapability.Capabilities.pmeSupport), width: 2)
             if access == .raw {
-                space.set(offset + 4, UInt32(Capability.word16(bytes, offset + 4) & 0x0008), width: 2)
-                space.setMasks(offset + 4, width: 2, writable: 0x0003)
+                space.set(
+                    found.control, UInt32(Capability.word16(bytes, found.control)) & Control.noSoftReset, width: 2)
+                space.setMasks(found.control, width: 2, writable: Control.powerState)
             } else {
-                space.setMasks(offset + 4, width: 2, writable: 0x0003, live: 0x000B, forwarded: 0x0003)
+                space.setMasks(
+                    found.control, width: 2, writable: Control.powerState,
+                    live: Control.powerState | Control.noSoftReset, forwarded: Control.powerState)
             }
             if power == nil { power = found }
         case Capability.vitalProductData:
-            guard offset + 8 <= limit else { return false }
-            space.setMasks(offset + 2, width: 2, live: 0xFFFF, forwarded: 0xFFFF)
-            space.setMasks(offset + 4, width: 4, live: 0xFFFF_FFFF, forwarded: 0xFFFF_FFFF)
+            guard offset + VitalProductData.length <= limit else { return false }
+            space.setMasks(offset + VitalProductData.address, width: 2, live: 0xFFFF, forwarded: 0xFFFF)
+            space.setMasks(offset + VitalProductData.data, width: 4, live: 0xFFFF_FFFF, forwarded: 0xFFFF_FFFF)
         case Capability.msi:
             guard msi == nil, let found = MSICapability(bytes, at: offset, singleVectorOnly: access == .raw),
                 offset + found.length <= limit
@@ -129,46 +137,55 @@ public struct PassthroughLayout: Sendable {
         case Capability.pciExpress: return layExpress(offset, bytes, limit: limit)
         case Capability.advancedFeatures:
             // Its only function is a reset.
-            guard access == .filtered, offset + 6 <= limit else { return false }
-            copy(bytes, offset + 2, 2)
-            space.setMasks(offset + 4, width: 1, forwarded: 0x01)
-            space.setMasks(offset + 5, width: 1, live: 0x01)
+            guard access == .filtered, offset + AdvancedFeatures.length <= limit else { return false }
+            copy(bytes, offset + AdvancedFeatures.lengthAndCapabilities, 2)
+            space.setMasks(offset + AdvancedFeatures.control, width: 1, forwarded: AdvancedFeatures.initiateReset)
+            space.setMasks(offset + AdvancedFeatures.status, width: 1, live: AdvancedFeatures.transactionsPending)
         default: return false
         }
         return true
     }
 
-    /// Device Control's Max_Payload_Size and Max_Read_Request_Size; PCI Express 3.0, section 7.8.4.
-    private static let packetSizes: UInt32 = 0x70E0
-
     /// Adds the express capability; PCI Express 3.0, section 7.8. On the root bus an endpoint is an integrated one
     /// without a link, so its link registers are hidden.
     private mutating func layExpress(_ offset: Int, _ bytes: [UInt8], limit: Int) -> Bool {
-        let flags = Capability.word16(bytes, offset + 2)
-        let isEndpoint = [0, 1, 9].contains(flags >> 4 & 0xF)
-        let length = flags & 0xF >= 2 ? 0x3C : 0x14
+        typealias Express = ExpressCapability
+        typealias Control = Express.DeviceControl
+        let capabilities = offset + Express.Register.capabilities
+        let flags = Capability.word16(bytes, capabilities)
+        let type = (flags & Express.Capabilities.type) >> Express.Capabilities.typeShift
+        let version = flags & Express.Capabilities.version
         // Some devices truncate the version 2 structure; the bytes that exist are kept.
-        let end = min(offset + length, limit)
-        guard isEndpoint, offset + 0x0C <= end else { return false }
-        space.set(offset + 2, UInt32(flags & 0x000F | 9 << 4), width: 2)
-        copy(bytes, offset + 4, 4)
+        let end = min(offset + Express.length(version: version), limit)
+        guard Express.Capabilities.endpoints.contains(type), offset + Express.deviceEnd <= end else { return false }
+        let shown = version | Express.Capabilities.integratedEndpoint << Express.Capabilities.typeShift
+        space.set(capabilities, UInt32(shown), width: 2)
+        let device = offset + Express.Register.deviceCapabilities
+        copy(bytes, device, 4)
         if access == .raw {
             // Without function-level reset: the host's kernel would not notice it.
-            space.set(offset + 4, Capability.word32(bytes, offset + 4) & ~(1 << 28), width: 4)
+            space.set(
+                device, Capability.word32(bytes, device) & ~Express.DeviceCapabilities.functionLevelReset, width: 4)
         }
         // The guest controls device control; the device sees its function-level reset bit, which always reads zero.
-        space.set(offset + 8, UInt32(Capability.word16(bytes, offset + 8) & 0x7FFF), width: 2)
+        let control = offset + Express.Register.deviceControl
+        let word = Capability.word16(bytes, control)
+        space.set(control, UInt32(word & ~Control.initiateReset), width: 2)
         space.setMasks(
-            offset + 8, width: 2, writable: 0x7FFF, forwarded: access == .raw ? 0 : 0xFFFF & ~Self.packetSizes)
+            control, width: 2, writable: UInt32(~Control.initiateReset),
+            forwarded: access == .raw ? 0 : UInt32(~Control.packetSizes))
         // The path to the device belongs to the host: the sizes that the host set are kept.
-        if access != .raw {
-            space.hold(offset + 8, UInt32(Capability.word16(bytes, offset + 8)) & Self.packetSizes, width: 2)
-        }
-        space.setMasks(offset + 0x0A, width: 2, live: 0xFFFF, forwarded: 0x000F)
-        if offset + 0x2A <= end, length == 0x3C {
-            copy(bytes, offset + 0x24, 4)
-            copy(bytes, offset + 0x28, 2)
-            space.setMasks(offset + 0x28, width: 2, writable: 0x001F, forwarded: access == .raw ? 0 : 0x001F)
+        if access != .raw { space.hold(control, UInt32(word & Control.packetSizes), width: 2) }
+        space.setMasks(
+            offset + Express.Register.deviceStatus, width: 2, live: 0xFFFF,
+            forwarded: UInt32(Express.DeviceStatus.errors))
+        if offset + Express.device2End <= end, version >= 2 {
+            let control2 = offset + Express.Register.deviceControl2
+            copy(bytes, offset + Express.Register.deviceCapabilities2, 4)
+            copy(bytes, control2, 2)
+            let timeout = UInt32(
+                Express.DeviceControl2.completionTimeout | Express.DeviceControl2.completionTimeoutDisable)
+            space.setMasks(control2, width: 2, writable: timeout, forwarded: access == .raw ? 0 : timeout)
         }
         return true
     }
@@ -191,12 +208,13 @@ public struct PassthroughLayout: Sendable {
             // The list must begin at 0x100; a null capability (id 0) replaces a hidden one there.
             if previous == nil, capability.offset != ConfigRegister.firstExtendedCapability {
                 previous = ConfigRegister.firstExtendedCapability
-                space.set(ConfigRegister.firstExtendedCapability, 1 << 16, width: 4)
+                space.set(ConfigRegister.firstExtendedCapability, Capability.ExtendedHeader.null, width: 4)
             }
-            space.set(capability.offset, header & 0x000F_FFFF, width: 4)
+            space.set(capability.offset, header & Capability.ExtendedHeader.idAndVersion, width: 4)
             if let previous {
-                let before = space.read(previous, width: 4) & 0x000F_FFFF
-                space.set(previous, before | UInt32(capability.offset) << 20, width: 4)
+                let before = space.read(previous, width: 4) & Capability.ExtendedHeader.idAndVersion
+                space.set(
+                    previous, before | UInt32(capability.offset) << Capability.ExtendedHeader.nextShift, width: 4)
             }
             previous = capability.offset
         }

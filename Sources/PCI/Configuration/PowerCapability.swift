@@ -7,6 +7,22 @@ public struct PowerCapability: Sendable, Hashable {
 
     static let length = 8
 
+    /// Power Management Capabilities, PMC; section 3.2.3.
+    enum Capabilities {
+        static let offset = 2
+        static let d1: UInt16 = 1 << 9
+        static let d2: UInt16 = 1 << 10
+        /// The states from which the function can signal PME.
+        static let pmeSupport: UInt16 = 0xF800
+    }
+
+    /// Power Management Control/Status, PMCSR; section 3.2.4.
+    enum ControlStatus {
+        static let offset = 4
+        static let powerState: UInt32 = 0x0003
+        static let noSoftReset: UInt32 = 0x0008
+    }
+
     /// The states of a function, as PMCSR bits 1:0 encode them.
     public enum State: UInt8, Sendable, Hashable {
         case d0, d1, d2, d3hot
@@ -15,23 +31,24 @@ public struct PowerCapability: Sendable, Hashable {
     /// Decodes the layout at `offset`; nil if it extends beyond the 256 bytes.
     init?(_ bytes: [UInt8], at offset: Int) {
         guard offset + Self.length <= min(bytes.count, 256) else { return nil }
-        let capabilities = Capability.word16(bytes, offset + 2)
+        let capabilities = Capability.word16(bytes, offset + Capabilities.offset)
         self.offset = offset
-        hasD1 = capabilities & 0x0200 != 0
-        hasD2 = capabilities & 0x0400 != 0
+        hasD1 = capabilities & Capabilities.d1 != 0
+        hasD2 = capabilities & Capabilities.d2 != 0
     }
 
     /// The offset of the control and status register, PMCSR; section 3.2.4.
-    public var control: Int { offset + 4 }
+    public var control: Int { offset + ControlStatus.offset }
 
     /// The state in the guest's view.
     public func state(in space: ConfigSpace) -> State {
-        State(rawValue: UInt8(truncatingIfNeeded: space.read(control, width: 1) & 3)) ?? .d0
+        State(rawValue: UInt8(truncatingIfNeeded: space.read(control, width: 1) & ControlStatus.powerState))
+            ?? .d0
     }
 
     /// Puts a state into the guest's view.
     public func set(_ state: State, in space: inout ConfigSpace) {
-        space.set(control, space.read(control, width: 1) & ~3 | UInt32(state.rawValue), width: 1)
+        space.set(control, space.read(control, width: 1) & ~ControlStatus.powerState | UInt32(state.rawValue), width: 1)
     }
 
     /// Returns the state that a function is in after a write of `wanted`: a state that it lacks is discarded (section
