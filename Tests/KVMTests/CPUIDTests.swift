@@ -121,7 +121,7 @@ import Testing
         ]
         let cpuid = CPUID(table: table(intel)).forVCPU(apicID: 4, count: 5)
         #expect((0..<3).map { cpuid.entry(4, index: $0)?.eax } == [0x1C00_0121, 0x1C00_0122, 0x1C00_0143])
-        #expect(cpuid.entry(4, index: 3)?.eax == 0x1C00_0163 | 7 << 14)
+        #expect(cpuid.entry(4, index: 3)?.eax == 0x1C01_C163)
         #expect(cpuid.entry(4, index: 4)?.eax == 0)
         #expect(cpuid.entry(0x8000_0008)?.ecx == 0, "AMD's fields are AMD's")
         #expect(cpuid.entry(0x8000_0001)?.ecx == 0x121, "AMD's fields are AMD's")

@@ -2,8 +2,8 @@ import Glibc
 public import LinuxSystem
 import Synchronization
 
-/// A kernel interface that keeps the ioctls, preads and pwrites made through it, and can answer in place of the kernel or
-/// make a call fail.
+/// A kernel interface that keeps the ioctls, preads and pwrites made through it, and can answer in place of the kernel
+/// or make a call fail.
 public final class KernelDouble: KernelInterface, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
 

@@ -58,7 +58,8 @@ public final class ReplayKernel: KernelInterface, @unchecked Sendable {
         super.init()
     }
 
-    /// Runs `body` on this interface and finishes. A failure of the replay comes before the error that it made `body` throw.
+    /// Runs `body` on this interface and finishes. A failure of the replay takes precedence over the resulting error of
+    /// `body`.
     public func run<Result>(_ body: (ReplayKernel) throws -> Result) throws -> Result {
         let result = Swift.Result { try body(self) }
         if let failure { throw failure }

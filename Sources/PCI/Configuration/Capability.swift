@@ -16,7 +16,7 @@ public struct Capability: Sendable, Hashable {
     public static let extendedSerialNumber: UInt16 = 0x0003
     public static let extendedVendorSpecific: UInt16 = 0x000B
 
-    /// The header of an extended capability: id, version, and the offset of the next one; PCI Express 3.0, section 7.9.3.
+    /// The header of an extended capability: id, version and the next one's offset; PCI Express 3.0, section 7.9.3.
     enum ExtendedHeader {
         static let idAndVersion: UInt32 = 0x000F_FFFF
         static let nextShift: UInt32 = 20
