@@ -26,6 +26,23 @@ struct SymbolTableTests {
         #expect(SymbolTable(map: []) == nil)
     }
 
+    /// Of several names at one address the first that has a size stands for all; where none has one, the first.
+    @Test func anAddressHasTheNameOfItsFirstSymbolWithASize() {
+        func name(_ symbols: (size: UInt64, name: String)...) -> String? {
+            SymbolTable(
+                symbols.map { SymbolTable.Symbol(address: 0x1000, size: $0.size, name: $0.name, isCode: true) }
+            ).name(of: 0x1000)
+        }
+        #expect(name((0, "label"), (16, "function")) == "function")
+        #expect(name((16, "function"), (0, "label")) == "function")
+        #expect(name((16, "function"), (32, "alias")) == "function")
+        #expect(name((32, "function"), (16, "alias")) == "function")
+        #expect(name((0, "label"), (16, "function"), (0, "other"), (16, "alias")) == "function")
+        #expect(name((0, "label"), (0, "other")) == "label")
+        #expect(name((1, "byte"), (0, "label")) == "byte")
+        #expect(name((0, "label"), (1, "byte")) == "byte")
+    }
+
     @Test func whatDebianPutsInTheMapsPlaceNamesNothing() {
         #expect(
             SymbolTable(

@@ -57,6 +57,9 @@ import Testing
         ("a = 2026-02-30", 1, "no value"),
         ("a = 07:60:00", 1, "no value"), ("a = 2026-01-02T03:04:05+1", 1, "no value"),
         ("a = 9223372036854775808", 1, "no value"),
+        // A number as long as a date takes no part of what follows it; a date's blank may be the last there is.
+        ("a = -123456789 x", 1, "found \"x\""), ("a = 1234567890 1", 1, "found \"1\""),
+        ("a = 2026-11-2 07:00:00", 1, "2026-11-2 is no value"), ("a = 2026-11-27 x", 1, "found \"x\""),
         ("a =", 1, "a value, found the file's end"),
         ("a = 'x\u{1}'", 1, "a control character"), ("= 1", 1, "a key"),
         ("a = \(String(repeating: "[", count: 100_000))", 1, "more than 64 deep"),
@@ -69,6 +72,13 @@ import Testing
             guard let error = error as? TOMLDocument.Malformed else { return false }
             return error.line == line && error.reason.contains(reason)
         }
+    }
+
+    /// A date and a time are parted by a blank, and so is a date from the file's end.
+    @Test(arguments: ["2026-11-27", "2026-11-27 ", "2026-11-27 # x", "2026-11-27 07:08:09", "2026-11-27T07:08:09"])
+    func aDateIsTaken(_ text: String) throws {
+        _ = try TOMLDocument("a = \(text)")
+        _ = try TOMLDocument("a = [\(text)\n]\nb = \(text)\nc = 1")
     }
 
     @Test func standsAnything() {
