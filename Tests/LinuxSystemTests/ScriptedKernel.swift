@@ -3,6 +3,7 @@ import LinuxSystem
 
 /// A kernel of few words: it knows the calls of `ScriptedCalls` and those that give out descriptors.
 final class ScriptedKernel: KernelInterface, @unchecked Sendable {
+    // @unchecked: it has no state.
     override func call(_ descriptor: Int32, _ request: IoctlRequest, value: UInt) -> Int32 {
         switch "\(request.name)" {
         case "KVM_CHECK_EXTENSION": value == 75 ? 1 : 0

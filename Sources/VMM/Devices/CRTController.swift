@@ -43,6 +43,7 @@ final class CRTController: BusDevice, @unchecked Sendable {
 /// Input status 1 of the same display, 0x3DA and 0x3BA: retrace begins and ends with each read, so that no guest waits
 /// for it forever.
 final class DisplayStatus: BusDevice, @unchecked Sendable {
+    // @unchecked: what changes is atomic.
     static let entry = BoardEntry("the CRT controller", 0x3DA..<0x3DB, 0x3BA..<0x3BB)
     /// Vertical retrace, and no display at this moment.
     private static let retrace: UInt8 = 0x09

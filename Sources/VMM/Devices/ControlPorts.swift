@@ -3,6 +3,7 @@ import Synchronization
 
 /// Port 0xF4, or another requested port: the value that the guest writes is the run's result.
 final class ExitPort: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     static let standard: UInt16 = 0xF4
 
     static func entry(at port: UInt16) -> BoardEntry { BoardEntry("the exit port", at: port) }
@@ -20,6 +21,7 @@ final class ExitPort: BusDevice, @unchecked Sendable {
 /// Port 0x505, pvpanic (QEMU's docs/specs/pvpanic): writing bit 0 reports the guest's panic. A read returns the
 /// supported events: only bit 0.
 final class PanicPort: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     static let entry = BoardEntry("the panic port", at: 0x505)
     private let runState: RunState
 
@@ -34,6 +36,7 @@ final class PanicPort: BusDevice, @unchecked Sendable {
 
 /// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; written values read back.
 final class SystemControlA: BusDevice, @unchecked Sendable {
+    // @unchecked: what changes is atomic.
     static let entry = BoardEntry("system control A", at: 0x92)
     private let runState: RunState
     private let value = Atomic<UInt8>(2)
@@ -50,6 +53,7 @@ final class SystemControlA: BusDevice, @unchecked Sendable {
 
 /// The port that the boot ROM writes to when a processor starts at the reset vector.
 final class ResetVector: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     static let entry = BoardEntry("the boot ROM", at: BootROM.resetPort)
     private let runState: RunState
 
@@ -63,6 +67,7 @@ final class ResetVector: BusDevice, @unchecked Sendable {
 /// The port that the boot ROM writes to when it gives up. The run ends as by 1 at the exit port, which may have another
 /// number or not exist.
 final class ROMFailure: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     static let entry = BoardEntry("the boot ROM", at: BootROM.failurePort)
     private let runState: RunState
 
@@ -73,6 +78,7 @@ final class ROMFailure: BusDevice, @unchecked Sendable {
 
 /// Port 0x80: firmware writes its progress to it, and systems write any value to wait a microsecond.
 final class POSTPort: BusDevice, @unchecked Sendable {
+    // @unchecked: what changes is atomic.
     static let entry = BoardEntry("the POST codes", at: 0x80)
     /// Above a byte's values: no byte was written yet.
     private static let none: UInt16 = 0x100

@@ -37,6 +37,7 @@ final class DebugConsole: BusDevice, @unchecked Sendable {
 /// Port 0xE9, to which kernels print under Bochs and QEMU's isa-debugcon: each byte is shown on the guest's console at
 /// once. A read returns 0xe9, by which a guest detects the port.
 final class PortE9: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     static let entry = BoardEntry("--debug-console e9", at: 0xE9)
     private let console: ConsoleOutput
 

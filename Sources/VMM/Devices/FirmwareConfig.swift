@@ -6,6 +6,7 @@ import Synchronization
 ///
 /// The DMA interface of that document is not implemented, and the ID item says so.
 public final class FirmwareConfig: BusDevice, @unchecked Sendable {
+    // @unchecked: everything that changes is behind the lock.
     /// The ports: the selector at the first, 16 bits wide, the data at the second, a byte wide.
     static let entry = BoardEntry("the firmware configuration", 0x510..<0x512)
 

@@ -4,6 +4,7 @@ import Synchronization
 /// PM1a status and enable, two ports each: ACPI 6.5, section 4.8.3.1. No event ever occurs, so the status stays 0;
 /// enabled bits read back.
 final class PowerEvents: BusDevice, @unchecked Sendable {
+    // @unchecked: what changes is atomic.
     static let entry = BoardEntry("ACPI's PM1 events", at: 0x600, count: 4)
     /// The system control interrupt, which is never raised.
     static let gsi: UInt32 = 9
@@ -25,6 +26,7 @@ final class PowerEvents: BusDevice, @unchecked Sendable {
 /// PM1a control: a write with SLP_EN (bit 13) enters a sleep state; the only one is S5, soft off. ACPI 6.5, section
 /// 4.8.3.2.1.
 final class PowerManagement: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     /// The same port as on QEMU's q35.
     static let entry = BoardEntry("ACPI's PM1 control", at: 0x604, count: 2)
     /// SLP_TYP of soft off. Other values power off too: there is no other state.
@@ -43,6 +45,7 @@ final class PowerManagement: BusDevice, @unchecked Sendable {
 
 /// The power management timer: 32 bits that count at 3.579545 MHz. ACPI 6.5, section 4.8.3.3.
 final class PowerTimer: BusDevice, @unchecked Sendable {
+    // @unchecked: it has no state.
     static let entry = BoardEntry("ACPI's PM timer", at: 0x608, count: 4)
     static let frequency: UInt64 = 3_579_545
 

@@ -43,6 +43,7 @@ enum TestDevice {
 
 /// Memory that holds written bytes, least significant first. Bytes after the last one read as zero.
 final class TestScratch: BusDevice, @unchecked Sendable {
+    // @unchecked: everything that changes is behind the lock.
     private let bytes: Mutex<[UInt8]>
 
     init(count: Int) { bytes = Mutex([UInt8](repeating: 0, count: count)) }
@@ -73,6 +74,7 @@ final class TestScratch: BusDevice, @unchecked Sendable {
 /// Documentation/mm/mmu_notifier.rst. Only the host's execute permission changes, which is never used, so that other
 /// vCPUs can read and write the page all the time.
 final class TestPageFlush: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     private static let pageSize = 4096
     private let memory: GuestMemory
 
@@ -95,6 +97,7 @@ final class TestPageFlush: BusDevice, @unchecked Sendable {
 
 /// The levels of the interrupt controllers' pins.
 final class TestLines: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     private let vm: VirtualMachine
 
     init(_ vm: VirtualMachine) { self.vm = vm }

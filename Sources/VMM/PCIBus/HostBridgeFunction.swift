@@ -4,6 +4,7 @@ import Synchronization
 /// Function 00:00.0, the host bridge: the parts of Intel's Q35 MCH that guests use, with its PCIEXBAR register, which
 /// has the address of ECAM (Intel 3 Series Chipset datasheet, 5.1.16).
 final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
+    // @unchecked: the registers are behind the lock, and where ECAM lies is atomic.
     private let space: Mutex<ConfigSpace>
 
     /// The current address of ECAM; nil while it is off.

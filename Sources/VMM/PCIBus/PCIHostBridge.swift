@@ -284,6 +284,7 @@ public final class PCIHostBridge: @unchecked Sendable {
 /// Ports 0xCF8...0xCFF: configuration mechanism 1, and the reset control register at 0xCF9 (Intel ICH9 datasheet,
 /// 13.7.5).
 final class ConfigPorts: BusDevice, @unchecked Sendable {
+    // @unchecked: the bridge guards itself, and the register here is atomic.
     static let entry = BoardEntry("PCI configuration and reset control", at: 0xCF8, count: 8)
     static let resetPort: UInt16 = 0xCF9
     /// The value that resets everything.
@@ -321,6 +322,7 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
 
 /// The ECAM window. An access is made in naturally aligned pieces of up to 4 bytes, each to its own function.
 final class ECAM: BusDevice, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     private let bridge: PCIHostBridge
     /// The start of the window; it is decoded as long as PCIEXBAR says so.
     private let start: UInt64

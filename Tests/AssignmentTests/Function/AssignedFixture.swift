@@ -41,6 +41,7 @@ struct AssignedFixture {
 
     /// Tells the timeline of memory that the guest gets and loses.
     private final class SlotKernel: KernelInterface, @unchecked Sendable {
+        // @unchecked: all it has is constant; the timeline guards itself.
         let timeline: Timeline
         init(_ timeline: Timeline) {
             self.timeline = timeline

@@ -85,6 +85,20 @@ struct SourceTreeTests {
         #expect(count > 500)
     }
 
+    /// Why it is sound that the compiler does not check it stands below each `@unchecked Sendable`.
+    @Test(arguments: ["Sources", "Tests"]) func whatIsUncheckedSaysWhy(_ top: String) throws {
+        var count = 0
+        for path in try paths(below: top) where path.hasSuffix(".swift") {
+            let lines = try text("\(top)/\(path)").split(separator: "\n")
+            for (index, line) in lines.enumerated() where line.contains(/[:,] @unchecked Sendable/) {
+                count += 1
+                let reason = lines[(index + 1)...].prefix(2).contains { $0.contains("// @unchecked: ") }
+                #expect(reason, "\(top)/\(path): \(line)")
+            }
+        }
+        #expect(count > 5)
+    }
+
     /// A doc comment opens with a verb ("Returns ...") or a noun ("A ..."): so it says at once what a declaration is.
     @Test func docCommentsOpenWithAVerbOrANoun() throws {
         let questions: Set<Substring> = ["What", "Whether", "How", "Where", "Who", "Whose"]

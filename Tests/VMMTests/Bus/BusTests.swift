@@ -11,6 +11,7 @@ import Testing
 
 /// A device that remembers what it was asked.
 private final class Probe: BusDevice, @unchecked Sendable {
+    // @unchecked: everything that changes is behind the lock.
     let asked = Mutex<[[UInt64]]>([])
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
         asked.withLock { $0.append([offset, UInt64(width)]) }
@@ -92,6 +93,7 @@ private final class Probe: BusDevice, @unchecked Sendable {
 
 /// A function whose BARs decode where a test says.
 private final class Decoder: PCIFunction, @unchecked Sendable {
+    // @unchecked: all it has is constant.
     let decoded: [DecodedBAR]
     let value: UInt64
 
@@ -186,6 +188,7 @@ private final class Decoder: PCIFunction, @unchecked Sendable {
 
     /// A function with one BAR that remembers its address.
     private final class Plain: PCIFunction, @unchecked Sendable {
+        // @unchecked: what changes is atomic.
         let bar: BAR
         let address = Atomic<UInt64>(0)
         init(_ bar: BAR) {

@@ -14,6 +14,7 @@ import Testing
 struct UnreachableMemoryTests {
     /// A BAR of 512 MiB that begins at 0xC0000000, one page of it memory, where guests/exits writes.
     private final class Hole: PCIFunction, @unchecked Sendable {
+        // @unchecked: what changes is atomic or behind the lock; the test keeps the memory.
         static let place: UInt64 = 0xD000_0000
         private static let bar = BAR(index: 0, kind: .memory32, size: 1 << 29)
         private let start = Atomic<UInt64>(0)

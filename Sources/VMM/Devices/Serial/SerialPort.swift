@@ -10,6 +10,7 @@ import Synchronization
 /// frequent than on a line of 160 kbaud. After sixteen bytes the guest finds the receiver empty at least once, as
 /// between two characters on a line.
 public final class SerialPort: BusDevice, @unchecked Sendable {
+    // @unchecked: everything that changes is behind the lock.
     static let entry = BoardEntry("COM1", at: 0x3F8, count: 8)
     static let gsi: UInt32 = 4
 
