@@ -1,5 +1,5 @@
 /// A key of a boot in a suite file, and its option of `swiftlet run`.
-enum SuiteKey: String, CaseIterable {
+public enum SuiteKey: String, CaseIterable, Sendable {
     case kernel, firmware, initrd, modules, append, memory, hugepages, cpus, cpu, format, devices, testdev, timeout
     case consoleStamps = "console-stamps"
     case onReset = "on-reset"
@@ -14,8 +14,8 @@ enum SuiteKey: String, CaseIterable {
     case testFunctions = "test-functions"
     case send, until, symbols, report, trace, status, retries, skip
 
-    /// The form of its value.
-    enum Form {
+    /// The forms of values.
+    public enum Form: Sendable {
         case text, path, texts, number, truth, numbers
         /// A string or a number.
         case word
@@ -25,7 +25,7 @@ enum SuiteKey: String, CaseIterable {
         case commands
 
         /// True if its value may also be an array.
-        var takesSeveral: Bool {
+        public var takesSeveral: Bool {
             switch self {
             case .texts, .numbers, .paths, .commands: true
             case .text, .path, .number, .truth, .word: false
@@ -33,7 +33,8 @@ enum SuiteKey: String, CaseIterable {
         }
     }
 
-    var form: Form {
+    /// The form of its value.
+    public var form: Form {
         switch self {
         case .kernel, .firmware, .symbols: .path
         case .initrd: .paths
@@ -50,7 +51,7 @@ enum SuiteKey: String, CaseIterable {
     }
 
     /// The option; nil for the kernel, which is an argument, and for keys that the suite itself handles.
-    var option: String? {
+    public var option: String? {
         switch self {
         case .kernel, .status, .retries, .skip: nil
         case .devices: "--device"

@@ -79,8 +79,8 @@ extension RunRequest {
         }
     }
 
-    /// Parses plain, well-formed arguments, as scripts use them: a kernel and options by their full names, each with a
-    /// value.
+    /// Parses plain, well-formed arguments, as scripts use them: a kernel and options by their full names, each with
+    /// its value, as ``RunOption`` has them.
     ///
     /// The argument parser builds its description of a command by reflection, which takes longer than building and
     /// entering a virtual machine (docs/benchmarks.md). So it is used only if this returns nil: for help and for
@@ -88,7 +88,7 @@ extension RunRequest {
     /// values; a test compares their options.
     init?(plain arguments: ArraySlice<String>) {
         var rest = arguments
-        var seen: [String] = []
+        var seen: [RunOption] = []
         var hasKernel = false
         while let word = rest.popFirst() {
             guard word.hasPrefix("-") else {
@@ -97,52 +97,24 @@ extension RunRequest {
                 hasKernel = true
                 continue
             }
-            if word == "--hugepages" {
-                guard !hugePages else { return nil }
-                hugePages = true
-                continue
-            }
-            if word == "--console-stamps" {
-                guard !consoleStamps else { return nil }
-                consoleStamps = true
-                continue
-            }
-            if word == "--testdev" {
-                guard !testdev else { return nil }
-                testdev = true
-                continue
-            }
-            let value: String
-            let name: String
             // By bytes: a value may begin with a mark that joins the sign to one character.
-            if let equals = word.utf8.firstIndex(of: UInt8(ascii: "=")) {
-                name = String(word[..<equals])
+            let equals = word.utf8.firstIndex(of: UInt8(ascii: "="))
+            guard let option = RunOption(rawValue: equals.map { String(word[..<$0]) } ?? word) else { return nil }
+            let entry = option.entry
+            guard entry.count == .several || !seen.contains(option) else { return nil }
+            var value = ""
+            if let equals {
+                guard entry.count != .none else { return nil }
                 value = String(word[word.utf8.index(after: equals)...])
-            } else {
+            } else if entry.count != .none {
                 guard let next = rest.popFirst(), !next.hasPrefix("-") else { return nil }
-                (name, value) = (word, next)
+                value = next
             }
-            guard Self.lists.contains(name) || !seen.contains(name) else { return nil }
-            do throws(BadValue) { try set(name, value) } catch { return nil }
-            seen.append(name)
+            do throws(BadValue) { try entry.set(&self, value) } catch { return nil }
+            seen.append(option)
         }
         guard contradiction == nil else { return nil }
     }
-
-    /// The options that may be repeated.
-    static let lists =
-        ["--append", "--device", "--initrd", "--module", "--report", "--test-function"] + ScriptOptions.repeatable
-
-    /// The options that `init(plain:)` accepts.
-    static let plainOptions =
-        [
-            "--memory", "--hugepages", "--cpus", "--firmware", "--append", "--initrd", "--format", "--device",
-            "--timeout", "--on-reset",
-            "--console", "--console-stamps", "--signal-keys", "--debug-console", "--report", "--record", "--trace",
-            "--file-limit", "--cpu",
-            "--exit-port-style", "--testdev", "--symbols", "--module", "--disk-type", "--exit-port", "--post-mortem",
-            "--test-function",
-        ] + ScriptOptions.names
 
     /// Joins the parts of a command line with blanks.
     static func joined(_ parts: [String]) -> String {
@@ -150,37 +122,11 @@ extension RunRequest {
     }
 
     /// Sets one option that has a value.
-    /// - Throws: the reason why it doesn't accept this value. Options other than ``plainOptions`` accept none.
+    /// - Throws: the reason why it doesn't accept this value, or that there is no such option.
     mutating func set(_ name: String, _ value: String) throws(BadValue) {
-        switch name {
-        case "--memory": memory = try MemorySize(option: value)
-        case "--cpus": cpus = try BadValue.count(value)
-        case "--firmware": firmware = try BadValue.unlessEmpty(value)
-        case "--append": append = Self.joined([append, value])
-        case "--initrd": initrds.append(try BadValue.unlessEmpty(value))
-        case "--module":
-            guard let module = BootModule(words: value) else { throw BadValue("expected 'FILE ARGUMENTS'") }
-            modules.append(module)
-        case "--disk-type": diskKind = try BadValue.named(value)
-        case "--format": format = try BadValue.named(value)
-        case "--device": devices.append(try DeviceOption(option: value))
-        case "--test-function": testFunctions.append(try TestFunctionOption(option: value))
-        case "--timeout": timeout = try TimeLimit(option: value)
-        case "--on-reset": onReset = try BadValue.named(value)
-        case "--console": console = try ConsoleOption(option: value)
-        case "--signal-keys": signalKeys = try BadValue.named(value)
-        case "--debug-console": debugConsole = try BadValue.named(value)
-        case "--report": reports.append(try ReportOption(option: value))
-        case "--record": record = try BadValue.unlessEmpty(value)
-        case "--trace": trace = try BadValue.unlessEmpty(value)
-        case "--file-limit": fileLimit = try SizeLimit(option: value)
-        case "--symbols": symbols = try BadValue.unlessEmpty(value)
-        case "--post-mortem": postMortem = try BadValue.named(value)
-        case "--cpu":
-            do throws(CPUModel.ParseError) { cpu = try CPUModel(value) } catch { throw BadValue("\(error)") }
-        case "--exit-port": exitPort = try ExitPortOption(option: value)
-        case "--exit-port-style": exitPortStyle = try BadValue.named(value)
-        default: try script.set(name, value)
+        guard let entry = RunOption(rawValue: name)?.entry, entry.count != .none else {
+            throw BadValue("there is no such option")
         }
+        try entry.set(&self, value)
     }
 }

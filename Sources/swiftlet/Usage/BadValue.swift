@@ -37,6 +37,11 @@ extension BadValue {
         return number
     }
 
+    /// Parses a value by its own parser, whose error becomes the reason.
+    static func read<Value, Malformed: Error>(_ body: () throws(Malformed) -> Value) throws(BadValue) -> Value {
+        do throws(Malformed) { return try body() } catch { throw BadValue("\(error)") }
+    }
+
     /// Parses a type whose names are its raw values.
     static func named<Value: RawRepresentable<String> & CaseIterable>(_ text: String) throws(BadValue) -> Value {
         guard let value = Value(rawValue: text) else { throw choice(text, of: Value.allCases.map(\.rawValue)) }

@@ -8,12 +8,6 @@ import VMM
 struct RunRequestTests {
     private func plain(_ arguments: [String]) -> RunRequest? { RunRequest(plain: arguments[...]) }
 
-    @Test func everyOptionOfTheParserIsKnown() throws {
-        let words = RunCommand.helpMessage().split(whereSeparator: { " \n,[".contains($0) })
-        let options = Set(words.filter { $0.hasPrefix("--") }.map(String.init)).subtracting(["--help", "--version"])
-        #expect(options == Set(RunRequest.plainOptions))
-    }
-
     @Test(
         arguments: [
             ["k.elf"],
