@@ -37,9 +37,8 @@ struct cl_assigned_msix_entry {
     uint16_t padding[3];
 };
 
-/* The first two are numbered as if they answered through their structure; they don't, and keep their numbers. */
+/* The first is numbered as if it answered through its structure; it doesn't, and keeps its number. */
 static const unsigned long CL_KVM_ASSIGN_PCI_DEVICE = _IOR(0xAE, 0x69, struct cl_assigned_pci_dev);
-static const unsigned long CL_KVM_ASSIGN_IRQ = _IOR(0xAE, 0x70, struct cl_assigned_irq);
 static const unsigned long CL_KVM_ASSIGN_DEV_IRQ = _IOW(0xAE, 0x70, struct cl_assigned_irq);
 static const unsigned long CL_KVM_DEASSIGN_PCI_DEVICE = _IOW(0xAE, 0x72, struct cl_assigned_pci_dev);
 static const unsigned long CL_KVM_ASSIGN_SET_MSIX_NR = _IOW(0xAE, 0x73, struct cl_assigned_msix_nr);
@@ -48,7 +47,6 @@ static const unsigned long CL_KVM_DEASSIGN_DEV_IRQ = _IOW(0xAE, 0x75, struct cl_
 static const unsigned long CL_KVM_ASSIGN_SET_INTX_MASK = _IOW(0xAE, 0xA4, struct cl_assigned_pci_dev);
 
 _Static_assert(_IOR(0xAE, 0x69, struct cl_assigned_pci_dev) == 0x8040AE69, "KVM_ASSIGN_PCI_DEVICE");
-_Static_assert(_IOR(0xAE, 0x70, struct cl_assigned_irq) == 0x8040AE70, "KVM_ASSIGN_IRQ");
 _Static_assert(_IOW(0xAE, 0x70, struct cl_assigned_irq) == 0x4040AE70, "KVM_ASSIGN_DEV_IRQ");
 _Static_assert(_IOW(0xAE, 0x72, struct cl_assigned_pci_dev) == 0x4040AE72, "KVM_DEASSIGN_PCI_DEVICE");
 _Static_assert(_IOW(0xAE, 0x73, struct cl_assigned_msix_nr) == 0x4008AE73, "KVM_ASSIGN_SET_MSIX_NR");

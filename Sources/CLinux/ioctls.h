@@ -72,4 +72,3 @@ static const unsigned long CL_VFIO_DEVICE_SET_IRQS = VFIO_DEVICE_SET_IRQS;
 static const unsigned long CL_VFIO_DEVICE_RESET = VFIO_DEVICE_RESET;
 static const unsigned long CL_VFIO_IOMMU_GET_INFO = VFIO_IOMMU_GET_INFO;
 static const unsigned long CL_VFIO_IOMMU_MAP_DMA = VFIO_IOMMU_MAP_DMA;
-static const unsigned long CL_VFIO_IOMMU_UNMAP_DMA = VFIO_IOMMU_UNMAP_DMA;

@@ -15,5 +15,4 @@ extension IoctlRequest {
     static let setInterrupts = IoctlRequest(CL_VFIO_DEVICE_SET_IRQS, "VFIO_DEVICE_SET_IRQS")
     static let resetDevice = IoctlRequest(CL_VFIO_DEVICE_RESET, "VFIO_DEVICE_RESET")
     static let mapDMA = IoctlRequest(CL_VFIO_IOMMU_MAP_DMA, "VFIO_IOMMU_MAP_DMA")
-    static let unmapDMA = IoctlRequest(CL_VFIO_IOMMU_UNMAP_DMA, "VFIO_IOMMU_UNMAP_DMA")
 }

@@ -31,13 +31,6 @@ final class SysfsFunction: Sendable {
             self.mapping = mapping
             self.skew = skew
         }
-
-        var isMapped: Bool {
-            switch mapping {
-            case .some: true
-            case .none: false
-            }
-        }
     }
 
     /// Opens a function's files.

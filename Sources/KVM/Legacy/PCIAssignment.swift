@@ -118,15 +118,6 @@ public struct PCIAssignment: Sendable {
         }
     }
 
-    /// The call before Linux 2.6.31, which `assignIRQ` replaces. KVM_ASSIGN_IRQ; later kernels refuse it (EOPNOTSUPP,
-    /// ENOTTY).
-    public func assignIRQBefore2631(gsi: UInt32) throws(PCIAssignmentError) {
-        var argument = cl_assigned_irq()
-        argument.assigned_dev_id = identifier
-        argument.guest_irq = gsi
-        try call(.assignIRQ, &argument)
-    }
-
     /// Sets the number of MSI-X entries: once before `assignIRQ`, and again only after `deassignIRQ`.
     /// KVM_ASSIGN_SET_MSIX_NR.
     /// - Parameter count: 1...`messageLimit`.
@@ -168,7 +159,6 @@ public struct PCIAssignment: Sendable {
 extension IoctlRequest {
     static let assignPCIDevice = IoctlRequest(CL_KVM_ASSIGN_PCI_DEVICE, "KVM_ASSIGN_PCI_DEVICE")
     static let deassignPCIDevice = IoctlRequest(CL_KVM_DEASSIGN_PCI_DEVICE, "KVM_DEASSIGN_PCI_DEVICE")
-    static let assignIRQ = IoctlRequest(CL_KVM_ASSIGN_IRQ, "KVM_ASSIGN_IRQ")
     static let assignDeviceIRQ = IoctlRequest(CL_KVM_ASSIGN_DEV_IRQ, "KVM_ASSIGN_DEV_IRQ")
     static let deassignDeviceIRQ = IoctlRequest(CL_KVM_DEASSIGN_DEV_IRQ, "KVM_DEASSIGN_DEV_IRQ")
     static let setMessageCount = IoctlRequest(CL_KVM_ASSIGN_SET_MSIX_NR, "KVM_ASSIGN_SET_MSIX_NR")

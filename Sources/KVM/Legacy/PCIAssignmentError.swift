@@ -31,7 +31,6 @@ public struct PCIAssignmentError: Error, Equatable, CustomStringConvertible {
         case "KVM_ASSIGN_PCI_DEVICE": assigning
         case "KVM_ASSIGN_DEV_IRQ": assigningIRQ
         case "KVM_DEASSIGN_DEV_IRQ": deassigningIRQ
-        case "KVM_ASSIGN_IRQ": "this kernel wants KVM_ASSIGN_DEV_IRQ in its place"
         case "KVM_ASSIGN_SET_MSIX_NR": countingMessages
         case "KVM_ASSIGN_SET_MSIX_ENTRY": settingMessage
         case "KVM_ASSIGN_SET_INTX_MASK": number == ENODEV ? Self.unknown : nil

@@ -15,7 +15,6 @@ public enum ConfigRegister {
     public static let interruptLine = 0x3C
     public static let interruptPin = 0x3D
     public static let minimumGrant = 0x3E
-    public static let maximumLatency = 0x3F
     /// The lowest offset of capabilities.
     public static let firstCapability = 0x40
     /// The offset of the first extended capability; PCI Express 3.0, section 7.9.
