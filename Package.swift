@@ -52,7 +52,7 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: room),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: room),
-        .testTarget(name: "PCITests", dependencies: ["PCI"], swiftSettings: room),
+        .testTarget(name: "PCITests", dependencies: ["PCI", "TestSupport"], swiftSettings: room),
         .testTarget(name: "BootTests", dependencies: ["Boot", "Bytes", "TestSupport"], swiftSettings: room),
         .testTarget(name: "ScriptingTests", dependencies: ["Scripting", "TestSupport"], swiftSettings: room),
         .testTarget(name: "X86Tests", dependencies: ["TestSupport", "X86"], swiftSettings: room),

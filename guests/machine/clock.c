@@ -104,6 +104,8 @@ void clock_start(void)
 
 uint64_t clock_now(void) { return (counter() - origin) * 1000 / rate; }
 
+uint64_t clock_counter(uint64_t microseconds) { return origin + microseconds * rate / 1000; }
+
 uint64_t clock_rate(void) { return rate; }
 
 void clock_spin(uint64_t microseconds)

@@ -20,5 +20,8 @@ bool clock_wait(bool (*condition)(void *context), void *context, uint64_t micros
 /// Sleeps for `microseconds` with interrupts on.
 void clock_sleep(uint64_t microseconds);
 
+/// What the time-stamp counter is when `clock_now` is `microseconds`.
+uint64_t clock_counter(uint64_t microseconds);
+
 /// The time-stamp counter's rate in kHz.
 uint64_t clock_rate(void);

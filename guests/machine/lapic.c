@@ -12,7 +12,10 @@ enum {
     LVT_ERROR = 0x370,
     TIMER_INITIAL = 0x380, TIMER_CURRENT = 0x390, TIMER_DIVIDE = 0x3e0,
 };
-enum { SOFTWARE_ENABLE = 0x100, LVT_MASKED = 0x10000, TIMER_PERIODIC = 0x20000, DIVIDE_BY_16 = 0x3 };
+enum {
+    SOFTWARE_ENABLE = 0x100, LVT_MASKED = 0x10000, TIMER_PERIODIC = 0x20000, TIMER_DEADLINE = 0x40000,
+    DIVIDE_BY_16 = 0x3,
+};
 enum { DELIVERY_INIT = 0x500, DELIVERY_STARTUP = 0x600, LEVEL_ASSERT = 0x4000, DELIVERY_PENDING = 0x1000 };
 
 // The bit is never seen set on a hypervisor; the limit is for one that never clears it.
@@ -85,6 +88,28 @@ void lapic_timer_start(uint32_t count)
     write(TIMER_DIVIDE, DIVIDE_BY_16);
     write(LVT_TIMER, count ? TIMER_PERIODIC | VECTOR_TICK : LVT_MASKED);
     write(TIMER_INITIAL, count);
+}
+
+// Intel SDM vol. 3, 11.5.4.1; vol. 2, CPUID leaf 1.
+enum { MSR_TSC_DEADLINE = 0x6e0, HAS_TSC_DEADLINE = 1 << 24 };
+
+bool lapic_has_deadline(void)
+{
+    uint32_t eax = 1, ebx, ecx = 0, edx;
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    return ecx & HAS_TSC_DEADLINE;
+}
+
+void lapic_use_deadline(uint8_t vector)
+{
+    write(LVT_TIMER, TIMER_DEADLINE | vector);
+    // The mode's store must be seen before the first deadline.
+    __asm__ volatile("mfence" : : : "memory");
+}
+
+void lapic_set_deadline(uint64_t counter)
+{
+    write_msr(MSR_TSC_DEADLINE, counter);
 }
 
 uint32_t lapic_timer_count(void)

@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 /// Where the local APIC's registers are (xAPIC mode).
@@ -25,6 +26,15 @@ void lapic_timer_start(uint32_t count);
 
 /// The timer's present count.
 uint32_t lapic_timer_count(void);
+
+/// Whether the timer has the TSC-deadline mode.
+bool lapic_has_deadline(void);
+
+/// Puts the timer into TSC-deadline mode, with its interrupt on `vector`.
+void lapic_use_deadline(uint8_t vector);
+
+/// Sets when the timer's one interrupt comes: at this value of the time-stamp counter.
+void lapic_set_deadline(uint64_t counter);
 
 /// Sends an INIT to one processor.
 void lapic_send_init(uint32_t target);

@@ -37,6 +37,9 @@ extension VirtualMachine {
 
     /// Restores a state into this machine, which has interrupt controllers and a timer. Comes before the state of its
     /// vCPUs: none may run before the clock is set.
+    ///
+    /// The PIT's channels begin their count anew: KVM puts no counter back (arch/x86/kvm/i8254.c,
+    /// kvm_vm_ioctl_set_pit2). A guest that measures another clock by the PIT at this moment measures wrong.
     public func restore(_ state: VirtualMachineState) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var timer = state.timer

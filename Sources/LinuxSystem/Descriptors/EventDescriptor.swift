@@ -16,10 +16,10 @@ public struct EventDescriptor: ~Copyable, Sendable {
         descriptor = Descriptor(owning: raw, object: object)
     }
 
-    /// Adds one to the counter.
-    public func signal() {
-        var one: UInt64 = 1
-        _ = Glibc.write(raw, &one, 8)
+    /// Adds to the counter.
+    public func signal(_ count: UInt64 = 1) {
+        var count = count
+        _ = Glibc.write(raw, &count, 8)
     }
 
     /// Reads and resets the counter: the number of signals since the last read, zero if there was none.

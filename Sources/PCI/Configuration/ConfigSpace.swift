@@ -3,7 +3,7 @@
 /// A bit is one of: *fixed* (the view's value, writes are dropped), *virtual* (the view's value, the guest may change
 /// it), *live* (read from the hardware). In addition, writes of a *forwarded* bit go to the hardware, with the value
 /// the guest wrote. Offsets outside read all ones, as an absent function does.
-public struct ConfigSpace: Sendable {
+public struct ConfigSpace: Sendable, Equatable {
     /// 256, or 4096 with PCI Express extended space.
     public let size: Int
     private var view: [UInt8]

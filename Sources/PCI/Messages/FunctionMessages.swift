@@ -25,7 +25,7 @@ public struct VectorSetting: Hashable, Sendable {
 
 /// The place of the registers of a function's messages: its MSI and MSI-X capabilities, and the MSI-X table and pending
 /// bits in BARs.
-public struct MessageLayout: Sendable {
+public struct MessageLayout: Sendable, Equatable {
     public let msi: MSICapability?
     public let msix: MSIXCapability?
 
@@ -73,7 +73,7 @@ public struct MessageLayout: Sendable {
 
 /// A function's messages as the guest set them: its capabilities' registers, which are in the configuration space, and
 /// the MSI-X table. Used for passed-through and for emulated functions. PCI Local Bus 3.0, section 6.8.
-public struct FunctionMessages: Sendable {
+public struct FunctionMessages: Sendable, Equatable {
     public let layout: MessageLayout
     private var table: MSIXTable
 

@@ -75,7 +75,7 @@ public struct MSIXCapability: Sendable, Hashable {
 }
 
 /// The MSI-X table as the guest wrote it: 16 bytes per vector, masked at reset. PCI Local Bus 3.0, section 6.8.2.6 on.
-public struct MSIXTable: Sendable {
+public struct MSIXTable: Sendable, Equatable {
     private var words: [UInt32]
 
     /// - Parameter count: vectors, up to 2048; 0 for a function without MSI-X.

@@ -38,7 +38,7 @@ public struct BoardEntry: Equatable, Sendable {
 
 extension Bus {
     /// Assigns the ports of an entry to a device.
-    mutating func claim(_ entry: BoardEntry, _ device: BusDevice) throws(ClaimError) {
+    mutating func claim(_ entry: BoardEntry, _ device: some BusDevice & Savable) throws(ClaimError) {
         for range in entry.ports { try claim(range, device, for: entry.name) }
     }
 

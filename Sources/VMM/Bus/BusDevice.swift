@@ -21,6 +21,8 @@ public struct Bus: Sendable {
     private var ranges: [AddressRange] = []
     private var devices: [BusDevice] = []
     /// For code that builds the board; the search doesn't use it.
+    /// The devices again, with what a sentence calls them: a device that was given several ranges several times.
+    private(set) var savables: [(owner: String, device: any Savable)] = []
     private(set) var claims: [Claim] = []
 
     public init() {}
@@ -51,10 +53,13 @@ public struct Bus: Sendable {
 
     /// Assigns a range to a device.
     /// - Parameter owner: the device's name in messages.
-    public mutating func claim(_ range: Range<UInt64>, _ device: BusDevice, for owner: String) throws(ClaimError) {
+    public mutating func claim(_ range: Range<UInt64>, _ device: some BusDevice & Savable, for owner: String)
+        throws(ClaimError)
+    {
         try reserve(range, for: owner)
         ranges.append(AddressRange(range))
         devices.append(device)
+        savables.append((owner, device))
     }
 
     /// Reserves a range for a device that is not on this bus: accesses find no device here, and none can claim it.

@@ -8,7 +8,7 @@ import Synchronization
 /// The guest writes the physical address of a request to the port, and the request is complete when its OUT returns. A
 /// request is 24 bytes, little-endian: command (16 bits: 1 read, 2 write, 3 verify), sectors (16), status (32, the
 /// answer), physical address of the buffer (64), first sector (64).
-final class BootDisk: BusDevice, @unchecked Sendable {
+final class BootDisk: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: `overlay` and `written` are touched with the lock held.
 
     static let entry = BoardEntry("the boot disk", at: BootROM.diskPort, count: 4)
@@ -47,6 +47,36 @@ final class BootDisk: BusDevice, @unchecked Sendable {
             (disk.sectorCount * DiskImage.sectorSize + UInt64(Self.blockSize) - 1) / UInt64(Self.blockSize))
         overlay = try Mapping(anonymous: blocks * Self.blockSize, object: "what the guest writes to its disk")
         written = try Mapping(anonymous: blocks, object: "what the guest writes to its disk")
+    }
+
+    /// What the guest wrote, by the number of the block of 4 KiB.
+    struct State: Sendable, Equatable {
+        let sectorCount: UInt64
+        var blocks: [Int: [UInt8]] = [:]
+    }
+
+    func save() -> State {
+        lock.withLock { _ in
+            var state = State(sectorCount: sectorCount)
+            for block in 0..<written.count where isWritten(block) {
+                state.blocks[block] = Array(
+                    UnsafeRawBufferPointer(start: overlay.base + block * Self.blockSize, count: Self.blockSize))
+            }
+            return state
+        }
+    }
+
+    func restore(_ state: State) throws(StateError) {
+        guard state.sectorCount == sectorCount else { throw .differs("the boot disk") }
+        lock.withLock { _ in
+            for block in 0..<written.count where isWritten(block) || state.blocks[block] != nil {
+                let bytes = state.blocks[block]
+                written.base.storeBytes(of: bytes == nil ? 0 : 1, toByteOffset: block, as: UInt8.self)
+                guard let bytes, bytes.count == Self.blockSize else { continue }
+                UnsafeMutableRawBufferPointer(start: overlay.base + block * Self.blockSize, count: Self.blockSize)
+                    .copyBytes(from: bytes)
+            }
+        }
     }
 
     /// Returns 'DISK', by which a guest can detect the port.

@@ -2,7 +2,7 @@ import Boot
 import Synchronization
 
 /// Port 0xF4, or another requested port: the value that the guest writes is the run's result.
-final class ExitPort: BusDevice, @unchecked Sendable {
+final class ExitPort: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     static let standard: UInt16 = 0xF4
 
@@ -20,7 +20,7 @@ final class ExitPort: BusDevice, @unchecked Sendable {
 
 /// Port 0x505, pvpanic (QEMU's docs/specs/pvpanic): writing bit 0 reports the guest's panic. A read returns the
 /// supported events: only bit 0.
-final class PanicPort: BusDevice, @unchecked Sendable {
+final class PanicPort: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     static let entry = BoardEntry("the panic port", at: 0x505)
     private let runState: RunState
@@ -35,7 +35,7 @@ final class PanicPort: BusDevice, @unchecked Sendable {
 }
 
 /// Port 0x92, system control A: bit 0 resets, bit 1 is the A20 gate. The gate is always open; written values read back.
-final class SystemControlA: BusDevice, @unchecked Sendable {
+final class SystemControlA: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: what changes is atomic.
     static let entry = BoardEntry("system control A", at: 0x92)
     private let runState: RunState
@@ -49,10 +49,13 @@ final class SystemControlA: BusDevice, @unchecked Sendable {
         self.value.store(UInt8(truncatingIfNeeded: value) & 0xFE, ordering: .relaxed)
         if value & 1 != 0 { runState.finish(.reset("system control port 0x92")) }
     }
+
+    func save() -> UInt8 { value.load(ordering: .relaxed) }
+    func restore(_ state: UInt8) { value.store(state, ordering: .relaxed) }
 }
 
 /// The port that the boot ROM writes to when a processor starts at the reset vector.
-final class ResetVector: BusDevice, @unchecked Sendable {
+final class ResetVector: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     static let entry = BoardEntry("the boot ROM", at: BootROM.resetPort)
     private let runState: RunState
@@ -66,7 +69,7 @@ final class ResetVector: BusDevice, @unchecked Sendable {
 
 /// The port that the boot ROM writes to when it gives up. The run ends as by 1 at the exit port, which may have another
 /// number or not exist.
-final class ROMFailure: BusDevice, @unchecked Sendable {
+final class ROMFailure: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     static let entry = BoardEntry("the boot ROM", at: BootROM.failurePort)
     private let runState: RunState
@@ -77,7 +80,7 @@ final class ROMFailure: BusDevice, @unchecked Sendable {
 }
 
 /// Port 0x80: firmware writes its progress to it, and systems write any value to wait a microsecond.
-final class POSTPort: BusDevice, @unchecked Sendable {
+final class POSTPort: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: what changes is atomic.
     static let entry = BoardEntry("the POST codes", at: 0x80)
     /// Above a byte's values: no byte was written yet.
@@ -95,4 +98,7 @@ final class POSTPort: BusDevice, @unchecked Sendable {
     override func write(_ offset: UInt64, _ value: UInt64, width: Int) {
         self.value.store(UInt16(UInt8(truncatingIfNeeded: value)), ordering: .relaxed)
     }
+
+    func save() -> UInt16 { value.load(ordering: .relaxed) }
+    func restore(_ state: UInt16) { value.store(state, ordering: .relaxed) }
 }

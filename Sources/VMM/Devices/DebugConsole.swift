@@ -3,7 +3,7 @@ import Synchronization
 /// Port 0x402, QEMU's and Bochs's debug console: firmware's log messages, shown on the guest's console line by line, so
 /// that they do not break up the text of firmware's screen. A read returns 0xe9, by which firmware detects the port;
 /// SeaBIOS, docs/Debugging.md.
-final class DebugConsole: BusDevice, @unchecked Sendable {
+final class DebugConsole: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: the line is behind a lock.
     static let entry = BoardEntry("--debug-console console", at: 0x402)
 
@@ -32,11 +32,21 @@ final class DebugConsole: BusDevice, @unchecked Sendable {
             line.removeAll(keepingCapacity: true)
         }
     }
+
+    /// Returns the incomplete line.
+    func save() -> [UInt8] { line.withLock { Array($0) } }
+
+    func restore(_ state: [UInt8]) {
+        line.withLock { line in
+            line.removeAll(keepingCapacity: true)
+            line.append(contentsOf: state.prefix(Self.lineLimit))
+        }
+    }
 }
 
 /// Port 0xE9, to which kernels print under Bochs and QEMU's isa-debugcon: each byte is shown on the guest's console at
 /// once. A read returns 0xe9, by which a guest detects the port.
-final class PortE9: BusDevice, @unchecked Sendable {
+final class PortE9: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     static let entry = BoardEntry("--debug-console e9", at: 0xE9)
     private let console: ConsoleOutput

@@ -5,12 +5,12 @@ import Synchronization
 /// QEMU's source.
 ///
 /// The DMA interface of that document is not implemented, and the ID item says so.
-public final class FirmwareConfig: BusDevice, @unchecked Sendable {
+public final class FirmwareConfig: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
     /// The ports: the selector at the first, 16 bits wide, the data at the second, a byte wide.
     static let entry = BoardEntry("the firmware configuration", 0x510..<0x512)
 
-    private struct State {
+    public struct State: Sendable, Equatable {
         var items: Items
         var selected: [UInt8]?
         var position = 0
@@ -22,6 +22,9 @@ public final class FirmwareConfig: BusDevice, @unchecked Sendable {
     public init(_ items: Items) {
         state = Mutex(State(items: items, selected: items[.signature]))
     }
+    public func save() -> State { state.withLock { $0 } }
+    public func restore(_ state: State) { self.state.withLock { $0 = state } }
+
 
     /// The items to read.
     public var items: Items { state.withLock { $0.items } }
@@ -106,12 +109,17 @@ extension FirmwareConfig {
     }
 
     /// The contents of the device.
-    public struct Items: Sendable {
+    public struct Items: Sendable, Equatable {
+        private struct Entry: Sendable, Equatable {
+            let key: Key
+            let bytes: [UInt8]
+        }
+
         /// The longest name of a file in bytes; the directory has room for one more, a zero.
         public static let nameLimit = 55
 
         /// A list, since there are usually a dozen of them.
-        private var entries: [(key: Key, bytes: [UInt8])] = []
+        private var entries: [Entry] = []
         /// By key, from `Key.firstFile` on.
         private var fileNames: [String] = []
 
@@ -127,7 +135,7 @@ extension FirmwareConfig {
             get { entries.first { $0.key == key }?.bytes }
             set {
                 entries.removeAll { $0.key == key }
-                if let newValue { entries.append((key, newValue)) }
+                if let newValue { entries.append(Entry(key: key, bytes: newValue)) }
             }
         }
 

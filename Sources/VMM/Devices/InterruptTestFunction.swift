@@ -26,7 +26,7 @@ public final class InterruptTestFunction: EmulatedFunction, @unchecked Sendable 
         static let count: UInt64 = 0x10
     }
 
-    private struct Causes {
+    private struct Causes: Equatable {
         var raised: UInt32 = 0
         var count: UInt32 = 0
     }
@@ -54,6 +54,13 @@ public final class InterruptTestFunction: EmulatedFunction, @unchecked Sendable 
     }
 
     public override var name: String { "test function in slot \(slot)" }
+
+    public override func saveRegisters() -> DeviceState { DeviceState(causes.withLock { $0 }) }
+
+    public override func restoreRegisters(_ state: DeviceState) throws(StateError) {
+        let saved: Causes = try state.value(of: name)
+        causes.withLock { $0 = saved }
+    }
 
     public override func readRegister(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {
         guard bar == 0, width == 4 else { return 0 }

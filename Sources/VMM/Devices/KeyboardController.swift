@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Every command is complete when its write returns. Commands for the absent devices are answered too: with the resend
 /// code and the time-out bit, as a real controller does after waiting. So no guest has to wait.
-final class KeyboardController: BusDevice, @unchecked Sendable {
+final class KeyboardController: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
     /// The entry of the controller itself.
@@ -31,12 +31,12 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
     }
 
     /// The purpose of the next byte at port 0x60.
-    private enum Destination: Equatable {
+    enum Destination: Sendable, Equatable {
         case keyboard, mouse, outputPort, outputBuffer
         case memory(Int)
     }
 
-    private struct State {
+    struct State: Sendable, Equatable {
         var memory: [UInt8]
         var output: UInt8?
         var status: UInt8 = Status.notInhibited
@@ -60,6 +60,13 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
     }
 
     /// Reads offset 0, port 0x60, or offset 4, port 0x64; the ports between are not the controller's.
+    func save() -> State { state.withLock { $0 } }
+
+    func restore(_ state: State) {
+        self.state.withLock { $0 = state }
+        if state.isUp { setLine(true) }
+    }
+
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
         switch offset {
         case 0:
@@ -159,7 +166,7 @@ final class KeyboardController: BusDevice, @unchecked Sendable {
 }
 
 /// The second port of a keyboard controller, which is not adjacent to the first.
-final class KeyboardCommandPort: BusDevice, @unchecked Sendable {
+final class KeyboardCommandPort: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: constant.
     private let controller: KeyboardController
 

@@ -6,7 +6,7 @@ import Synchronization
 /// Its time is the host's, UTC, plus the difference that the guest sets. Its interrupts (alarm, update ended, periodic)
 /// need a timer: `arm` receives the time at which `timerExpired` must be called. While its line is up it requests no
 /// timer, so that a guest that never reads register C costs nothing.
-final class RealTimeClock: BusDevice, @unchecked Sendable {
+final class RealTimeClock: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: everything that changes is behind a lock.
 
     static let entry = BoardEntry("the clock", 0x70..<0x72)
@@ -44,7 +44,7 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         static let request: UInt8 = 0x80
     }
 
-    private struct State {
+    struct State: Sendable, Equatable {
         var index = 0
         var cells: [UInt8]
         /// The guest's seconds minus the host's.
@@ -81,6 +81,20 @@ final class RealTimeClock: BusDevice, @unchecked Sendable {
         self.setLine = setLine
         self.arm = arm
         super.init()
+    }
+
+    // MARK: State
+
+    func save() -> State { state.withLock { $0 } }
+
+    /// Its time goes on with the host's: what passed since it was copied has passed for it too, as for a PC's clock
+    /// while the PC is off.
+    func restore(_ state: State) {
+        self.state.withLock { own in
+            own = state
+            if state.isUp { setLine(true) }
+            arm(state.isUp ? nil : nextEvent(state, state.cells[Register.b] & Flag.any))
+        }
     }
 
     // MARK: Ports

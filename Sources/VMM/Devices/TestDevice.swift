@@ -42,11 +42,20 @@ enum TestDevice {
 }
 
 /// Memory that holds written bytes, least significant first. Bytes after the last one read as zero.
-final class TestScratch: BusDevice, @unchecked Sendable {
+final class TestScratch: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
     private let bytes: Mutex<[UInt8]>
 
     init(count: Int) { bytes = Mutex([UInt8](repeating: 0, count: count)) }
+
+    func save() -> [UInt8] { bytes.withLock { $0 } }
+
+    func restore(_ state: [UInt8]) throws(StateError) {
+        try bytes.withLock { bytes throws(StateError) in
+            guard bytes.count == state.count else { throw .differs("the test device") }
+            bytes = state
+        }
+    }
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
         bytes.withLock { bytes in
@@ -73,7 +82,7 @@ final class TestScratch: BusDevice, @unchecked Sendable {
 /// It changes the protection of the host mapping, which the kernel reports to KVM; Linux's
 /// Documentation/mm/mmu_notifier.rst. Only the host's execute permission changes, which is never used, so that other
 /// vCPUs can read and write the page all the time.
-final class TestPageFlush: BusDevice, @unchecked Sendable {
+final class TestPageFlush: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     private static let pageSize = 4096
     private let memory: GuestMemory
@@ -96,7 +105,7 @@ final class TestPageFlush: BusDevice, @unchecked Sendable {
 }
 
 /// The levels of the interrupt controllers' pins.
-final class TestLines: BusDevice, @unchecked Sendable {
+final class TestLines: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     private let vm: VirtualMachine
 

@@ -13,7 +13,7 @@ final class TestFunction: EmulatedFunction, @unchecked Sendable {
     private static let datum: UInt64 = 0xFA
 
     /// The header at a BAR's start: test number, access width, two unused bytes, offset, datum, count, name.
-    private struct Header {
+    private struct Header: Equatable {
         let name: String
         let offset: UInt64
         var test: UInt8 = 0
@@ -48,6 +48,13 @@ final class TestFunction: EmulatedFunction, @unchecked Sendable {
         var header = FunctionHeader(vendorID: 0x1B36, deviceID: 0x0005, classCode: 0x00FF_00, bars: Self.registers)
         (header.subsystemVendorID, header.subsystemID) = (0x1AF4, 0x1100)
         super.init(header, decodesFromStart: true)
+    }
+
+    override func saveRegisters() -> DeviceState { DeviceState(headers.withLock { $0 }) }
+
+    override func restoreRegisters(_ state: DeviceState) throws(StateError) {
+        let saved: [Header] = try state.value(of: name)
+        headers.withLock { $0 = saved }
     }
 
     override func readRegister(_ bar: Int, offset: UInt64, width: Int) -> UInt64 {

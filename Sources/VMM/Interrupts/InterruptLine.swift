@@ -14,7 +14,7 @@ import Synchronization
 ///
 /// Emulated functions set their level by KVM_IRQ_LINE, which is another source of the same pin: the kernel raises it
 /// while either source asserts (arch/x86/kvm/irq_comm.c, kvm_irq_line_state).
-public final class InterruptLine: Sendable {
+public final class InterruptLine: Savable, Sendable {
     /// One function's part of the line. The eventfds belong to the function and outlive its attachment.
     public struct Source: Sendable {
         let trigger: Int32
@@ -29,7 +29,7 @@ public final class InterruptLine: Sendable {
         }
     }
 
-    private struct State {
+    private struct Level {
         var sources: [Source] = []
         /// Slots whose emulated functions assert the line.
         var asserting: Set<Int> = []
@@ -41,7 +41,7 @@ public final class InterruptLine: Sendable {
 
     public let gsi: UInt32
     private let vm: VirtualMachine
-    private let state = Mutex(State())
+    private let state = Mutex(Level())
     /// Never signalled; its resample side counts the guest's acknowledgements of the line.
     private let ackCounterTrigger: EventDescriptor
     private let acknowledgements: EventDescriptor
@@ -111,6 +111,14 @@ public final class InterruptLine: Sendable {
             if level { state.asserting.insert(slot) } else { state.asserting.remove(slot) }
             if state.asserting.isEmpty == wasUp { try vm.setLine(gsi, level) }
         }
+    }
+
+    /// The slots whose emulated functions assert the line.
+    public func save() -> Set<Int> { state.withLock { $0.asserting } }
+
+    public func restore(_ slots: Set<Int>) {
+        state.withLock { $0.asserting = slots }
+        if !slots.isEmpty { try? vm.setLine(gsi, true) }
     }
 
     private func attachAckCounter() throws(KVMError) {

@@ -9,8 +9,8 @@ import Synchronization
 /// A passed-through device's host interrupt signals the eventfd, and `relay` delivers; an emulated function calls
 /// `raise`. Nothing reads a masked vector's eventfd, so its count is the pending bit. Unmasking reads the count and
 /// delivers once.
-public final class MessageVector: Sendable {
-    private struct State {
+public final class MessageVector: Savable, Sendable {
+    private struct Content {
         var message = MSIMessage(address: 0, data: 0)
         var masked = true
         var wasUnmasked = false
@@ -26,7 +26,7 @@ public final class MessageVector: Sendable {
     private let vm: VirtualMachine
     private let delivery: MessageDelivery
     private let routes: MessageRoutes
-    private let state = Mutex(State())
+    private let state = Mutex(Content())
 
     /// - Parameters:
     ///   - name: the vector's name in recordings, traces and errors.
@@ -68,7 +68,7 @@ public final class MessageVector: Sendable {
         }
     }
 
-    private func deliver(_ state: inout State) {
+    private func deliver(_ state: inout Content) {
         do throws(KVMError) {
             switch try vm.signal(state.message, from: event.descriptor.object) {
             case .delivered: state.counts.delivered += 1
@@ -103,7 +103,7 @@ public final class MessageVector: Sendable {
     }
 
     /// Updates route and irqfd before an unmask or after a mask.
-    private func follow(_ state: inout State, masked: Bool) throws(KVMError) {
+    private func follow(_ state: inout Content, masked: Bool) throws(KVMError) {
         if masked, state.attached, let gsi = state.gsi {
             try vm.detachIRQFD(gsi, event: event.raw)
             state.attached = false
@@ -115,6 +115,33 @@ public final class MessageVector: Sendable {
             state.gsi = try routes.add(state.message)
         }
         state.routed = state.message
+    }
+
+    /// What the guest set, and what is held back.
+    public struct State: Sendable, Equatable {
+        var message: MSIMessage
+        var isMasked: Bool
+        var wasUnmasked: Bool
+        /// How many interrupts wait for the unmask, or for their delivery.
+        var pending: UInt64
+    }
+
+    public func save() -> State {
+        state.withLock { state in
+            let pending = event.readCount()
+            if pending > 0 { event.signal(pending) }
+            return State(
+                message: state.message, isMasked: state.masked, wasUnmasked: state.wasUnmasked, pending: pending)
+        }
+    }
+
+    /// - Throws: where the kernel takes no route for it.
+    public func restore(_ saved: State) throws(StateError) {
+        stop()
+        if saved.pending > 0 { event.signal(saved.pending) }
+        state.withLock { $0.wasUnmasked = saved.wasUnmasked }
+        guard !saved.isMasked else { return state.withLock { $0.message = saved.message } }
+        do throws(KVMError) { _ = try set(saved.message, masked: false) } catch { throw .kvm(error) }
     }
 
     /// Masks the vector, drops held interrupts and frees its route.

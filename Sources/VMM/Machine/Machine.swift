@@ -135,7 +135,8 @@ public final class Machine {
             let alarm = try Alarm()
             self.alarm = alarm
             clock = RealTimeClock(
-                cells: Self.cmos(memory, configuration), now: { WallClock.now }, setLine: Self.line(map.clockGSI, vm)
+                cells: Self.cmos(memory, configuration), now: configuration.wallClock,
+                setLine: Self.line(map.clockGSI, vm)
             ) { alarm.timer.arm(at: $0) }
             serial = try SerialPort(vm: vm, gsi: map.serialGSI, output: console)
             if configuration.cpus > Self.xapicCPUs { try vm.enable(.x2apicInterface, Self.wideX2APIC) }
@@ -167,7 +168,7 @@ public final class Machine {
             try ports.claim(ConfigPorts.entry, ConfigPorts(bridge, runState))
             try ports.claim(map.panic, PanicPort(runState))
             try ports.claim(map.powerEvents, PowerEvents())
-            try ports.claim(map.powerTimer, PowerTimer())
+            try ports.claim(map.powerTimer, PowerTimer(clock: configuration.evenClock))
             try ports.claim(map.powerControl, PowerManagement(runState))
             let keyboard = KeyboardController(runState, setLine: Self.line(KeyboardController.gsi, vm))
             try ports.claim(KeyboardController.dataEntry, keyboard)

@@ -1,4 +1,4 @@
-public import LinuxSystem
+import LinuxSystem
 import Synchronization
 
 /// The state of a run's threads: running, parked, or ended. The first outcome wins.

@@ -10,11 +10,11 @@ import X86
 ///
 /// The subclass fires a vector (`send`) or sets the interrupt pin (`setPin`); enable bits, masks, pending bits, address
 /// and data are handled here. Any thread may raise interrupts.
-open class EmulatedFunction: PCIFunction, @unchecked Sendable {
+open class EmulatedFunction: PCIFunction, Savable, @unchecked Sendable {
     // @unchecked: what changes is behind a lock; `interrupts` and `vectors` are set before the first vCPU runs, and
     // constant from then on.
 
-    private struct State {
+    fileprivate struct Registers: Equatable {
         var space: ConfigSpace
         var messages: FunctionMessages
         var mode: InterruptMode
@@ -23,7 +23,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         var decoded: [DecodedBAR] = []
     }
 
-    private let state: Mutex<State>
+    private let state: Mutex<Registers>
     private let functionBARs: [BAR]
     private let pin: Int
     /// The place of the messages' registers; their values are in `state`.
@@ -41,7 +41,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         pin = header.interruptPin
         layout = messages.layout
         self.decodesFromStart = decodesFromStart
-        state = Mutex(State(space: space, messages: messages, mode: pin > 0 ? .intx : .none))
+        state = Mutex(Registers(space: space, messages: messages, mode: pin > 0 ? .intx : .none))
         super.init()
     }
 
@@ -95,6 +95,36 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         }
     }
 
+    // MARK: State
+
+    /// All that the guest can tell of the function.
+    public struct State: Sendable, Equatable {
+        fileprivate var registers: Registers
+        fileprivate var vectors: [MessageKind: [MessageVector.State]]
+        fileprivate var own: DeviceState
+    }
+
+    /// The state of what a subclass adds.
+    open func saveRegisters() -> DeviceState { DeviceState(NoState()) }
+
+    /// Puts the state of what a subclass adds in. It must not move the interrupt pin: that is in the function's state.
+    open func restoreRegisters(_ state: DeviceState) throws(StateError) {}
+
+    public final func save() -> State {
+        State(
+            registers: state.withLock { $0 }, vectors: vectors.mapValues { $0.map { $0.save() } }, own: saveRegisters())
+    }
+
+    public final func restore(_ saved: State) throws(StateError) {
+        guard saved.registers.messages.layout == layout, saved.vectors.mapValues(\.count) == vectors.mapValues(\.count)
+        else { throw .differs(name) }
+        try restoreRegisters(saved.own)
+        state.withLock { $0 = saved.registers }
+        for (kind, vectors) in vectors {
+            for (vector, saved) in zip(vectors, saved.vectors[kind] ?? []) { try vector.restore(saved) }
+        }
+    }
+
     // MARK: Place
 
     public final override var bars: [BAR] { functionBARs }
@@ -114,7 +144,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 
     public final override func decodedBARs() -> [DecodedBAR] { state.withLock { $0.decoded } }
 
-    private func decode(_ state: State) -> [DecodedBAR] {
+    private func decode(_ state: Registers) -> [DecodedBAR] {
         Self.decoded(functionBARs, in: state.space)
     }
 
@@ -197,7 +227,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
     }
 
     /// Sets vectors and line to the mode that the registers select. Interrupts held back in the old mode are dropped.
-    private func followMode(_ state: inout State) {
+    private func followMode(_ state: inout Registers) {
         let wanted = state.messages.mode(in: state.space, hasLine: pin > 0)
         if wanted != state.mode, case .messages(let kind) = state.mode { vectors[kind]?.forEach { $0.stop() } }
         state.mode = wanted
@@ -207,7 +237,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
 
     /// Passes the guest's settings to a vector. A function that is no bus master sends nothing (PCI Local Bus 3.0,
     /// 6.2.2): its messages stay pending.
-    private func apply(_ setting: VectorSetting, _ kind: MessageKind, _ state: State) {
+    private func apply(_ setting: VectorSetting, _ kind: MessageKind, _ state: Registers) {
         guard let vectors = vectors[kind], vectors.indices.contains(setting.number) else { return }
         let isMasked = setting.isMasked || !state.space.command.contains(.busMaster)
         do throws(KVMError) {
@@ -217,7 +247,7 @@ open class EmulatedFunction: PCIFunction, @unchecked Sendable {
         }
     }
 
-    private func followLine(_ state: State) {
+    private func followLine(_ state: Registers) {
         guard let interrupts, let line = interrupts.line else { return }
         let isAsserted = state.isPinUp && state.mode == .intx && !state.space.command.contains(.intxDisable)
         do throws(KVMError) { try line.setLevel(isAsserted, slot: slot) } catch {

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Function 00:00.0, the host bridge: the parts of Intel's Q35 MCH that guests use, with its PCIEXBAR register, which
 /// has the address of ECAM (Intel 3 Series Chipset datasheet, 5.1.16).
-final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
+final class HostBridgeFunction: PCIFunction, Savable, @unchecked Sendable {
     // @unchecked: the registers are behind the lock, and where ECAM lies is atomic.
     private let space: Mutex<ConfigSpace>
 
@@ -38,6 +38,15 @@ final class HostBridgeFunction: PCIFunction, @unchecked Sendable {
         ecamBase = Atomic(UInt64(space.read(Self.ecamRegister, width: 4)))
         self.space = Mutex(space)
         super.init()
+    }
+
+    func save() -> ConfigSpace { space.withLock { $0 } }
+
+    func restore(_ state: ConfigSpace) {
+        space.withLock { space in
+            space = state
+            ecamBase.store(UInt64(space.read(Self.ecamRegister, width: 4)), ordering: .relaxed)
+        }
     }
 
     override func readConfig(_ offset: Int, width: Int) -> UInt32 {

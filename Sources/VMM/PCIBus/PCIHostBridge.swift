@@ -140,6 +140,9 @@ public final class PCIHostBridge: @unchecked Sendable {
         slots.indices.first { slots[$0] == nil && !reserved.contains($0) }
     }
 
+    /// The function in a slot, 0...31.
+    func function(inSlot slot: Int) -> PCIFunction? { slots[slot] }
+
     /// True if a function of the bus may send a message that a processor accepts with interrupts off.
     var sendsUnmaskableMessages: Bool { slots.contains { $0?.sendsUnmaskableMessages == true } }
 
@@ -236,6 +239,40 @@ public final class PCIHostBridge: @unchecked Sendable {
         view.generation = now
     }
 
+    // MARK: State
+
+    /// What the guest set: the address latch of the configuration ports, and each function's registers by its slot.
+    struct State: Sendable, Equatable {
+        var addressLatch: UInt32
+        var functions: [Int: DeviceState] = [:]
+    }
+
+    /// - Throws: where a function has a state that only its device knows.
+    func save() throws(StateError) -> State {
+        var state = State(addressLatch: addressLatch)
+        for (slot, function) in slots.enumerated() {
+            guard let function else { continue }
+            guard let savable = function as? any Savable else { throw .notSavable(function.name) }
+            state.functions[slot] = savable.saved()
+        }
+        return state
+    }
+
+    /// Puts a state in, and brings the map and the memory that the guest reaches without an exit up to it.
+    func restore(_ state: State) throws(StateError) {
+        addressLatch = state.addressLatch
+        for (slot, function) in slots.enumerated() {
+            let saved = state.functions[slot]
+            guard let function, let saved else {
+                guard function == nil, saved == nil else { throw .differs("PCI slot \(slot)") }
+                continue
+            }
+            guard let savable = function as? any Savable else { throw .notSavable(function.name) }
+            try savable.restore(saved: saved, of: function.name)
+        }
+        remap()
+    }
+
     // MARK: Configuration
 
     /// Reads any width at any alignment: byte by byte, in naturally aligned pieces. All ones beyond the register space
@@ -283,7 +320,7 @@ public final class PCIHostBridge: @unchecked Sendable {
 
 /// Ports 0xCF8...0xCFF: configuration mechanism 1, and the reset control register at 0xCF9 (Intel ICH9 datasheet,
 /// 13.7.5).
-final class ConfigPorts: BusDevice, @unchecked Sendable {
+final class ConfigPorts: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: the bridge guards itself, and the register here is atomic.
     static let entry = BoardEntry("PCI configuration and reset control", at: 0xCF8, count: 8)
     static let resetPort: UInt16 = 0xCF9
@@ -298,6 +335,10 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
         self.bridge = bridge
         self.runState = runState
     }
+
+    /// Of the reset control register. The address latch is the bridge's.
+    func save() -> UInt8 { resetControl.load(ordering: .relaxed) }
+    func restore(_ state: UInt8) { resetControl.store(state, ordering: .relaxed) }
 
     override func read(_ offset: UInt64, width: Int) -> UInt64 {
         if offset == 1, width == 1 { return UInt64(resetControl.load(ordering: .relaxed)) }
@@ -321,7 +362,7 @@ final class ConfigPorts: BusDevice, @unchecked Sendable {
 }
 
 /// The ECAM window. An access is made in naturally aligned pieces of up to 4 bytes, each to its own function.
-final class ECAM: BusDevice, @unchecked Sendable {
+final class ECAM: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: all it has is constant.
     private let bridge: PCIHostBridge
     /// The start of the window; it is decoded as long as PCIEXBAR says so.

@@ -10,7 +10,7 @@ import Testing
 @testable import VMM
 
 /// A device that remembers what it was asked.
-private final class Probe: BusDevice, @unchecked Sendable {
+private final class Probe: BusDevice, Stateless, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
     let asked = Mutex<[[UInt64]]>([])
     override func read(_ offset: UInt64, width: Int) -> UInt64 {

@@ -134,4 +134,22 @@ import Testing
         #expect(try fixture.ask(1, 1, 2, 0x8000) == 0x20)
         #expect(try fixture.ask(2, 4, 1, 0x8000) == 0x20)
     }
+
+    /// What the guest wrote goes to another disk with the same image, and nothing else does.
+    @Test func aCopyHasWhatTheGuestWrote() throws {
+        let (first, second) = (try Fixture(), try Fixture())
+        try first.memory.write([UInt8](repeating: 0x5A, count: 1024), at: 0x2000)
+        #expect(try first.ask(2, 7, 2, 0x2000) == 0)
+        try second.memory.write([UInt8](repeating: 0x33, count: 512), at: 0x2000)
+        #expect(try second.ask(2, 30, 1, 0x2000) == 0)
+        try second.disk.restore(first.disk.save())
+        #expect(try second.ask(1, 6, 4, 0x4000) == 0)
+        let expected = second.content(6, 1) + [UInt8](repeating: 0x5A, count: 1024) + second.content(9, 1)
+        #expect(try second.memory.read(at: 0x4000, count: 2048) == expected)
+        #expect(try second.ask(1, 30, 1, 0x4000) == 0)
+        #expect(try second.memory.read(at: 0x4000, count: 512) == second.content(30, 1))
+        #expect(second.disk.save() == first.disk.save())
+        // The sectors 7 and 8 lie in two blocks of 4 KiB.
+        #expect(first.disk.save().blocks.keys.sorted() == [0, 1])
+    }
 }

@@ -1,7 +1,7 @@
 /// The receiver's FIFO of a 16550A: sixteen bytes, in order. PC16550D data sheet, section 8.4.
 ///
 /// A value of fixed size, so that the exit loop allocates nothing.
-struct ReceiveFIFO {
+struct ReceiveFIFO: Sendable, Equatable {
     static let size = 16
     private var bytes = InlineArray<16, UInt8>(repeating: 0)
     private var start = 0
@@ -26,12 +26,20 @@ struct ReceiveFIFO {
     }
 
     mutating func removeAll() { count = 0 }
+
+    /// True if both hold the same bytes, at any place in the array.
+    static func == (left: ReceiveFIFO, right: ReceiveFIFO) -> Bool {
+        left.count == right.count
+            && (0..<left.count).allSatisfy {
+                left.bytes[(left.start + $0) % size] == right.bytes[(right.start + $0) % size]
+            }
+    }
 }
 
 /// Bytes for the guest that the UART has not received yet, in order.
 ///
 /// Only the main thread appends, and limits the size; removing allocates nothing.
-struct WaitingInput {
+struct WaitingInput: Sendable, Equatable {
     private var bytes: [UInt8] = []
     private var start = 0
 
@@ -48,5 +56,9 @@ struct WaitingInput {
         guard start < bytes.count else { return nil }
         start += 1
         return bytes[start - 1]
+    }
+
+    static func == (left: WaitingInput, right: WaitingInput) -> Bool {
+        left.bytes[left.start...] == right.bytes[right.start...]
     }
 }

@@ -9,12 +9,12 @@ import Synchronization
 /// that uses interrupts has its FIFO refilled a millisecond after it emptied it, so that interrupts are no more
 /// frequent than on a line of 160 kbaud. After sixteen bytes the guest finds the receiver empty at least once, as
 /// between two characters on a line.
-public final class SerialPort: BusDevice, @unchecked Sendable {
+public final class SerialPort: BusDevice, Savable, @unchecked Sendable {
     // @unchecked: everything that changes is behind the lock.
     static let entry = BoardEntry("COM1", at: 0x3F8, count: 8)
     static let gsi: UInt32 = 4
 
-    private struct State {
+    public struct State: Sendable, Equatable {
         var interruptEnable: UART.InterruptEnable = []
         var lineControl: UART.LineControl = []
         var modemControl: UART.ModemControl = []
@@ -117,6 +117,17 @@ public final class SerialPort: BusDevice, @unchecked Sendable {
         self.gsi = gsi
         self.output = output
         attention = try EventDescriptor("serial port")
+    }
+
+    // MARK: State
+
+    public func save() -> State { state.withLock { $0 } }
+
+    public func restore(_ state: State) {
+        self.state.withLock { $0 = state }
+        if state.line { try? vm.setLine(gsi, true) }
+        // The main thread's part begins anew: to receive more in a while, or to hear that there is room.
+        if state.isDue || state.isAskedForRoom { attention.signal() }
     }
 
     // MARK: The host's side, from the main thread

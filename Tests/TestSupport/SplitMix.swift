@@ -1,10 +1,10 @@
 /// A small generator whose sequence a seed fixes, so that a failure comes back. Steele, Lea and Flood, OOPSLA 2014.
-struct SplitMix: RandomNumberGenerator {
+public struct SplitMix: RandomNumberGenerator {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    public init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
@@ -12,7 +12,7 @@ struct SplitMix: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 
-    mutating func byte() -> UInt8 { UInt8(truncatingIfNeeded: next()) }
+    public mutating func byte() -> UInt8 { UInt8(truncatingIfNeeded: next()) }
 
-    mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+    public mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 }
