@@ -25,7 +25,6 @@ public final class FirmwareConfig: BusDevice, Savable, @unchecked Sendable {
     public func save() -> State { state.withLock { $0 } }
     public func restore(_ state: State) { self.state.withLock { $0 = state } }
 
-
     /// The items to read.
     public var items: Items { state.withLock { $0.items } }
 

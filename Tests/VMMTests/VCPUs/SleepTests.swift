@@ -7,7 +7,8 @@ import Testing
 @testable import KVM
 @testable import VMM
 
-/// Which halted vCPU no interrupt wakes. KVM sets bits like CR4.VMXE only where it can nest, so a kernel of the test's own answers.
+/// The halted vCPUs that no interrupt wakes. KVM sets bits like CR4.VMXE only where it can nest, so a kernel of the
+/// test's own answers.
 struct SleepTests {
     /// A vCPU's state, as the kernel tells it.
     private struct State {
