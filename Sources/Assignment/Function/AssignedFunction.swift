@@ -166,7 +166,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
                 try forward(Register(offset: offset, width: width), value, &state)
                 // Requests that the sleeping device could not accept are repeated.
                 if power != .d0, powerState(state) == .d0, state.isBehind { try followInterruptMode(&state) }
-                if hearsDecoders(state), publish(state) { remap() }
+                if knowsDecoders(state), publish(state) { remap() }
             } catch {
                 onFailure("\(error)")
             }
@@ -230,7 +230,7 @@ public final class AssignedFunction<Backend: AssignmentBackend>: PCIFunction, @u
 
     /// Returns true if the device knows what to decode; if that was refused its state is unknown, and it must not be
     /// accessed.
-    private func hearsDecoders(_ state: State) -> Bool {
+    private func knowsDecoders(_ state: State) -> Bool {
         !state.unwritten.contains { register in
             ConfigSpace.touches(register.offset, register.width, ConfigRegister.command..<ConfigRegister.command + 1)
                 || layout.power.map {

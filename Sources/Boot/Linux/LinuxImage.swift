@@ -31,7 +31,7 @@ struct LinuxImage: Equatable, Sendable {
         guard claimed <= codeSize.addingSaturating(15) else {
             throw .fieldOutOfRange(
                 field: "\(LinuxSetupHeader.Field.systemSize.name), in bytes,", value: claimed, limit: codeSize,
-                of: "what the file holds behind its setup code")
+                of: "the file's bytes after its setup code")
         }
         self.header = header
     }

@@ -79,13 +79,13 @@ struct LinuxSetupHeader: Equatable, Sendable {
         guard jump & 0xff == 0xeb, jump >> 8 < 0x80, end >= Self.smallestEnd else {
             throw .badField(
                 field: Field.jump.name, value: UInt64(jump),
-                expected: "a short jump forward (0xeb) behind \(UInt64(Self.smallestEnd).hexadecimal)")
+                expected: "a short jump (0xeb) beyond \(UInt64(Self.smallestEnd).hexadecimal)")
         }
         bytes = try image.structure("Linux setup header", at: 0, count: end).bytes
         guard version < Field.commandLine.version || has(.commandLine) else {
             throw .badField(
                 field: Field.jump.name, value: UInt64(jump),
-                expected: "a jump behind cmd_line_ptr, which protocol 2.02 has")
+                expected: "a jump beyond cmd_line_ptr (protocol 2.02)")
         }
     }
 

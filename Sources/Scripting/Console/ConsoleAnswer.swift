@@ -72,7 +72,7 @@ public struct ConsoleAnswer: Sendable, Equatable {
             }
         }
         guard !bytes.isEmpty else {
-            throw .text(place: parting + 1, reason: "there is nothing behind the = to be typed")
+            throw .text(place: parting + 1, reason: "there is no text after the =")
         }
         self.bytes = bytes
     }

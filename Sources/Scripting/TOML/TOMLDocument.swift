@@ -79,7 +79,7 @@ struct TOMLDocument {
         guard depth <= depthLimit else {
             throw Malformed(line: line, reason: "keys and values are nested more than \(depthLimit) deep")
         }
-        guard reader.consume("=") else { throw reader.unexpected("= behind the key \(keys.joined(separator: "."))") }
+        guard reader.consume("=") else { throw reader.unexpected("= after the key \(keys.joined(separator: "."))") }
         reader.skipBlanks()
         let last = keys.removeLast()
         var table = start

@@ -133,7 +133,7 @@ struct TOMLReader {
             elements.append(try value(depth: depth + 1))
             guard skipToContent() else { throw unexpected("] to end the array") }
             if consume("]") { return elements }
-            guard consume(",") else { throw unexpected(", or ] behind a value of the array") }
+            guard consume(",") else { throw unexpected(", or ] after a value of the array") }
         }
     }
 
@@ -146,7 +146,7 @@ struct TOMLReader {
             try TOMLDocument.pair(&self, into: table, depth: depth)
             skipBlanks()
             if consume("}") { return table }
-            guard consume(",") else { throw unexpected(", or } behind a value of the inline table") }
+            guard consume(",") else { throw unexpected(", or } after a value of the inline table") }
         }
     }
 
@@ -325,7 +325,7 @@ struct TOMLReader {
     /// Parses the characters after a backslash.
     private mutating func escape() throws(Malformed) -> Unicode.Scalar {
         let letter = next
-        guard letter != nil, letter != "\n" else { throw unexpected("an escape behind the backslash") }
+        guard letter != nil, letter != "\n" else { throw unexpected("an escape after the backslash") }
         advance()
         switch letter {
         case "b": return "\u{8}"

@@ -152,7 +152,7 @@ final class RealTimeClock: BusDevice, Savable, @unchecked Sendable {
             if value & Control.set != 0, !wasSet { show(&state) }
             // Setting the time clears the update interrupt's enable bit.
             state.cells[index] = value & Control.set != 0 ? value & ~Flag.updateEnded : value
-            if value & Control.set == 0, wasSet { take(&state) }
+            if value & Control.set == 0, wasSet { applyTimeRegisters(&state) }
             updateFlagsAndLine(&state)
         case Register.c, Register.d: break
         case _ where Register.isTime(index):
@@ -161,7 +161,7 @@ final class RealTimeClock: BusDevice, Savable, @unchecked Sendable {
             } else {
                 show(&state)
                 state.cells[index] = value
-                take(&state)
+                applyTimeRegisters(&state)
                 updateFlagsAndLine(&state)
             }
         case Register.secondAlarm, Register.minuteAlarm, Register.hourAlarm:
@@ -198,7 +198,7 @@ final class RealTimeClock: BusDevice, Savable, @unchecked Sendable {
     }
 
     /// Sets the time from its registers.
-    private func take(_ state: inout State) {
+    private func applyTimeRegisters(_ state: inout State) {
         let control = state.cells[Register.b]
         func value(_ index: Int) -> Int { Self.decode(state.cells[index], control) }
         var time = CalendarTime(secondsSince1970: 0)

@@ -103,7 +103,7 @@ final class AssignedDevices {
     }
 
     /// Reports the guest's requests to each device that the host refused.
-    func tellRefusals(_ notice: (String) -> Void) {
+    func reportRefusals(_ notice: (String) -> Void) {
         for member in members {
             let refusals = member.refusals()
             guard let first = refusals.first else { continue }

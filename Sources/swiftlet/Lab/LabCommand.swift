@@ -13,11 +13,11 @@ struct LabCommand: ParsableCommand {
         abstract:
             "Run a command in a nested Linux host with KVM, an IOMMU and PCI devices, without any hardware for it.",
         discussion: """
-            The host is QEMU's software emulation; its root is this machine's file system under a throw-away layer. \
-            The current directory and all below it are this machine's own: what the command writes there stays, all \
-            else is gone when it ends. The devices sit at 0000:00:04.0, 05.0, ... in the order given. A kernel that \
-            has no 9p gets the command and the files it names packed instead, and what it wrote in the current \
-            directory comes back at its end.
+            The host is QEMU's software emulation; its root is this machine's file system under a temporary layer. The \
+            current directory and everything below it are shared: files that the command writes there stay, all others \
+            are gone when it ends. The devices have the addresses 0000:00:04.0, 05.0, ... in the order given. If the \
+            kernel has no 9p, the command and the files it names are packed instead, and the files it wrote in the \
+            current directory are copied back when it ends.
 
             Examples:
               swiftlet lab -- lspci -nn
@@ -58,7 +58,7 @@ struct LabCommand: ParsableCommand {
     @Flag(
         help:
             """
-            Pack the files that the command names into the host's initramfs even where its kernel could share this \
+            Pack the files that the command names into the host's initramfs even if its kernel could share this \
             machine's.
             """
     )
@@ -66,7 +66,7 @@ struct LabCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A file or directory to pack too, where files are packed; may be given several times.", valueName: "path"),
+            "Another file or directory to pack, if files are packed. May be given several times.", valueName: "path"),
         completion: .file())
     var file: [String] = []
 
@@ -91,13 +91,14 @@ struct LabCommand: ParsableCommand {
     var env: [String] = []
 
     @Option(
-        help: ArgumentHelp("Write the host's kernel log to a file as it comes.", valueName: "path"), completion: .file()
+        help: ArgumentHelp("Write the host's kernel log to this file as it comes.", valueName: "path"),
+        completion: .file()
     )
     var consoleLog: String?
 
     @Option(
         help: ArgumentHelp(
-            "How large that file may become: 64M, 1G, or none. What comes then is counted, not written. (default: 64M)",
+            "The size limit of that file: 64M, 1G, or none. Bytes beyond it are counted, not written. (default: 64M)",
             valueName: "size"))
     var consoleLogLimit: SizeLimit?
 

@@ -94,11 +94,11 @@ struct ManualPage {
             let names = (argument.names ?? []).map { $0.text }.sorted { $0.utf8.count < $1.utf8.count }
             var heads = names.map { [Roff.Piece.bold($0)] + value }
             if argument.kind == "positional" { heads = [[.italic(argument.valueName ?? "")]] }
-            page.entry(heads, [argument.abstract, note(argument)].compactMap(\.self).joined(separator: " "))
+            page.entry(heads, [argument.abstract, remark(argument)].compactMap(\.self).joined(separator: " "))
         }
     }
 
-    private static func note(_ argument: CommandHelp.Argument) -> String? {
+    private static func remark(_ argument: CommandHelp.Argument) -> String? {
         let abstract = argument.abstract ?? ""
         var notes: [String] = []
         // Only if the sentence doesn't name them.

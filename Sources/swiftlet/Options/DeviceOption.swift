@@ -27,7 +27,7 @@ struct DeviceOption: Equatable, ExpressibleByArgument, OptionValue {
         for part in parts {
             guard let equals = part.firstIndex(of: "=") else {
                 throw part.isEmpty
-                    ? BadValue("nothing stands behind a comma")
+                    ? BadValue("there is nothing after a comma")
                     : BadValue("'\(part)' is no field: write NAME=VALUE; \(Self.fields(near: part))")
             }
             let (name, value) = (String(part[..<equals]), String(part[part.index(after: equals)...]))

@@ -47,7 +47,7 @@ enum RunOption: String, CaseIterable {
         case .firmware:
             Entry(
                 "firmware",
-                "Boot this firmware image instead of a kernel: a ROM that is mapped below 4 GiB, as SeaBIOS.",
+                "Boot this firmware image instead of a kernel: a ROM below 4 GiB, such as SeaBIOS.",
                 .file, key: .firmware
             ) { request, value throws(BadValue) in request.firmware = try BadValue.unlessEmpty(value) }
         case .memory:
@@ -59,7 +59,7 @@ enum RunOption: String, CaseIterable {
                 $0.hugePages = true
             }
         case .cpus:
-            Entry("cpus", "How many vCPUs.", key: .cpus) { request, value throws(BadValue) in
+            Entry("cpus", "The number of vCPUs.", key: .cpus) { request, value throws(BadValue) in
                 request.cpus = try BadValue.count(value)
             }
         case .append:
@@ -80,7 +80,7 @@ enum RunOption: String, CaseIterable {
             Entry(
                 severalOf: "'file args'",
                 """
-                A multiboot or PVH module with its arguments, behind those that --initrd names. May be given several \
+                A multiboot or PVH module with its arguments. They follow the files of --initrd. May be given several \
                 times.
                 """,
                 .file, key: .modules
@@ -92,7 +92,7 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "format",
                 """
-                Boot the file as this format whatever its signs say: pvh, linux (or one of its entries: linux64, \
+                Boot the file as this format, without looking at its headers: pvh, linux (or one of its entries: linux64, \
                 linux32, linux16), multiboot, disk or flat.
                 """,
                 key: .format
@@ -101,7 +101,7 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "disk-type",
                 """
-                What a disk image is: floppy, disk or cd. (default: by its size, its partition table, its boot record)
+                The kind of a disk image: floppy, disk or cd. (default: by its size, its partition table, its boot record)
                 """,
                 key: .diskType
             ) { request, value throws(BadValue) in request.diskKind = try BadValue.named(value) }
@@ -120,7 +120,7 @@ enum RunOption: String, CaseIterable {
             }
         case .onReset:
             Entry(
-                "on-reset", "What a guest's reset does: end the run (end), or start the machine again (reboot).",
+                "on-reset", "End the run when the guest resets the machine (end), or start the machine again (reboot).",
                 key: .onReset
             ) { request, value throws(BadValue) in request.onReset = try BadValue.named(value) }
         case .console:
@@ -144,7 +144,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "signal-keys",
                 """
-                What ^C, ^\\ and ^Z do at a terminal: end or stop swiftlet (host), or go to the guest (guest). ^A x \
+                The target of ^C, ^\\ and ^Z at a terminal: they end or stop swiftlet (host), or go to the guest \
+                (guest). ^A x \
                 ends the run, ^A h shows the keys.
                 """
             ) { request, value throws(BadValue) in request.signalKeys = try BadValue.named(value) }
@@ -177,7 +178,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "port",
                 """
-                The port where a value that the guest writes ends the run: 0xf4, 0x501, another that is free, or none.
+                The port that ends the run when the guest writes a value to it: 0xf4, 0x501, another free port, or \
+                none.
                 """,
                 .words(["0xf4", "0x501", "none"]), key: .exitPort
             ) { request, value throws(BadValue) in request.exitPort = try ExitPortOption(option: value) }
@@ -185,7 +187,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "exit-port-style",
                 """
-                What a value written to the exit port makes of the exit status: plain, or as QEMU's isa-debug-exit does.
+                The exit status for a value written to the exit port: the value (plain), or that of QEMU's \
+                isa-debug-exit.
                 """,
                 key: .exitPortStyle
             ) { request, value throws(BadValue) in request.exitPortStyle = try BadValue.named(value) }
@@ -211,15 +214,15 @@ enum RunOption: String, CaseIterable {
             ) { request, value throws(BadValue) in request.record = try BadValue.unlessEmpty(value) }
         case .trace:
             Entry(
-                "trace", "Write a timeline of the run, which opens in Perfetto's viewer, to this file: docs/trace.md.",
+                "trace", "Write a timeline of the run to this file, for Perfetto's viewer: docs/trace.md.",
                 .file, key: .trace
             ) { request, value throws(BadValue) in request.trace = try BadValue.unlessEmpty(value) }
         case .fileLimit:
             Entry(
                 "size",
                 """
-                How large the console's file, the recording and the trace may become, each: 64M, 4G, or none. What \
-                comes then is counted, not written. (default: console 1G, recording 256M, trace 1G)
+                The size limit of the console's file, the recording and the trace, each: 64M, 4G, or none. Bytes \
+                beyond it are counted, not written. (default: console 1G, recording 256M, trace 1G)
                 """,
                 key: .fileLimit
             ) { request, value throws(BadValue) in request.fileLimit = try SizeLimit(option: value) }
@@ -227,8 +230,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "symbols",
                 """
-                Where the post-mortem of a guest that hangs or dies finds the kernel's names: its ELF file (vmlinux) \
-                or System.map. (default: the kernel itself)
+                The kernel's symbols for the post-mortem of a guest that hangs or dies: its ELF file (vmlinux) or \
+                System.map. (default: the kernel itself)
                 """,
                 .file, key: .symbols
             ) { request, value throws(BadValue) in request.symbols = try BadValue.unlessEmpty(value) }
@@ -236,8 +239,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "post-mortem",
                 """
-                How much is said of a guest that hangs or dies: why, in some lines (short), its registers, stack, \
-                interrupt controllers and last exits too (full), or nothing (off).
+                How much to print about a guest that hangs or dies: the reason in a few lines (short), also its \
+                registers, stack, interrupt controllers and last exits (full), or nothing (off).
                 """,
                 key: .postMortem
             ) { request, value throws(BadValue) in request.postMortem = try BadValue.named(value) }
@@ -245,8 +248,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 severalOf: "regex",
                 """
-                The console must say this, or the run has failed; all of several, in any order. Ends the run as passed \
-                when all were seen.
+                Pass when the console has printed this, else fail. May be given several times: the run passes when all \
+                were seen, in any order.
                 """,
                 key: .expect
             ) { request, value throws(BadValue) in
@@ -257,8 +260,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 severalOf: "regex|none",
                 """
-                Ends the run as failed when the console says this. A Linux kernel's panics, oopses, BUGs, stalls and \
-                lockups end it without being asked; none turns that off.
+                End the run as failed when the console prints this. A Linux kernel's panics, oopses, BUGs, stalls and \
+                lockups end it by default; none turns that off.
                 """,
                 .words(["none"]), key: .failOn
             ) { request, value throws(BadValue) in
@@ -269,8 +272,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 severalOf: "regex=text",
                 """
-                Types TEXT, which knows \\n \\r \\t \\e \\xNN, when the console says this. Once; several with the same \
-                REGEX take turns.
+                Type TEXT, with the escapes \\n \\r \\t \\e \\xNN, when the console prints this. Once each; several \
+                with the same REGEX take turns.
                 """,
                 key: .send
             ) { request, value throws(BadValue) in

@@ -57,7 +57,7 @@ final class KernelSymbols {
         case .count(let count)?: notice("\(path) has more than \(count) symbols: the others were left out")
         case .time(let count)?:
             notice(
-                "\(path) has more symbols than there was time to read: those behind the first \(count) were left out")
+                "\(path) has more symbols than there was time to read: only the first \(count) were read")
         case nil: break
         }
         if table == nil, wasAsked { notice("\(path) names no symbols: \(reason)") }

@@ -99,7 +99,7 @@ struct Run {
     {
         let files = try RunFiles(request, through: host)
         let (limits, trace) = (files.limits, files.trace)
-        try tellMissingFeatures(files.hypervisor)
+        try warnOfMissingFeatures(files.hypervisor)
         let watch = WatchedConsole(request.script)
         let stamps = request.consoleStamps ? ConsoleStamps() : nil
         let keys = TerminalKeys(request.signalKeys)
@@ -160,7 +160,7 @@ struct Run {
                 result.postMortem?.devices = testFunctions.interruptStates + devices.interruptStates
             }
             if request.onReset == .end || RebootLoop.reset(result.outcome) == nil { JobSlot.giveBack() }
-            devices.tellRefusals(Self.say)
+            devices.reportRefusals(Self.say)
             return (result, testFunctions.report + devices.report)
         }
         EndingSignals.prolong()
@@ -179,7 +179,7 @@ struct Run {
         let cutConsole = limits.cutConsole
         let cutTrace = traced.flatMap { trace?.cut($0) }
         let notes = [cutConsole, cutTrace, recorder?.cut].compactMap { $0?.sentence }
-        tell(run.result, verdict, notes)
+        printEnd(run.result, verdict, notes)
         EndingSignals.prolong()
         try account {
             var console = ConsoleReport(request.script, watch.findings)
@@ -206,7 +206,7 @@ struct Run {
     }
 
     /// Reports features of the requested processor that this host lacks.
-    private func tellMissingFeatures(_ hypervisor: borrowing Hypervisor) throws(KVMError) {
+    private func warnOfMissingFeatures(_ hypervisor: borrowing Hypervisor) throws(KVMError) {
         guard let model = request.cpu, model != .host else { return }
         for feature in model.missing(from: try hypervisor.supportedCPUID()) {
             Self.say("warning: KVM does not offer the processor feature \(feature.name) here; the guest goes without")
@@ -214,7 +214,7 @@ struct Run {
     }
 
     /// Prints the last lines: the console's tail if nobody saw it, the post-mortem, and one line with the result.
-    private func tell(_ result: Machine.Result, _ verdict: Verdict, _ notes: [String]) {
+    private func printEnd(_ result: Machine.Result, _ verdict: Verdict, _ notes: [String]) {
         if request.console.isStandard, Self.isOneStream, !result.consoleTail.isEmpty,
             !result.consoleTail.hasSuffix("\n")
         {

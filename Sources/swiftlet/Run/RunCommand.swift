@@ -17,7 +17,7 @@ extension BootModule: ExpressibleByArgument {
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Boot a kernel, pass devices to it, and end with what became of it.",
+        abstract: "Boot a kernel, pass devices to it, and end with its result.",
         discussion: """
             Examples:
               swiftlet run guests/build/hello.elf

@@ -7,7 +7,7 @@ import Scripting
 struct SuiteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "suite",
-        abstract: "Run a suite of tests, each in a machine of its own, and tell what became of each.",
+        abstract: "Run a suite of tests, each in a machine of its own, and report the results.",
         discussion: """
             Examples:
               swiftlet suite boots.toml --jobs 2 --report junit:boots.xml
@@ -15,8 +15,9 @@ struct SuiteCommand: ParsableCommand {
               swiftlet suite --kvm-unit-tests ~/kvm-unit-tests
               swiftlet suite --kvm-unit-tests ~/kvm-unit-tests --group vmexit --jobs 2
 
-            A line a test: PASS, FAIL, ERROR (the host failed, so that nothing is known of the guest) or SKIP, its \
-            name, and what is to be said of it; lines behind a FAIL or ERROR begin with #. The last line counts them.
+            Prints one line for each test: PASS, FAIL, ERROR (the host failed: nothing is known about the guest) or \
+            SKIP, its name, and details; further lines after a FAIL or ERROR begin with #. The last line has the \
+            counts.
 
             Exit status: 0 if nothing failed, 1 if a test failed, 125 if none failed but one could not be tried, 64 \
             bad usage,
@@ -45,7 +46,7 @@ struct SuiteCommand: ParsableCommand {
         completion: WordCompletion.boot)
     var only: [String] = []
 
-    @Option(help: "How many tests run at the same time.")
+    @Option(help: "The number of tests that run at the same time.")
     var jobs = 1
 
     @Option(help: "End each test after this time, whatever its own limit: 60s, 2m.")
@@ -54,21 +55,20 @@ struct SuiteCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            How long a test waits for a device that a test of another suite has, or somebody else; then it could \
-            not be tried. (default: 10m)
+            How long a test waits for a device that another suite or process holds; after that it is an ERROR. (default: 10m)
             """,
             valueName: "time"))
     var deviceWait: TimeLimit?
 
     @Option(
-        help: ArgumentHelp("Leave each test's console in this directory, as NAME.log.", valueName: "dir"),
+        help: ArgumentHelp("Write each test's console output to NAME.log in this directory.", valueName: "dir"),
         completion: .directory)
     var logs: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            How large each test's log may become: 64M, 1G, or none. What comes then is counted, not written. \
+            The size limit of each test's log: 64M, 1G, or none. Bytes beyond it are counted, not written. \
             (default: 64M)
             """,
             valueName: "size"))
@@ -82,13 +82,13 @@ struct SuiteCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Run a test that fails so many times again; a test that then passes is told as flaky.", valueName: "n"))
+            "Run a failed test up to this many times more; one that then passes is reported as flaky.", valueName: "n"))
     var retries: Int?
 
-    @Flag(help: "Start no other test when one has failed.")
+    @Flag(help: "Start no further test after a failure.")
     var failFast = false
 
-    @Flag(help: "Write the names of the tests, one a line, and run none.")
+    @Flag(help: "Print the names of the tests, one per line, and run none.")
     var list = false
 
     @Option(
@@ -162,7 +162,7 @@ struct SuiteCommand: ParsableCommand {
             do throws(SuiteRun.Failure) {
                 results = try suite.run { result in
                     told.append(result)
-                    display.tell(result)
+                    display.add(result)
                     write { (file) throws(ReportError) in try file.add(result) }
                 }
             } catch {

@@ -151,20 +151,20 @@ struct SuiteRun: ~Copyable {
 
     /// Runs all, and reports each as it ends.
     /// - Returns: the results in the order of the cases.
-    mutating func run(tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
+    mutating func run(onResult: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
         do throws(Failure) {
-            return try runAll(tell)
+            return try runAll(onResult)
         } catch {
             endRunning()
             throw error
         }
     }
 
-    private mutating func runAll(_ tell: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
+    private mutating func runAll(_ onResult: (SuiteResult) -> Void) throws(Failure) -> [SuiteResult] {
         var results = [SuiteResult?](repeating: nil, count: cases.count)
         func record(_ number: Int, _ result: SuiteResult) {
             results[number] = result
-            tell(result)
+            onResult(result)
         }
         while !waiting.isEmpty || !running.isEmpty {
             try startWaiting(record)

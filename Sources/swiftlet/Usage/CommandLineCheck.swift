@@ -87,7 +87,7 @@ struct CommandLineCheck {
         guard !word.hasPrefix("-") else {
             let example =
                 word.hasPrefix("-h") || word.hasPrefix("--help")
-                ? "help is asked for alone" : "options stand behind the command"
+                ? "help is asked for alone" : "options come after the command"
             return error("\(word) is no command: \(example); the commands are \(commands(of: command))")
         }
         guard !command.shown.isEmpty else {

@@ -21,7 +21,7 @@ enum CommandLineReader {
                 return ExitStatus.passed
             }
         } catch let error as UsageError {
-            return tell(error.sentence, of: error.command)
+            return printUsageError(error.sentence, of: error.command)
         } catch let exit as ExitCode {
             return exit.rawValue
         } catch {
@@ -29,7 +29,7 @@ enum CommandLineReader {
                 StandardError.say("\(error)")
                 return ExitStatus.of(error)
             }
-            return tell(Swiftlet.message(for: error), of: Swiftlet.configuration.commandName ?? "")
+            return printUsageError(Swiftlet.message(for: error), of: Swiftlet.configuration.commandName ?? "")
         }
     }
 
@@ -49,7 +49,7 @@ enum CommandLineReader {
             return ExitStatus.usage
         } catch {
             guard Swiftlet.exitCode(for: error) == .success else {
-                return tell(Swiftlet.message(for: error), of: "swiftlet")
+                return printUsageError(Swiftlet.message(for: error), of: "swiftlet")
             }
             return answer(Swiftlet.message(for: error))
         }
@@ -65,8 +65,8 @@ enum CommandLineReader {
     }
 
     /// Prints the error; the last line is the sentence, as after every other end.
-    private static func tell(_ sentence: String, of command: String) -> Int32 {
-        StandardError.say("'\(command) --help' lists what there is")
+    private static func printUsageError(_ sentence: String, of command: String) -> Int32 {
+        StandardError.say("'\(command) --help' lists the options")
         StandardError.say(sentence)
         return ExitStatus.usage
     }

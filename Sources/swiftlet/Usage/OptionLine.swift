@@ -12,7 +12,7 @@ struct OptionLine {
         while let word = rest.popFirst() {
             if word == "--" { break }
             guard word.hasPrefix("-"), word != "-" else {
-                try takeArgument(word)
+                try readArgument(word)
                 continue
             }
             let parts = Self.parts(word)
@@ -28,7 +28,7 @@ struct OptionLine {
             let name = option.name
             guard option.argument.kind != "flag" else {
                 guard parts.value == nil else { throw error("\(name) takes no value") }
-                try note(name, nil, option.argument)
+                try record(name, nil, option.argument)
                 continue
             }
             var value = parts.value
@@ -42,9 +42,9 @@ struct OptionLine {
             }
             guard value != nil || isOptional else {
                 let next = rest.first.map { "; one that begins with a dash is written \(name)=\($0)" } ?? ""
-                throw error("\(name) needs a value behind it\(next)")
+                throw error("\(name) needs a value after it\(next)")
             }
-            try note(name, value, option.argument)
+            try record(name, value, option.argument)
             if let value { try check(name, value, option.argument) }
         }
         let needed = places.filter { !$0.isOptional }
@@ -75,13 +75,13 @@ struct OptionLine {
         return nil
     }
 
-    private mutating func takeArgument(_ word: String) throws(UsageError) {
+    private mutating func readArgument(_ word: String) throws(UsageError) {
         guard let place = places.first else {
             let behind = (command.arguments ?? []).first { $0.kind == "positional" }
             throw error(
                 """
                 '\(word)' is not expected \
-                here\(behind.map { "; the \($0.valueName ?? "command") stands behind --" } ?? "")
+                here\(behind.map { "; the \($0.valueName ?? "command") comes after --" } ?? "")
                 """
             )
         }
@@ -101,7 +101,8 @@ struct OptionLine {
     }
 
     /// Records an option, which may be given only once unless it is a list.
-    private mutating func note(_ name: String, _ value: String?, _ argument: CommandHelp.Argument) throws(UsageError) {
+    private mutating func record(_ name: String, _ value: String?, _ argument: CommandHelp.Argument) throws(UsageError)
+    {
         if !argument.isRepeating, let before = seen.first(where: { $0.name == name }) {
             let values = [before.value, value].compactMap { $0.map { "'\($0)'" } }
             throw error(

@@ -26,7 +26,7 @@ enum SchemePath {
 
 extension BadValue {
     static func path(_ path: String, behind scheme: String) throws(BadValue) -> String {
-        guard !path.isEmpty else { throw BadValue("no path stands behind \(scheme)") }
+        guard !path.isEmpty else { throw BadValue("there is no path after \(scheme)") }
         return path
     }
 }

@@ -40,7 +40,7 @@ struct LinuxHeaderTests {
                     "jump (0x200) is 0x\(String(jump, radix: 16)) where"))
         }
         #expect(
-            sentence { $0[0x201] = 0x22 }.contains("a jump behind cmd_line_ptr, which protocol 2.02 has is expected"))
+            sentence { $0[0x201] = 0x22 }.contains("a jump beyond cmd_line_ptr (protocol 2.02) is expected"))
     }
 
     @Test("must not claim more setup code or kernel than the file holds")
@@ -52,7 +52,7 @@ struct LinuxHeaderTests {
         #expect(
             sentence { $0.store(UInt32(66), at: LinuxBuilder.Offset.systemSize) }
                 .contains(
-                    "syssize (0x1f4), in bytes, is 0x420, more than 0x401, what the file holds behind its setup code"))
+                    "syssize (0x1f4), in bytes, is 0x420, more than 0x401, the file's bytes after its setup code"))
         #expect(
             sentence { $0.store(UInt32.max, at: LinuxBuilder.Offset.systemSize) }.contains(
                 "syssize (0x1f4), in bytes, is 0xffffffff0"))

@@ -83,10 +83,10 @@ import Testing
             ("run k --testdev=1", "--testdev takes no value"),
             (
                 "run k --append -v",
-                "--append needs a value behind it; one that begins with a dash is written --append=-v"
+                "--append needs a value after it; one that begins with a dash is written --append=-v"
             ),
-            ("run k --append", "--append needs a value behind it"),
-            ("lab ls", "'ls' is not expected here; the command stands behind --"),
+            ("run k --append", "--append needs a value after it"),
+            ("lab ls", "'ls' is not expected here; the command comes after --"),
             ("devices doctor", "the address is missing; see 'swiftlet devices doctor --help'"),
             (
                 "run k --format=linx",
@@ -100,8 +100,8 @@ import Testing
                 "run k --report json",
                 "--report does not take 'json': write FORMAT:PATH; the formats are json, junit, tap"
             ),
-            ("run k --report json:", "--report does not take 'json:': no path stands behind json:"),
-            ("run k --console file:", "--console does not take 'file:': no path stands behind file:"),
+            ("run k --report json:", "--report does not take 'json:': there is no path after json:"),
+            ("run k --console file:", "--console does not take 'file:': there is no path after file:"),
             ("run k --memory 512", "--memory does not take '512': that is 512 bytes; did you mean 512M?"),
             ("run k --memory 0", "--memory does not take '0': the least is 1M"),
             (
@@ -129,7 +129,7 @@ import Testing
                 "4",
                 "'4' is not a PCI address: it is written 0000:00:04.0 or 00:04.0 (swiftlet devices lists this host's)"
             ),
-            ("00:04.0,", "nothing stands behind a comma"),
+            ("00:04.0,", "there is nothing after a comma"),
             ("00:04.0,msi", "'msi' is no field: write NAME=VALUE; did you mean msi?"),
             ("00:04.0,mis=irqfd", "there is no field 'mis'; did you mean msi?"),
             ("00:04.0,foo=1", "there is no field 'foo'; there are backend, msi, slot, rom"),

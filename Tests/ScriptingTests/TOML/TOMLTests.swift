@@ -48,7 +48,7 @@ import Testing
         ("a = \"x", 1, "\" to end the string"),
         ("\na = \"x\ny\"", 2, "found the line's end"), ("a = '''x\n\n", 1, "never closed"),
         ("a = [1, 2", 1, "] to end the array"), ("a = [1 2]", 1, ", or ]"),
-        ("a = {x = 1", 1, ", or }"), ("a 1", 1, "= behind the key a"),
+        ("a = {x = 1", 1, ", or }"), ("a 1", 1, "= after the key a"),
         ("a = hello", 1, "hello is no value; a string stands in quotation marks"),
         ("a = \"\\d\"", 1, "single quotes"), ("a = \"\\ud800\"", 1, "4 hexadecimal digits"),
         ("a = 1 2", 1, "the line's end"),

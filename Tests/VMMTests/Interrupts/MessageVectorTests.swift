@@ -47,6 +47,32 @@ struct MessageVectorTests {
         try MessageVector("a vector", vm: vm, delivery: delivery, routes: routes)
     }
 
+    /// A copy of a masked vector holds as many interrupts; one with a route has its route.
+    @Test(arguments: [MessageDelivery.signal, .irqfd])
+    func aCopyHoldsWhatTheOriginalHeld(_ delivery: MessageDelivery) throws {
+        let (original, copy) = (try vector(delivery), try vector(delivery))
+        _ = try original.set(message(0x45), masked: false)
+        _ = try original.set(message(0x46), masked: true)
+        for _ in 0..<3 { original.event.signal() }
+        let state = original.save()
+        #expect(original.save() == state, "saving takes nothing away")
+        try copy.restore(state)
+        #expect(copy.save() == state)
+        #expect(copy.isPending)
+        #expect(copy.wasUnmasked)
+        #expect(try !takeRequest(0x46))
+        _ = try copy.set(message(0x46), masked: false)
+        #expect(try eventually { try takeRequest(0x46) })
+        #expect(!copy.isPending)
+        let unmasked = copy.save()
+        let third = try vector(delivery)
+        try third.restore(unmasked)
+        #expect(routes.count == (delivery == .irqfd ? 3 : 0))
+        third.event.signal()
+        third.relay()
+        #expect(try eventually { try takeRequest(0x46) })
+    }
+
     @Test func isDeliveredWhenItComesUnmasked() throws {
         let vector = try vector()
         #expect(try vector.set(message(0x41), masked: false))

@@ -179,7 +179,7 @@ public final class SerialPort: BusDevice, Savable, @unchecked Sendable {
         switch offset {
         case UART.Register.divisorLow where state.hasDivisorLatch: return UInt8(truncatingIfNeeded: state.divisor)
         case UART.Register.divisorHigh where state.hasDivisorLatch: return UInt8(state.divisor >> 8)
-        case UART.Register.data: return take(&state)
+        case UART.Register.data: return receiveByte(&state)
         case UART.Register.interruptEnable: return state.interruptEnable.rawValue
         case UART.Register.interruptIdentification:
             let cause = state.cause
@@ -207,7 +207,7 @@ public final class SerialPort: BusDevice, Savable, @unchecked Sendable {
         }
     }
 
-    private func take(_ state: inout State) -> UInt8 {
+    private func receiveByte(_ state: inout State) -> UInt8 {
         if state.received.isEmpty, state.findsByte() { state.receive(atMost: 1) }
         guard let byte = state.received.removeFirst() else { return 0 }
         // Each byte that is read restarts the timeout.

@@ -45,7 +45,7 @@ final class SuiteDisplay {
     }
 
     /// Adds a finished test.
-    func tell(_ result: SuiteResult) {
+    func add(_ result: SuiteResult) {
         progress.counts.add(result.record)
         progress.running.removeAll { $0.name == result.name }
         print(result.lines)
