@@ -52,4 +52,22 @@ import Testing
         #expect(!bar.isDecoded(in: space))
         #expect(BAR(index: 0, kind: .rom, size: 2048) == nil)
     }
+
+    @Test func eachFaultIsASentence() {
+        let sentences: [(OptionROM.Fault, String)] = [
+            (.empty, "its expansion ROM is empty"),
+            (
+                .tooLarge(bytes: 1 << 30),
+                "its expansion ROM has 1073741824 bytes, more than the 16777216 that are read"
+            ),
+            (
+                .noSignature(0xFFFF),
+                """
+                its expansion ROM begins with 0xffff where 0xaa55 is expected: the ROM is empty, or the device \
+                doesn't show it
+                """
+            ),
+        ]
+        for (fault, sentence) in sentences { #expect("\(fault)" == sentence) }
+    }
 }

@@ -79,4 +79,20 @@ struct MachineErrorTests {
             "\(GuestMemory.OutOfBounds(guestAddress: 0xC000_0000, count: 8))"
                 == "guest-physical 0xc0000000, 8 bytes: not wholly in RAM")
     }
+
+    @Test func ofAState() {
+        let sentences: [(StateError, String)] = [
+            (
+                .notSavable("0000:00:04.0"),
+                "0000:00:04.0 has a state that can't be copied: leave it out of the machine"
+            ),
+            (.differs("COM1"), "the state of COM1 is from another machine: configure both alike"),
+            (
+                .running,
+                "the machine runs: park it before its state is copied, and put a state only into a new one"
+            ),
+            (.kvm(.noRoute(limit: 4)), "\(KVMError.noRoute(limit: 4))"),
+        ]
+        for (error, sentence) in sentences { #expect("\(error)" == sentence) }
+    }
 }
