@@ -62,7 +62,7 @@ public struct Lab: Sendable {
         if let advice = image.advice { streams.notice(advice) }
         let interface = try interface(kernel, streams)
         let mark = EndMark()
-        let archive = try archive(kernel, interface, mark, busybox)
+        let archive = try archive(for: kernel, interface: interface, mark: mark, busybox: busybox)
 
         var input = CommandInput(source: streams.input)
         var runs = 0
@@ -130,7 +130,7 @@ public struct Lab: Sendable {
 
     /// Returns the archive that the kernel starts from.
     private func archive(
-        _ kernel: HostKernel, _ interface: HostInterface, _ mark: EndMark, _ busybox: [UInt8]
+        for kernel: HostKernel, interface: HostInterface, mark: EndMark, busybox: [UInt8]
     ) throws(LabError) -> [UInt8] {
         var configuration = configuration
         let tree: PackedTree?

@@ -12,7 +12,7 @@ public final class VFIOGroup: Sendable {
 
     /// Opens the group, checks that it is viable and puts it into the container.
     public init(_ number: Int, in container: VFIOContainer, directory: String = "/dev/vfio") throws(VFIOError) {
-        let opened = try Self.open(number, directory, container.kernel)
+        let opened = try Self.open(number, in: directory, kernel: container.kernel)
         var status = vfio_group_status()
         status.argsz = UInt32(MemoryLayout<vfio_group_status>.size)
         try VFIOError.catching { () throws(SystemCallError) in _ = try opened.ioctl(.getGroupStatus, &status) }
@@ -24,7 +24,7 @@ public final class VFIOGroup: Sendable {
         descriptor = opened
     }
 
-    private static func open(_ number: Int, _ directory: String, _ kernel: KernelInterface) throws(VFIOError)
+    private static func open(_ number: Int, in directory: String, kernel: KernelInterface) throws(VFIOError)
         -> Descriptor
     {
         do {

@@ -57,7 +57,7 @@ public struct HostFilesystem: Sendable {
     /// Writes a text in one call, as files of sysfs require; never creates a file.
     public func write(_ text: String, to relative: String) throws(SystemCallError) {
         let path = path(relative)
-        try put(text, path, O_WRONLY | O_TRUNC)
+        try put(text, into: path, flags: O_WRONLY | O_TRUNC)
         afterWrite?(relative, text)
     }
 
@@ -68,7 +68,7 @@ public struct HostFilesystem: Sendable {
             folder.append(component)
             guard mkdir(folder.string, 0o755) == 0 || Glibc.errno == EEXIST else { throw .last("mkdir", folder.string) }
         }
-        try put(text, path(relative), O_WRONLY | O_CREAT | O_TRUNC)
+        try put(text, into: path(relative), flags: O_WRONLY | O_CREAT | O_TRUNC)
     }
 
     /// Removes a file of our own, if it exists.
@@ -76,7 +76,7 @@ public struct HostFilesystem: Sendable {
         guard unlink(path(relative)) == 0 || Glibc.errno == ENOENT else { throw .last("unlink", path(relative)) }
     }
 
-    private func put(_ text: String, _ path: String, _ flags: Int32) throws(SystemCallError) {
+    private func put(_ text: String, into path: String, flags: Int32) throws(SystemCallError) {
         let file = try Descriptor(opening: path, flags: flags)
         let bytes = Array(text.utf8)
         var count: Int

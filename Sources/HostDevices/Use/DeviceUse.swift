@@ -79,14 +79,14 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
             guard let flags = try? tree.text("\(interface)/flags"), let number = UInt32(flags.dropFirst(2), radix: 16),
                 number & UInt32(IFF_UP) != 0, let name = interface.split(separator: "/").last
             else { return nil }
-            return carriesDefaultRoute(tree, interface, routed)
+            return carriesDefaultRoute(interface, in: tree, routed: routed)
                 ? .defaultRoute(String(name)) : .interfaceUp(String(name))
         }
     }
 
     /// Returns true if an interface, or one above it (a bridge, bond or VLAN), is in `routed`.
     private static func carriesDefaultRoute(
-        _ tree: HostFilesystem, _ interface: String, _ routed: Set<String>, depth: Int = 4
+        _ interface: String, in tree: HostFilesystem, routed: Set<String>, depth: Int = 4
     ) -> Bool {
         if let name = interface.split(separator: "/").last, routed.contains(String(name)) { return true }
         guard depth > 0 else { return false }
@@ -94,7 +94,7 @@ public enum DeviceUse: Sendable, Equatable, CustomStringConvertible {
             name.hasPrefix("upper_")
                 ? String(name.dropFirst(6)) : name == "master" ? tree.linkedName("\(interface)/master") : nil
         }
-        return above.contains { carriesDefaultRoute(tree, "sys/class/net/\($0)", routed, depth: depth - 1) }
+        return above.contains { carriesDefaultRoute("sys/class/net/\($0)", in: tree, routed: routed, depth: depth - 1) }
     }
 
     private static func mounts(_ tree: HostFilesystem, _ folder: String) -> [DeviceUse] {

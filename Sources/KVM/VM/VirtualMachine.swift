@@ -134,16 +134,16 @@ public final class VirtualMachine: Sendable {
     /// - Parameter resample: for a level-triggered GSI: when the guest acknowledges it, it is lowered and this eventfd
     ///   is signalled.
     public func attachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
-        try irqfd(gsi, event, resample, flags: resample == nil ? 0 : 2)
+        try irqfd(gsi, event: event, resample: resample, flags: resample == nil ? 0 : 2)
     }
 
     /// Undoes `attachIRQFD`. Removing the last resampling irqfd of a GSI lowers its line (virt/kvm/eventfd.c,
     /// irqfd_resampler_shutdown).
     public func detachIRQFD(_ gsi: UInt32, event: Int32, resample: Int32? = nil) throws(KVMError) {
-        try irqfd(gsi, event, resample, flags: 1)
+        try irqfd(gsi, event: event, resample: resample, flags: 1)
     }
 
-    private func irqfd(_ gsi: UInt32, _ event: Int32, _ resample: Int32?, flags: UInt32) throws(KVMError) {
+    private func irqfd(_ gsi: UInt32, event: Int32, resample: Int32?, flags: UInt32) throws(KVMError) {
         try KVMError.catching { () throws(SystemCallError) in
             var argument = kvm_irqfd()
             argument.fd = UInt32(bitPattern: event)

@@ -26,7 +26,8 @@ struct BootImage: ~Copyable {
             let status = HostFile.status(kernel)
             let size = status?.isDirectory == false ? status?.size ?? 0 : 0
             if let status, let image = try BzImage(file, size: size) {
-                try self.init(image, file, kernel, status, cache, programs)
+                try self.init(
+                    unpacking: image, in: file, of: kernel, status: status, cache: cache, programs: programs)
                 return
             }
             let elf = try HostFile.bytes(of: file, at: 0, count: size)
@@ -48,8 +49,8 @@ struct BootImage: ~Copyable {
     }
 
     private init(
-        _ image: BzImage, _ file: borrowing Descriptor, _ kernel: String, _ status: HostFile.Status, _ cache: String?,
-        _ programs: HostPrograms
+        unpacking image: BzImage, in file: borrowing Descriptor, of kernel: String, status: HostFile.Status,
+        cache: String?, programs: HostPrograms
     ) throws(SystemCallError) {
         guard let payload = image.payload else {
             self.init(path: kernel)

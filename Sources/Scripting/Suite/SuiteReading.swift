@@ -108,13 +108,13 @@ struct SuiteReading {
                 labels.insert("\(axis.key.rawValue)=\(axis.labels[choice])", at: 0)
             }
             return boot(
-                labels.isEmpty ? group : "\(group)[\(labels.joined(separator: ","))]", group, values, table.line,
-                isFirst: number == 0)
+                named: labels.isEmpty ? group : "\(group)[\(labels.joined(separator: ","))]", of: group, values: values,
+                line: table.line, isFirst: number == 0)
         }
     }
 
     private mutating func boot(
-        _ name: String, _ group: String, _ values: [SuiteKey: SuiteValue], _ line: Int, isFirst: Bool
+        named name: String, of group: String, values: [SuiteKey: SuiteValue], line: Int, isFirst: Bool
     ) -> SuiteFile.Boot? {
         guard values[.kernel] != nil || values[.firmware] != nil else {
             if isFirst, mistakes.isEmpty { addMistake(line, "kernel", "expected a kernel or a firmware to boot") }
