@@ -20,8 +20,6 @@ import Testing
         let error = try #require(failure(path: "/dev/swiftlet-has-no-such-file"))
         guard case .unavailable(let path) = error else { throw error }
         #expect(path == "/dev/swiftlet-has-no-such-file")
-        #expect(error.description.hasPrefix(path))
-        #expect(error.description.contains("modprobe kvm_intel"))
     }
 
     /// A sysctl is closed to root as well, so this holds whoever runs the tests.
@@ -29,16 +27,15 @@ import Testing
         let error = try #require(failure(path: "/proc/sys/kernel/ostype"))
         guard case .noPermission(let path) = error else { throw error }
         #expect(path == "/proc/sys/kernel/ostype")
-        #expect(error.description.hasPrefix(path))
-        #expect(error.description.contains("group"))
     }
 
     @Test(arguments: [
-        ("/dev/null", "KVM_GET_API_VERSION on /dev/null: Inappropriate ioctl for device"),
-        ("/dev", "open on /dev: Is a directory"),
+        ("/dev/null", "KVM_GET_API_VERSION", ENOTTY), ("/dev", "open", EISDIR),
     ])
-    func somethingElseThanKVMIsNamed(path: String, sentence: String) throws {
-        #expect(try #require(failure(path: path)).description == sentence)
+    func somethingElseThanKVMIsNamed(path: String, call: String, errno: Int32) throws {
+        let error = try #require(failure(path: path))
+        guard case .call(let failed) = error else { throw error }
+        #expect(failed == SystemCallError(call: call, object: path, errno: .init(rawValue: errno)))
     }
 
     @Test(arguments: [11, 13, 0] as [Int32])
@@ -47,8 +44,6 @@ import Testing
         kernel.answer("KVM_GET_API_VERSION", version)
         let error = try #require(failure(path: "/dev/null", kernel: kernel))
         guard case .version(Int(version)) = error else { throw error }
-        #expect(error.description.contains("version \(version)"))
-        #expect(error.description.contains("12"))
     }
 
     @Test func aCapabilityThatCantBeAskedForIsAbsent() throws {
@@ -162,17 +157,19 @@ struct HostKVMTests {
         Refusal("KVM_SET_LAPIC", on: "vCPU 3") { try $0.vcpu.setLocalAPIC([UInt8](repeating: 0, count: 1024)) },
     ]
 
-    /// Whatever a kernel refuses, the sentence names the call, what it was made on and the kernel's reason.
+    /// Whatever a kernel refuses, the error names the call, what it was made on and the kernel's reason.
     @Test(arguments: refusals)
     func aRefusalNamesTheCallAndItsObject(refusal: Refusal) throws {
         let parts = try Parts()
-        for (errno, words) in [(ENOMEM, "Cannot allocate memory"), (EPERM, "Operation not permitted")] {
+        for errno in [ENOMEM, EPERM] {
             parts.kernel.fail(refusal.call, errno)
             do {
                 try refusal.act(parts)
                 Issue.record("\(refusal.call) was not made")
-            } catch let error as KVMError {
-                #expect(error.description == "\(refusal.call) on \(refusal.object): \(words)")
+            } catch KVMError.call(let error) {
+                #expect(
+                    error
+                        == SystemCallError(call: refusal.call, object: refusal.object, errno: .init(rawValue: errno)))
             }
         }
     }

@@ -281,12 +281,13 @@ import VMM
     @Test func refusalsNameTheDevice() throws {
         let parts = try Parts()
         parts.vfio.refuse(.msix)
-        #expect(throws: AssignmentError.self) { try parts.backend.startMessages(.msix, initial: 0) }
-        do throws(AssignmentError) {
-            try parts.backend.startMessages(.msix, initial: 0)
-        } catch {
-            #expect(error.description == "0000:00:04.0: VFIO_DEVICE_SET_IRQS on 0000:00:04.0: Device or resource busy")
+        let error = #expect(throws: AssignmentError.self) { try parts.backend.startMessages(.msix, initial: 0) }
+        guard case .vfio(let address, .call(let call))? = error else {
+            Issue.record("\(error.map { "\($0)" } ?? "none")")
+            return
         }
+        #expect(address == "0000:00:04.0")
+        #expect(call == SystemCallError(call: "VFIO_DEVICE_SET_IRQS", object: address, errno: .resourceBusy))
     }
 
     @Test func aReleasedDeviceIsQuietAndReset() throws {

@@ -8,9 +8,7 @@ import VMM
 struct ExitStatusTests {
     @Test("a host without KVM gives no verdict about the guest")
     func missingKVM() {
-        let error = MachineError.kvm(.unavailable("/dev/kvm"))
-        #expect(ExitStatus.of(error) == 125)
-        #expect("\(error)".hasPrefix("/dev/kvm is not there: load the module"))
+        #expect(ExitStatus.of(MachineError.kvm(.unavailable("/dev/kvm"))) == 125)
     }
 
     @Test func aForbiddenKVMIsAMatterOfPermission() {

@@ -226,17 +226,21 @@ struct MachineTests {
 
     @Test(
         arguments: [
-            (0, 1, "0 bytes of memory won't do"), (4097 << 20 | 1, 1, "multiple of 4 KiB"),
-            (512 << 10, 1, "between 1 MiB and 1 TiB"),
-            (1 << 41, 1, "between 1 MiB and 1 TiB"), (1 << 20, 100_000, "100000 vCPUs can't"),
-            (1 << 20, 0, "0 vCPUs can't be built here: ask for 1 to"), (1 << 20, -1, "-1 vCPUs can't"),
-        ] as [(UInt64, Int, String)])
-    func whatCantBeBuiltIsSaid(memory: UInt64, cpus: Int, words: String) throws {
+            (0, 1, "it must lie between 1 MiB and 1 TiB"), (4097 << 20 | 1, 1, "it must be a multiple of 4 KiB"),
+            (512 << 10, 1, "it must lie between 1 MiB and 1 TiB"), (1 << 41, 1, "it must lie between 1 MiB and 1 TiB"),
+            (1 << 20, 100_000, nil), (1 << 20, 0, nil), (1 << 20, -1, nil),
+        ] as [(UInt64, Int, String?)])
+    func whatCantBeBuiltIsSaid(memory: UInt64, cpus: Int, reason: String?) throws {
         do {
             _ = try Machine(MachineConfiguration(memory: memory, cpus: cpus), on: Hypervisor())
             Issue.record("was built")
-        } catch let error as MachineError {
-            #expect(error.description.contains(words))
+        } catch MachineError.badMemorySize(let bytes, let said) {
+            #expect(bytes == memory)
+            #expect(said == reason)
+        } catch MachineError.tooManyCPUs(let asked, let limit) {
+            #expect(asked == cpus)
+            #expect(limit > 0)
+            #expect(reason == nil)
         }
     }
 
@@ -249,11 +253,9 @@ struct MachineTests {
         do {
             _ = try Machine(configuration, on: Hypervisor())
             Issue.record("was built")
-        } catch let error as MachineError {
-            #expect(
-                error.description.hasPrefix(
-                    "the board can't be built: 0x\(String(port, radix: 16)) (the exit port) overlaps "))
-            #expect(error.description.contains(owner))
+        } catch MachineError.clash(.overlap(let claim, let earlier)) {
+            #expect("\(claim)" == "0x\(String(port, radix: 16)) (the exit port)")
+            #expect("\(earlier)".contains(owner))
         }
     }
 
@@ -268,9 +270,9 @@ struct MachineTests {
         do {
             _ = try Machine(MachineConfiguration(memory: 1 << 20), on: Hypervisor(kernel: kernel))
             Issue.record("was built")
-        } catch let error as MachineError {
-            #expect(error.description.hasPrefix("\(call) on "))
-            #expect(error.description.hasSuffix(": Cannot allocate memory"))
+        } catch MachineError.kvm(.call(let error)) {
+            #expect(error.call == call)
+            #expect(error.errno == .noMemory)
         }
     }
 
