@@ -62,6 +62,7 @@ public enum UnsupportedFormat: String, CaseIterable, Sendable, CustomStringConve
             give the kernel and the initrd that are on it, or an image that boots as a disk too, as isohybrid \
             makes them
             """
+        // gzip: within gzip, or without a header; KernelLoader decompresses others.
         case .gzip, .bzip2, .zstd, .xz, .lz4, .lzma: "decompress it first"
         }
     }

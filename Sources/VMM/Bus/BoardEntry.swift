@@ -1,4 +1,5 @@
 /// A device's I/O ports on the board, and its name in messages. Each device's own file has its entry.
+/// Devices in memory: ``PhysicalLayout``.
 public struct BoardEntry: Equatable, Sendable {
     /// The server of the ports.
     public enum Server: Sendable {

@@ -20,9 +20,9 @@ public struct Bus: Sendable {
     /// Separate from the devices: the search reads only numbers and counts no references.
     private var ranges: [AddressRange] = []
     private var devices: [BusDevice] = []
-    /// For code that builds the board; the search doesn't use it.
-    /// The devices again, with what a sentence calls them: a device that was given several ranges several times.
+    /// The devices again, with their names in a sentence: a device with several ranges several times.
     private(set) var savables: [(owner: String, device: any Savable)] = []
+    /// For code that builds the board; the search doesn't use it.
     private(set) var claims: [Claim] = []
 
     public init() {}

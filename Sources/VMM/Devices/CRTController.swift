@@ -3,8 +3,10 @@ import Synchronization
 /// The CRT controller's registers without a display: written values read back, which kernels that print to text memory
 /// need for their cursor. IBM VGA, described in FreeVGA ("CRT Controller Registers").
 ///
-/// | port | what | |---|---| | 0x3D4, and 0x3B4 of a monochrome display | index | | 0x3D5, 0x3B5 | the register it
-/// names: 0x00 to 0x18; others read all ones |
+/// | port | register |
+/// |---|---|
+/// | 0x3D4, and 0x3B4 of a monochrome display | index |
+/// | 0x3D5, 0x3B5 | the register it names: 0x00 to 0x18; others read all ones |
 ///
 /// Both displays share one set of registers, as on a VGA.
 final class CRTController: BusDevice, Savable, @unchecked Sendable {

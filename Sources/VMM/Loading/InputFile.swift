@@ -3,7 +3,7 @@ public import LinuxSystem
 
 /// A file for the guest, open for reading at any offset.
 ///
-/// A pipe, such as a shell's `<(zcat kernel.gz)`, can be read only once and in order, so it is copied to a file without
+/// A pipe, such as a shell's `<(xzcat kernel.xz)`, can be read only once and in order, so it is copied to a file without
 /// a name. So is a file with size 0: files of /proc and of some FUSE file systems have this size but do have contents.
 public final class InputFile: Sendable {
     public let descriptor: Descriptor
@@ -98,8 +98,8 @@ public final class InputFiles: @unchecked Sendable {
         return file
     }
 
-    /// Returns the contents of the compressed file of this path.
-    func unpacked(_ path: String) -> InputFile? { Self.find(path, in: unpacked) }
+    /// Returns the contents of the compressed file of this path, if a machine has loaded it.
+    public func unpacked(_ path: String) -> InputFile? { Self.find(path, in: unpacked) }
 
     /// Keeps the contents of a compressed file.
     func keep(_ contents: [UInt8], of path: String) throws(SystemCallError) -> InputFile {

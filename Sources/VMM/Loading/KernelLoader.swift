@@ -99,8 +99,8 @@ struct KernelLoader {
         do { return try files.open(path) } catch { throw .noKernel(path: path, cause: error) }
     }
 
-    /// Decompresses a gzip-compressed kernel file, as boot loaders do; returns other files, or files of an explicit
-    /// format, unchanged.
+    /// Decompresses a gzip-compressed kernel file, as boot loaders do; returns other files, flat binaries and disks
+    /// unchanged.
     private func decompressed(_ file: InputFile, _ boot: BootConfiguration) throws(MachineError) -> InputFile {
         guard boot.format != .flat, boot.format != .disk else { return file }
         if let unpacked = boot.files.unpacked(boot.kernel) { return unpacked }

@@ -1,5 +1,5 @@
-/// The map of the board's I/O space: the only list of ports, from which the machine claims ports, describes them to its
-/// guest, and finds free ones.
+/// The map of the board's I/O space: the list of ports that describes them to the guest and finds free ones. Tests hold
+/// the machine's claims and docs/machine.md to it.
 ///
 /// Ports that guests are told of can be moved. The others are fixed on every PC or in the boot ROM.
 public struct BoardMap: Equatable, Sendable {

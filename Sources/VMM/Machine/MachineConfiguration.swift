@@ -40,11 +40,11 @@ public struct MachineConfiguration: Sendable {
     public var showsPortE9 = false
     /// The port where a write ends the run; nil for none. `BoardMap` must have no owner for it.
     public var exitPort: UInt16? = BoardMap.exitPort
-    /// The ports of the board's devices.
     /// The host's time, for the real-time clock: nanoseconds since 1970, UTC.
     var wallClock: @Sendable () -> Int64 = { WallClock.now }
     /// Nanoseconds that pass evenly, for ACPI's timer.
     var evenClock: @Sendable () -> UInt64 = { MonotonicClock.now }
+    /// The ports of the board's devices.
     var boardMap = BoardMap()
     /// The way to kick vCPUs; nil: the best that the host has.
     public var kick: VirtualCPU.Kick?

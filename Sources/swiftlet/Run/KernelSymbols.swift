@@ -9,8 +9,12 @@ final class KernelSymbols {
     private let path: String
     private let wasAsked: Bool
     /// A file that the run reads anyway, or a pipe that had to be read at once; nil if `file` is set.
-    private let input: InputFile?
+    private let opened: InputFile?
     private let file: Descriptor?
+    /// Keeps the contents of a compressed kernel, once it is loaded; nil for the file of `--symbols`.
+    private let files: InputFiles?
+
+    private var input: InputFile? { files?.unpacked(path) ?? opened }
 
     /// A limit above the size of any System.map.
     private static let mapLimit: UInt64 = 64 << 20
@@ -20,22 +24,25 @@ final class KernelSymbols {
     init(_ path: String, files: InputFiles) throws(SymbolFileError) {
         self.path = path
         wasAsked = true
+        self.files = nil
         do throws(SystemCallError) {
             if Self.isPipe(path) {
-                input = try files.open(path)
+                opened = try files.open(path)
                 file = nil
             } else {
                 // Opened again: it may be a file that is generated while it is read.
                 file = try Descriptor(opening: path, flags: O_RDONLY | O_NONBLOCK)
-                input = nil
+                opened = nil
             }
         } catch { throw SymbolFileError(path: path, cause: error) }
     }
 
-    /// - Parameter kernel: the booted file, which may have symbols of its own.
-    init(kernel: InputFile, path: String) {
-        (self.path, wasAsked) = (path, false)
-        input = kernel
+    /// - Parameters:
+    ///   - kernel: the booted file, which may have symbols of its own.
+    ///   - files: has its contents if it is compressed.
+    init(kernel: InputFile, path: String, files: InputFiles) {
+        (self.path, wasAsked, self.files) = (path, false, files)
+        opened = kernel
         file = nil
     }
 

@@ -59,7 +59,7 @@ final class RunFiles {
         trace = try TracedRun(request)
         EndingSignals.phase("opening the kernel")
         let kernel = try Self.kernel(request, inputs)
-        symbols = asked ?? KernelSymbols(kernel: kernel, path: request.image)
+        symbols = asked ?? KernelSymbols(kernel: kernel, path: request.image, files: inputs)
         deviceBARs =
             request.testFunctions.flatMap { _ in
                 InterruptTestFunction.registers.map { BARPlacement.Need($0.kind, size: $0.size) }

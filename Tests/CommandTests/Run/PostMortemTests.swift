@@ -122,6 +122,17 @@ struct PostMortemTests {
         #expect(vcpu.backtrace.contains { $0.symbol?.hasPrefix("f") == true }, "\(vcpu)")
     }
 
+    @Test("a gzip-compressed kernel has its names too")
+    func compressedKernel() throws {
+        let kernel = "\(directory.path)/ends.elf.gz"
+        let source = try TestKernel.built("ends.elf")
+        let make = "gzip -c '\(source)' > '\(kernel)'"
+        #expect(try SwiftletProcess(["-c", make], program: "/bin/sh").wait().status == 0)
+        let ended = try SwiftletProcess.run("run", kernel, "--append", "end=hang", "--timeout", "300ms")
+        #expect(ended.status == 124)
+        #expect(ended.errors.contains(" (hang+0x"), "\(ended.errors)")
+    }
+
     @Test(
         arguments: [
             ("hang", 124, "is halted with interrupts off at rip 0x", " (hang+0x"),
