@@ -30,8 +30,8 @@ struct HostErrorTests {
             (
                 .isBridge(nic),
                 """
-                0000:03:00.0 is a bridge, and bridges stay with the host; name the function behind it: swiftlet devices \
-                lists them
+                0000:03:00.0 is a bridge, and bridges stay with the host; name the function behind it: swiftlet \
+                devices lists them
                 """
             ),
             (

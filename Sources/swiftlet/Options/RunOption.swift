@@ -92,8 +92,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "format",
                 """
-                Boot the file as this format, without looking at its headers: pvh, linux (or one of its entries: linux64, \
-                linux32, linux16), multiboot, disk or flat.
+                Boot the file as this format, without looking at its headers: pvh, linux (or one of its entries: \
+                linux64, linux32, linux16), multiboot, disk or flat.
                 """,
                 key: .format
             ) { request, value throws(BadValue) in request.format = try BadValue.named(value) }
@@ -101,7 +101,8 @@ enum RunOption: String, CaseIterable {
             Entry(
                 "disk-type",
                 """
-                The kind of a disk image: floppy, disk or cd. (default: by its size, its partition table, its boot record)
+                The kind of a disk image: floppy, disk or cd. (default: by its size, its partition table, its boot \
+                record)
                 """,
                 key: .diskType
             ) { request, value throws(BadValue) in request.diskKind = try BadValue.named(value) }

@@ -55,7 +55,8 @@ struct SuiteCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            How long a test waits for a device that another suite or process holds; after that it is an ERROR. (default: 10m)
+            How long a test waits for a device that another suite or process holds; after that it is an ERROR. \
+            (default: 10m)
             """,
             valueName: "time"))
     var deviceWait: TimeLimit?

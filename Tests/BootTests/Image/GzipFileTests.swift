@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Boot
@@ -33,8 +34,7 @@ struct GzipFileTests {
 
     @Test("a test kernel packed by gzip -9 is read")
     func kernel() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
+        let root = URL(fileURLWithPath: TestKernel.root)
         let packed = try Array(Data(contentsOf: root.appending(path: "guests/build/modules32.elf.gz")))
         #expect(try GzipFile.isOne(InMemoryImage(packed)))
         #expect(

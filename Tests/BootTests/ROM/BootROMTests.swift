@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Boot
@@ -26,8 +27,7 @@ struct BootROMTests {
     /// `make firmware` leaves the ROM there, as `make build` does.
     @Test("the embedded bytes equal the output of firmware/")
     func source() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
+        let root = URL(fileURLWithPath: TestKernel.root)
         let rom = try Array(Data(contentsOf: root.appending(path: "firmware/build/rom.bin")))
         let low = try Array(Data(contentsOf: root.appending(path: "firmware/build/low.bin")))
         #expect(
