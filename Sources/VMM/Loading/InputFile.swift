@@ -4,7 +4,8 @@ public import LinuxSystem
 /// A file for the guest, open for reading at any offset.
 ///
 /// A pipe, such as a shell's `<(xzcat kernel.xz)`, can be read only once and in order, so it is copied to a file
-/// without a name. So is a file with size 0: files of /proc and of some FUSE file systems have this size but do have contents.
+/// without a name. So is a file with size 0: files of /proc and of some FUSE file systems have this size but do have
+/// contents.
 public final class InputFile: Sendable {
     public let descriptor: Descriptor
     /// The size in bytes.
