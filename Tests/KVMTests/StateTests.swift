@@ -34,6 +34,18 @@ struct StateTests {
         }
     }
 
+    /// Registers that count time: the timestamp counter, and Hyper-V's reference counter and run time of a processor.
+    private static let clocks: Set<UInt32> = [MSR.tsc, 0x4000_0020, 0x4000_0010]
+
+    /// The chips without requests of the PIT, which goes on: IRQ 0 of the first PIC, pins 0 and 2 of the I/O APIC.
+    /// Behind the chip's number and padding lie `struct kvm_pic_state` and `struct kvm_ioapic_state`.
+    private static func withoutTimer(_ chips: [[UInt8]]) -> [[UInt8]] {
+        var chips = chips
+        for offset in [8, 9] { chips[0][offset] &= ~1 }
+        chips[2][8 + 16] &= ~0b101
+        return chips
+    }
+
     private static let deadline: UInt64 = 0x7000_0000_0000_0000
 
     /// A machine with something to keep in all of its parts.
@@ -68,14 +80,14 @@ struct StateTests {
             #expect(try new.vcpu.msr(MSR.tscDeadline) == Self.deadline)
             // Time goes on; all else is the same.
             #expect(restored.msrs.map(\.index) == saved.vcpu.msrs.map(\.index))
-            for (now, then) in zip(restored.msrs, saved.vcpu.msrs) where now.index != MSR.tsc {
+            for (now, then) in zip(restored.msrs, saved.vcpu.msrs) where !Self.clocks.contains(now.index) {
                 #expect(now == then, "MSR 0x\(String(now.index, radix: 16))")
             }
             var same = restored
             same.msrs = saved.vcpu.msrs
             #expect(same == saved.vcpu)
             let vm = try new.vm.state()
-            #expect(vm.irqchips == saved.vm.irqchips)
+            #expect(Self.withoutTimer(vm.irqchips) == Self.withoutTimer(saved.vm.irqchips))
             #expect(vm.clock >= saved.vm.clock)
             #expect(vm.clock - saved.vm.clock < 5_000_000_000)
         }

@@ -79,6 +79,7 @@ extension VirtualCPU {
         if !state.extendedControlRegisters.isEmpty { try put(.setXCRS, state.extendedControlRegisters) }
         try put(.setDebugRegisters, state.debugRegisters)
         try restoreFrequency(state.tscFrequency)
+        try separateCounter(state)
     }
 
     /// Restores the state that follows the model-specific registers.
@@ -102,6 +103,17 @@ extension VirtualCPU {
 
     /// The size of KVM_GET_XSAVE's area; api.rst 4.42.
     static let legacyXSAVESize = 4096
+
+    /// Writes a timestamp counter far from the one that follows.
+    ///
+    /// KVM takes a value within a second of another vCPU's, or of a new machine's zero, for an attempt to synchronize
+    /// the two, and ignores it (arch/x86/kvm/x86.c, kvm_synchronize_tsc). The first vCPU's counter must be as it was;
+    /// the others are synchronized with it.
+    private func separateCounter(_ state: VirtualCPUState) throws(KVMError) {
+        guard number == 0, let counter = state.msrs.first(where: { $0.index == MSR.tsc }) else { return }
+        // An hour at 4 GHz.
+        _ = try setMSRs([MSR(index: MSR.tsc, value: counter.value &+ 3600 * 4_000_000_000)])
+    }
 
     private func restoreFrequency(_ frequency: UInt32) throws(KVMError) {
         guard frequency > 0 else { return }
