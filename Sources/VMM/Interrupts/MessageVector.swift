@@ -117,12 +117,12 @@ public final class MessageVector: Savable, Sendable {
         state.routed = state.message
     }
 
-    /// What the guest set, and what is held back.
+    /// The settings of the guest, and the interrupts that are held back.
     public struct State: Sendable, Equatable {
         var message: MSIMessage
         var isMasked: Bool
         var wasUnmasked: Bool
-        /// How many interrupts wait for the unmask, or for their delivery.
+        /// The number of interrupts that wait for the unmask, or for their delivery.
         var pending: UInt64
     }
 

@@ -29,9 +29,9 @@ extension Machine {
         for (owner, device) in savables { devices.append(.init(owner: owner, state: device.saved())) }
         do throws(KVMError) {
             // vCPUs first: asking whether one runs may take in what is on its way to its local APIC.
-            let indices = try hypervisor.msrIndices()
+            let (indices, xsaveSize) = (try hypervisor.msrIndices(), vm.xsaveSize)
             var vcpuStates: [VirtualCPUState] = []
-            for vcpu in vcpus { vcpuStates.append(try vcpu.state(msrs: indices, xsaveSize: vm.xsaveSize)) }
+            for vcpu in vcpus { vcpuStates.append(try vcpu.state(msrs: indices, xsaveSize: xsaveSize)) }
             return MachineState(
                 memory: memory.save(), devices: devices, bridge: bridgeState, lines: lines.mapValues { $0.save() },
                 vm: try vm.state(), vcpus: vcpuStates)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What RAM holds, as a value: the pages with anything but zeros.
+/// The contents of RAM, as a value: the pages with anything but zeros.
 public struct MemoryState: Sendable, Equatable {
     /// Neighbouring pages, from the lowest address on.
     struct Run: Sendable, Equatable {

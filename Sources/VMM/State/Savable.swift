@@ -3,7 +3,7 @@
 ///
 /// Both happen while nothing runs: the machine that is copied is parked or has not begun, the new one has not begun.
 public protocol Savable: AnyObject, Sendable {
-    /// What the guest's doings left in it. What the host did with it, as counts for a report, is not part of it.
+    /// Everything that the guest can tell of the part. The host's own, such as counts for a report, is not in it.
     associatedtype State: Sendable & Equatable
 
     /// Copies the state out. Changes nothing that the guest or the host can see.
@@ -35,7 +35,7 @@ public struct DeviceState: Sendable, Equatable {
     public init(_ value: some Sendable & Equatable) { self.value = value }
 
     /// The state as the kind that its device has.
-    /// - Parameter owner: what a sentence calls the device.
+    /// - Parameter owner: the name of the device in a sentence.
     /// - Throws: where it is another device's.
     public func value<Value>(of owner: String, as type: Value.Type = Value.self) throws(StateError) -> Value {
         guard let value = value as? Value else { throw .differs(owner) }
@@ -52,7 +52,7 @@ extension Equatable {
 extension Savable {
     func saved() -> DeviceState { DeviceState(save()) }
 
-    /// - Parameter owner: what a sentence calls the device.
+    /// - Parameter owner: the name of the device in a sentence.
     func restore(saved: DeviceState, of owner: String) throws(StateError) {
         try restore(saved.value(of: owner, as: State.self))
     }

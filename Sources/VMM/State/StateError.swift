@@ -1,6 +1,6 @@
 public import KVM
 
-/// Why a machine's state can't be copied out, or put into another machine.
+/// The reason why a machine's state can't be copied, or put into another machine.
 public enum StateError: Error, CustomStringConvertible {
     /// The named part of the machine has a state of its own that nobody else can read, as a passed-through device.
     case notSavable(String)

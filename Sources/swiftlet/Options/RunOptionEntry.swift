@@ -3,9 +3,9 @@ import KVM
 import Scripting
 
 extension RunOption {
-    /// What there is to know of an option.
+    /// The description of an option.
     struct Entry {
-        /// How many values a command line may have for it.
+        /// The number of values that a command line may have for it.
         enum Count {
             /// It is given or not, and has none.
             case none
@@ -13,10 +13,10 @@ extension RunOption {
             case several
         }
 
-        /// How a request takes a value; a flag's is empty.
+        /// Stores a value in a request; a flag's is empty.
         typealias Setter = (inout RunRequest, String) throws(BadValue) -> Void
 
-        /// What its value is called in the help; empty for a flag.
+        /// The name of its value in the help; empty for a flag.
         let value: String
         let count: Count
         /// Its short name, without the dash.
@@ -57,7 +57,7 @@ extension RunOption {
         }
     }
 
-    /// What a shell offers for a value. Choices of a type that has few are the parser's own affair.
+    /// A shell's suggestions for a value. Choices of a type that has few are the parser's own affair.
     enum Completion {
         case none, file, device, console, report, processor
         case words([String])
